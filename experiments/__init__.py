@@ -1,0 +1,1 @@
+"""Trying things out honestly: training runs against baselines, in time order, and who becomes champion."""

@@ -1,0 +1,113 @@
+"""Training the next-purchase model: ranked against each customer's last order of the newest block, then fitted anew on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from experiments.baselines import item_knn, personal_frequency, popular
+from experiments.plots import comparison_plot, importance_plot
+from experiments.run import Lineage, Progress, TrainingRun, run_metrics, run_tags, silent
+from features.errors import TrainingError
+from features.pipeline import reads_of
+from features.shop import Shop
+from models.candidates import LEARNED_READS
+from models.metrics import ranking_metrics
+from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
+from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
+from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
+from models.purchases import orders
+from models.tracking import Run, Tracking
+
+MODEL = "next_purchase"
+BLOCKS = 3
+"""Blocks of orders that the ranker learns from."""
+K = 10
+
+
+def train_next_purchase(
+    shop: Shop, tracking: Tracking, progress: Progress = silent, settings: NextPurchaseSettings | None = None
+) -> TrainingRun:
+    """Train, compare with the baselines, log to MLflow and register as challenger.
+
+    Raises `TrainingError` where there is too little to learn from; the registry then stays as it was.
+    """
+    settings = settings or NextPurchaseSettings()
+    now = shop.loaded_until()
+    progress("reading orders", 0.0)
+    data = purchase_data(shop, now)
+    masking = history_masking(data, shop.config.catalog.askable(data.gate.purpose))
+    holdout, *past = data.blocks(now, BLOCKS + 1) or _too_short(data, now)
+    reads = {name: reads_of(name) for name in data.features}
+    lineage = Lineage(shop.config.catalog, reads | LEARNED_READS | dict.fromkeys(PRODUCT_FEATURES, ()))
+    progress("making examples", 0.1)
+    judged, asked = data.examples(holdout)
+    known = [data.examples(begin)[0] for begin in past]
+    progress("training the ranker", 0.4)
+    tried = fit_next_purchase(known, judged.maker, masking, lineage.category_of, settings)
+    comparison = compare(tried, judged, asked, data, holdout)
+    progress("fitting it anew on everything", 0.6)
+    model = fit_next_purchase([judged, *known[: BLOCKS - 1]], data.maker(now), masking, lineage.category_of, settings)
+    progress("logging to MLflow", 0.9)
+    run = Run(
+        model=MODEL,
+        booster=model.booster,
+        save=model.save,
+        parameters={**asdict(settings), "blocks": len(past), "block_days": BLOCK_DAYS, "sold_within_days": data.sold_within_days},
+        metrics=run_metrics(comparison),
+        tags=run_tags(shop, data.gate.purpose),
+        documents={
+            "features": lineage.document(),
+            "comparison": comparison,
+        },
+        figures={
+            "comparison": comparison_plot(f"recall@{K}", {name: metrics[f"recall@{K}"] for name, metrics in comparison.items()}),
+            "importance": importance_plot(model.features, model.booster.feature_importance("gain")),
+        },
+    )
+    return TrainingRun(tracking.record(run), f"{holdout:%Y-%m-%d}", len(asked), comparison)
+
+
+def purchase_data(shop: Shop, until: datetime) -> PurchaseData:
+    """What the next-purchase model may read of the shop, of what was recorded before `until`."""
+    section = shop.config.models.next_purchase
+    gate = shop.gate(section.purpose)
+    return PurchaseData(gate, orders(gate, until), section.features, shop.facts, section.sold_within_days)
+
+
+def compare(
+    model: NextPurchaseModel, judged: Examples, asked: pd.DataFrame, data: PurchaseData, holdout: datetime
+) -> dict[str, dict[str, float]]:
+    """Ranking metrics by method over the orders `asked` (customer, order_id); everything but a customer's own history is from before `holdout`."""
+    statistics = judged.maker.statistics
+    ranked = model.rank(judged.histories, K)
+    ours = [statistics.product_ids[ranked.candidates.products[best]].tolist() for best in ranked.best]
+    answers: dict[str, Sequence[Sequence[str]]] = {
+        "sayso": ours,
+        "popular": popular(statistics, len(asked), K),
+        "personal_frequency": personal_frequency(judged, K),
+        "item_knn": item_knn(judged, _bought_before(data.orders, holdout, statistics), K),
+    }
+    held = asked.merge(data.orders, on=["customer", "order_id"]).groupby("customer")["product_id"].agg(set)
+    truth = [held[customer] for customer in asked["customer"]]
+    return {name: ranking_metrics(answer, truth, K) for name, answer in answers.items()}
+
+
+def _bought_before(orders: pd.DataFrame, moment: datetime, statistics: ProductStatistics) -> sp.csr_matrix:
+    past = orders[orders["ordered_at"] < pd.Timestamp(moment)].drop_duplicates(["customer", "product_id"])
+    rows = np.unique(past["customer"].to_numpy(), return_inverse=True)[1]
+    columns = statistics.positions(past["product_id"].tolist())
+    return sp.csr_matrix((np.ones(len(past)), (rows, columns)), shape=(rows.max() + 1, len(statistics.product_ids)))
+
+
+def _too_short(data: PurchaseData, now: datetime) -> list[datetime]:
+    first = data.orders["ordered_at"].min()
+    raise TrainingError(
+        f"the consented orders reach from {first:%Y-%m-%d} to {now:%Y-%m-%d}; {2 * BLOCK_DAYS} days and more are needed, so that there is a "
+        "past to learn from and a newest month to judge by. Load more history or ask more customers."
+    )

@@ -1,0 +1,65 @@
+"""What a training run reports, whichever model it trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from features.catalog import Catalog
+from features.shop import Shop
+from models.tracking import Version
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and which share of the work is behind."""
+
+
+def silent(_what: str, _share: float) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A registered challenger and how it compares: metrics by method on the holdout, `sayso` first."""
+
+    version: Version
+    holdout: str
+    judged: int
+    comparison: Mapping[str, Mapping[str, float]]
+
+
+def run_metrics(comparison: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The comparison as MLflow takes it: `auc` for ours, `baseline.recency.auc` for the others; `@` is written `_at_`."""
+    flat = {}
+    for method, metrics in comparison.items():
+        prefix = "" if method == "sayso" else f"baseline.{method}."
+        flat |= {f"{prefix}{name}".replace("@", "_at_"): value for name, value in metrics.items()}
+    return flat
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """For each feature of a model the fields that it reads."""
+
+    catalog: Catalog
+    reads: Mapping[str, tuple[str, ...]]
+
+    @property
+    def category_of(self) -> dict[str, str]:
+        """The category that each feature is shown under."""
+        return {name: self.catalog.category_of(fields) for name, fields in self.reads.items()}
+
+    def document(self) -> dict[str, dict[str, list[str]]]:
+        """The fields, and the categories that have to be granted for them, by feature."""
+        return {
+            name: {"reads": list(fields), "categories": sorted(self.catalog.categories_of(fields))} for name, fields in self.reads.items()
+        }
+
+
+def run_tags(shop: Shop, purpose: str) -> dict[str, str]:
+    """What every run states: at which position of the ledger it was made, from which data, for what, and who answers for it."""
+    return {
+        "ledger_seq": str(shop.ledger.position()),
+        "warehouse": shop.warehouse.generation,
+        "purpose": purpose,
+        "owner": shop.config.shop.owner,
+    }

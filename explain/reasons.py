@@ -1,0 +1,129 @@
+"""Reasons in plain words: fixed sentences by feature, filled with the customer's own numbers.
+
+A sentence states a fact that was used and claims no cause. It never mentions a feature that was withheld, since such a
+feature has neither value nor contribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from explain.explanation import Contribution, Reason
+from features.catalog import PRODUCT
+
+MOST_REASONS = 4
+
+Values = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How numbers are said for one shop."""
+
+    currency: str = ""
+    home_country: str = ""
+
+    def money(self, amount: float) -> str:
+        """An amount with its currency."""
+        return f"{amount:,.2f} {self.currency}".strip()
+
+
+Sentence = Callable[[Values, Wording], str]
+
+
+def days(number: float) -> str:
+    """A number of days in words."""
+    whole = round(number)
+    return "less than a day" if whole < 1 else "1 day" if whole == 1 else f"{whole:,} days"
+
+
+def ago(number: float) -> str:
+    """How long ago, in words."""
+    whole = round(number)
+    return "today" if whole < 1 else "yesterday" if whole == 1 else f"{whole:,} days ago"
+
+
+def counted(number: float, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"1 {one}" if round(number) == 1 else f"{round(number):,} {many}"
+
+
+def _rhythm(values: Values, _wording: Wording) -> str:
+    said = f"Last ordered {ago(values['days_since_last_order'])}"
+    usual = values.get("days_between_orders")
+    return f"{said}; usually orders every {days(usual)}." if usual else f"{said}."
+
+
+def _bought_before(values: Values, _wording: Wording) -> str:
+    times = round(values["times_bought"])
+    said = "You bought this once" if times == 1 else f"You bought this {times} times"
+    last = values.get("days_since_last_bought")
+    return f"{said}, last {ago(last)}." if last is not None else f"{said}."
+
+
+def _location(_values: Values, wording: Wording) -> str:
+    return f"Customers in {wording.home_country} often buy this." if _values.get("home_country") else "Customers outside our own country often buy this."
+
+
+def _lives(values: Values, wording: Wording) -> str:
+    return f"Lives in {wording.home_country}." if values["home_country"] else f"Lives outside {wording.home_country}."
+
+
+CHURN_SENTENCES: dict[str, Sentence] = {
+    "days_since_last_order": _rhythm,
+    "days_between_orders": _rhythm,
+    "overdue": _rhythm,
+    "days_since_first_order": lambda v, _w: f"First ordered {ago(v['days_since_first_order'])}.",
+    "order_days": lambda v, _w: f"Ordered on {counted(v['order_days'], 'day', 'different days')} so far.",
+    "order_days_last_30_days": lambda v, _w: f"Ordered on {counted(v['order_days_last_30_days'], 'day', 'days')} of the last 30.",
+    "order_days_last_90_days": lambda v, _w: f"Ordered on {counted(v['order_days_last_90_days'], 'day', 'days')} of the last 90.",
+    "orders": lambda v, _w: f"Placed {counted(v['orders'], 'order', 'orders')} so far.",
+    "products": lambda v, _w: f"Bought {counted(v['products'], 'product', 'different products')} so far.",
+    "items": lambda v, _w: f"Bought {counted(v['items'], 'item', 'items')} so far.",
+    "lines_per_order": lambda v, _w: f"Buys {counted(v['lines_per_order'], 'product', 'products')} with an order on average.",
+    "products_last_90_days": lambda v, _w: f"Bought {counted(v['products_last_90_days'], 'product', 'different products')} in the last 90 days.",
+    "total_spent": lambda v, w: f"Spent {w.money(v['total_spent'])} so far.",
+    "highest_amount": lambda v, w: f"Spent at most {w.money(v['highest_amount'])} on one product of an order.",
+    "spent_last_90_days": lambda v, w: f"Spent {w.money(v['spent_last_90_days'])} in the last 90 days.",
+    "average_order_value": lambda v, w: f"Spends {w.money(v['average_order_value'])} on an order on average.",
+    "usual_price": lambda v, w: f"Usually buys products at {w.money(v['usual_price'])}.",
+    "home_country": _lives,
+}
+"""What is said of a customer when a feature speaks for or against leaving."""
+
+RECOMMENDATION_SENTENCES: dict[str, Sentence] = {
+    **dict.fromkeys(("times_bought", "days_since_last_bought", "days_since_first_bought", "orders_since_last_bought", "recent_frequency"), _bought_before),
+    "bought_with_your_products": lambda _v, _w: "Often bought together with products that you bought.",
+    "bought_with_your_last_order": lambda _v, _w: "Often bought together with products of your last order.",
+    "popular_where_you_live": _location,
+    "price_against_usual": lambda _v, _w: "Its price is near what you usually pay.",
+    "usual_price": lambda _v, _w: "Its price is near what you usually pay.",
+    "buyers": lambda v, _w: f"{counted(v['buyers'], 'customer', 'customers')} bought this.",
+    "buyers_last_30_days": lambda v, _w: f"{counted(v['buyers_last_30_days'], 'customer', 'customers')} bought this in the last 30 days.",
+    "buyers_last_90_days": lambda v, _w: f"{counted(v['buyers_last_90_days'], 'customer', 'customers')} bought this in the last 90 days.",
+    "trend": lambda _v, _w: "More customers buy this lately.",
+    "repeat_rate": lambda v, _w: f"{round(100 * v['repeat_rate'])} in 100 customers who bought this bought it again.",
+    "days_on_sale": lambda v, _w: f"On sale here for {days(v['days_on_sale'])}.",
+}
+"""What is said of a recommended product. A feature without a sentence says nothing of a product and gives no reason."""
+
+
+def reasons_for(
+    contributions: Sequence[Contribution], values: Values, sentences: Mapping[str, Sentence], wording: Wording, *, helpful_only: bool
+) -> list[Reason]:
+    """At most four reasons, one for each category, the largest contribution first.
+
+    `values` holds all features that are known (never `NaN`). With `helpful_only`, only what speaks for the answer counts, as for
+    a recommendation. A product that was never bought is not said to be bought.
+    """
+    reasons: dict[str, Reason] = {}
+    for contribution in sorted(contributions, key=lambda c: -abs(c.contribution)):
+        sentence = sentences.get(contribution.feature)
+        if sentence is None or contribution.category in reasons or (helpful_only and contribution.contribution <= 0):
+            continue
+        if sentence is _bought_before and not values.get("times_bought"):
+            continue
+        reasons[contribution.category] = Reason(contribution.category, sentence(values, wording))
+    personal_first = sorted(reasons.values(), key=lambda reason: reason.category == PRODUCT)
+    return personal_first[:MOST_REASONS]

@@ -1,0 +1,66 @@
+"""Customers and their pseudonyms: outside the database a customer is a random number.
+
+The one place where the shop's own id of a customer stands beside that number.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Sequence
+
+import pandas as pd
+from sqlalchemy import Connection, insert, select
+
+from features.database import Database
+from features.tables import customers
+
+
+BATCH = 5_000
+
+
+class Customers:
+    """The mapping between the shop's customer ids and Sayso's pseudonyms."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def assign(self, external_ids: pd.Series) -> pd.Series:
+        """Pseudonyms (int64, same index) of the shop's ids (str); an id seen for the first time gets a new one."""
+        wanted = external_ids.unique().tolist()
+        pseudonyms: dict[str, int] = {}
+        with self._database.write() as connection:
+            for start in range(0, len(wanted), BATCH):
+                pseudonyms |= find_or_add(connection, wanted[start : start + BATCH])
+        return external_ids.map(pseudonyms).astype("int64")
+
+    def find(self, external_id: str) -> int | None:
+        """Pseudonym of the shop's id, or None where the shop never told of such a customer."""
+        with self._database.read() as connection:
+            return find(connection, external_id)
+
+    def external_ids(self, pseudonyms: Sequence[int]) -> dict[int, str]:
+        """The shop's ids by pseudonym; pseudonyms that stand for nobody are left out."""
+        with self._database.read() as connection:
+            known = {row.customer: row.external_id for row in connection.execute(select(customers))}
+        return {customer: known[customer] for customer in pseudonyms if customer in known}
+
+
+def find(connection: Connection, external_id: str) -> int | None:
+    """Pseudonym of the shop's id within a transaction that is already open."""
+    return connection.execute(select(customers.c.customer).where(customers.c.external_id == external_id)).scalar()
+
+
+def find_or_add(connection: Connection, external_ids: Collection[str]) -> dict[str, int]:
+    """Pseudonyms of the shop's ids, made where there are none: somebody may consent before the first order."""
+    query = select(customers).where(customers.c.external_id.in_(external_ids))
+    known = {row.external_id: row.customer for row in connection.execute(query)}
+    new = {external_id: secrets.randbits(62) for external_id in external_ids if external_id not in known}
+    if new:
+        rows = [{"customer": customer, "external_id": external_id} for external_id, customer in new.items()]
+        connection.execute(insert(customers), rows)
+    return known | new
+
+
+def external_id_of(connection: Connection, customer: int) -> str:
+    """The shop's id of a pseudonym that is known to exist."""
+    return connection.execute(select(customers.c.external_id).where(customers.c.customer == customer)).scalar_one()

@@ -1,0 +1,97 @@
+"""The database: an embedded SQLite file or a PostgreSQL server behind the same SQLAlchemy Core code."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import alembic.command
+import alembic.config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+
+WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+"""First SQLite releases of each line in which write-ahead logging cannot lose a commit with two connections."""
+
+
+class Database:
+    """Connections to the database. `read` sees one consistent state; `write` is all or nothing, and durable once left."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """The database at `url`, brought to the newest schema."""
+        database = cls(url)
+        database.migrate()
+        return database
+
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema to `revision`, keeping what is stored."""
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.write() as connection:
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, revision)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; in SQLite it takes the write lock at once, so that what it reads cannot change under it."""
+        with self.engine.connect().execution_options(sayso_write=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    module = _sqlite_module()
+    engine = create_engine(url, module=module, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=16)
+    journal = _journal(module.sqlite_version_info)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is sent below
+        # recursive triggers: INSERT OR REPLACE then counts as the removal that it is, which the ledger refuses
+        for pragma in (*journal, "recursive_triggers=ON", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("sayso_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _sqlite_module() -> ModuleType:
+    """The newer SQLite where its wheel exists for this platform, else Python's own."""
+    try:
+        import pysqlite3  # noqa: PLC0415 - absent on platforms without a wheel, so its import may fail
+    except ImportError:
+        return sqlite3
+    return pysqlite3  # type: ignore[no-any-return]  # the wheel carries no types
+
+
+def _journal(version: tuple[int, int, int]) -> tuple[str, ...]:
+    """Settings under which an acknowledged commit survives a crash with this version of SQLite.
+
+    Write-ahead logging is quicker; versions that can lose a commit in it (3.7.0 to 3.51.2 but for the fixed releases of
+    older lines) keep the rollback journal.
+    """
+    safe = version >= WAL_SAFE[0] or any(fixed[:2] == version[:2] and version >= fixed for fixed in WAL_SAFE[1:])
+    return ("journal_mode=WAL", "synchronous=FULL") if safe else ("journal_mode=DELETE", "synchronous=EXTRA")

@@ -1,0 +1,1 @@
+"""From a shop's files to the warehouse, and to a first `sayso.toml`."""

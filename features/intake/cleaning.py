@@ -1,0 +1,89 @@
+"""Which lines are a customer's purchases: the others are set aside under exactly one rule, or rejected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.config import Cleaning
+from features.intake.rejected import rejections
+
+RULES = ("cancellation", "return", "non_product", "no_customer", "free_of_charge", "wholesale")
+"""In this order a line is tried, and the first rule that fits has it:
+
+cancellation: the order's number starts as cancellations do; return: a negative quantity; non_product: postage, a fee, a
+voucher or a correction; no_customer: nobody is named; free_of_charge: a price of 0, hence a gift or a correction;
+wholesale: more units than a person buys.
+"""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Lines by what becomes of them: `kept`, `set_aside` (with a column `rule`) and `rejected` (file, line, reason)."""
+
+    kept: pd.DataFrame
+    set_aside: pd.DataFrame
+    rejected: pd.DataFrame
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Lines set aside, by rule; every rule is there."""
+        found = self.set_aside["rule"].value_counts()
+        return {rule: int(found.get(rule, 0)) for rule in RULES}
+
+
+def clean(lines: pd.DataFrame, cleaning: Cleaning, called: Mapping[str, str]) -> Cleaned:
+    """Split the transaction lines that `features.intake.sources` read.
+
+    The rules come first, so a correction with a negative price is set aside and not an error; what no rule takes must
+    have a positive quantity and no negative price. `called` gives the shop's name of a column, for the reasons.
+    """
+    rule = _rule(lines, cleaning)
+    remaining = lines[rule == ""]
+    faults = _faults(remaining, called)
+    bad = remaining[faults != ""]
+    rejected = rejections(zip(bad["file"], bad["line"], faults[faults != ""], strict=True))
+    return Cleaned(remaining[faults == ""], lines[rule != ""].assign(rule=rule[rule != ""]), rejected)
+
+
+def _rule(lines: pd.DataFrame, cleaning: Cleaning) -> pd.Series:
+    """Name of the rule that sets each line aside, "" for none."""
+    prefix, most = cleaning.cancellation_prefix, cleaning.wholesale_units
+    fits = {
+        "cancellation": lines["order_id"].str.startswith(prefix) if prefix else False,
+        "return": lines["quantity"] < 0,
+        "non_product": _is_non_product(lines["product_id"], cleaning.non_products),
+        "no_customer": lines["customer_id"].isna(),
+        "free_of_charge": lines["unit_price"] == 0,
+        "wholesale": lines["quantity"] > most if most is not None else False,
+    }
+    return _first(lines.index, {rule: fits[rule] for rule in RULES})
+
+
+def _is_non_product(product_ids: pd.Series, codes: tuple[str, ...]) -> pd.Series:
+    alternatives = "|".join(".*".join(re.escape(part) for part in code.split("*")) for code in codes)
+    non_product = re.compile(alternatives, re.IGNORECASE)
+    return product_ids.isin([product for product in product_ids.unique() if codes and non_product.fullmatch(product)])
+
+
+def _faults(lines: pd.DataFrame, called: Mapping[str, str]) -> pd.Series:
+    """Why each line cannot be a purchase, "" where it can."""
+    reasons = pd.Series("", index=lines.index, dtype="str")
+    for column, bad, words in (
+        ("quantity", lines["quantity"] == 0, "which is no purchase"),
+        ("unit_price", lines["unit_price"] < 0, "which is negative"),
+        ("amount", lines["amount"] < 0, "which is negative"),
+    ):
+        named = called.get(column, column)
+        new = bad & (reasons == "")
+        reasons[new] = [f"{named} is {value}, {words}" for value in lines.loc[new, column]]
+    return reasons
+
+
+def _first(index: pd.Index, fits: Mapping[str, pd.Series | bool]) -> pd.Series:
+    masks = [np.broadcast_to(np.asarray(mask, dtype=bool), len(index)) for mask in fits.values()]
+    return pd.Series(np.select(masks, list(fits), default=""), index=index, dtype="str")

@@ -1,0 +1,155 @@
+"""From the shop's files to the warehouse, all or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from features.intake.cleaning import RULES, clean
+from features.clock import Clock, utc_now
+from features.config import Source
+from features.customers import Customers
+from features.database import Database
+from features.errors import SourceError
+from features.intake.rejected import rejections, with_raw, write_rejected
+from features.intake.sources import PRODUCTS, read_source
+from features.warehouse import Warehouse
+from features.intake.warehouse_tables import customers_table, products_table, transactions_table
+from features.workspace import Workspace
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and which fraction of the whole is over."""
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What a run of ingest found.
+
+    Rows of all sources were `read`; each of them was `kept`, `set_aside` (by rule) or `rejected`. `first` and `last` are
+    the moments (naive UTC) of the first and the last order. `copies` are files left out as they repeat another.
+    """
+
+    read: int
+    kept: int
+    set_aside: dict[str, int]
+    rejected: int
+    rejected_files: tuple[Path, ...]
+    copies: tuple[str, ...]
+    customers: int
+    products: int
+    orders: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """The rows of one source by what becomes of them."""
+
+    source: Source
+    kept: pd.DataFrame
+    set_aside: dict[str, int]
+    rejected: pd.DataFrame
+    copies: tuple[str, ...]
+
+
+def ingest(
+    workspace: Workspace, database: Database, progress: Progress = lambda _what, _fraction: None, clock: Clock = utc_now
+) -> IngestReport:
+    """Rebuild the warehouse from all sources of `sayso.toml`, and `rejected/` with it.
+
+    Raises `SourceError` where a source cannot be read or no purchase is left; then nothing has changed.
+    """
+    parts = []
+    for position, source in enumerate(workspace.config.sources):
+        progress(f"reading {source.name}", 0.6 * position / len(workspace.config.sources))
+        parts.append(_sort(source, workspace.root, clock()))
+    lines, stated = _rows_of(parts, "transactions"), _rows_of(parts, "products")
+    if lines.empty:
+        raise _nothing_left(parts)
+    rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
+    progress("naming customers", 0.6)
+    lines = lines.assign(customer=Customers(database).assign(lines["customer_id"]))
+    progress("writing the warehouse", 0.8)
+    tables = _tables(lines, stated, parts)
+    Warehouse(workspace.warehouse).replace(tables)
+    files = write_rejected(workspace.rejected, rejected)
+    progress("done", 1.0)
+    return _report(parts, tables, tuple(files.values()))
+
+
+def _sort(source: Source, root: Path, now: datetime) -> _Sorted:
+    found = read_source(source, root, now)
+    if source.table == "products":
+        kept, repeated = _each_once(found.rows)
+        return _Sorted(source, kept, {}, pd.concat([found.rejected, repeated]), found.copies)
+    cleaned = clean(found.rows, source.cleaning, source.columns)
+    return _Sorted(source, cleaned.kept, cleaned.counts, pd.concat([found.rejected, cleaned.rejected]), found.copies)
+
+
+def _each_once(products: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The first row of each product, and the others as rejected."""
+    again = products["product_id"].duplicated()
+    first = products[~again].set_index("product_id")
+    rows = [
+        (row.file, row.line, f"the product {row.product_id!r} stands already in line {first.loc[row.product_id, 'line']}")
+        for row in products[again].itertuples()
+    ]
+    return products[~again], rejections(rows)
+
+
+def _rows_of(parts: Sequence[_Sorted], table: str) -> pd.DataFrame:
+    frames = [part.kept for part in parts if part.source.table == table]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({column: pd.Series(dtype="str") for column in PRODUCTS})
+
+
+def _tables(lines: pd.DataFrame, stated: pd.DataFrame, parts: Sequence[_Sorted]) -> dict[str, pa.Table]:
+    tables = {"transactions": transactions_table(lines), "products": products_table(lines, stated)}
+    if any("country" in part.source.columns for part in parts):
+        tables["customers"] = customers_table(lines)
+    return tables
+
+
+def _set_aside(parts: Sequence[_Sorted]) -> dict[str, int]:
+    total = Counter(dict.fromkeys(RULES, 0))
+    for part in parts:
+        total.update(part.set_aside)
+    return dict(total)
+
+
+def _nothing_left(parts: Sequence[_Sorted]) -> SourceError:
+    """The error that says what became of every line, and shows one rejected row."""
+    counts = [f"{count:,} {rule.replace('_', ' ')}" for rule, count in _set_aside(parts).items() if count]
+    rejected = pd.concat([part.rejected for part in parts]) if parts else rejections()
+    if len(rejected):
+        first = rejected.iloc[0]
+        counts.append(f"{len(rejected):,} rejected, the first in {first['file']}, line {first['line']}, because {first['reason']}")
+    told = "; ".join(counts) or "the sources hold none"
+    return SourceError(
+        f"no purchase is left to load: {told}. Correct the file, or `columns` and `cleaning` of the source", file=Path("sayso.toml")
+    )
+
+
+def _report(parts: Sequence[_Sorted], tables: dict[str, pa.Table], files: tuple[Path, ...]) -> IngestReport:
+    set_aside = _set_aside(parts)
+    kept, rejected = sum(len(part.kept) for part in parts), sum(len(part.rejected) for part in parts)
+    orders = tables["transactions"].to_pandas()
+    return IngestReport(
+        read=kept + rejected + sum(set_aside.values()),
+        kept=kept,
+        set_aside=set_aside,
+        rejected=rejected,
+        rejected_files=files,
+        copies=tuple(name for part in parts for name in part.copies),
+        customers=orders["customer"].nunique(),
+        products=tables["products"].num_rows,
+        orders=orders["order_id"].nunique(),
+        first=orders["ordered_at"].min().to_pydatetime(),
+        last=orders["ordered_at"].max().to_pydatetime(),
+    )

@@ -1,0 +1,149 @@
+"""Online features: each customer's newest feature row, ready to be answered from.
+
+Rows come through the gate like all features, so they hold only what was granted when they were made; an answer masks them
+again by the ledger as it stands then. A consent event removes the customer's row at once (see `features.consent`), and the next
+answer makes a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import Connection, delete, insert, select
+
+from features import clock
+from features.consent import granted_to
+from features.gate import Gate
+from features.pipeline import customer_frame, history_frame, is_of_history
+from features.shop import Shop
+from features.tables import online_features
+
+Floats = NDArray[np.float64]
+_SIZES = struct.Struct("<III")
+BATCH = 2_000
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names of the stored columns: of the customer, and of the history with each product."""
+
+    customer: tuple[str, ...]
+    history: tuple[str, ...]
+
+    @classmethod
+    def of(cls, features: Sequence[str]) -> Layout:
+        """Features split into those of a customer and those of a history."""
+        history = tuple(name for name in features if is_of_history(name))
+        return cls(tuple(name for name in features if name not in history), history)
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of the names; a row under another one is made anew."""
+        return hashlib.sha256("\n".join((*self.customer, "", *self.history)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class OnlineRow:
+    """One customer's features: `customer` (features,) float64; `products` with `columns` (products, history features) float64."""
+
+    as_of: str
+    customer: Floats
+    products: tuple[str, ...]
+    columns: Floats
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all is known."""
+        return not self.products and bool(np.isnan(self.customer).all())
+
+    def pack(self) -> bytes:
+        """The row as bytes."""
+        sizes = _SIZES.pack(len(self.customer), len(self.products), self.columns.shape[1])
+        return sizes + self.customer.tobytes() + self.columns.tobytes() + "\n".join(self.products).encode()
+
+    @classmethod
+    def unpack(cls, as_of: str, content: bytes) -> OnlineRow:
+        """The row that `pack` wrote."""
+        width, count, wide = _SIZES.unpack_from(content)
+        begin = _SIZES.size
+        numbers = np.frombuffer(content, dtype=np.float64, count=width + count * wide, offset=begin)
+        names = content[begin + numbers.nbytes :].decode()
+        return cls(as_of, numbers[:width], tuple(names.split("\n")) if count else (), numbers[width:].reshape(count, wide))
+
+
+class OnlineStore:
+    """Online features of one purpose."""
+
+    def __init__(self, shop: Shop, purpose: str, features: Sequence[str]) -> None:
+        self._shop = shop
+        self._purpose = purpose
+        self.layout = Layout.of(features)
+        self._making = Lock()
+
+    def read(self, connection: Connection, customer: int) -> OnlineRow | None:
+        """The stored row, or None where there is none in this layout."""
+        stored = online_features.c
+        query = select(stored.as_of, stored.content).where(
+            stored.customer == customer, stored.purpose == self._purpose, stored.layout == self.layout.digest
+        )
+        found = connection.execute(query).one_or_none()
+        return OnlineRow.unpack(found.as_of, found.content) if found else None
+
+    def make(self, customer: int, granted: frozenset[str]) -> OnlineRow:
+        """Make the row of one customer from the warehouse under `granted`, and keep it if these grants still stand."""
+        frame = pd.DataFrame({"customer": np.full(len(granted), customer, dtype=np.int64), "category": pd.Series(sorted(granted), dtype="str")})
+        shop = self._shop
+        gate = Gate(shop.warehouse, shop.config.catalog, self._purpose, frame)
+        as_of = shop.loaded_until()
+        with self._making:  # DuckDB's connection serves one thread at a time
+            (row,) = self._rows(gate, pd.Index([customer], dtype="int64"), as_of).values()
+        with shop.database.write() as connection:
+            if granted_to(connection, customer, self._purpose) == granted:
+                self._store(connection, {customer: row})
+        return row
+
+    def refresh(self) -> int:
+        """Make the rows of all who granted anything, in place of those that were; how many."""
+        shop = self._shop
+        gate = shop.gate(self._purpose)
+        rows = self._rows(gate, gate.customers(), shop.loaded_until())
+        with shop.database.write() as connection:
+            connection.execute(delete(online_features).where(online_features.c.purpose == self._purpose))
+            self._store(connection, {customer: row for customer, row in rows.items() if not row.empty})
+        return len(rows)
+
+    def _rows(self, gate: Gate, customers: pd.Index, as_of: datetime) -> dict[int, OnlineRow]:
+        spine = pd.DataFrame({"customer": customers, "as_of": pd.Timestamp(as_of).as_unit("us")})
+        layout, shop = self.layout, self._shop
+        known = customer_frame(gate, layout.customer, spine, shop.facts)[list(layout.customer)].to_numpy("float64")
+        histories: dict[int, tuple[tuple[str, ...], Floats]] = {}
+        if layout.history:
+            bought = history_frame(gate, layout.history, spine, shop.facts)
+            for customer, part in bought.groupby("customer"):
+                histories[customer] = (tuple(part["product_id"]), part[list(layout.history)].to_numpy("float64"))
+        nothing: tuple[tuple[str, ...], Floats] = ((), np.empty((0, len(layout.history))))
+        moment = clock.to_text(as_of)
+        return {
+            customer: OnlineRow(moment, known[position], *histories.get(customer, nothing))
+            for position, customer in enumerate(spine["customer"].tolist())
+        }
+
+    def _store(self, connection: Connection, rows: dict[int, OnlineRow]) -> None:
+        stored = online_features.c
+        made = [
+            {"customer": customer, "purpose": self._purpose, "as_of": row.as_of, "layout": self.layout.digest, "content": row.pack()}
+            for customer, row in rows.items()
+        ]
+        for start in range(0, len(made), BATCH):
+            batch = made[start : start + BATCH]
+            keys = [row["customer"] for row in batch]
+            connection.execute(delete(online_features).where(stored.purpose == self._purpose, stored.customer.in_(keys)))
+            connection.execute(insert(online_features), batch)

@@ -1,0 +1,110 @@
+"""Tables of the database: the ledger, the online features, decisions, opt-outs and keys.
+
+Written for SQLite and PostgreSQL alike. Inside, a customer is a random number (`customer`); the shop's own id stands in
+the table `customers` and nowhere else. Every time is UTC, as text in ISO 8601 with microseconds, so that it sorts.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("external_id", Text, nullable=False, unique=True),
+)
+
+consent_events = Table(
+    "consent_events",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer", BigInteger, nullable=False),
+    Column("purpose", String(64), nullable=False),
+    Column("category", String(64), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("notice_version", String(64)),
+    Column("method", String(64), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("occurred_at", String(32), nullable=False),
+    Column("received_at", String(32), nullable=False),
+    Column("idempotency_key", String(128), unique=True),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "customer", "seq"),
+)
+
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+consent_state = Table(
+    "consent_state",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("purpose", String(64), primary_key=True),
+    Column("category", String(64), primary_key=True),
+    Column("action", String(16), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("customer", BigInteger, nullable=False),
+    Column("scope", String(32), nullable=False),
+    Column("value", Text),
+    Column("until", String(32)),
+    Column("created_at", String(32), nullable=False),
+    Index(None, "customer"),
+)
+
+online_features = Table(
+    "online_features",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("purpose", String(64), primary_key=True),
+    Column("as_of", String(32), nullable=False),
+    Column("layout", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("customer", BigInteger),
+    Column("kind", String(32), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("ledger_seq", BigInteger, nullable=False),
+    Column("model_name", String(64)),
+    Column("model_version", String(32)),
+    Column("inputs", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Index(None, "customer", "created_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("revoked_at", String(32)),
+)

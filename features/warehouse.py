@@ -1,0 +1,86 @@
+"""The warehouse: Parquet tables of what the shop recorded, read by DuckDB through Ibis.
+
+Only ingest writes here and only the gate reads a customer's rows from here. A product's own facts are nobody's data and
+open to all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import ibis
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.errors import WorkspaceError
+
+RECORDED_AT = "recorded_at"
+"""When the shop's system wrote a row down: operational metadata, used to look back in time and never as a feature."""
+MEMORY_LIMIT = "1GB"
+
+
+class Warehouse:
+    """Tables in `folder`; the file `current` there names the generation in use, so that a refresh is one rename."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def connection(self) -> ibis.backends.duckdb.Backend:
+        """DuckDB in memory; it fetches no extension from anywhere."""
+        return ibis.duckdb.connect(
+            memory_limit=MEMORY_LIMIT, autoinstall_known_extensions=False, autoload_known_extensions=False, preserve_insertion_order=False
+        )
+
+    @property
+    def generation(self) -> str:
+        """Name of the generation in use. Raises `WorkspaceError` where nothing was ingested yet."""
+        try:
+            return (self.folder / "current").read_text(encoding="ascii")
+        except FileNotFoundError:
+            raise WorkspaceError("the warehouse is empty; load the sources with `sayso ingest` first") from None
+
+    def table(self, name: str) -> ibis.Table:
+        """A whole table, consented or not: for the gate alone."""
+        return self.connection.read_parquet(str(self._file(name)))
+
+    def has(self, name: str) -> bool:
+        """Whether a source filled that table."""
+        return self._file(name).is_file()
+
+    def products(self) -> pd.DataFrame:
+        """Product facts: product_id, title, product_category, brand (str; None where unknown)."""
+        frame: pd.DataFrame = pq.read_table(self._file("products")).to_pandas()
+        return frame
+
+    def loaded_until(self) -> datetime:
+        """The moment (naive UTC) that the warehouse speaks for: the midnight after its last recorded row."""
+        last = self.table("transactions")[RECORDED_AT].max().to_pyarrow().as_py()
+        return datetime(last.year, last.month, last.day) + timedelta(days=1)  # noqa: DTZ001 - the warehouse's times are naive UTC
+
+    def replace(self, tables: Mapping[str, pa.Table]) -> None:
+        """Put `tables` in place of all that was here; until the last rename readers see what was."""
+        generation = uuid.uuid4().hex
+        new = self.folder / generation
+        new.mkdir(parents=True)
+        try:
+            for name, table in tables.items():
+                pq.write_table(table, new / f"{name}.parquet", compression="zstd", coerce_timestamps="us")
+            (new / "name").write_text(generation, encoding="ascii")
+            os.replace(new / "name", self.folder / "current")
+        except BaseException:
+            shutil.rmtree(new)
+            raise
+        for old in self.folder.iterdir():
+            if old.is_dir() and old != new:
+                shutil.rmtree(old)
+
+    def _file(self, name: str) -> Path:
+        return self.folder / self.generation / f"{name}.parquet"

@@ -1,0 +1,1 @@
+"""What is learnt from consented features: churn and next purchase, and how good they are."""

@@ -1,0 +1,77 @@
+"""Rows for the churn model: consented features at many moments, beside what happened within the horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.definition import ShopFacts
+from features.errors import TrainingError
+from features.gate import Gate
+from features.pipeline import customer_frame
+from models.masking import Floats
+from models.targets import churned, first_orders
+
+MOMENTS_PER_HORIZON = 6
+"""As_of dates lie a sixth of the horizon apart, so that the seasons blend."""
+SHARE_OF_HORIZON_BEFORE = 3
+"""The first as_of date comes when a third of a horizon is on record."""
+
+
+@dataclass(frozen=True)
+class ChurnRows:
+    """Rows to learn from: `features` (rows, features) float64, `labels` (rows) 0 or 1, `as_of` (rows) datetime64."""
+
+    features: Floats
+    labels: Floats
+    as_of: NDArray[np.datetime64]
+
+    def at(self, chosen: NDArray[np.bool_]) -> ChurnRows:
+        """The rows where `chosen` holds."""
+        return ChurnRows(self.features[chosen], self.labels[chosen], self.as_of[chosen])
+
+    @property
+    def weights(self) -> Floats:
+        """Each moment counts the same, however many customers it has; the mean weight is 1."""
+        _, inverse, counts = np.unique(self.as_of, return_inverse=True, return_counts=True)
+        return np.asarray(len(self.as_of) / len(counts) / counts[inverse], dtype=np.float64)
+
+
+def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[datetime]:
+    """Moments to learn from, oldest first: back from `last` in steps of a sixth of the horizon.
+
+    Raises `TrainingError` where the history is too short for even one.
+    """
+    step = timedelta(days=horizon_days) / MOMENTS_PER_HORIZON
+    earliest = first + timedelta(days=horizon_days) / SHARE_OF_HORIZON_BEFORE
+    dates = []
+    while last >= earliest:
+        dates.append(last)
+        last -= step
+    if not dates:
+        raise TrainingError(
+            f"the history is too short for a horizon of {horizon_days} days: it begins on {first:%Y-%m-%d}, and the newest moment whose "
+            f"future is known is {last:%Y-%m-%d}. Load more history or shorten `horizon_days` in sayso.toml."
+        )
+    return dates[::-1]
+
+
+def spine_of(first_order: pd.Series, dates: Sequence[datetime]) -> pd.DataFrame:
+    """Who was a customer at each of `dates`: customer, as_of; `first_order` is the moment of the first order by customer."""
+    parts = [pd.DataFrame({"customer": first_order.index[first_order < date], "as_of": pd.Timestamp(date).as_unit("us")}) for date in dates]
+    return pd.concat(parts, ignore_index=True)
+
+
+def churn_rows(
+    gate: Gate, features: Sequence[str], dates: Sequence[datetime], horizon_days: int, shop: ShopFacts
+) -> tuple[pd.DataFrame, ChurnRows]:
+    """Feature frame and rows at `dates` of every customer whose target may be known."""
+    spine = spine_of(first_orders(gate, max(dates)), dates)
+    frame = customer_frame(gate, features, spine, shop)
+    labels = churned(gate, spine, horizon_days).to_numpy("float64")
+    return frame, ChurnRows(frame[list(features)].to_numpy("float64"), labels, frame["as_of"].to_numpy())

@@ -1,0 +1,190 @@
+"""The next-purchase model: candidates ranked by LightGBM.
+
+The ranker learns from customers' real next orders, with categories withheld at random in copies of them, and with the
+products' own facts left out in a few, so that the all-missing reference row of an explanation is no stranger to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import TrainingError
+from models.candidates import CandidateMaker, Candidates
+from models.histories import Histories, HistoryMasking
+from models.masking import Bools, Floats, Masking
+from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
+
+FEWEST_ORDERS = 50
+
+
+@dataclass(frozen=True)
+class NextPurchaseSettings:
+    """How the ranker is trained."""
+
+    leaves: int = 15
+    learning_rate: float = 0.08
+    trees: int = 120
+    rows_per_leaf: int = 200
+    l2: float = 10.0
+    feature_share: float = 0.6
+    truncation: int = 30
+    masked_weight: float = 0.5
+    faceless_share: float = 0.03
+    seed: int = 7
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Orders to learn from, made at one moment's statistics: histories before each order, and what it then held.
+
+    `bought` are (row, position) pairs of the products in the order, as row x products + position, ascending.
+    """
+
+    maker: CandidateMaker
+    histories: Histories
+    bought: NDArray[np.int64]
+
+    def labels(self, candidates: Candidates) -> NDArray[np.int64]:
+        """1 for each candidate that was bought, else 0."""
+        keys = candidates.rows * len(self.maker.statistics.product_ids) + candidates.products
+        return np.isin(keys, self.bought).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Candidates with their scores (candidates,), and for each row the best of them as positions, best first."""
+
+    candidates: Candidates
+    scores: Floats
+    best: list[NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class NextPurchaseModel:
+    """A trained ranker with the product statistics that it serves with; `category_of` names each feature's category."""
+
+    booster: lightgbm.Booster
+    maker: CandidateMaker
+    masking: HistoryMasking
+    category_of: Mapping[str, str]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the booster's columns, in order."""
+        return self.maker.features
+
+    def score(self, features: Floats) -> Floats:
+        """Ranking scores of candidates' features, shape (candidates,); without unit, comparable within one customer only."""
+        return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), dtype=np.float64)
+
+    def rank(self, histories: Histories, k: int, hidden: Sequence[int] | NDArray[np.intp] = ()) -> Ranked:
+        """The best `k` candidates of each row, without the products at the positions `hidden`; equal scores by position."""
+        candidates = self.maker.make(histories, hidden)
+        scores = self.score(candidates.features)
+        order = np.lexsort((candidates.products, -scores, candidates.rows))
+        starts = np.searchsorted(candidates.rows, np.arange(len(histories) + 1))
+        best = [order[begin : min(end, begin + k)] for begin, end in zip(starts[:-1], starts[1:], strict=True)]
+        return Ranked(candidates, scores, best)
+
+    def save(self, folder: Path) -> None:
+        """Write the model as data: the booster's text, the statistics' arrays and a manifest."""
+        self.booster.save_model(folder / "booster.txt")
+        self.maker.statistics.save(folder / "statistics.npz")
+        manifest = {
+            "history": self.maker.history,
+            "customer": self.maker.customer,
+            "category_of": dict(self.category_of),
+            "categories": self.masking.categories,
+            "entries_need": sorted(self.masking.entries),
+            "history_needs": self.masking.columns.needs.tolist(),
+            "customer_needs": self.masking.customers.needs.tolist(),
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> NextPurchaseModel:
+        """Read what `save` wrote."""
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        categories = tuple(manifest["categories"])
+        history, customer = (_needs(manifest[name], len(categories)) for name in ("history_needs", "customer_needs"))
+        statistics = ProductStatistics.load(folder / "statistics.npz")
+        return cls(
+            booster=lightgbm.Booster(model_file=folder / "booster.txt"),
+            maker=CandidateMaker(statistics, tuple(manifest["history"]), tuple(manifest["customer"])),
+            masking=HistoryMasking(frozenset(manifest["entries_need"]), Masking(categories, history), Masking(categories, customer)),
+            category_of=manifest["category_of"],
+        )
+
+
+def _needs(stated: list[list[bool]], categories: int) -> Bools:
+    return np.array(stated, dtype=bool).reshape(len(stated), categories)
+
+
+def fit_next_purchase(
+    examples: Sequence[Examples], serve: CandidateMaker, masking: HistoryMasking, category_of: Mapping[str, str], settings: NextPurchaseSettings
+) -> NextPurchaseModel:
+    """Train the ranker on `examples`; the model then serves with the statistics of `serve`.
+
+    Raises `TrainingError` where there are too few orders to learn from.
+    """
+    orders = sum(len(part.histories) for part in examples)
+    if orders < FEWEST_ORDERS:
+        raise TrainingError(
+            f"only {orders} repeat orders to learn from, and {FEWEST_ORDERS} are needed: orders of customers who allow what they bought "
+            "and when to be used, with an order before. Load more history or ask more customers."
+        )
+    generator = np.random.default_rng(settings.seed)
+    parts = [part for example in examples for part in _copies(example, masking, settings, generator)]
+    features, labels, groups, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    data = lightgbm.Dataset(
+        features, labels, group=groups, weight=weights, feature_name=list(serve.features), params={"verbose": -1}
+    )
+    booster = lightgbm.train(_parameters(settings), data, num_boost_round=settings.trees)
+    return NextPurchaseModel(booster, serve, masking, category_of)
+
+
+def _copies(
+    examples: Examples, masking: HistoryMasking, settings: NextPurchaseSettings, generator: np.random.Generator
+) -> list[tuple[Floats, NDArray[np.int64], NDArray[np.int64], Floats]]:
+    """Ranker rows of the examples as they are and with random categories withheld: features, labels, groups, weights."""
+    withheld = masking.customers.draw(len(examples.histories), generator)
+    copies = []
+    for histories, weight in ((examples.histories, 1.0), (masking.withhold(examples.histories, withheld), settings.masked_weight)):
+        candidates = examples.maker.make(histories)
+        labels = examples.labels(candidates)
+        found = np.bincount(candidates.rows, weights=labels, minlength=len(histories)) > 0
+        kept = found[candidates.rows]
+        features = candidates.features[kept]
+        features[np.ix_(generator.random(len(features)) < settings.faceless_share, _product_columns(examples.maker))] = np.nan
+        groups = np.bincount(candidates.rows[kept], minlength=len(histories))
+        copies.append((features, labels[kept], groups[groups > 0], np.full(len(features), weight)))
+    return copies
+
+
+def _product_columns(maker: CandidateMaker) -> NDArray[np.intp]:
+    return np.arange(len(maker.features) - len(PRODUCT_FEATURES), len(maker.features))
+
+
+def _parameters(settings: NextPurchaseSettings) -> dict[str, object]:
+    return {
+        "objective": "lambdarank",
+        "lambdarank_truncation_level": settings.truncation,
+        "num_leaves": settings.leaves,
+        "learning_rate": settings.learning_rate,
+        "min_data_in_leaf": settings.rows_per_leaf,
+        "lambda_l2": settings.l2,
+        "feature_fraction": settings.feature_share,
+        "seed": settings.seed,
+        "num_threads": settings.threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }

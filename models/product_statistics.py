@@ -1,0 +1,152 @@
+"""What is known of each product from the orders of consenting customers: how popular it is, and what is bought along with it.
+
+Nothing here tells of one customer: a product or a pair of products with fewer than `FEWEST` customers behind it is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from models.masking import Floats
+
+FEWEST = 5
+NEIGHBOURS = 60
+RECENT_DAYS = (30, 90)
+PRODUCT_FEATURES = ("buyers", "buyers_last_30_days", "buyers_last_90_days", "trend", "repeat_rate", "days_on_sale")
+
+
+@dataclass(frozen=True)
+class ProductStatistics:
+    """Products by position. `facts` is (products, PRODUCT_FEATURES) float64; `neighbours` are the rows of a sparse
+    similarity matrix (data, indices, indptr); `sold` tells which products are still sold; `abroad` and `at_home` are the
+    shares of customers elsewhere and in the shop's country who bought the product (`NaN` where too few did).
+    """
+
+    product_ids: NDArray[np.str_]
+    facts: Floats
+    sold: NDArray[np.bool_]
+    at_home: Floats
+    abroad: Floats
+    prices: Floats
+    similar_data: NDArray[np.float32]
+    similar_indices: NDArray[np.int32]
+    similar_indptr: NDArray[np.int32]
+
+    @cached_property
+    def similar(self) -> sp.csr_matrix:
+        """Similarity of products: (products, products), each row holding its nearest."""
+        return sp.csr_matrix((self.similar_data, self.similar_indices, self.similar_indptr), shape=(len(self.product_ids),) * 2)
+
+    @cached_property
+    def best_sellers(self) -> NDArray[np.intp]:
+        """Positions of the products still sold, most buyers within the last 30 days first."""
+        recent, ever = self.facts[:, 1], self.facts[:, 0]
+        order = np.lexsort((self.product_ids, -ever, -recent))
+        return order[self.sold[order]]
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {product: position for position, product in enumerate(self.product_ids.tolist())}
+
+    def positions(self, product_ids: Sequence[str]) -> NDArray[np.intp]:
+        """Positions of product ids; -1 for a product without statistics."""
+        return np.array([self._position.get(product, -1) for product in product_ids], dtype=np.intp)
+
+    def save(self, file: Path) -> None:
+        """Write all arrays to one `.npz`, none of them pickled."""
+        np.savez_compressed(file, allow_pickle=False, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, file: Path) -> ProductStatistics:
+        """Read what `save` wrote."""
+        with np.load(file, allow_pickle=False) as arrays:
+            return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+def product_statistics(
+    orders: pd.DataFrame, as_of: datetime, sold_within_days: int, homes: pd.Series | None = None, prices: pd.Series | None = None
+) -> ProductStatistics:
+    """Statistics of what was ordered before `as_of`.
+
+    `orders` has customer, order_id, product_id, ordered_at (one row per product of an order); `homes` says by customer whether
+    they live in the shop's country (1.0, 0.0; left out where withheld); `prices` is the price by product_id.
+    """
+    past = orders[orders["ordered_at"] < pd.Timestamp(as_of)]
+    product_ids, position = np.unique(past["product_id"].to_numpy(dtype=str), return_inverse=True)
+    customers, row = np.unique(past["customer"].to_numpy(), return_inverse=True)
+    age = (pd.Timestamp(as_of) - past["ordered_at"]).dt.total_seconds().to_numpy() / 86_400
+    bought = sp.csr_matrix((np.ones(len(past)), (row, position)), shape=(len(customers), len(product_ids)))
+    at_home, abroad = _shares_by_home(bought, customers, homes)
+    similar = similarity(bought.sign())
+    last_sold = pd.Series(age).groupby(position).min().to_numpy()
+    return ProductStatistics(
+        product_ids=product_ids,
+        facts=_facts(bought, row, position, age),
+        sold=last_sold <= sold_within_days,
+        at_home=at_home,
+        abroad=abroad,
+        prices=np.full(len(product_ids), np.nan) if prices is None else prices.reindex(product_ids).to_numpy("float64"),
+        similar_data=similar.data.astype(np.float32),
+        similar_indices=similar.indices.astype(np.int32),
+        similar_indptr=similar.indptr.astype(np.int32),
+    )
+
+
+def similarity(bought: sp.csr_matrix) -> sp.csr_matrix:
+    """Cosine similarity of products by who bought them, from a 0/1 matrix (customers, products).
+
+    A pair needs `FEWEST` customers who bought both; each product keeps its `NEIGHBOURS` nearest.
+    """
+    together = (bought.T @ bought).tocsr()
+    together.setdiag(0)
+    together.data[together.data < FEWEST] = 0
+    together.eliminate_zeros()
+    norms = np.sqrt(np.asarray(bought.sum(axis=0)).ravel()).clip(min=1)
+    scaled = sp.diags(1 / norms) @ together @ sp.diags(1 / norms)
+    return _nearest(scaled.tocsr(), NEIGHBOURS)
+
+
+def _nearest(matrix: sp.csr_matrix, most: int) -> sp.csr_matrix:
+    """Only the `most` largest entries of each row; equal ones in the order of their columns."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((matrix.indices, -matrix.data, rows))
+    place = np.arange(len(order)) - matrix.indptr[:-1][rows]
+    kept = order[place < most]
+    return sp.csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
+
+
+def _facts(bought: sp.csr_matrix, row: NDArray[np.intp], position: NDArray[np.intp], age: Floats) -> Floats:
+    def buyers(within: float) -> Floats:
+        recent = age <= within
+        pairs = np.unique(row[recent] * bought.shape[1] + position[recent])
+        return np.bincount(pairs % bought.shape[1], minlength=bought.shape[1]).astype(np.float64)
+
+    ever, *recent = (buyers(days) for days in (np.inf, *RECENT_DAYS))
+    repeated = np.bincount(bought.indices[bought.data > 1], minlength=bought.shape[1])
+    on_sale = pd.Series(age).groupby(position).max().to_numpy()
+    trend = (recent[0] + 1) / (recent[1] / 3 + 1)
+    facts = np.column_stack([ever, *recent, trend, repeated / ever, on_sale])
+    facts[ever < FEWEST] = np.nan
+    return facts
+
+
+def _shares_by_home(bought: sp.csr_matrix, customers: NDArray[np.int64], homes: pd.Series | None) -> tuple[Floats, Floats]:
+    nothing = np.full(bought.shape[1], np.nan)
+    if homes is None:
+        return nothing, nothing
+    lives = homes.reindex(customers).to_numpy("float64")
+    return _share(bought[lives == 1.0]), _share(bought[lives == 0.0])
+
+
+def _share(bought: sp.csr_matrix) -> Floats:
+    buyers = np.asarray(bought.sign().sum(axis=0)).ravel().astype(np.float64)
+    return np.where(buyers >= FEWEST, buyers / max(bought.shape[0], 1), np.nan)

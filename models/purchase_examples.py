@@ -1,0 +1,86 @@
+"""Examples for the next-purchase model: real orders, each seen from the moment before it was placed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from features.definition import ShopFacts
+from features.gate import Gate
+from features.pipeline import DEFINITION_OF, customer_frame, history_frame, is_of_history, reads_of
+from models.candidates import CandidateMaker
+from models.histories import Histories, HistoryMasking, histories_of
+from models.masking import Masking
+from models.next_purchase import Examples
+from models.product_statistics import ProductStatistics
+from models.purchases import statistics_at
+
+BLOCK_DAYS = 30
+"""Orders of so many days share one state of the product statistics, taken before the first of them."""
+
+
+@dataclass(frozen=True)
+class PurchaseData:
+    """Everything the model may read of a shop, through one gate."""
+
+    gate: Gate
+    orders: pd.DataFrame
+    features: tuple[str, ...]
+    shop: ShopFacts
+    sold_within_days: int
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """Features of a history with a product."""
+        return tuple(name for name in self.features if is_of_history(name))
+
+    @property
+    def customer(self) -> tuple[str, ...]:
+        """Features of a customer."""
+        return tuple(name for name in self.features if not is_of_history(name))
+
+    def maker(self, as_of: datetime) -> CandidateMaker:
+        """Candidates from the statistics as of one moment."""
+        statistics = statistics_at(self.gate, self.orders, as_of, self.sold_within_days, self.shop)
+        return CandidateMaker(statistics, self.history, self.customer)
+
+    def histories(self, spine: pd.DataFrame, statistics: ProductStatistics) -> Histories:
+        """Histories of the rows of `spine` (customer, as_of), as the gate lets them be seen."""
+        customers = customer_frame(self.gate, self.customer, spine, self.shop)[list(self.customer)].to_numpy("float64")
+        history = history_frame(self.gate, self.history, spine, self.shop)
+        return histories_of(spine, customers, history, statistics.positions(history["product_id"].tolist()), self.history)
+
+    def examples(self, begin: datetime) -> tuple[Examples, pd.DataFrame]:
+        """The last repeat order of each customer in the block from `begin`, and these orders (customer, as_of, order_id)."""
+        maker = self.maker(begin)
+        spine = self._last_orders(begin, begin + timedelta(days=BLOCK_DAYS))
+        bought = self.orders.merge(spine.reset_index(names="row"), on=["customer", "order_id"])
+        positions = maker.statistics.positions(bought["product_id"].tolist())
+        keys = bought["row"].to_numpy() * len(maker.statistics.product_ids) + positions
+        return Examples(maker, self.histories(spine, maker.statistics), np.sort(keys[positions >= 0])), spine
+
+    def blocks(self, until: datetime, most: int) -> list[datetime]:
+        """Beginnings of up to `most` blocks that end by `until`, newest first, with at least as long a past."""
+        first = self.orders["ordered_at"].min() + timedelta(days=BLOCK_DAYS)
+        begins = [until - timedelta(days=BLOCK_DAYS * (n + 1)) for n in range(most)]
+        return [begin for begin in begins if begin >= first]
+
+    def _last_orders(self, begin: datetime, end: datetime) -> pd.DataFrame:
+        placed = self.orders.drop_duplicates(["customer", "order_id"])[["customer", "order_id", "ordered_at"]]
+        before = placed.groupby("customer")["ordered_at"].transform("min") < placed["ordered_at"]
+        inside = (placed["ordered_at"] >= pd.Timestamp(begin)) & (placed["ordered_at"] < pd.Timestamp(end))
+        last = placed[before & inside].drop_duplicates("customer", keep="last")
+        return last.rename(columns={"ordered_at": "as_of"}).reset_index(drop=True)
+
+
+def history_masking(data: PurchaseData, categories: Sequence[str]) -> HistoryMasking:
+    """Which categories the history, its columns and the customer's columns need, by the shop's catalog."""
+    needed = data.gate.categories_of
+    columns = Masking.of([needed(reads_of(name)) for name in data.history], categories)
+    customers = Masking.of([needed(reads_of(name)) for name in data.customer], categories)
+    entries = frozenset.union(*(needed(DEFINITION_OF[name].reads[:1]) for name in data.history))
+    return HistoryMasking(entries, columns, customers)

@@ -1,0 +1,141 @@
+"""MLflow: runs, registered versions and their aliases. The only module that imports it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lightgbm
+import numpy as np
+
+from features.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+FOLDER = "sayso"
+"""Folder of a run's artifacts that holds the model as data, which is what serving reads."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training run leaves behind. `save` writes the model's files to a folder."""
+
+    model: str
+    booster: lightgbm.Booster
+    save: Callable[[Path], None]
+    parameters: Mapping[str, object]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    documents: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version of a model. `metrics` are those of its run, `tags` its own."""
+
+    model: str
+    version: str
+    run_id: str
+    trained_at: datetime
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+class Tracking:
+    """The tracking store and registry at `uri`; artifacts lie in `artifacts`."""
+
+    def __init__(self, uri: str, artifacts: Path) -> None:
+        self._uri = uri
+        self._artifacts = artifacts
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        import mlflow  # noqa: PLC0415 - takes seconds to import, and commands that need no model should not wait for it
+
+        mlflow.set_tracking_uri(self._uri)
+        mlflow.set_registry_uri(self._uri)
+        return mlflow.MlflowClient(self._uri, self._uri)
+
+    def record(self, run: Run) -> Version:
+        """Log a run, register its model and make it the challenger."""
+        import mlflow  # noqa: PLC0415 - see `_client`
+        from mlflow.models import infer_signature  # noqa: PLC0415 - see `_client`
+
+        client = self._client
+        self._ensure(run.model)
+        mlflow.set_experiment(run.model)
+        with mlflow.start_run(tags=dict(run.tags)) as active:
+            mlflow.log_params(dict(run.parameters))
+            mlflow.log_metrics(dict(run.metrics))
+            for name, document in run.documents.items():
+                mlflow.log_dict(document, f"{name}.json")
+            for name, figure in run.figures.items():
+                mlflow.log_figure(figure, f"plots/{name}.png")
+            with tempfile.TemporaryDirectory() as folder:
+                run.save(Path(folder))
+                mlflow.log_artifacts(folder, FOLDER)
+            nothing_known = np.full((1, run.booster.num_feature()), np.nan)
+            signature = infer_signature(nothing_known, run.booster.predict(nothing_known))
+            requirement = [f"lightgbm=={lightgbm.__version__}"]
+            logged = mlflow.lightgbm.log_model(run.booster, name=run.model, signature=signature, pip_requirements=requirement)
+            made = client.create_model_version(run.model, logged.model_uri, run_id=active.info.run_id, tags=dict(run.tags))
+        client.set_registered_model_alias(run.model, CHALLENGER, made.version)
+        return self.version(run.model, str(made.version))
+
+    def by_alias(self, model: str, alias: str) -> Version | None:
+        """The version that holds `alias`, or None where none does."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
+
+        try:
+            return self._described(self._client.get_model_version_by_alias(model, alias))
+        except MlflowException:
+            return None
+
+    def version(self, model: str, version: str) -> Version:
+        """One version. Raises `ModelUnavailable` where the registry has no such one."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
+
+        try:
+            return self._described(self._client.get_model_version(model, version))
+        except MlflowException as error:
+            raise ModelUnavailable(f"the registry has no version {version} of `{model}`: {error.message}") from None
+
+    def promote(self, version: Version, gates: Mapping[str, str]) -> None:
+        """Make `version` the champion, with what its gates said."""
+        for name, said in gates.items():
+            self._client.set_model_version_tag(version.model, version.version, f"gate.{name}", said)
+        self._client.set_registered_model_alias(version.model, CHAMPION, version.version)
+
+    def folder(self, version: Version) -> Path:
+        """Folder with the model's files as they were saved. Raises `ModelUnavailable` where they are gone."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
+
+        try:
+            return Path(self._client.download_artifacts(version.run_id, FOLDER))
+        except (MlflowException, OSError) as error:
+            raise ModelUnavailable(f"the files of `{version.model}` version {version.version} cannot be read: {error}") from error
+
+    def _ensure(self, model: str) -> None:
+        """Make the experiment and the registered model where they are not there yet."""
+        if self._client.get_experiment_by_name(model) is None:
+            self._client.create_experiment(model, artifact_location=(self._artifacts / model).as_uri())
+        if not self._client.search_registered_models(f"name = '{model}'"):
+            self._client.create_registered_model(model)
+
+    def _described(self, found: ModelVersion) -> Version:
+        run = self._client.get_run(found.run_id)
+        trained_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
+        return Version(found.name, str(found.version), found.run_id, trained_at, run.data.metrics, found.tags)

@@ -1,0 +1,1 @@
+"""Answers: the HTTP service, the customers' pages, decisions and the command line."""

@@ -1,0 +1,105 @@
+"""The models that answer: champions, loaded once with their explainers, and older versions for a replay."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from explain.attribution import Attribution
+from features.errors import ModelUnavailable, SaysoError
+from models.churn import ChurnModel
+from models.next_purchase import NextPurchaseModel
+from models.tracking import CHAMPION, Tracking, Version
+
+LOOK_EVERY_SECONDS = 2.0
+KEPT_FOR_REPLAY = 4
+
+log = logging.getLogger("sayso.champions")
+Model = TypeVar("Model")
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[Model]):
+    """A model with its version and explainer."""
+
+    version: Version
+    model: Model
+    attribution: Attribution
+
+    @property
+    def name(self) -> dict[str, str]:
+        """Name and version, as an answer states them."""
+        return {"name": self.version.model, "version": self.version.version}
+
+
+class Champion(Generic[Model]):
+    """The champion of one registered model. `read` makes a model from its files, `explain` its explainer."""
+
+    def __init__(self, tracking: Tracking, name: str, read: Callable[[Path], Model], explain: Callable[[Model], Attribution]) -> None:
+        self._tracking = tracking
+        self._name = name
+        self._read = read
+        self._explain = explain
+        self.version = lru_cache(KEPT_FOR_REPLAY)(self._load)
+        self.current: Loaded[Model] | None = None
+        """The model that answers now; None where there is none that can be read."""
+
+    def look(self) -> None:
+        """Load what became champion since the last look. What cannot be read leaves things as they are."""
+        try:
+            found = self._tracking.by_alias(self._name, CHAMPION)
+            if found is not None and (self.current is None or self.current.version.version != found.version):
+                self.current = self.version(found.version)
+        except (SaysoError, OSError):
+            log.exception("the champion of %s cannot be loaded", self._name)
+
+    def _load(self, version: str) -> Loaded[Model]:
+        """A version by its number. Raises `ModelUnavailable`."""
+        found = self._tracking.version(self._name, version)
+        try:
+            model = self._read(self._tracking.folder(found))
+            return Loaded(found, model, self._explain(model))
+        except (OSError, ValueError, KeyError, TypeError) as error:  # what truncated or foreign files raise, whichever library reads them
+            raise ModelUnavailable(f"the files of `{self._name}` version {version} cannot be read: {error}") from error
+
+
+def churn_champion(tracking: Tracking) -> Champion[ChurnModel]:
+    """The churn champion; its contributions are on the calibrated scale."""
+    return Champion(
+        tracking, "churn", ChurnModel.load, lambda model: Attribution(model.booster, model.calibrator.slope, model.calibrator.intercept)
+    )
+
+
+def next_purchase_champion(tracking: Tracking) -> Champion[NextPurchaseModel]:
+    """The next-purchase champion."""
+    return Champion(tracking, "next_purchase", NextPurchaseModel.load, lambda model: Attribution(model.booster))
+
+
+class Watch:
+    """Notices promotions in the background, so that no answer waits for one and a service started too early recovers."""
+
+    def __init__(self, champions: Sequence[Champion[Any]]) -> None:
+        self._champions = champions
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Look now, and then every few seconds until `stop`."""
+        self._look()
+        threading.Thread(target=self._keep_looking, name="champions", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+
+    def _keep_looking(self) -> None:
+        while not self._stop.wait(LOOK_EVERY_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        for champion in self._champions:
+            champion.look()

@@ -1,0 +1,57 @@
+"""Signed links to a customer's own pages."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from enum import StrEnum
+
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+
+from features.errors import SaysoError
+
+VALID_FOR = timedelta(days=90)
+
+
+class Page(StrEnum):
+    """What a link opens; a link for one page opens no other."""
+
+    WHY = "why"
+    PREFERENCES = "preferences"
+
+
+class LinkRefused(SaysoError):
+    """A link that opens nothing. `expired` tells that it once did."""
+
+    def __init__(self, message: str, *, expired: bool) -> None:
+        super().__init__(message)
+        self.expired = expired
+
+
+class Links:
+    """Makes and checks links under `base_url`, signed with `secret`."""
+
+    def __init__(self, secret: str, base_url: str) -> None:
+        self._secret = secret
+        self._base_url = base_url.rstrip("/")
+
+    def url(self, page: Page, subject: str) -> str:
+        """Address of `page` for `subject` (a decision, or a customer's pseudonym)."""
+        return f"{self._base_url}{self.path(page, subject)}"
+
+    def path(self, page: Page, subject: str) -> str:
+        """The address without host."""
+        return f"/{page}/{self._signer(page).dumps(subject)}"
+
+    def subject(self, page: Page, token: str) -> str:
+        """Whom a link is about. Raises `LinkRefused` for one that is forged, expired or made for another page."""
+        try:
+            subject = self._signer(page).loads(token, max_age=int(VALID_FOR.total_seconds()))
+        except SignatureExpired:
+            raise LinkRefused("This link has expired.", expired=True) from None
+        except BadSignature:
+            raise LinkRefused("This link does not work.", expired=False) from None
+        return str(subject)
+
+    def _signer(self, page: Page) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self._secret, salt=f"sayso.{page}", signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"})

@@ -1,0 +1,70 @@
+"""Opt-outs: what a customer does not want to be shown, or not to be done at all."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sqlalchemy import Connection, delete, insert, select
+
+from features import clock
+from features.clock import Clock, utc_now
+from features.database import Database
+from features.errors import NotFound
+from features.tables import opt_outs
+
+Scope = Literal["all", "purpose", "channel", "product", "product_category", "brand"]
+SCOPES: tuple[str, ...] = get_args(Scope)
+
+
+@dataclass(frozen=True)
+class OptOut:
+    """One opt-out. `value` names the purpose, channel, product, product category or brand; an opt-out from `all` has none."""
+
+    id: str
+    scope: str
+    value: str | None
+    until: str | None
+    created_at: str
+
+
+class OptOuts:
+    """The opt-outs of one database."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(self, customer: int, scope: Scope, value: str | None, until: str | None) -> OptOut:
+        """Write an opt-out; once this returns it is durable. The same one twice is one."""
+        now = clock.to_text(self._clock())
+        with self._database.write() as connection:
+            for standing in in_force(connection, customer, now):
+                if (standing.scope, standing.value, standing.until) == (scope, value, until):
+                    return standing
+            made = OptOut("opt_" + secrets.token_hex(12), scope, value, until, now)
+            connection.execute(
+                insert(opt_outs).values(id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now)
+            )
+        return made
+
+    def of(self, customer: int) -> Sequence[OptOut]:
+        """A customer's opt-outs in force, oldest first."""
+        with self._database.read() as connection:
+            return in_force(connection, customer, clock.to_text(self._clock()))
+
+    def remove(self, id: str) -> None:
+        """Take an opt-out back. Raises `NotFound`."""
+        with self._database.write() as connection:
+            if not connection.execute(delete(opt_outs).where(opt_outs.c.id == id)).rowcount:
+                raise NotFound("There is no such opt-out.")
+
+
+def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:
+    """A customer's opt-outs at the moment `now`, within a transaction that is already open."""
+    stored = opt_outs.c
+    query = select(opt_outs).where(stored.customer == customer).order_by(stored.created_at, stored.id)
+    rows = connection.execute(query).all()
+    return [OptOut(row.id, row.scope, row.value, row.until, row.created_at) for row in rows if row.until is None or row.until > now]

@@ -1,0 +1,134 @@
+"""A recommendation, as a pure function of what was read: the same inputs give the same answer, which is what a replay checks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from explain.explanation import Contribution, Explanation, explanation
+from explain.reasons import RECOMMENDATION_SENTENCES, Wording, reasons_for
+from features.catalog import PRODUCT
+from models.histories import Histories
+from models.next_purchase import NextPurchaseModel
+from serving.champions import Loaded
+
+PERSONAL = "Chosen automatically from what you agreed to share."
+NOT_PERSONAL = "Best sellers, chosen automatically without any personal data."
+BEST_SELLER_FEATURE = "buyers_last_30_days"
+
+
+@dataclass(frozen=True)
+class RecommendationInputs:
+    """All that an answer is made from.
+
+    `customer` and `columns` are already masked by the consent read with them; `hidden` are products that must not appear;
+    `best_sellers` (product, buyers) stand in where the answer is not personalised.
+    """
+
+    k: int
+    explain: str
+    used: tuple[str, ...]
+    withheld: tuple[str, ...]
+    not_personalized_because: str | None
+    nothing: bool
+    hidden: tuple[str, ...]
+    wording: dict[str, str]
+    titles: dict[str, str]
+    customer: dict[str, float]
+    products: tuple[str, ...]
+    columns: dict[str, list[float | None]]
+    best_sellers: tuple[tuple[str, int], ...]
+
+    def document(self) -> dict[str, Any]:
+        """The inputs as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, stated: Mapping[str, Any]) -> RecommendationInputs:
+        """The inputs that `document` gave."""
+        lists = {name: tuple(stated[name]) for name in ("used", "withheld", "hidden", "products")}
+        best = tuple((product, buyers) for product, buyers in stated["best_sellers"])
+        return cls(**{**stated, **lists, "best_sellers": best})
+
+
+def recommend(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | None) -> dict[str, Any]:
+    """The part of the answer that follows from `inputs` and the model."""
+    items: list[dict[str, Any]] = []
+    if inputs.nothing:
+        pass
+    elif inputs.not_personalized_because or champion is None:
+        items = _best_sellers(inputs)
+    else:
+        items = _ranked(inputs, champion)
+    personalized = inputs.not_personalized_because is None
+    return {
+        "personalized": personalized,
+        "not_personalized_because": inputs.not_personalized_because,
+        "automated": True,
+        "disclosure": PERSONAL if personalized else NOT_PERSONAL,
+        "model": champion.name if personalized and champion else None,
+        "consent": {"used": list(inputs.used), "withheld": list(inputs.withheld)},
+        "items": items,
+    }
+
+
+def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel]) -> list[dict[str, Any]]:
+    model, attribution = champion.model, champion.attribution
+    statistics = model.maker.statistics
+    hidden = statistics.positions(inputs.hidden)
+    ranked = model.rank(_histories(inputs, model), inputs.k, hidden[hidden >= 0])
+    (best,) = ranked.best
+    products = statistics.product_ids[ranked.candidates.products[best]].tolist()
+    scores = ranked.scores[best].tolist()
+    if inputs.explain == "none":
+        return [_item(rank, product, score, inputs) for rank, (product, score) in enumerate(zip(products, scores, strict=True), 1)]
+    features = ranked.candidates.features[best]
+    rows = zip(products, scores, features, attribution.contributions(features), strict=True)
+    items = []
+    for rank, (product, score, values, parts) in enumerate(rows, 1):
+        why = explanation(model.features, model.category_of, values, parts, attribution.base_value, score)
+        known = {name: value for name, value in zip(model.features, values.tolist(), strict=True) if not math.isnan(value)}
+        items.append({**_item(rank, product, score, inputs), "explanation": _explained(why, known, inputs)})
+    return items
+
+
+def _item(rank: int, product: str, score: float, inputs: RecommendationInputs) -> dict[str, Any]:
+    title = inputs.titles.get(product, product)
+    return {"rank": rank, "product_id": product, "title": title, "score": score, "explored": False, "propensity": 1.0}
+
+
+def _explained(why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs) -> dict[str, Any]:
+    reasons = reasons_for(why.contributions, known, RECOMMENDATION_SENTENCES, Wording(**inputs.wording), helpful_only=True)
+    said = [asdict(reason) for reason in reasons]
+    if inputs.explain == "reasons":
+        return {"reasons": said}
+    return {**asdict(why), "reasons": said}
+
+
+def _best_sellers(inputs: RecommendationInputs) -> list[dict[str, Any]]:
+    """Best sellers after the same filters; their score is the number of customers who bought them lately."""
+    hidden = set(inputs.hidden)
+    shown = [(product, buyers) for product, buyers in inputs.best_sellers if product not in hidden][: inputs.k]
+    items = []
+    for rank, (product, buyers) in enumerate(shown, 1):
+        item = _item(rank, product, float(buyers), inputs)
+        if inputs.explain != "none":
+            part = Contribution(BEST_SELLER_FEATURE, PRODUCT, float(buyers), float(buyers))
+            why = Explanation(0.0, float(buyers), (part,))
+            item["explanation"] = _explained(why, {BEST_SELLER_FEATURE: float(buyers)}, inputs)
+        items.append(item)
+    return items
+
+
+def _histories(inputs: RecommendationInputs, model: NextPurchaseModel) -> Histories:
+    """The recorded history in the order of the model's columns; a product that the model does not know is passed over."""
+    positions = model.maker.statistics.positions(inputs.products)
+    known = np.flatnonzero(positions >= 0)
+    order = known[np.argsort(positions[known], kind="stable")]
+    columns = np.array([inputs.columns[name] for name in model.maker.history], dtype=np.float64).T.reshape(len(positions), -1)
+    customer = np.array([[inputs.customer.get(name, np.nan) for name in model.maker.customer]])
+    return Histories(np.array([0, len(order)]), positions[order].astype(np.int64), columns[order], customer)

@@ -1,0 +1,74 @@
+"""What callers may ask, and how each field is checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from serving import opt_outs
+
+MOST_ITEMS = 100
+Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Language = Annotated[str, Field(min_length=2, max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
+Moment = AwareDatetime
+
+
+class Request(BaseModel):
+    """A request body: an unknown field is refused, and a number is not taken for a text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+class RecommendationRequest(Request):
+    """What to recommend to whom."""
+
+    customer_id: Annotated[Id, Field(description="The shop's own id of the customer.", examples=["17850"])]
+    k: Annotated[int, Field(ge=1, le=MOST_ITEMS, strict=True, description="How many products.")] = 10
+    channel: Annotated[Id, Field(description="Where the answer will be shown; a customer may opt out of a channel.")] = "web"
+    basket: Annotated[tuple[Id, ...], Field(max_length=200, description="Products already in the basket.")] = ()
+    exclude: Annotated[tuple[Id, ...], Field(max_length=1_000, description="Products not to recommend.")] = ()
+    product_categories: Annotated[tuple[Id, ...] | None, Field(max_length=100, description="Recommend only from these.")] = None
+    language: Language = "en"
+    explain: Literal["full", "reasons", "none"] = "full"
+
+
+class ChurnRequest(Request):
+    """Whose churn to estimate."""
+
+    customer_id: Annotated[Id, Field(description="The shop's own id of the customer.", examples=["17850"])]
+    language: Language = "en"
+
+
+class ConsentRequest(Request):
+    """What a customer said about one category for one purpose."""
+
+    customer_id: Id
+    purpose: Id
+    category: Id
+    action: Literal["granted", "refused", "withdrawn"]
+    notice_version: Annotated[Id | None, Field(description="Version of the notice that the customer saw; a grant needs one.")] = None
+    method: Annotated[Id, Field(description="How the customer was asked, such as `web_form`.")]
+    occurred_at: Moment | None = None
+    idempotency_key: Id | None = None
+
+
+class OptOutRequest(Request):
+    """What a customer does not want."""
+
+    customer_id: Id
+    scope: opt_outs.Scope
+    value: Annotated[Id | None, Field(description="The purpose, channel, product, product category or brand; none for `all`.")] = None
+    until: Moment | None = None
+
+    @model_validator(mode="after")
+    def _value_fits_scope(self) -> Self:
+        if (self.value is None) != (self.scope == "all"):
+            wanted = "none" if self.scope == "all" else f"the {self.scope} it is about"
+            raise ValueError(f"an opt-out of scope `{self.scope}` needs as `value`: {wanted}")
+        return self
+
+
+def document(request: BaseModel) -> dict[str, Any]:
+    """A request as plain data."""
+    return request.model_dump(mode="json")

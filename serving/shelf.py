@@ -1,0 +1,82 @@
+"""What the shop sells, and what sells best: all that a non-personalised answer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pandas as pd
+
+from features.errors import SaysoError
+from features.shop import Shop
+from models.product_statistics import FEWEST
+from models.purchases import orders
+
+RECENT_DAYS = 30
+
+
+@dataclass(frozen=True)
+class BestSeller:
+    """A product and how many customers bought it lately."""
+
+    product_id: str
+    buyers: int
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Products by id with their titles, categories and brands, and the best sellers, most buyers first."""
+
+    titles: Mapping[str, str] = field(default_factory=dict)
+    product_categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    brands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    best_sellers: tuple[BestSeller, ...] = ()
+    generation: str | None = None
+
+    def title(self, product_id: str) -> str:
+        """A product's title; its id where it has none."""
+        return self.titles.get(product_id, product_id)
+
+    def hidden_by(self, product_categories: Collection[str], brands: Collection[str]) -> set[str]:
+        """Products of these categories and brands."""
+        of_category = (product for name in product_categories for product in self.product_categories.get(name, ()))
+        of_brand = (product for name in brands for product in self.brands.get(name, ()))
+        return {*of_category, *of_brand}
+
+    def outside(self, product_categories: Collection[str]) -> set[str]:
+        """Products that belong to none of these categories."""
+        inside = {product for name in product_categories for product in self.product_categories.get(name, ())}
+        return set(self.titles) - inside
+
+
+def stock(shop: Shop) -> Shelf:
+    """The shelf as the warehouse has it now; an empty one where nothing was ingested."""
+    try:
+        products = shop.warehouse.products()
+        generation = shop.warehouse.generation
+    except SaysoError:
+        return Shelf()
+    return Shelf(
+        titles=dict(zip(products["product_id"], products["title"], strict=True)),
+        product_categories=_groups(products, "product_category"),
+        brands=_groups(products, "brand"),
+        best_sellers=_best_sellers(shop),
+        generation=generation,
+    )
+
+
+def _groups(products: pd.DataFrame, column: str) -> dict[str, list[str]]:
+    return {str(name): part["product_id"].tolist() for name, part in products.dropna(subset=[column]).groupby(column)}
+
+
+def _best_sellers(shop: Shop) -> tuple[BestSeller, ...]:
+    """Products still sold by the customers who bought them in the last 30 days, of those who allow that to be counted."""
+    section = shop.config.models.next_purchase
+    now = shop.loaded_until()
+    bought = orders(shop.gate(section.purpose), now)
+    sold = bought[bought["ordered_at"] >= now - timedelta(days=section.sold_within_days)]
+    recent = sold[sold["ordered_at"] >= now - timedelta(days=RECENT_DAYS)]
+    buyers = recent.groupby("product_id")["customer"].nunique().reindex(sold["product_id"].unique(), fill_value=0)
+    ranked = buyers.rename("buyers").rename_axis("product_id").reset_index().sort_values(["buyers", "product_id"], ascending=[False, True])
+    return tuple(BestSeller(row.product_id, int(row.buyers)) for row in ranked.itertuples() if row.buyers >= FEWEST)
