@@ -24,6 +24,7 @@ from features.errors import ConsentError, LedgerBroken
 from features.tables import consent_events, consent_state, ledger_head, online_features
 
 GRANTED = "granted"
+UNKNOWN = "unknown"
 ACTIONS = (GRANTED, "refused", "withdrawn")
 BATCH = 5_000
 
@@ -70,7 +71,7 @@ class Ledger:
     def append_all(self, events: Sequence[ConsentEvent]) -> list[Receipt]:
         """Write all events, or none if one of them is refused."""
         for event in events:
-            self._check(event)
+            self.check(event)
         receipts: list[Receipt] = []
         with self._database.write() as connection:
             head = connection.execute(select(ledger_head).with_for_update()).one()
@@ -95,7 +96,8 @@ class Ledger:
             connection.execute(update(ledger_head).values(seq=seq, hash=previous))
         return receipts
 
-    def _check(self, event: ConsentEvent) -> None:
+    def check(self, event: ConsentEvent) -> None:
+        """Raises `ConsentError` for an event that refers to an unknown purpose, category, action or notice."""
         catalog = self._catalog
         if event.purpose not in catalog.purposes:
             raise ConsentError(f"the purpose {event.purpose!r} does not exist; known are {_list(catalog.purposes)}", field="purpose")
@@ -111,6 +113,7 @@ class Ledger:
             raise ConsentError(f"the notice of {event.purpose!r} has no version {event.notice_version!r}", field="notice_version")
         if not event.method:
             raise ConsentError("the method tells how the customer was asked; it must not be empty", field="method")
+        _moment(event.occurred_at, "")
 
     def _row(self, event: ConsentEvent, customer: int, seq: int, previous: str) -> dict[str, Any]:
         received = clock.to_text(self._clock())
@@ -140,6 +143,15 @@ class Ledger:
             ).all()
         frame = pd.DataFrame(rows, columns=["customer", "category"])
         return frame.astype({"customer": "int64", "category": "str"})
+
+    def state(self, customer: int) -> list[dict[str, str]]:
+        """A customer's state for every purpose and category that may be asked: purpose, category, action (`unknown` is no)."""
+        state = consent_state.c
+        with self._database.read() as connection:
+            rows = connection.execute(select(state.purpose, state.category, state.action).where(state.customer == customer)).all()
+        known = {(row.purpose, row.category): row.action for row in rows}
+        asked = [(purpose, category) for purpose in self._catalog.purposes for category in self._catalog.askable(purpose)]
+        return [{"purpose": p, "category": c, "action": known.get((p, c), UNKNOWN)} for p, c in asked]
 
     def history(self, customer: int) -> list[dict[str, Any]]:
         """A customer's events, oldest first, in the columns of `consent_events`."""

@@ -38,10 +38,14 @@ class Customers:
         with self._database.read() as connection:
             return find(connection, external_id)
 
+    def all(self) -> dict[int, str]:
+        """The shop's ids of everybody, by pseudonym."""
+        with self._database.read() as connection:
+            return {row.customer: row.external_id for row in connection.execute(select(customers))}
+
     def external_ids(self, pseudonyms: Sequence[int]) -> dict[int, str]:
         """The shop's ids by pseudonym; pseudonyms that stand for nobody are left out."""
-        with self._database.read() as connection:
-            known = {row.customer: row.external_id for row in connection.execute(select(customers))}
+        known = self.all()
         return {customer: known[customer] for customer in pseudonyms if customer in known}
 
 

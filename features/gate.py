@@ -8,6 +8,7 @@ that would carry it are not there, and a feature made from no rows is `NaN`.
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 import ibis
 import pandas as pd
@@ -55,12 +56,23 @@ class Gate:
         """Customers (int64) who granted every category of `fields`; all who granted anything where the fields need none."""
         categories = self._catalog.categories_of(fields)
         if not categories:
-            return pd.Index(self._granted["customer"].unique())
+            return self.customers()
         grants = self._granted[self._granted["category"].isin(categories)].groupby("customer").size()
         return grants.index[grants == len(categories)]
 
+    def spine(self, as_of: datetime) -> pd.DataFrame:
+        """Whom anything may be said of at one moment: customer (int64), as_of (datetime64).
+
+        These are the customers who granted at least one category and of whom the shop had recorded an order before `as_of`.
+        """
+        recorded = self._warehouse.table("transactions")
+        known = recorded.filter(recorded[RECORDED_AT] < as_of).select("customer").distinct().to_pandas()["customer"]
+        customers = self._granted["customer"].unique()
+        present = pd.Series(customers)[pd.Series(customers).isin(known)].sort_values(ignore_index=True)
+        return pd.DataFrame({"customer": present.astype("int64"), "as_of": pd.Timestamp(as_of).as_unit("us")})
+
     def customers(self) -> pd.Index:
-        """Customers (int64) who granted at least one category: those of whom anything may be said at all."""
+        """Customers (int64) who granted at least one category, whether or not they ever ordered."""
         return pd.Index(self._granted["customer"].unique())
 
     def may_read(self, fields: Collection[str]) -> bool:

@@ -11,7 +11,6 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
 
 import numpy as np
@@ -97,14 +96,20 @@ class OnlineStore:
         found = connection.execute(query).one_or_none()
         return OnlineRow.unpack(found.as_of, found.content) if found else None
 
+    def ready(self, customer: int, granted: frozenset[str]) -> OnlineRow:
+        """The customer's row: the stored one, else one made now under `granted`."""
+        with self._shop.database.read() as connection:
+            row = self.read(connection, customer)
+        return row or self.make(customer, granted)
+
     def make(self, customer: int, granted: frozenset[str]) -> OnlineRow:
         """Make the row of one customer from the warehouse under `granted`, and keep it if these grants still stand."""
         frame = pd.DataFrame({"customer": np.full(len(granted), customer, dtype=np.int64), "category": pd.Series(sorted(granted), dtype="str")})
         shop = self._shop
         gate = Gate(shop.warehouse, shop.config.catalog, self._purpose, frame)
-        as_of = shop.loaded_until()
         with self._making:  # DuckDB's connection serves one thread at a time
-            (row,) = self._rows(gate, pd.Index([customer], dtype="int64"), as_of).values()
+            spine = pd.DataFrame({"customer": [customer], "as_of": pd.Timestamp(shop.loaded_until()).as_unit("us")})
+            (row,) = self._rows(gate, spine).values()
         with shop.database.write() as connection:
             if granted_to(connection, customer, self._purpose) == granted:
                 self._store(connection, {customer: row})
@@ -114,14 +119,13 @@ class OnlineStore:
         """Make the rows of all who granted anything, in place of those that were; how many."""
         shop = self._shop
         gate = shop.gate(self._purpose)
-        rows = self._rows(gate, gate.customers(), shop.loaded_until())
+        rows = self._rows(gate, gate.spine(shop.loaded_until()))
         with shop.database.write() as connection:
             connection.execute(delete(online_features).where(online_features.c.purpose == self._purpose))
             self._store(connection, {customer: row for customer, row in rows.items() if not row.empty})
         return len(rows)
 
-    def _rows(self, gate: Gate, customers: pd.Index, as_of: datetime) -> dict[int, OnlineRow]:
-        spine = pd.DataFrame({"customer": customers, "as_of": pd.Timestamp(as_of).as_unit("us")})
+    def _rows(self, gate: Gate, spine: pd.DataFrame) -> dict[int, OnlineRow]:
         layout, shop = self.layout, self._shop
         known = customer_frame(gate, layout.customer, spine, shop.facts)[list(layout.customer)].to_numpy("float64")
         histories: dict[int, tuple[tuple[str, ...], Floats]] = {}
@@ -130,10 +134,9 @@ class OnlineStore:
             for customer, part in bought.groupby("customer"):
                 histories[customer] = (tuple(part["product_id"]), part[list(layout.history)].to_numpy("float64"))
         nothing: tuple[tuple[str, ...], Floats] = ((), np.empty((0, len(layout.history))))
-        moment = clock.to_text(as_of)
+        rows = zip(spine["customer"].tolist(), spine["as_of"], known, strict=True)
         return {
-            customer: OnlineRow(moment, known[position], *histories.get(customer, nothing))
-            for position, customer in enumerate(spine["customer"].tolist())
+            customer: OnlineRow(clock.to_text(as_of), features, *histories.get(customer, nothing)) for customer, as_of, features in rows
         }
 
     def _store(self, connection: Connection, rows: dict[int, OnlineRow]) -> None:
@@ -147,3 +150,18 @@ class OnlineStore:
             keys = [row["customer"] for row in batch]
             connection.execute(delete(online_features).where(stored.purpose == self._purpose, stored.customer.in_(keys)))
             connection.execute(insert(online_features), batch)
+
+
+def online_stores(shop: Shop) -> tuple[OnlineStore, OnlineStore]:
+    """The online features of the churn and of the next-purchase model."""
+    models = shop.config.models
+    return (
+        OnlineStore(shop, models.churn.purpose, models.churn.features),
+        OnlineStore(shop, models.next_purchase.purpose, models.next_purchase.features),
+    )
+
+
+def refresh_online(shop: Shop) -> None:
+    """Make all online features anew from what warehouse and ledger hold now."""
+    for store in online_stores(shop):
+        store.refresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 import pandas as pd
@@ -64,7 +65,7 @@ def history_frame(gate: Gate, features: Sequence[str], spine: pd.DataFrame, shop
     """
     frame: pd.DataFrame | None = None
     for definition in _needed(features):
-        part = definition.table(gate.rows(definition.reads, spine), shop).to_pandas()
+        part = _computed(gate, definition, spine, shop)
         frame = part if frame is None else frame.merge(part, how="outer", on=list(definition.keys))
     if frame is None:
         raise FeatureError("no feature of a customer's history is listed in [models.next_purchase]; list at least `times_bought`")
@@ -72,10 +73,31 @@ def history_frame(gate: Gate, features: Sequence[str], spine: pd.DataFrame, shop
     return frame[["customer", "as_of", "product_id", *features]]
 
 
+def feature_frame(gate: Gate, features: Sequence[str], as_of: datetime, shop: ShopFacts) -> pd.DataFrame:
+    """All features of everybody at one moment, as a model sees them: customer, as_of, then `features` (float64).
+
+    One row per customer; with features of a history among them, one row per customer and product bought, and product_id.
+    """
+    spine = gate.spine(as_of)
+    history = [name for name in features if is_of_history(name)]
+    frame = customer_frame(gate, [name for name in features if name not in history], spine, shop)
+    if not history:
+        return frame
+    bought = history_frame(gate, history, spine, shop)
+    return frame.merge(bought, how="left", on=["customer", "as_of"])[["customer", "as_of", "product_id", *features]]
+
+
 def _needed(features: Sequence[str]) -> list[Definition]:
     return list(dict.fromkeys(DEFINITION_OF[feature] for feature in features))
 
 
 def _joined(frame: pd.DataFrame, gate: Gate, definition: Definition, spine: pd.DataFrame, shop: ShopFacts) -> pd.DataFrame:
-    part = definition.table(gate.rows(definition.reads, spine), shop).to_pandas()
-    return frame.merge(part, how="left", on=list(definition.keys))
+    return frame.merge(_computed(gate, definition, spine, shop), how="left", on=list(definition.keys))
+
+
+def _computed(gate: Gate, definition: Definition, spine: pd.DataFrame, shop: ShopFacts) -> pd.DataFrame:
+    """The features of one definition."""
+    frame = definition.table(gate.rows(definition.reads, spine), shop).to_pandas()
+    if frame.empty and "product_id" in frame:
+        frame["product_id"] = pd.Series([], dtype="object")  # pandas cannot merge two empty columns of its own text type
+    return frame

@@ -40,6 +40,11 @@ class Warehouse:
         )
 
     @property
+    def filled(self) -> bool:
+        """Whether anything was ingested yet."""
+        return (self.folder / "current").is_file()
+
+    @property
     def generation(self) -> str:
         """Name of the generation in use. Raises `WorkspaceError` where nothing was ingested yet."""
         try:

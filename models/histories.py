@@ -44,7 +44,7 @@ class Histories:
 class HistoryMasking:
     """Which categories the history entries and columns, and the customer columns, need."""
 
-    entries: Collection[str]
+    entries: frozenset[str]
     columns: Masking
     customers: Masking
 

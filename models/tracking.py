@@ -15,6 +15,7 @@ import lightgbm
 import numpy as np
 
 from features.errors import ModelUnavailable
+from features.workspace import Workspace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +60,11 @@ class Tracking:
     def __init__(self, uri: str, artifacts: Path) -> None:
         self._uri = uri
         self._artifacts = artifacts
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Tracking:
+        """The store and registry of a workspace."""
+        return cls(workspace.mlflow_uri, workspace.artifacts)
 
     @cached_property
     def _client(self) -> MlflowClient:

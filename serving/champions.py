@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from explain.attribution import Attribution
 from features.errors import ModelUnavailable, SaysoError
@@ -16,7 +15,6 @@ from models.churn import ChurnModel
 from models.next_purchase import NextPurchaseModel
 from models.tracking import CHAMPION, Tracking, Version
 
-LOOK_EVERY_SECONDS = 2.0
 KEPT_FOR_REPLAY = 4
 
 log = logging.getLogger("sayso.champions")
@@ -78,28 +76,3 @@ def churn_champion(tracking: Tracking) -> Champion[ChurnModel]:
 def next_purchase_champion(tracking: Tracking) -> Champion[NextPurchaseModel]:
     """The next-purchase champion."""
     return Champion(tracking, "next_purchase", NextPurchaseModel.load, lambda model: Attribution(model.booster))
-
-
-class Watch:
-    """Notices promotions in the background, so that no answer waits for one and a service started too early recovers."""
-
-    def __init__(self, champions: Sequence[Champion[Any]]) -> None:
-        self._champions = champions
-        self._stop = threading.Event()
-
-    def start(self) -> None:
-        """Look now, and then every few seconds until `stop`."""
-        self._look()
-        threading.Thread(target=self._keep_looking, name="champions", daemon=True).start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stop.set()
-
-    def _keep_looking(self) -> None:
-        while not self._stop.wait(LOOK_EVERY_SECONDS):
-            self._look()
-
-    def _look(self) -> None:
-        for champion in self._champions:
-            champion.look()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -36,27 +36,27 @@ class RecommendationInputs:
     not_personalized_because: str | None
     nothing: bool
     hidden: tuple[str, ...]
-    wording: dict[str, str]
-    titles: dict[str, str]
-    customer: dict[str, float]
+    wording: Mapping[str, str]
+    customer: Mapping[str, float]
     products: tuple[str, ...]
-    columns: dict[str, list[float | None]]
+    columns: Mapping[str, Sequence[float | None]]
     best_sellers: tuple[tuple[str, int], ...]
 
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_document(cls, stated: Mapping[str, Any]) -> RecommendationInputs:
         """The inputs that `document` gave."""
         lists = {name: tuple(stated[name]) for name in ("used", "withheld", "hidden", "products")}
         best = tuple((product, buyers) for product, buyers in stated["best_sellers"])
-        return cls(**{**stated, **lists, "best_sellers": best})
+        own = {field.name: stated[field.name] for field in fields(cls)}
+        return cls(**{**own, **lists, "best_sellers": best})
 
 
-def recommend(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | None) -> dict[str, Any]:
-    """The part of the answer that follows from `inputs` and the model."""
+def recommend(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | None, titles: Mapping[str, str]) -> dict[str, Any]:
+    """The part of the answer that follows from `inputs`, the model and the titles of products."""
     items: list[dict[str, Any]] = []
     if inputs.nothing:
         pass
@@ -64,6 +64,8 @@ def recommend(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] 
         items = _best_sellers(inputs)
     else:
         items = _ranked(inputs, champion)
+    for item in items:
+        item["title"] = titles.get(item["product_id"], item["product_id"])
     personalized = inputs.not_personalized_because is None
     return {
         "personalized": personalized,
@@ -85,20 +87,19 @@ def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel]) -
     products = statistics.product_ids[ranked.candidates.products[best]].tolist()
     scores = ranked.scores[best].tolist()
     if inputs.explain == "none":
-        return [_item(rank, product, score, inputs) for rank, (product, score) in enumerate(zip(products, scores, strict=True), 1)]
+        return [_item(rank, product, score) for rank, (product, score) in enumerate(zip(products, scores, strict=True), 1)]
     features = ranked.candidates.features[best]
     rows = zip(products, scores, features, attribution.contributions(features), strict=True)
     items = []
     for rank, (product, score, values, parts) in enumerate(rows, 1):
         why = explanation(model.features, model.category_of, values, parts, attribution.base_value, score)
         known = {name: value for name, value in zip(model.features, values.tolist(), strict=True) if not math.isnan(value)}
-        items.append({**_item(rank, product, score, inputs), "explanation": _explained(why, known, inputs)})
+        items.append({**_item(rank, product, score), "explanation": _explained(why, known, inputs)})
     return items
 
 
-def _item(rank: int, product: str, score: float, inputs: RecommendationInputs) -> dict[str, Any]:
-    title = inputs.titles.get(product, product)
-    return {"rank": rank, "product_id": product, "title": title, "score": score, "explored": False, "propensity": 1.0}
+def _item(rank: int, product: str, score: float) -> dict[str, Any]:
+    return {"rank": rank, "product_id": product, "title": product, "score": score, "explored": False, "propensity": 1.0}
 
 
 def _explained(why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def _best_sellers(inputs: RecommendationInputs) -> list[dict[str, Any]]:
     shown = [(product, buyers) for product, buyers in inputs.best_sellers if product not in hidden][: inputs.k]
     items = []
     for rank, (product, buyers) in enumerate(shown, 1):
-        item = _item(rank, product, float(buyers), inputs)
+        item = _item(rank, product, float(buyers))
         if inputs.explain != "none":
             part = Contribution(BEST_SELLER_FEATURE, PRODUCT, float(buyers), float(buyers))
             why = Explanation(0.0, float(buyers), (part,))

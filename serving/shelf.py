@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from features.errors import SaysoError
+from features.errors import WorkspaceError
 from features.shop import Shop
 from models.product_statistics import FEWEST
 from models.purchases import orders
@@ -32,7 +32,6 @@ class Shelf:
     product_categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     brands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     best_sellers: tuple[BestSeller, ...] = ()
-    generation: str | None = None
 
     def title(self, product_id: str) -> str:
         """A product's title; its id where it has none."""
@@ -50,19 +49,33 @@ class Shelf:
         return set(self.titles) - inside
 
 
+class ShelfKeeper:
+    """Keeps the shelf of a shop; stocks it anew when the warehouse or the ledger has changed."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._stocked_at: tuple[str, int] | None = None
+        self.current = Shelf()
+        """The shelf as it was last stocked."""
+
+    def look(self) -> None:
+        """Stock the shelf if there is reason to."""
+        try:
+            now = (self._shop.warehouse.generation, self._shop.ledger.position())
+        except WorkspaceError:
+            return  # nothing was ingested yet, so the shelf stays empty
+        if now != self._stocked_at:
+            self.current, self._stocked_at = stock(self._shop), now
+
+
 def stock(shop: Shop) -> Shelf:
-    """The shelf as the warehouse has it now; an empty one where nothing was ingested."""
-    try:
-        products = shop.warehouse.products()
-        generation = shop.warehouse.generation
-    except SaysoError:
-        return Shelf()
+    """The shelf as the warehouse has it now. Raises `WorkspaceError` where nothing was ingested."""
+    products = shop.warehouse.products()
     return Shelf(
         titles=dict(zip(products["product_id"], products["title"], strict=True)),
         product_categories=_groups(products, "product_category"),
         brands=_groups(products, "brand"),
         best_sellers=_best_sellers(shop),
-        generation=generation,
     )
 
 

@@ -1,0 +1,52 @@
+"""What may be done about a churn estimate: help, and nothing else.
+
+The catalogue is closed: an action that raises a price, worsens service or stands in the way of leaving cannot be expressed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Everything that an estimate may lead to."""
+
+    NONE = "none"
+    CHECK_IN = "check_in"
+    HELP = "help"
+    ONBOARDING = "onboarding"
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something to do for a customer."""
+
+    action: Kind
+    text: str
+
+
+BANDS = ((1 / 3, "low"), (2 / 3, "medium"), (1.0, "high"))
+"""Upper ends of the bands of probability."""
+
+SUGGESTED = {
+    "low": (Action(Kind.NONE, "No action needed."),),
+    "medium": (Action(Kind.CHECK_IN, "Ask whether everything was as expected."),),
+    "high": (
+        Action(Kind.HELP, "Offer help from a person, without any condition."),
+        Action(Kind.CHECK_IN, "Ask what was missing; accept it if they want to leave."),
+    ),
+}
+
+
+def band(probability: float) -> str:
+    """The band that a probability falls into: low, medium or high."""
+    return next(name for end, name in BANDS if probability <= end)
+
+
+def suggested(probability: float, orders: float | None) -> tuple[Action, ...]:
+    """Actions for a customer; who ordered once so far is helped to find their way."""
+    actions = SUGGESTED[band(probability)]
+    if band(probability) != "low" and orders == 1:
+        return (*actions, Action(Kind.ONBOARDING, "Show how ordering, delivery and returns work."))
+    return actions

@@ -1,0 +1,61 @@
+"""The composition root: makes the parts of the running service out of a workspace and joins them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from features.online import online_stores
+from features.shop import Shop
+from features.workspace import Workspace
+from models.tracking import Tracking
+from serving.champions import churn_champion, next_purchase_champion
+from serving.churn_estimator import ChurnEstimator
+from serving.decision_log import DecisionLog
+from serving.keys import Keys
+from serving.links import Links
+from serving.opt_outs import OptOuts
+from serving.recommender import Recommender
+from serving.shelf import ShelfKeeper
+from serving.watch import Watch
+
+
+@dataclass(frozen=True)
+class Sayso:
+    """A shop's running service."""
+
+    shop: Shop
+    tracking: Tracking
+    recommender: Recommender
+    churn: ChurnEstimator
+    decisions: DecisionLog
+    opt_outs: OptOuts
+    keys: Keys
+    links: Links
+    watch: Watch
+
+    def close(self) -> None:
+        """Stop what runs in the background and give the connections back."""
+        self.watch.stop()
+        self.shop.database.close()
+
+
+def assemble(workspace: Workspace, base_url: str) -> Sayso:
+    """The service of `workspace`, reached by customers under `base_url`."""
+    shop = Shop(workspace)
+    tracking = Tracking.of(workspace)
+    for_churn, for_next_purchase = online_stores(shop)
+    churn, next_purchase = churn_champion(tracking), next_purchase_champion(tracking)
+    shelf = ShelfKeeper(shop)
+    recommender = Recommender(shop, next_purchase, for_next_purchase, lambda: shelf.current)
+    estimator = ChurnEstimator(shop, churn, for_churn)
+    return Sayso(
+        shop=shop,
+        tracking=tracking,
+        recommender=recommender,
+        churn=estimator,
+        decisions=DecisionLog(shop.database, {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}),
+        opt_outs=OptOuts(shop.database, shop.clock),
+        keys=Keys(shop.database, shop.clock),
+        links=Links(workspace.secret(), base_url),
+        watch=Watch([shelf.look, churn.look, next_purchase.look]),
+    )

@@ -1,0 +1,102 @@
+"""A churn estimate, as a pure function of what was read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from explain.explanation import Contribution, explanation
+from explain.game import Game, play
+from explain.reasons import CHURN_SENTENCES, Wording, reasons_for
+from models.churn import ChurnModel
+from models.masking import Bools, Floats
+from serving.actions import band, suggested
+from serving.champions import Loaded
+
+DISCLOSURE = "Estimated automatically from what this customer agreed to share."
+
+
+@dataclass(frozen=True)
+class ChurnInputs:
+    """All that an estimate is made from. `customer` is already masked by the consent read with it."""
+
+    used: tuple[str, ...]
+    withheld: tuple[str, ...]
+    unavailable_because: str | None
+    wording: Mapping[str, str]
+    customer: Mapping[str, float]
+    human_contact: str
+
+    def document(self) -> dict[str, Any]:
+        """The inputs as plain data."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_document(cls, stated: Mapping[str, Any]) -> ChurnInputs:
+        """The inputs that `document` gave."""
+        return cls(**{**stated, "used": tuple(stated["used"]), "withheld": tuple(stated["withheld"])})
+
+
+def estimate_churn(inputs: ChurnInputs, champion: Loaded[ChurnModel] | None) -> dict[str, Any]:
+    """The part of the answer that follows from `inputs` and the model."""
+    answer = {
+        "available": champion is not None and inputs.unavailable_because is None,
+        "unavailable_because": inputs.unavailable_because,
+        "automated": True,
+        "disclosure": DISCLOSURE,
+        "consent": {"used": list(inputs.used), "withheld": list(inputs.withheld)},
+        "human_contact": inputs.human_contact,
+    }
+    if champion is None or inputs.unavailable_because is not None:
+        return {**answer, "model": None}
+    return {**answer, **_estimated(inputs, champion)}
+
+
+def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel]) -> dict[str, Any]:
+    model, attribution = champion.model, champion.attribution
+    features = np.array([[inputs.customer.get(name, math.nan) for name in model.features]])
+    game = play_churn(model, features, inputs.used)
+    log_odds = float(model.log_odds(features)[0])
+    parts = attribution.contributions(features)[0]
+    why = explanation(model.features, model.category_of, features[0], parts, attribution.base_value, log_odds)
+    reasons = reasons_for(_honest(why.contributions, game), inputs.customer, CHURN_SENTENCES, Wording(**inputs.wording), helpful_only=False)
+    return {
+        "probability": game.output_value,
+        "horizon_days": model.horizon_days,
+        "band": band(game.output_value),
+        "model": champion.name,
+        "explanation": {
+            "unit": "log_odds",
+            **asdict(why),
+            "categories": {
+                "unit": "probability",
+                "base_value": game.base_value,
+                "output_value": game.output_value,
+                "contributions": [asdict(part) for part in game.played],
+            },
+            "reasons": [asdict(reason) for reason in reasons],
+        },
+        "suggested_actions": [asdict(action) for action in suggested(game.output_value, inputs.customer.get("orders"))],
+    }
+
+
+def play_churn(model: ChurnModel, features: Floats, granted: Sequence[str]) -> Game:
+    """The consent game over `granted` categories for one customer's `features` (1, features): all coalitions in one predict."""
+    players = [name for name in model.masking.categories if name in granted]
+
+    def probabilities(coalitions: Bools) -> Floats:
+        withheld = np.ones((len(coalitions), len(model.masking.categories)), dtype=bool)
+        withheld[:, [model.masking.categories.index(name) for name in players]] = ~coalitions
+        return model.probability(model.masking.withhold(np.repeat(features, len(coalitions), axis=0), withheld))
+
+    return play(players, probabilities)
+
+
+def _honest(contributions: Sequence[Contribution], game: Game) -> list[Contribution]:
+    """Contributions that point the same way as what really happens without their category; no sentence says otherwise."""
+    effect = {part.category: game.output_value - part.without for part in game.played}
+    return [part for part in contributions if part.contribution * effect.get(part.category, 0.0) > 0]

@@ -1,0 +1,87 @@
+"""Estimating a customer's churn: what may be used, and the answer."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from features import clock
+from features.online import Layout, OnlineRow, OnlineStore
+from features.shop import Shop
+from models.churn import ChurnModel
+from serving.champions import Champion, Loaded
+from serving.churn_estimate import ChurnInputs, estimate_churn
+from serving.deciding import Made, decide
+from serving.decisions import Decision
+from serving.standing import Standing, standing_of
+
+
+class ChurnEstimator:
+    """Answers `POST /v1/churn`."""
+
+    KIND = "churn"
+
+    def __init__(self, shop: Shop, champion: Champion[ChurnModel], online: OnlineStore) -> None:
+        self._shop = shop
+        self._champion = champion
+        self._online = online
+        self._section = shop.config.models.churn
+        self._askable = shop.config.catalog.askable(self._section.purpose)
+
+    def answer(self, customer_id: str) -> dict[str, Any]:
+        """The recorded answer."""
+
+        return decide(self._shop.database, self._shop.clock, self.KIND, customer_id, self._section.purpose, self._make)
+
+    def estimate(self, customer_id: str) -> Mapping[str, Any]:
+        """The answer as it would be now, not given to anybody and not recorded."""
+        moment = clock.to_text(self._shop.clock())
+        with self._shop.database.read() as connection:
+            standing = standing_of(connection, customer_id, self._section.purpose, moment)
+        return self._make(standing).answer
+
+    def _make(self, standing: Standing) -> Made:
+        champion = self._champion.current
+        inputs = self._inputs(standing, champion)
+        answer = estimate_churn(inputs, champion)
+        return Made(inputs.document(), answer, answer["model"])
+
+    def replay(self, decision: Decision) -> Mapping[str, Any]:
+        """The answer made anew from what was recorded, by the version that made it."""
+        champion = self._champion.version(decision.model_version) if decision.model_version else None
+        return estimate_churn(ChurnInputs.from_document(json.loads(decision.inputs)), champion)
+
+    def _inputs(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> ChurnInputs:
+        reason = self._unavailable(standing, champion)
+        row = self._online.ready(standing.customer, standing.granted) if reason is None and standing.customer is not None else None
+        if row is not None and row.empty:
+            reason, row = "unknown_customer", None
+        used = tuple(name for name in self._askable if reason is None and name in standing.granted)
+        shop = self._shop.config.shop
+        return ChurnInputs(
+            used=used,
+            withheld=tuple(name for name in self._askable if name not in used),
+            unavailable_because=reason,
+            wording={"currency": shop.currency, "home_country": shop.home_country or ""},
+            customer=_allowed(row, self._online.layout, champion.model, standing) if row and champion else {},
+            human_contact=shop.human_contact,
+        )
+
+    def _unavailable(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> str | None:
+        """Why there is no estimate at all; None where there may be one."""
+        if standing.customer is None:
+            return "unknown_customer"
+        if standing.opted_out("all") or standing.opted_out("purpose", self._section.purpose):
+            return "opted_out"
+        if not standing.granted:
+            return "no_consent"
+        return None if champion else "model_unavailable"
+
+
+def _allowed(row: OnlineRow, layout: Layout, model: ChurnModel, standing: Standing) -> dict[str, float]:
+    """The features that the consent of this moment allows, by name."""
+    values = row.customer[[layout.customer.index(name) for name in model.features]]
+    allowed = model.masking.allow(values[None, :], standing.granted)[0].tolist()
+    return {name: value for name, value in zip(model.features, allowed, strict=True) if not math.isnan(value)}

@@ -1,0 +1,23 @@
+"""Options that every command takes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", envvar="SAYSO_WORKSPACE", help="Folder of the workspace.", show_default=True, file_okay=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+DEFAULT_WORKSPACE = Path("workspace")
+
+
+class ModelChoice(StrEnum):
+    """The two models."""
+
+    CHURN = "churn"
+    NEXT_PURCHASE = "next_purchase"

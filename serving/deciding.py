@@ -1,0 +1,66 @@
+"""How every answer comes about: read where the customer stands, make the answer, and record it only if they still stand there.
+
+Making an answer takes milliseconds, and a customer may withdraw meanwhile. So the consent is read again in the very
+transaction that records the decision; where it changed, the answer is thrown away and made anew. No lock is held meanwhile,
+and no answer that starts after a withdrawal was acknowledged can use what was withdrawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from features import clock
+from features.clock import Clock
+from features.database import Database
+from features.errors import SaysoError
+from serving import decisions
+from serving.decisions import Decision, canonical, digest_of
+from serving.standing import Standing, standing_of
+
+MOST_TRIES = 5
+
+
+class TooBusy(SaysoError):
+    """The customer's consent kept changing while the answer was made."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """An answer that was made, before it is recorded: what it was made from, and by which model."""
+
+    inputs: Mapping[str, Any]
+    answer: Mapping[str, Any]
+    model: Mapping[str, str] | None
+
+
+def decide(
+    database: Database, now: Clock, kind: str, customer_id: str, purpose: str, make: Callable[[Standing], Made]
+) -> dict[str, Any]:
+    """The answer to a customer, recorded. `make` turns where they stand into an answer.
+
+    Raises `TooBusy` where the consent does not hold still.
+    """
+    for _ in range(MOST_TRIES):
+        moment = clock.to_text(now())
+        with database.read() as connection:
+            standing = standing_of(connection, customer_id, purpose, moment)
+        made = make(standing)
+        id = decisions.new_id()
+        answer = {"decision_id": id, "generated_at": moment, **made.answer}
+        answer["consent"] = {"ledger_seq": standing.ledger_seq, **made.answer["consent"]}
+        decision = _decision(id, kind, standing, moment, made, answer)
+        with database.write() as connection:
+            if standing_of(connection, customer_id, purpose, moment).same_permission(standing):
+                decisions.record(connection, decision)
+                return answer
+    raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
+
+
+def _decision(id: str, kind: str, standing: Standing, moment: str, made: Made, answer: Mapping[str, Any]) -> Decision:
+    inputs, said = canonical(made.inputs), canonical(answer)
+    model = made.model or {}
+    return Decision(
+        id, standing.customer, kind, moment, standing.ledger_seq, model.get("name"), model.get("version"), inputs, said, digest_of(kind, inputs, said)
+    )

@@ -1,0 +1,1 @@
+"""The HTTP interface: routes, checks and problem documents."""

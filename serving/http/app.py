@@ -1,0 +1,26 @@
+"""The web application: all routes, one shape of error."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from serving.http import churn, consents, decisions, models, opt_outs, pages, problems, recommendations
+from serving.http.body_limit import BodyLimit
+
+ROUTERS = (recommendations, churn, decisions, consents, opt_outs, models, pages)
+DESCRIPTION = """
+Sayso predicts what each customer of a shop is likely to do and want next, from nothing but the data that customer agreed to
+share, and tells them why. Every answer says that it is automated, what it used, what it withheld, and why.
+"""
+
+
+def make_app() -> FastAPI:
+    """The application; `app.state.sayso` has to be set to a `Sayso` before the first request."""
+    app = FastAPI(title="Sayso", version=version("sayso"), description=DESCRIPTION, openapi_url="/docs.json", docs_url=None, redoc_url=None)
+    app.add_middleware(BodyLimit)
+    problems.install(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    return app

@@ -1,0 +1,1 @@
+"""The customers' pages, made on the server and readable without JavaScript."""

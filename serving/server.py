@@ -1,0 +1,102 @@
+"""Running the BentoML server as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from features.errors import SaysoError
+from features.workspace import Workspace
+
+HOST = "127.0.0.1"
+SERVICE = "serving.service:SaysoService"
+READY_WITHIN_SECONDS = 90.0
+
+
+class ServerFailed(SaysoError):
+    """The server did not come up."""
+
+
+def base_url(workspace: Workspace, port: int) -> str:
+    """Address under which customers reach the service."""
+    return workspace.settings.public_url or f"http://{HOST}:{port}"
+
+
+def command(port: int) -> list[str]:
+    """The command that serves on `port`."""
+    return [sys.executable, "-m", "bentoml", "serve", SERVICE, "--host", HOST, "--port", str(port)]
+
+
+def environment(workspace: Workspace, port: int) -> dict[str, str]:
+    """The server's environment: which workspace, nothing sent home, and one log line a request only if asked for."""
+    access_log = str(workspace.settings.access_log).lower()
+    return {
+        **os.environ,
+        "SAYSO_WORKSPACE": str(workspace.root),
+        "SAYSO_PUBLIC_URL": base_url(workspace, port),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "BENTOML_HOME": str(workspace.root / "bentoml"),
+        "BENTOML_CONFIG_OPTIONS": f"api_server.logging.access.enabled={access_log}",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+
+def require_free(port: int) -> None:
+    """Raises `ServerFailed` where something listens on `port` already."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise ServerFailed(f"port {port} is in use; stop what listens there or choose another with --port") from None
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(workspace: Workspace, port: int, log: Path) -> Iterator[str]:
+    """The server while the block runs; gives its address. What it prints goes to `log`.
+
+    Raises `ServerFailed` where it is not ready in time.
+    """
+    require_free(port)
+    with log.open("ab") as output:
+        process = subprocess.Popen(command(port), env=environment(workspace, port), stdout=output, stderr=output, start_new_session=True)  # noqa: S603 - our own command
+    try:
+        _await_ready(process, f"http://{HOST}:{port}", log)
+        yield f"http://{HOST}:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    ends = time.monotonic() + READY_WITHIN_SECONDS
+    while time.monotonic() < ends:
+        if process.poll() is not None:
+            raise ServerFailed(f"the service stopped while starting; {log} says why")
+        try:
+            if httpx.get(f"{url}/readyz", timeout=1.0).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise ServerFailed(f"the service was not ready within {READY_WITHIN_SECONDS:.0f} seconds; {log} says more")

