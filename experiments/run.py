@@ -9,6 +9,9 @@ from features.catalog import Catalog
 from features.shop import Shop
 from models.tracking import Version
 
+BASELINES = {"churn": ("logistic_rfm", "recency"), "next_purchase": ("popular", "personal_frequency", "item_knn")}
+"""What each model is compared with."""
+
 Progress = Callable[[str, float], None]
 """Told what is being done and which share of the work is behind."""
 

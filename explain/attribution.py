@@ -11,6 +11,7 @@ import numpy as np
 import shap
 
 from models.masking import Floats
+from models.precision import rounded
 
 
 class Attribution:
@@ -28,4 +29,4 @@ class Attribution:
 
     def contributions(self, features: Floats) -> Floats:
         """What each feature adds to `base_value`, shape of `features` (rows, features)."""
-        return self._slope * np.asarray(self._explainer.shap_values(features, check_additivity=False), dtype=np.float64)
+        return self._slope * np.asarray(self._explainer.shap_values(rounded(features), check_additivity=False), dtype=np.float64)

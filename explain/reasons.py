@@ -62,8 +62,10 @@ def _bought_before(values: Values, _wording: Wording) -> str:
     return f"{said}, last {ago(last)}." if last is not None else f"{said}."
 
 
-def _location(_values: Values, wording: Wording) -> str:
-    return f"Customers in {wording.home_country} often buy this." if _values.get("home_country") else "Customers outside our own country often buy this."
+def _location(values: Values, wording: Wording) -> str:
+    if values.get("home_country"):
+        return f"Often bought where you live ({wording.home_country})."
+    return f"Often bought where you live (outside {wording.home_country})."
 
 
 def _lives(values: Values, wording: Wording) -> str:

@@ -10,23 +10,23 @@ from features.catalog import Catalog
 from features.consent import GRANTED, ConsentEvent
 
 METHOD = "simulated"
-SHARES = {"everything": 0.70, "all but one": 0.12, "all but two": 0.06, "nothing": 0.07, "withdrawn later": 0.05}
+SHARES = {"everything": 0.68, "all but one": 0.12, "all but two": 0.05, "only one": 0.03, "nothing": 0.07, "withdrawn later": 0.05}
 """How customers behave in the simulation."""
 
 
 def simulated_consents(catalog: Catalog, customer_ids: Sequence[str], seed: int, *, everything: bool = False) -> list[ConsentEvent]:
-    """Consent events of `customer_ids` for every purpose: most allow everything, some withhold one or two categories or all
-    of them, and some withdraw one later. A customer behaves alike for all purposes.
+    """Consent events of `customer_ids` for every purpose: most allow everything, some withhold one or two categories, allow
+    only one or none, and some withdraw one later. A customer behaves alike for all purposes.
     With `everything`, all of them allow everything.
     """
     generator = np.random.default_rng(seed)
-    shares = [1.0, 0.0, 0.0, 0.0, 0.0] if everything else list(SHARES.values())
+    shares = [1.0] + [0.0] * (len(SHARES) - 1) if everything else list(SHARES.values())
     behaviours = generator.choice(len(SHARES), size=len(customer_ids), p=shares)
     events: list[ConsentEvent] = []
     later: list[ConsentEvent] = []
     for customer_id, behaviour in zip(customer_ids, np.array(list(SHARES))[behaviours], strict=True):
         order = generator.permutation(list(catalog.categories)).tolist()
-        withheld = set({"all but one": order[:1], "all but two": order[:2], "nothing": order}.get(behaviour, []))
+        withheld = set({"all but one": order[:1], "all but two": order[:2], "only one": order[1:], "nothing": order}.get(behaviour, []))
         events += _answers(catalog, customer_id, withheld)
         if behaviour == "withdrawn later":
             later += _withdrawals(catalog, customer_id, order[0])

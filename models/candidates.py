@@ -117,7 +117,7 @@ class CandidateMaker:
     def _learned(self, histories: Histories, similar: Floats, rows: Rows, items: Rows) -> Floats:
         """The features of `LEARNED_READS`, in its order; `NaN` where the history holds nothing to compare with."""
         known = np.diff(histories.starts) > 0
-        last = self._column_of(histories, "orders_since_last_bought") == 1
+        last = self._column_of(histories, "orders_since_last_bought") == 0
         last_known = np.bincount(histories.rows[last], minlength=len(histories)) > 0
         home, usual = self._customer_of(histories, "home_country"), self._customer_of(histories, "usual_price")
         statistics = self.statistics

@@ -17,6 +17,7 @@ from features.errors import TrainingError
 from models.calibration import Calibrator, best_slope, loss_within_periods, shift_to
 from models.churn_rows import ChurnRows
 from models.masking import Floats, Masking
+from models.precision import rounded
 
 RISES = {"days_since_last_order": 1}
 FALLS = dict.fromkeys(
@@ -58,7 +59,7 @@ class ChurnModel:
 
     def raw(self, features: Floats) -> Floats:
         """The booster's score of (rows, features), before calibration; one thread, since single answers are small."""
-        return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), dtype=np.float64)
+        return np.asarray(self.booster.predict(rounded(features), raw_score=True, num_threads=1), dtype=np.float64)
 
     def log_odds(self, features: Floats) -> Floats:
         """Calibrated log-odds of churn, shape (rows,)."""
@@ -113,7 +114,7 @@ def fit_churn(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Chur
     _check(rows)
     trees, slope = _tune(rows, task, settings)
     booster = _boost(rows, task, settings, trees)
-    raw = slope * np.asarray(booster.predict(rows.features, raw_score=True))
+    raw = slope * np.asarray(booster.predict(rounded(rows.features), raw_score=True))
     observed = float(np.average(rows.labels, weights=rows.weights))
     calibrator = Calibrator(slope, shift_to(raw, observed, rows.weights))
     return ChurnModel(booster, calibrator, task.features, task.masking, task.category_of, task.horizon_days)
@@ -137,7 +138,7 @@ def _tune(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> tuple[in
     tries = []
     for earlier, later in _ahead_of_time(rows, task.horizon_days):
         booster = _boost(earlier, task, settings, settings.most_trees)
-        tries.append([(np.asarray(booster.predict(later.features, raw_score=True, num_iteration=n)), later.labels) for n in sizes])
+        tries.append([(np.asarray(booster.predict(rounded(later.features), raw_score=True, num_iteration=n)), later.labels) for n in sizes])
     if not tries:
         return settings.most_trees // 3, 1.0
     by_size = list(zip(*tries, strict=True))
@@ -159,7 +160,7 @@ def _boost(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int
     copies = [task.masking.withhold(rows.features, task.masking.draw(len(rows.labels), generator)) for _ in range(settings.masked_copies)]
     weights = [rows.weights, *[settings.masked_weight * rows.weights] * settings.masked_copies]
     data = lightgbm.Dataset(
-        np.vstack([rows.features, *copies]),
+        rounded(np.vstack([rows.features, *copies])),
         np.tile(rows.labels, 1 + len(copies)),
         weight=np.concatenate(weights),
         feature_name=list(task.features),

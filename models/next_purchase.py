@@ -19,6 +19,7 @@ from features.errors import TrainingError
 from models.candidates import CandidateMaker, Candidates
 from models.histories import Histories, HistoryMasking
 from models.masking import Bools, Floats, Masking
+from models.precision import rounded
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
 
 FEWEST_ORDERS = 50
@@ -83,7 +84,7 @@ class NextPurchaseModel:
 
     def score(self, features: Floats) -> Floats:
         """Ranking scores of candidates' features, shape (candidates,); without unit, comparable within one customer only."""
-        return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), dtype=np.float64)
+        return np.asarray(self.booster.predict(rounded(features), raw_score=True, num_threads=1), dtype=np.float64)
 
     def rank(self, histories: Histories, k: int, hidden: Sequence[int] | NDArray[np.intp] = ()) -> Ranked:
         """The best `k` candidates of each row, without the products at the positions `hidden`; equal scores by position."""
@@ -145,7 +146,7 @@ def fit_next_purchase(
     parts = [part for example in examples for part in _copies(example, masking, settings, generator)]
     features, labels, groups, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
     data = lightgbm.Dataset(
-        features, labels, group=groups, weight=weights, feature_name=list(serve.features), params={"verbose": -1}
+        rounded(features), labels, group=groups, weight=weights, feature_name=list(serve.features), params={"verbose": -1}
     )
     booster = lightgbm.train(_parameters(settings), data, num_boost_round=settings.trees)
     return NextPurchaseModel(booster, serve, masking, category_of)

@@ -69,6 +69,7 @@ class Tracking:
     @cached_property
     def _client(self) -> MlflowClient:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         import mlflow  # noqa: PLC0415 - takes seconds to import, and commands that need no model should not wait for it
 
         mlflow.set_tracking_uri(self._uri)

@@ -130,6 +130,6 @@ def _histories(inputs: RecommendationInputs, model: NextPurchaseModel) -> Histor
     positions = model.maker.statistics.positions(inputs.products)
     known = np.flatnonzero(positions >= 0)
     order = known[np.argsort(positions[known], kind="stable")]
-    columns = np.array([inputs.columns[name] for name in model.maker.history], dtype=np.float64).T.reshape(len(positions), -1)
+    columns = np.array([inputs.columns[name] for name in model.maker.history], dtype=np.float64).T
     customer = np.array([[inputs.customer.get(name, np.nan) for name in model.maker.customer]])
     return Histories(np.array([0, len(order)]), positions[order].astype(np.int64), columns[order], customer)

@@ -36,27 +36,32 @@ def command(port: int) -> list[str]:
 
 
 def environment(workspace: Workspace, port: int) -> dict[str, str]:
-    """The server's environment: which workspace, nothing sent home, and one log line a request only if asked for."""
-    access_log = str(workspace.settings.access_log).lower()
+    """The server's environment: which workspace, and nothing sent home."""
     return {
         **os.environ,
         "SAYSO_WORKSPACE": str(workspace.root),
         "SAYSO_PUBLIC_URL": base_url(workspace, port),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(workspace.root / "bentoml"),
-        "BENTOML_CONFIG_OPTIONS": f"api_server.logging.access.enabled={access_log}",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
 
 
-def require_free(port: int) -> None:
-    """Raises `ServerFailed` where something listens on `port` already."""
+def is_free(port: int) -> bool:
+    """Whether nothing listens on `port`."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:
-            raise ServerFailed(f"port {port} is in use; stop what listens there or choose another with --port") from None
+            return False
+        return True
+
+
+def require_free(port: int) -> None:
+    """Raises `ServerFailed` where something listens on `port` already."""
+    if not is_free(port):
+        raise ServerFailed(f"port {port} is in use; stop what listens there or choose another with --port")
 
 
 def free_port() -> int:

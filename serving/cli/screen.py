@@ -30,11 +30,18 @@ class Screen:
         if not self._as_json:
             self._console.print(text)
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    def link(self, address: str) -> None:
+        """An address on a line of its own, never broken, so that it can be clicked or copied."""
+        if not self._as_json:
+            self._console.print(f"   {address}", soft_wrap=True, markup=False)
+
+    def table(self, title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table for people; all columns but the first are numbers or short words, set to the right."""
         if self._as_json:
             return
-        table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+        if title is not None:
+            self._console.print(f"\n[bold]{title}[/bold]")
+        table = Table(header_style="dim", box=None, pad_edge=False, padding=(0, 3, 0, 0))
         for position, name in enumerate(columns):
             table.add_column(name, justify="left" if position == 0 else "right")
         for row in rows:

@@ -6,10 +6,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from serving.http import churn, consents, decisions, models, opt_outs, pages, problems, recommendations
+from serving.http import churn, consents, decisions, front, models, opt_outs, pages, problems, recommendations
 from serving.http.body_limit import BodyLimit
 
-ROUTERS = (recommendations, churn, decisions, consents, opt_outs, models, pages)
+ROUTERS = (recommendations, churn, decisions, consents, opt_outs, models, pages, front)
 DESCRIPTION = """
 Sayso predicts what each customer of a shop is likely to do and want next, from nothing but the data that customer agreed to
 share, and tells them why. Every answer says that it is automated, what it used, what it withheld, and why.

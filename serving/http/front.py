@@ -1,0 +1,36 @@
+"""The page at `/`: what this service is and every route it has, made from its own OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from serving.http.pages import HEADERS
+from serving.http.problems import Refused
+from serving.http.routes import SCOPE
+from serving.pages.rendering import render
+
+router = APIRouter(include_in_schema=False)
+EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@router.get("/", response_class=HTMLResponse)
+def front(request: Request) -> HTMLResponse:
+    """The service in one page."""
+    document = request.app.openapi()
+    routes = [
+        _described(path, method, operation) for path, methods in document["paths"].items() for method, operation in methods.items()
+    ]
+    return HTMLResponse(render("front.html.j2", title=document["info"]["title"], text=document["info"]["description"], routes=routes), headers=HEADERS)
+
+
+@router.api_route("/{path:path}", methods=EVERY_METHOD)
+def nowhere(path: str) -> None:
+    """Whatever no other route answers."""
+    raise Refused(404, "There is nothing at this address; `/` lists the routes.")
+
+
+def _described(path: str, method: str, operation: dict[str, Any]) -> dict[str, str]:
+    return {"method": method.upper(), "path": path, "scope": operation.get(SCOPE, "signed link"), "text": operation.get("description", "")}
