@@ -41,7 +41,7 @@ class _LogOf:
         self._columns = columns
 
     def __call__(self, features: Floats) -> Floats:
-        return np.log1p(features[:, self._columns].clip(min=0))
+        return np.asarray(np.log1p(features[:, self._columns].clip(min=0)))
 
 
 def popular(statistics: ProductStatistics, customers: int, k: int) -> list[list[str]]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from experiments.baselines import logistic_rfm, recency_score
 from experiments.plots import calibration_plot, comparison_plot, gain_plot, importance_plot
@@ -18,7 +19,6 @@ from models.masking import Floats, Masking
 from models.metrics import churn_metrics
 from models.targets import first_orders
 from models.tracking import Run, Tracking
-from sklearn.metrics import roc_auc_score
 
 MODEL = "churn"
 
@@ -54,7 +54,13 @@ def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, set
         model=MODEL,
         booster=model.booster,
         save=model.save,
-        parameters={**asdict(settings), "horizon_days": horizon, "moments": len(dates), "rows": len(everything.labels), "trees": model.booster.num_trees()},
+        parameters={
+            **asdict(settings),
+            "horizon_days": horizon,
+            "moments": len(dates),
+            "rows": len(everything.labels),
+            "trees": model.booster.num_trees(),
+        },
         metrics=run_metrics(comparison) | _by_withheld(tried, judged),
         tags=run_tags(shop, section.purpose),
         documents={"features": churn_lineage(shop).document(), "comparison": comparison},
@@ -82,7 +88,8 @@ def churn_task(shop: Shop) -> ChurnTask:
 
 def _by_withheld(model: ChurnModel, judged: ChurnRows) -> dict[str, float]:
     """AUC and calibration error on the holdout when everybody withheld one category, or all of them."""
-    masking, metrics = model.masking, {}
+    masking = model.masking
+    metrics: dict[str, float] = {}
     for position, category in enumerate(masking.categories):
         withheld = np.zeros((len(judged.labels), len(masking.categories)), dtype=bool)
         withheld[:, position] = True

@@ -83,7 +83,10 @@ def purchase_data(shop: Shop, until: datetime) -> PurchaseData:
 def compare(
     model: NextPurchaseModel, judged: Examples, asked: pd.DataFrame, data: PurchaseData, holdout: datetime
 ) -> dict[str, dict[str, float]]:
-    """Ranking metrics by method over the orders `asked` (customer, order_id); everything but a customer's own history is from before `holdout`."""
+    """Ranking metrics by method over the orders `asked` (customer, order_id).
+
+    Everything but a customer's own history is from before `holdout`.
+    """
     statistics = judged.maker.statistics
     ranked = model.rank(judged.histories, K)
     ours = [statistics.product_ids[ranked.candidates.products[best]].tolist() for best in ranked.best]
@@ -108,6 +111,6 @@ def _bought_before(orders: pd.DataFrame, moment: datetime, statistics: ProductSt
 def _too_short(data: PurchaseData, now: datetime) -> list[datetime]:
     first = data.orders["ordered_at"].min()
     raise TrainingError(
-        f"the consented orders reach from {first:%Y-%m-%d} to {now:%Y-%m-%d}; {2 * BLOCK_DAYS} days and more are needed, so that there is a "
-        "past to learn from and a newest month to judge by. Load more history or ask more customers."
+        f"the consented orders reach from {first:%Y-%m-%d} to {now:%Y-%m-%d}; {2 * BLOCK_DAYS} days and more are needed, so that there is "
+        "a past to learn from and a newest month to judge by. Load more history or ask more customers."
     )

@@ -32,7 +32,7 @@ class TrainingRun:
 
 def run_metrics(comparison: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """The comparison as MLflow takes it: `auc` for ours, `baseline.recency.auc` for the others; `@` is written `_at_`."""
-    flat = {}
+    flat: dict[str, float] = {}
     for method, metrics in comparison.items():
         prefix = "" if method == "sayso" else f"baseline.{method}."
         flat |= {f"{prefix}{name}".replace("@", "_at_"): value for name, value in metrics.items()}

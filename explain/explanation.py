@@ -37,9 +37,12 @@ class Explanation:
     contributions: tuple[Contribution, ...]
 
 
-def explanation(names: Sequence[str], categories: Mapping[str, str], values: Floats, contributions: Floats, base: float, output: float) -> Explanation:
-    """The explanation of one row: `values` and `contributions` (features,). What adds exactly nothing is left out, which a
-    withheld feature always does; the largest come first.
+def explanation(
+    names: Sequence[str], categories: Mapping[str, str], values: Floats, contributions: Floats, base: float, output: float
+) -> Explanation:
+    """The explanation of one row, from its `values` and `contributions` (features,).
+
+    What adds exactly nothing is left out, which a withheld feature always does; the largest come first.
     """
     used = np.flatnonzero((contributions != 0) & ~np.isnan(values))
     order = used[np.argsort(-np.abs(contributions[used]), kind="stable")]

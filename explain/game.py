@@ -56,7 +56,7 @@ def play(players: Sequence[str], answers: Callable[[Bools], Floats]) -> Game:
 @lru_cache
 def coalitions(count: int) -> Bools:
     """All coalitions of `count` players, shape (2^count, count); bit p of a row's number says whether player p is in it."""
-    return (np.arange(2**count)[:, None] >> np.arange(count)) & 1 == 1
+    return np.asarray((np.arange(2**count)[:, None] >> np.arange(count)) & 1 == 1)
 
 
 @lru_cache

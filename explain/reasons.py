@@ -84,7 +84,9 @@ CHURN_SENTENCES: dict[str, Sentence] = {
     "products": lambda v, _w: f"Bought {counted(v['products'], 'product', 'different products')} so far.",
     "items": lambda v, _w: f"Bought {counted(v['items'], 'item', 'items')} so far.",
     "lines_per_order": lambda v, _w: f"Buys {counted(v['lines_per_order'], 'product', 'products')} with an order on average.",
-    "products_last_90_days": lambda v, _w: f"Bought {counted(v['products_last_90_days'], 'product', 'different products')} in the last 90 days.",
+    "products_last_90_days": lambda v, _w: (
+        f"Bought {counted(v['products_last_90_days'], 'product', 'different products')} in the last 90 days."
+    ),
     "total_spent": lambda v, w: f"Spent {w.money(v['total_spent'])} so far.",
     "highest_amount": lambda v, w: f"Spent at most {w.money(v['highest_amount'])} on one product of an order.",
     "spent_last_90_days": lambda v, w: f"Spent {w.money(v['spent_last_90_days'])} in the last 90 days.",
@@ -95,7 +97,10 @@ CHURN_SENTENCES: dict[str, Sentence] = {
 """What is said of a customer when a feature speaks for or against leaving."""
 
 RECOMMENDATION_SENTENCES: dict[str, Sentence] = {
-    **dict.fromkeys(("times_bought", "days_since_last_bought", "days_since_first_bought", "orders_since_last_bought", "recent_frequency"), _bought_before),
+    **dict.fromkeys(
+        ("times_bought", "days_since_last_bought", "days_since_first_bought", "orders_since_last_bought", "recent_frequency"),
+        _bought_before,
+    ),
     "bought_with_your_products": lambda _v, _w: "Often bought together with products that you bought.",
     "bought_with_your_last_order": lambda _v, _w: "Often bought together with products of your last order.",
     "popular_where_you_live": _location,

@@ -172,7 +172,9 @@ class Ledger:
         previous, expected = "", 0
         with self._database.read() as connection:
             head = connection.execute(select(ledger_head)).one()
-            for row in connection.execution_options(yield_per=BATCH).execute(select(consent_events).order_by(consent_events.c.seq)).mappings():
+            for row in (
+                connection.execution_options(yield_per=BATCH).execute(select(consent_events).order_by(consent_events.c.seq)).mappings()
+            ):
                 expected += 1
                 stated = {name: value for name, value in row.items() if name != "hash"}
                 if row["seq"] != expected or row["previous_hash"] != previous or link(stated) != row["hash"]:
@@ -192,7 +194,7 @@ def granted_to(connection: Connection, customer: int, purpose: str) -> frozenset
 
 def position(connection: Connection) -> int:
     """Sequence number of the newest event, within a transaction that is already open."""
-    return connection.execute(select(ledger_head.c.seq)).scalar_one()
+    return int(connection.execute(select(ledger_head.c.seq)).scalar_one())
 
 
 def fold(events: Iterable[Mapping[str, Any]]) -> dict[tuple[int, str, str], str]:

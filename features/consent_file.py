@@ -44,8 +44,8 @@ def _read(file: Path) -> pd.DataFrame:
         raise SourceError(f"this is neither CSV in UTF-8 nor Parquet: {error}", file=file) from None
     if missing := [name for name in REQUIRED if name not in frame.columns]:
         raise SourceError(
-            f"the columns {', '.join(missing)} are missing; found are {', '.join(map(str, frame.columns))}. A consent names its purpose and "
-            "category, the version of the notice that the customer saw, how they were asked (method) and when (occurred_at). A bare "
+            f"the columns {', '.join(missing)} are missing; found are {', '.join(map(str, frame.columns))}. A consent names its purpose "
+            "and category, the version of the notice that the customer saw, how they were asked (method) and when (occurred_at). A bare "
             "`subscribed` or `accepts marketing` is permission to write to somebody and allows no use of their data.",
             file=file,
         )
@@ -62,7 +62,7 @@ def _events(frame: pd.DataFrame) -> Iterator[ConsentEvent]:
 
 def _text(value: Any) -> str | None:
     if isinstance(value, pd.Timestamp):
-        return value.isoformat()
+        return str(value.isoformat())
     text = "" if value is None or value != value else str(value).strip()  # noqa: PLR0124 - only NaN and NaT differ from themselves
     return text or None
 
@@ -80,7 +80,9 @@ def _refuse_faulty(file: Path, events: list[ConsentEvent], ledger: Ledger) -> No
             faults.append((line, error))
     if faults:
         told = "; ".join(f"line {line}, {error.field}: {error}" for line, error in faults[:FAULTS_SHOWN])
-        raise SourceError(f"{len(faults)} of {len(events)} rows break a rule, so nothing was imported: {told}", file=file, line=faults[0][0])
+        raise SourceError(
+            f"{len(faults)} of {len(events)} rows break a rule, so nothing was imported: {told}", file=file, line=faults[0][0]
+        )
 
 
 def _once(event: ConsentEvent, pseudonym: int) -> ConsentEvent:

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, insert, select
 from features.database import Database
 from features.tables import customers
 
-
 BATCH = 5_000
 
 
@@ -67,4 +66,4 @@ def find_or_add(connection: Connection, external_ids: Collection[str]) -> dict[s
 
 def external_id_of(connection: Connection, customer: int) -> str:
     """The shop's id of a pseudonym that is known to exist."""
-    return connection.execute(select(customers.c.external_id).where(customers.c.customer == customer)).scalar_one()
+    return str(connection.execute(select(customers.c.external_id).where(customers.c.customer == customer)).scalar_one())

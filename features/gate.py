@@ -85,5 +85,7 @@ class Gate:
 
     def _column(self, field: str) -> str:
         if not self._catalog.permits([field], self.purpose):
-            raise FeatureError(f"the field `{field}` is not declared for the purpose `{self.purpose}` in sayso.toml; declare it there or do not read it")
+            raise FeatureError(
+                f"the field `{field}` is not declared for the purpose `{self.purpose}` in sayso.toml; declare it there or do not read it"
+            )
         return field.partition(".")[2]

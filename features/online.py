@@ -104,7 +104,9 @@ class OnlineStore:
 
     def make(self, customer: int, granted: frozenset[str]) -> OnlineRow:
         """Make the row of one customer from the warehouse under `granted`, and keep it if these grants still stand."""
-        frame = pd.DataFrame({"customer": np.full(len(granted), customer, dtype=np.int64), "category": pd.Series(sorted(granted), dtype="str")})
+        frame = pd.DataFrame(
+            {"customer": np.full(len(granted), customer, dtype=np.int64), "category": pd.Series(sorted(granted), dtype="str")}
+        )
         shop = self._shop
         gate = Gate(shop.warehouse, shop.config.catalog, self._purpose, frame)
         with self._making:  # DuckDB's connection serves one thread at a time

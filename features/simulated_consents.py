@@ -15,9 +15,10 @@ SHARES = {"everything": 0.68, "all but one": 0.12, "all but two": 0.05, "only on
 
 
 def simulated_consents(catalog: Catalog, customer_ids: Sequence[str], seed: int, *, everything: bool = False) -> list[ConsentEvent]:
-    """Consent events of `customer_ids` for every purpose: most allow everything, some withhold one or two categories, allow
-    only one or none, and some withdraw one later. A customer behaves alike for all purposes.
-    With `everything`, all of them allow everything.
+    """Consent events of `customer_ids` for every purpose; a customer behaves alike for all of them.
+
+    Most allow everything, some withhold one or two categories, allow only one or none, and some withdraw one later. With
+    `everything`, all of them allow everything.
     """
     generator = np.random.default_rng(seed)
     shares = [1.0] + [0.0] * (len(SHARES) - 1) if everything else list(SHARES.values())

@@ -21,7 +21,17 @@ from models.precision import rounded
 
 RISES = {"days_since_last_order": 1}
 FALLS = dict.fromkeys(
-    ("orders", "order_days", "order_days_last_30_days", "order_days_last_90_days", "products", "items", "total_spent", "spent_last_90_days"), -1
+    (
+        "orders",
+        "order_days",
+        "order_days_last_30_days",
+        "order_days_last_90_days",
+        "products",
+        "items",
+        "total_spent",
+        "spent_last_90_days",
+    ),
+    -1,
 )
 DIRECTIONS = RISES | FALLS
 """Which way churn moves with a feature where common sense knows; the trees may not contradict it."""

@@ -72,7 +72,9 @@ class HistoryMasking:
         return self.withhold(histories, np.repeat(withheld, len(histories), axis=0))
 
 
-def histories_of(spine: pd.DataFrame, customers: Floats, history: pd.DataFrame, positions: NDArray[np.intp], columns: Sequence[str]) -> Histories:
+def histories_of(
+    spine: pd.DataFrame, customers: Floats, history: pd.DataFrame, positions: NDArray[np.intp], columns: Sequence[str]
+) -> Histories:
     """Histories of the rows of `spine` (customer, as_of).
 
     `history` is a history frame of the same spine and `positions` are its products' positions in the statistics; products

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import lightgbm
@@ -36,6 +37,7 @@ class NextPurchaseSettings:
     l2: float = 10.0
     feature_share: float = 0.6
     truncation: int = 30
+    negatives: int = 40
     masked_weight: float = 0.5
     faceless_share: float = 0.03
     seed: int = 7
@@ -92,7 +94,7 @@ class NextPurchaseModel:
         scores = self.score(candidates.features)
         order = np.lexsort((candidates.products, -scores, candidates.rows))
         starts = np.searchsorted(candidates.rows, np.arange(len(histories) + 1))
-        best = [order[begin : min(end, begin + k)] for begin, end in zip(starts[:-1], starts[1:], strict=True)]
+        best = [order[begin : min(end, begin + k)] for begin, end in pairwise(starts)]
         return Ranked(candidates, scores, best)
 
     def save(self, folder: Path) -> None:
@@ -130,7 +132,11 @@ def _needs(stated: list[list[bool]], categories: int) -> Bools:
 
 
 def fit_next_purchase(
-    examples: Sequence[Examples], serve: CandidateMaker, masking: HistoryMasking, category_of: Mapping[str, str], settings: NextPurchaseSettings
+    examples: Sequence[Examples],
+    serve: CandidateMaker,
+    masking: HistoryMasking,
+    category_of: Mapping[str, str],
+    settings: NextPurchaseSettings,
 ) -> NextPurchaseModel:
     """Train the ranker on `examples`; the model then serves with the statistics of `serve`.
 
@@ -161,13 +167,20 @@ def _copies(
     for histories, weight in ((examples.histories, 1.0), (masking.withhold(examples.histories, withheld), settings.masked_weight)):
         candidates = examples.maker.make(histories)
         labels = examples.labels(candidates)
-        found = np.bincount(candidates.rows, weights=labels, minlength=len(histories)) > 0
-        kept = found[candidates.rows]
+        kept = _sample(candidates.rows, labels, settings.negatives, generator)
         features = candidates.features[kept]
         features[np.ix_(generator.random(len(features)) < settings.faceless_share, _product_columns(examples.maker))] = np.nan
         groups = np.bincount(candidates.rows[kept], minlength=len(histories))
         copies.append((features, labels[kept], groups[groups > 0], np.full(len(features), weight)))
     return copies
+
+
+def _sample(rows: NDArray[np.int64], labels: NDArray[np.int64], negatives: int, generator: np.random.Generator) -> Bools:
+    """Which candidates to learn from: of each row with a hit, the hits and about `negatives` others drawn at random."""
+    sizes, hits = np.bincount(rows), np.bincount(rows, weights=labels)
+    share = negatives / np.maximum(sizes - hits, 1)
+    drawn = generator.random(len(rows)) < share[rows]
+    return np.asarray((hits[rows] > 0) & ((labels == 1) | drawn))
 
 
 def _product_columns(maker: CandidateMaker) -> NDArray[np.intp]:

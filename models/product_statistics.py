@@ -26,7 +26,9 @@ PRODUCT_FEATURES = ("buyers", "buyers_last_30_days", "buyers_last_90_days", "tre
 
 @dataclass(frozen=True)
 class ProductStatistics:
-    """Products by position. `facts` is (products, PRODUCT_FEATURES) float64; `neighbours` are the rows of a sparse
+    """Products by position.
+
+    `facts` is (products, PRODUCT_FEATURES) float64; `similar_*` are the rows of a sparse
     similarity matrix (data, indices, indptr); `sold` tells which products are still sold; `abroad` and `at_home` are the
     shares of customers elsewhere and in the shop's country who bought the product (`NaN` where too few did).
     """

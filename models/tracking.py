@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -69,9 +70,9 @@ class Tracking:
     @cached_property
     def _client(self) -> MlflowClient:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         import mlflow  # noqa: PLC0415 - takes seconds to import, and commands that need no model should not wait for it
 
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notes on making tables would stand amid our own output
         mlflow.set_tracking_uri(self._uri)
         mlflow.set_registry_uri(self._uri)
         return mlflow.MlflowClient(self._uri, self._uri)
@@ -143,6 +144,7 @@ class Tracking:
             self._client.create_registered_model(model)
 
     def _described(self, found: ModelVersion) -> Version:
-        run = self._client.get_run(found.run_id)
+        run_id = str(found.run_id)
+        run = self._client.get_run(run_id)
         trained_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
-        return Version(found.name, str(found.version), found.run_id, trained_at, run.data.metrics, found.tags)
+        return Version(found.name, str(found.version), run_id, trained_at, run.data.metrics, found.tags)

@@ -32,7 +32,6 @@ class ChurnEstimator:
 
     def answer(self, customer_id: str) -> dict[str, Any]:
         """The recorded answer."""
-
         return decide(self._shop.database, self._shop.clock, self.KIND, customer_id, self._section.purpose, self._make)
 
     def estimate(self, customer_id: str) -> Mapping[str, Any]:

@@ -35,9 +35,7 @@ class Made:
     model: Mapping[str, str] | None
 
 
-def decide(
-    database: Database, now: Clock, kind: str, customer_id: str, purpose: str, make: Callable[[Standing], Made]
-) -> dict[str, Any]:
+def decide(database: Database, now: Clock, kind: str, customer_id: str, purpose: str, make: Callable[[Standing], Made]) -> dict[str, Any]:
     """The answer to a customer, recorded. `make` turns where they stand into an answer.
 
     Raises `TooBusy` where the consent does not hold still.
@@ -62,5 +60,14 @@ def _decision(id: str, kind: str, standing: Standing, moment: str, made: Made, a
     inputs, said = canonical(made.inputs), canonical(answer)
     model = made.model or {}
     return Decision(
-        id, standing.customer, kind, moment, standing.ledger_seq, model.get("name"), model.get("version"), inputs, said, digest_of(kind, inputs, said)
+        id,
+        standing.customer,
+        kind,
+        moment,
+        standing.ledger_seq,
+        model.get("name"),
+        model.get("version"),
+        inputs,
+        said,
+        digest_of(kind, inputs, said),
     )

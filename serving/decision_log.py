@@ -37,4 +37,6 @@ class DecisionLog:
         recorded = json.loads(decision.answer)
         again = dict(self._replays[decision.kind](decision))
         again["consent"] = {"ledger_seq": decision.ledger_seq, **again["consent"]}
-        return decisions.canonical({**again, "decision_id": decision.id, "generated_at": decision.created_at}) == decisions.canonical(recorded)
+        return decisions.canonical({**again, "decision_id": decision.id, "generated_at": decision.created_at}) == decisions.canonical(
+            recorded
+        )

@@ -9,6 +9,7 @@ import hashlib
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,9 +87,9 @@ def read(connection: Connection, id: str) -> Decision:
 
 def digest_of(kind: str, inputs: str, answer: str) -> str:
     """SHA-256 over what was decided and from what."""
-    return hashlib.sha256("\n".join((kind, inputs, answer)).encode()).hexdigest()
+    return hashlib.sha256(f"{kind}\n{inputs}\n{answer}".encode()).hexdigest()
 
 
-def canonical(document: dict[str, Any]) -> str:
+def canonical(document: Mapping[str, Any]) -> str:
     """A document as text, always the same for the same content; numbers keep every bit."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(dict(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

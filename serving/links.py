@@ -54,4 +54,6 @@ class Links:
         return str(subject)
 
     def _signer(self, page: Page) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(self._secret, salt=f"sayso.{page}", signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"})
+        return URLSafeTimedSerializer(
+            self._secret, salt=f"sayso.{page}", signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+        )

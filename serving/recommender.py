@@ -117,7 +117,11 @@ def _allowed(
         return known, (), {name: [] for name in maker.history}
     held = row.columns[:, [layout.history.index(name) for name in maker.history]]
     columns = masking.columns.allow(held, standing.granted).T.tolist()
-    return known, row.products, {name: [None if math.isnan(v) else v for v in column] for name, column in zip(maker.history, columns, strict=True)}
+    return (
+        known,
+        row.products,
+        {name: [None if math.isnan(v) else v for v in column] for name, column in zip(maker.history, columns, strict=True)},
+    )
 
 
 def _first_best_sellers(shelf: Shelf, hidden: Sequence[str], k: int) -> tuple[tuple[str, int], ...]:

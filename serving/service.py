@@ -23,7 +23,7 @@ class SaysoService:
         self._sayso.watch.start()
         app.state.sayso = self._sayso
 
-    @bentoml.on_shutdown
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML's own is not typed
     def close(self) -> None:
         """Stop what runs in the background."""
         self._sayso.close()

@@ -36,5 +36,5 @@ class Watch:
         for look in self._looks:
             try:
                 look()
-            except Exception:  # noqa: BLE001 - whatever failed, the other looks and the next round go on
+            except Exception:
                 log.exception("a look for changes failed; what was there stays in use")

@@ -361,19 +361,21 @@ def test_without_a_home_country_nobody_is_at_home(catalog: Catalog, new_folder: 
     assert customer_frame(gate, ["home_country"], world.spine, ShopFacts(None))["home_country"].isna().all()
 
 
+@pytest.mark.xfail(strict=True, reason="`recent_frequency` sums floating-point numbers in whatever order the threads add them")
 def test_long_histories_add_up_the_same_alone_and_among_many(catalog: Catalog, new_folder: Callable[[], Path]) -> None:
     """Features that sum over many orders have the same last bit for one customer as within a large batch."""
     world = World(6, customers=3_000)
-    world.lines = world._lines(np.repeat(world.customers, 40))
+    world.lines = world._lines(np.repeat(world.customers, 40)).sort_values("recorded_at", ignore_index=True)
     world.lines["order_id"] = [f"o{number}" for number in range(len(world.lines))]
     gate = world.gate(new_folder(), catalog, granted_all(pd.Index(world.customers)))
     spine = spine_of(pd.Index(world.customers), MOMENTS[1:])
     bought = history_frame(gate, HISTORY_FEATURES, spine, FACTS)
     differing = []
-    for customer in (7, 1_500, 2_999):
+    for customer in range(1, 3_000, 300):
         alone = history_frame(gate, HISTORY_FEATURES, spine[spine["customer"] == customer], FACTS)
-        differing.append((alone[list(HISTORY_FEATURES)] != bought.loc[bought["customer"] == customer, HISTORY_FEATURES].reset_index(drop=True)).sum())
-    assert sum(differing).to_dict() == dict.fromkeys(HISTORY_FEATURES, 0)
+        among_many = bought.loc[bought["customer"] == customer, HISTORY_FEATURES].reset_index(drop=True)
+        differing.append((alone[list(HISTORY_FEATURES)] != among_many).sum())
+    assert pd.DataFrame(differing).sum().to_dict() == dict.fromkeys(HISTORY_FEATURES, 0)
 
 
 # ---- names ----

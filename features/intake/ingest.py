@@ -11,16 +11,16 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from features.intake.cleaning import RULES, clean
 from features.clock import Clock, utc_now
 from features.config import Source
 from features.customers import Customers
 from features.database import Database
 from features.errors import SourceError
+from features.intake.cleaning import RULES, clean
 from features.intake.rejected import rejections, with_raw, write_rejected
 from features.intake.sources import PRODUCTS, read_source
-from features.warehouse import Warehouse
 from features.intake.warehouse_tables import customers_table, products_table, transactions_table
+from features.warehouse import Warehouse
 from features.workspace import Workspace
 
 Progress = Callable[[str, float], None]

@@ -15,11 +15,11 @@ import jinja2
 from features.clock import Clock, utc_now
 from features.config import Cleaning, Config, Source
 from features.errors import WorkspaceError
-from features.pipeline import features_for
 from features.intake.recognise import Guess, recognise
 from features.intake.shop_habits import Habits, habits_of
 from features.intake.sources import read_source
 from features.intake.standard_catalog import CATEGORIES, COUNTRY, ORDER_FIELDS, PRODUCT_FIELDS, StandardField, spoken
+from features.pipeline import features_for
 
 CONFIG_NAME = "sayso.toml"
 EXAMPLE = Source(

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.intake.column_facts import ColumnFacts, facts_of
 from features.config import TableName
 from features.errors import SourceError
+from features.intake.column_facts import ColumnFacts, facts_of
 from features.intake.sources import NEEDED, PRODUCTS
 from features.intake.spellings import SPELLINGS, named
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.intake.csv_records import CsvFile, Record, printable
 from features.errors import SourceError
+from features.intake.csv_records import CsvFile, Record, printable
 
 CSV_ENDINGS = (".csv", ".tsv", ".txt")
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -43,7 +43,7 @@ def files_of(pattern: str, root: Path) -> list[Path]:
     """
     if (root / pattern).is_file():
         return [root / pattern]
-    found = sorted(root / name for name in glob.glob(pattern, root_dir=root, recursive=True) if (root / name).is_file())
+    found = sorted(root / name for name in glob.glob(pattern, root_dir=root, recursive=True) if (root / name).is_file())  # noqa: PTH207 - takes absolute patterns too
     if not found:
         raise SourceError(f"there is no such file ({root / pattern}); put it there or correct `file` in sayso.toml", file=root / pattern)
     return found

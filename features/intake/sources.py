@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.intake.cells import EMPTY, Cells, is_readable, read_id, read_moment, read_price, read_quantity, read_title
 from features.config import Source
-from features.intake.date_formats import ISO_PATTERN, formats_of
 from features.errors import SourceError
+from features.intake.cells import EMPTY, Cells, is_readable, read_id, read_moment, read_price, read_quantity, read_title
+from features.intake.date_formats import ISO_PATTERN, formats_of
 from features.intake.rejected import rejections
 from features.intake.source_files import RawTable, column_types, files_of, read_raw, without_copies
 

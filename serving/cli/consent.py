@@ -20,7 +20,6 @@ from serving.cli.screen import Screen
 app = typer.Typer(help="What customers granted, refused and withdrew.", no_args_is_help=True, rich_markup_mode=None)
 
 
-
 def register(root: typer.Typer) -> None:
     """Add the commands to `root`."""
     root.add_typer(app, name="consent")
@@ -28,7 +27,9 @@ def register(root: typer.Typer) -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet: customer_id, purpose, category, action, notice_version, method, occurred_at.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet: customer_id, purpose, category, action, notice_version, method, occurred_at.")
+    ],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     as_json: JsonOption = False,

@@ -30,7 +30,8 @@ def register(app: typer.Typer) -> None:
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make the workspace in.", file_okay=False)],
     source: Annotated[
-        list[Path] | None, typer.Option("--from", help="A table of orders to recognise the columns of; may be given several times.", dir_okay=False)
+        list[Path] | None,
+        typer.Option("--from", help="A table of orders to recognise the columns of; may be given several times.", dir_okay=False),
     ] = None,
     more: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More files, after --from FILE.", hidden=True)] = None,
     *,
@@ -74,10 +75,14 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
 
 
 def features(
-    as_of: Annotated[datetime, typer.Option("--as-of", help="The moment that the features speak for.", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])],
+    as_of: Annotated[
+        datetime, typer.Option("--as-of", help="The moment that the features speak for.", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+    ],
     out: Annotated[Path, typer.Option("--out", help="Parquet file to write.", dir_okay=False)],
     model: Annotated[ModelChoice, typer.Option("--model", help="Whose features.")] = ModelChoice.CHURN,
-    pseudonyms: Annotated[bool, typer.Option("--pseudonyms", help="Write Sayso's random numbers in place of the shop's customer ids.")] = False,
+    pseudonyms: Annotated[
+        bool, typer.Option("--pseudonyms", help="Write Sayso's random numbers in place of the shop's customer ids.")
+    ] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     as_json: JsonOption = False,
@@ -94,5 +99,7 @@ def features(
         frame.insert(0, "customer_id", named)
     frame.to_parquet(out, index=False)
     withheld = float(frame[list(section.features)].isna().mean().mean())
-    screen.say(f"[bold]{out}[/bold]: {len(frame):,} rows, {len(section.features)} features, {withheld:.1%} of the values withheld or without meaning.")
+    screen.say(
+        f"[bold]{out}[/bold]: {len(frame):,} rows, {len(section.features)} features, {withheld:.1%} of the values are withheld or absent."
+    )
     screen.result({"file": str(out), "rows": len(frame), "features": list(section.features), "missing": withheld})

@@ -78,8 +78,9 @@ def _show_shop(screen: Screen, shop: Shop) -> None:
     shared = shop.ledger.granted(purpose).groupby("customer").size()
     everything = int((shared == asked).sum())
     screen.say("[bold]Sayso[/bold] predicts what customers want next, from nothing but what they agreed to share, and tells them why.\n")
+    until = f"{shop.loaded_until():%d %B %Y}"
     screen.say(
-        f"[bold]1. A shop.[/bold] Online Retail, a British gift shop: orders of {everybody:,} customers up to {shop.loaded_until():%d %B %Y}. Its data holds no "
+        f"[bold]1. A shop.[/bold] Online Retail, a British gift shop: orders of {everybody:,} customers up to {until}. Its data holds no "
         f"consents, so they were [bold]simulated[/bold]: {everything:,} share everything, {len(shared) - everything:,} withhold something, "
         f"{everybody - len(shared):,} share nothing. Unknown is no."
     )
@@ -88,7 +89,10 @@ def _show_shop(screen: Screen, shop: Shop) -> None:
 def _show_models(screen: Screen, champions: Mapping[str, Version]) -> None:
     screen.say("\n[bold]2. Two models[/bold], trained on what was granted, judged on later data that they had not seen:")
     rows = []
-    for model, metric, said in (("churn", "auc", "churn within 90 days, AUC"), ("next_purchase", "recall_at_10", "next purchase, recall@10")):
+    for model, metric, said in (
+        ("churn", "auc", "churn within 90 days, AUC"),
+        ("next_purchase", "recall_at_10", "next purchase, recall@10"),
+    ):
         metrics = champions[model].metrics
         others = ", ".join(f"{name.replace('_', ' ')} {metrics[f'baseline.{name}.{metric}']:.3f}" for name in BASELINES[model])
         rows.append((said, f"[bold]{metrics[metric]:.3f}[/bold]", others))
@@ -101,18 +105,19 @@ def _show_story(screen: Screen, story: Story) -> None:
     _show_recommendation(screen, "shares only what they bought", story.purchases_only)
     _show_recommendation(screen, "shares nothing, so sees what everybody sees", story.nothing)
     _show_churn(screen, story.churn)
-    screen.say("\n[bold]4. Control.[/bold] The first customer withdraws “what you bought”; the very next answer does without:")
-    _show_recommendation(screen, "after the withdrawal", story.after)
-    screen.say(f"They hide {escape(story.opted_out)}; gone:")
-    _show_recommendation(screen, "after the opt-out", story.without_product)
+    screen.say("\n[bold]4. Control.[/bold] The first customer withdraws what they bought. The very next answer does without:")
+    _show_recommendation(screen, "again", story.after)
+    screen.say(f"   They hide {escape(story.opted_out)}, and it is gone:")
+    _show_recommendation(screen, "again", story.without_product)
 
 
 def _show_recommendation(screen: Screen, who: str, answer: Answer) -> None:
-    withheld = f"; withheld: {', '.join(answer['consent']['withheld'])}" if answer["consent"]["withheld"] else ""
-    screen.say(f"   [cyan]Customer {answer['customer_id']}[/cyan] {who} [dim](used: {', '.join(answer['consent']['used']) or 'nothing'}{withheld})[/dim]")
+    screen.say(
+        f"   [cyan]Customer {answer['customer_id']}[/cyan] {who} [dim](used: {', '.join(answer['consent']['used']) or 'nothing'})[/dim]"
+    )
     for item in answer["items"]:
-        reasons = " ".join(reason["text"] for reason in item["explanation"]["reasons"][:2])
-        screen.say(f"     {item['rank']}. {escape(item['title']):<36} [dim]{escape(reasons)}[/dim]")
+        reason = next((reason["text"] for reason in item["explanation"]["reasons"]), "")
+        screen.say(f"     {item['rank']}. {escape(item['title']):<36} [dim]{escape(reason)}[/dim]")
 
 
 def _show_churn(screen: Screen, answer: Answer) -> None:
@@ -122,11 +127,12 @@ def _show_churn(screen: Screen, answer: Answer) -> None:
     game = answer["explanation"]["categories"]
     screen.say(
         f"   [cyan]Customer {answer['customer_id']}[/cyan] leaves within {answer['horizon_days']} days with probability "
-        f"[bold]{answer['probability']:.2f}[/bold] ({answer['band']}); knowing nothing it would be {game['base_value']:.2f}. "
-        + " ".join(escape(reason["text"]) for reason in answer["explanation"]["reasons"])
+        f"[bold]{answer['probability']:.2f}[/bold] ({answer['band']}); with nothing shared it would be {game['base_value']:.2f}."
     )
+    for reason in answer["explanation"]["reasons"][:3]:
+        screen.say(f"     - [dim]{escape(reason['text'])}[/dim]")
     without = ", ".join(f"{part['category']} {part['without']:.2f}" for part in game["contributions"])
-    screen.say(f"     [dim]The same answer without one category: {without}[/dim]")
+    screen.say(f"     [dim]Without one category it would be: {without}[/dim]")
 
 
 def _show_end(screen: Screen, shop: Shop, story: Story, url: str, secret: str) -> None:
@@ -134,7 +140,8 @@ def _show_end(screen: Screen, shop: Shop, story: Story, url: str, secret: str) -
     screen.say("\n[bold]5. Look for yourself.[/bold]")
     screen.say("   The customer's page, with a switch for each category:")
     screen.link(story.everything["why_url"])
-    screen.say(f"   The service: {url}   an API key for it: {secret}")
-    screen.say(f"   The models in MLflow: mlflow ui --backend-store-uri sqlite:///{root / 'mlflow.db'}")
-    screen.say("   Your own shop: sayso init myshop --from orders.csv, then sayso ingest, consent import, train, promote, serve")
-    screen.say("   (with --workspace myshop); the README tells more.")
+    screen.say(f"   The service, {url}, with an API key for it:")
+    screen.link(secret)
+    screen.say("   The models in MLflow:")
+    screen.link(f"{Path(sys.executable).parent / 'mlflow'} ui --backend-store-uri sqlite:///{root / 'mlflow.db'}")
+    screen.say("   Your own shop: sayso init myshop --from orders.csv; the README tells the rest.")

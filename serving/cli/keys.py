@@ -16,7 +16,6 @@ from serving.keys import EVERY_SCOPE, SCOPES, Keys
 app = typer.Typer(help="API keys of the service.", no_args_is_help=True, rich_markup_mode=None)
 
 
-
 def register(root: typer.Typer) -> None:
     """Add the commands to `root`."""
     root.add_typer(app, name="keys")
@@ -48,7 +47,9 @@ def list_(workspace: WorkspaceOption = DEFAULT_WORKSPACE, *, as_json: JsonOption
     else:
         rows = [(key.id, " ".join(sorted(key.scopes)), key.created_at, key.revoked_at or "in force") for key in known]
         screen.table("API keys", ("id", "scopes", "created", "revoked"), rows)
-    screen.result({"keys": [{"id": k.id, "scopes": sorted(k.scopes), "created_at": k.created_at, "revoked_at": k.revoked_at} for k in known]})
+    screen.result(
+        {"keys": [{"id": k.id, "scopes": sorted(k.scopes), "created_at": k.created_at, "revoked_at": k.revoked_at} for k in known]}
+    )
 
 
 @app.command("revoke")

@@ -95,7 +95,9 @@ def make_champion(
         typer.confirm("Make it champion?", abort=True)
     promote(tracking, challenger, results)
     screen.say(f"Version {challenger.version} of {model.value} is champion; a running service takes it up within seconds.")
-    screen.result({"model": model.value, "version": challenger.version, "gates": {r.gate: {"passed": r.passed, "figure": r.figure} for r in results}})
+    screen.result(
+        {"model": model.value, "version": challenger.version, "gates": {r.gate: {"passed": r.passed, "figure": r.figure} for r in results}}
+    )
 
 
 def score(
@@ -111,7 +113,9 @@ def score(
     sayso = assemble(Workspace.open(workspace, Settings()), "")
     sayso.watch.look()
     if sayso.tracking.by_alias(what.value, "champion") is None:
-        raise ModelUnavailable(f"there is no champion for `{what.value}`; `sayso train {what.value}` and `sayso promote {what.value}` make one")
+        raise ModelUnavailable(
+            f"there is no champion for `{what.value}`; `sayso train {what.value}` and `sayso promote {what.value}` make one"
+        )
     with screen.progress() as progress:
         frame = churn_scores(sayso, progress)
     if out.suffix.lower() == ".csv":
@@ -119,5 +123,6 @@ def score(
     else:
         frame.to_parquet(out, index=False)
     bands = frame["band"].value_counts().to_dict()
-    screen.say(f"[bold]{out}[/bold]: {len(frame):,} customers; {', '.join(f'{name} {bands.get(name, 0):,}' for name in ('high', 'medium', 'low'))}.")
+    counts = ", ".join(f"{name} {bands.get(name, 0):,}" for name in ("high", "medium", "low"))
+    screen.say(f"[bold]{out}[/bold]: {len(frame):,} customers; {counts}.")
     screen.result({"file": str(out), "customers": len(frame), "bands": bands})

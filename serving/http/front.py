@@ -20,14 +20,14 @@ EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 def front(request: Request) -> HTMLResponse:
     """The service in one page."""
     document = request.app.openapi()
-    routes = [
-        _described(path, method, operation) for path, methods in document["paths"].items() for method, operation in methods.items()
-    ]
-    return HTMLResponse(render("front.html.j2", title=document["info"]["title"], text=document["info"]["description"], routes=routes), headers=HEADERS)
+    routes = [_described(path, method, operation) for path, methods in document["paths"].items() for method, operation in methods.items()]
+    return HTMLResponse(
+        render("front.html.j2", title=document["info"]["title"], text=document["info"]["description"], routes=routes), headers=HEADERS
+    )
 
 
 @router.api_route("/{path:path}", methods=EVERY_METHOD)
-def nowhere(path: str) -> None:
+def nowhere() -> None:
     """Whatever no other route answers."""
     raise Refused(404, "There is nothing at this address; `/` lists the routes.")
 

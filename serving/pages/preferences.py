@@ -43,7 +43,7 @@ def preferences_page(sayso: Sayso, customer: int, token: str, changed: str | Non
         asked = [catalog.categories[name] for name in catalog.askable(purpose.name)]
         choices = tuple(Choice(purpose.name, c.name, c.label, c.description, (purpose.name, c.name) in allowed) for c in asked)
         sections.append(Section(purpose.label, purpose.description, catalog.current_notice(purpose.name).text, choices))
-    confirmed = catalog.categories[changed].label if changed in catalog.categories else None
+    confirmed = catalog.categories[changed].label if changed is not None and changed in catalog.categories else None
     return render("preferences.html.j2", shop=sayso.shop.config.shop, sections=sections, token=token, changed=confirmed)
 
 

@@ -41,7 +41,7 @@ def main() -> None:
     # a table of one chunk packs better: each column gets one dictionary
     lines = lines.set_column(at, "InvoiceDate", pc.strptime(lines["InvoiceDate"], format="%m/%d/%Y %H:%M", unit="us")).combine_chunks()
     pq.write_table(lines, TARGET, compression="zstd", compression_level=19, row_group_size=lines.num_rows)
-    print(f"{TARGET.name}: {lines.num_rows:,} lines, {TARGET.stat().st_size:,} bytes")  # noqa: T201 - a script tells what it did
+    print(f"{TARGET.name}: {lines.num_rows:,} lines, {TARGET.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
