@@ -19,8 +19,8 @@ from models.targets import churned, first_orders
 
 MOMENTS_PER_HORIZON = 6
 """As_of dates lie a sixth of the horizon apart, so that the seasons blend."""
-SHARE_OF_HORIZON_BEFORE = 3
-"""The first as_of date comes when a third of a horizon is on record."""
+SHARE_OF_HORIZON_BEFORE = 6
+"""The first as_of date comes when a sixth of a horizon is on record."""
 
 
 @dataclass(frozen=True)
