@@ -13,6 +13,8 @@ from explain.explanation import Contribution, Reason
 from features.catalog import PRODUCT
 
 MOST_REASONS = 4
+NEAR = 0.25
+"""Prices within about a quarter of one another are near."""
 
 Values = Mapping[str, float]
 
@@ -29,7 +31,8 @@ class Wording:
         return f"{amount:,.2f} {self.currency}".strip()
 
 
-Sentence = Callable[[Values, Wording], str]
+Sentence = Callable[[Values, Wording], str | None]
+"""Says what is known of a feature, or None where that would not be true of its value."""
 
 
 def days(number: float) -> str:
@@ -55,8 +58,10 @@ def _rhythm(values: Values, _wording: Wording) -> str:
     return f"{said}; usually orders every {days(usual)}." if usual else f"{said}."
 
 
-def _bought_before(values: Values, _wording: Wording) -> str:
-    times = round(values["times_bought"])
+def _bought_before(values: Values, _wording: Wording) -> str | None:
+    times = round(values.get("times_bought", 0))
+    if not times:
+        return None
     said = "You bought this once" if times == 1 else f"You bought this {times} times"
     last = values.get("days_since_last_bought")
     return f"{said}, last {ago(last)}." if last is not None else f"{said}."
@@ -66,6 +71,18 @@ def _location(values: Values, wording: Wording) -> str:
     if values.get("home_country"):
         return f"Often bought where you live ({wording.home_country})."
     return f"Often bought where you live (outside {wording.home_country})."
+
+
+def _price(values: Values, _wording: Wording) -> str:
+    ratio = values["price_against_usual"]
+    if abs(ratio) < NEAR:
+        return "Its price is near what you usually pay."
+    return "It costs less than what you usually pay." if ratio < 0 else "It costs more than what you usually pay."
+
+
+def _together(feature: str, text: str) -> Sentence:
+    """`text` where the product really is bought along with something of the customer's."""
+    return lambda values, _wording: text if values[feature] > 0 else None
 
 
 def _lives(values: Values, wording: Wording) -> str:
@@ -101,15 +118,14 @@ RECOMMENDATION_SENTENCES: dict[str, Sentence] = {
         ("times_bought", "days_since_last_bought", "days_since_first_bought", "orders_since_last_bought", "recent_frequency"),
         _bought_before,
     ),
-    "bought_with_your_products": lambda _v, _w: "Often bought together with products that you bought.",
-    "bought_with_your_last_order": lambda _v, _w: "Often bought together with products of your last order.",
+    "bought_with_your_products": _together("bought_with_your_products", "Often bought together with products that you bought."),
+    "bought_with_your_last_order": _together("bought_with_your_last_order", "Often bought together with products of your last order."),
     "popular_where_you_live": _location,
-    "price_against_usual": lambda _v, _w: "Its price is near what you usually pay.",
-    "usual_price": lambda _v, _w: "Its price is near what you usually pay.",
+    "price_against_usual": _price,
     "buyers": lambda v, _w: f"{counted(v['buyers'], 'customer', 'customers')} bought this.",
     "buyers_last_30_days": lambda v, _w: f"{counted(v['buyers_last_30_days'], 'customer', 'customers')} bought this in the last 30 days.",
     "buyers_last_90_days": lambda v, _w: f"{counted(v['buyers_last_90_days'], 'customer', 'customers')} bought this in the last 90 days.",
-    "trend": lambda _v, _w: "More customers buy this lately.",
+    "trend": lambda v, _w: "More customers buy this lately." if v["trend"] > 1 else None,
     "repeat_rate": lambda v, _w: f"{round(100 * v['repeat_rate'])} in 100 customers who bought this bought it again.",
     "days_on_sale": lambda v, _w: f"On sale here for {days(v['days_on_sale'])}.",
 }
@@ -122,15 +138,14 @@ def reasons_for(
     """At most four reasons, one for each category, the largest contribution first.
 
     `values` holds all features that are known (never `NaN`). With `helpful_only`, only what speaks for the answer counts, as for
-    a recommendation. A product that was never bought is not said to be bought.
+    a recommendation.
     """
     reasons: dict[str, Reason] = {}
     for contribution in sorted(contributions, key=lambda c: -abs(c.contribution)):
         sentence = sentences.get(contribution.feature)
         if sentence is None or contribution.category in reasons or (helpful_only and contribution.contribution <= 0):
             continue
-        if sentence is _bought_before and not values.get("times_bought"):
-            continue
-        reasons[contribution.category] = Reason(contribution.category, sentence(values, wording))
+        if (text := sentence(values, wording)) is not None:
+            reasons[contribution.category] = Reason(contribution.category, text)
     personal_first = sorted(reasons.values(), key=lambda reason: reason.category == PRODUCT)
     return personal_first[:MOST_REASONS]

@@ -25,5 +25,3 @@ class Settings(BaseSettings):
     """Key that signs the links; a file with mode 0600 in the workspace where it is not given."""
     threads: int = 4
     """Requests that one worker of the service answers at a time."""
-    access_log: bool = False
-    """Whether the service prints a line for each request."""

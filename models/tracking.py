@@ -70,6 +70,7 @@ class Tracking:
     @cached_property
     def _client(self) -> MlflowClient:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         import mlflow  # noqa: PLC0415 - takes seconds to import, and commands that need no model should not wait for it
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notes on making tables would stand amid our own output

@@ -36,7 +36,7 @@ def prepare_demo(root: Path, settings: Settings, progress: Progress) -> Prepared
     """The bundled shop in `root` with simulated consents and both models promoted; what is there already stays."""
     if not (root / "sayso.toml").is_file():
         progress("recognising the columns of the bundled orders", 0.0)
-        create(root, [bundled_file()])
+        create(root, [bundled_file()], shop="Online Retail")
     shop = Shop(Workspace.open(root, settings))
     if not shop.warehouse.filled:
         progress("loading and cleaning the orders", 0.05)

@@ -39,8 +39,10 @@ EXAMPLE = Source(
 )
 
 
-def create(root: Path, files: Sequence[Path] = (), clock: Clock = utc_now) -> list[Guess]:
+def create(root: Path, files: Sequence[Path] = (), clock: Clock = utc_now, shop: str | None = None) -> list[Guess]:
     """Make the workspace `root`, for `files` where some are given, else with an example to edit; returns what was guessed.
+
+    The shop is called `shop`, or like the folder.
 
     Raises `WorkspaceError` where `root` is a workspace already, `SourceError` where a file is no table of transactions or
     products; then nothing is left behind.
@@ -51,7 +53,7 @@ def create(root: Path, files: Sequence[Path] = (), clock: Clock = utc_now) -> li
     if root.exists() and not root.is_dir():
         raise WorkspaceError(f"{root} is a file; name a folder for the workspace.")
     sources, guesses, habits = _recognised(root, files, clock) if files else ([EXAMPLE], [], None)
-    _write(root, render(root.name, sources, habits))
+    _write(root, render(shop or root.name, sources, habits))
     return guesses
 
 

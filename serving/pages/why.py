@@ -78,8 +78,14 @@ def _allowed_now(sayso: Sayso, decision: Decision, purpose: str) -> set[str]:
 def _used(catalog: Catalog, name: str, answer: dict[str, Any], allowed: bool) -> Used:
     label = catalog.categories[name].label
     if "items" in answer:
-        found = [reason["text"] for item in answer["items"] for reason in _reasons(item) if reason["category"] == name]
-        return Used(name, label, tuple(dict.fromkeys(found))[:2], None, allowed)
+        items = answer["items"]
+        named = sum(any(reason["category"] == name for reason in _reasons(item)) for item in items)
+        said = (
+            f"It is a reason for {named} of these {len(items)} products."
+            if named
+            else "It was used, but is no main reason for these products."
+        )
+        return Used(name, label, (said,), None, allowed)
     found = [reason["text"] for reason in answer["explanation"]["reasons"] if reason["category"] == name]
     played = {part["category"]: part["without"] for part in answer["explanation"]["categories"]["contributions"]}
     return Used(name, label, tuple(found), in_hundred(played[name]) if name in played else None, allowed)
