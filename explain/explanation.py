@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,10 @@ class Explanation:
     base_value: float
     output_value: float
     contributions: tuple[Contribution, ...]
+
+    def document(self) -> dict[str, Any]:
+        """The explanation as plain data."""
+        return {**vars(self), "contributions": [dict(vars(part)) for part in self.contributions]}
 
 
 def explanation(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from features.catalog import PRODUCT, Catalog, Category, Notice, Purpose
 from features.catalog import Field as CatalogField
 from features.errors import ConfigError
+from features.pipeline import DEFINITION_OF
 from features.toml_lines import KeyPath, TomlLines
 
 TableName = Literal["customers", "products", "transactions", "interactions"]
@@ -202,6 +203,21 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
     for name, section in (("churn", config.models.churn), ("next_purchase", config.models.next_purchase)):
         if section.purpose not in config.purposes:
             yield ("models", name, "purpose"), _unknown("purpose", section.purpose, config.purposes)
+        for feature in section.features:
+            if fault := _fault_of_feature(feature, section.purpose, config.catalog):
+                yield ("models", name, "features", feature), fault
+
+
+def _fault_of_feature(feature: str, purpose: str, catalog: Catalog) -> str | None:
+    """What keeps a feature from being used for `purpose`: it does not exist, or reads a field that is not declared for that."""
+    if feature not in DEFINITION_OF:
+        return f"there is no feature `{feature}`; there are {', '.join(f'`{name}`' for name in sorted(DEFINITION_OF))}"
+    for field in DEFINITION_OF[feature].reads:
+        if field not in catalog.fields:
+            return f"the feature `{feature}` reads `{field}`, which is not declared; declare [fields.{field}] or remove the feature"
+        if not catalog.permits([field], purpose):
+            return f"the feature `{feature}` reads `{field}`, which is not declared for the purpose `{purpose}`"
+    return None
 
 
 def _faults_of_fields(config: Config) -> Iterator[tuple[KeyPath, str]]:

@@ -71,7 +71,7 @@ def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel]) -> dict[str, A
         "model": champion.name,
         "explanation": {
             "unit": "log_odds",
-            **asdict(why),
+            **why.document(),
             "categories": {
                 "unit": "probability",
                 "base_value": game.base_value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -104,10 +104,10 @@ def _item(rank: int, product: str, score: float) -> dict[str, Any]:
 
 def _explained(why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs) -> dict[str, Any]:
     reasons = reasons_for(why.contributions, known, RECOMMENDATION_SENTENCES, Wording(**inputs.wording), helpful_only=True)
-    said = [asdict(reason) for reason in reasons]
+    said = [dict(vars(reason)) for reason in reasons]
     if inputs.explain == "reasons":
         return {"reasons": said}
-    return {**asdict(why), "reasons": said}
+    return {**why.document(), "reasons": said}
 
 
 def _best_sellers(inputs: RecommendationInputs) -> list[dict[str, Any]]:

@@ -93,10 +93,15 @@ def postgres_server() -> Iterator[str]:
         made = _run([programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], owner)
         if made.returncode:
             pytest.skip(f"PostgreSQL cannot be set up: {made.stderr.strip()}")
-        settings = [argument for setting in ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off") for argument in ("-c", setting)]
-        with (folder / "log").open("w") as log, subprocess.Popen(  # noqa: S603 - the wheel's own program
-            [programs / "postgres", "-D", data, *settings], stdout=log, stderr=log, user=owner
-        ) as server:
+        settings = [
+            argument for setting in ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off") for argument in ("-c", setting)
+        ]
+        with (
+            (folder / "log").open("w") as log,
+            subprocess.Popen(  # noqa: S603 - the wheel's own program
+                [programs / "postgres", "-D", data, *settings], stdout=log, stderr=log, user=owner
+            ) as server,
+        ):
             try:
                 yield _answering(f"postgresql+psycopg://postgres@/postgres?host={folder}", server, folder / "log")
             finally:

@@ -43,19 +43,19 @@ def order_lines(seed: int = SEED) -> pd.DataFrame:
             moment = BEGIN + timedelta(days=int(day), seconds=int(draw.integers(9 * 3_600, 20 * 3_600)))
             lives_at_home = at_home != (moves and number >= 2)
             chosen = draw.choice(PRODUCTS, size=int(draw.integers(1, 5)), replace=False, p=likes / likes.sum())
-            for product in chosen.tolist():
-                lines.append(
-                    (
-                        f"c{customer:03}",
-                        f"o{customer:03}-{number:03}",
-                        f"p{product:02}",
-                        moment.strftime("%Y-%m-%d %H:%M:%S"),
-                        int(draw.integers(1, 6)),
-                        prices[product],
-                        f"Product {product}",
-                        HOME if lives_at_home else ABROAD,
-                    )
+            lines.extend(
+                (
+                    f"c{customer:03}",
+                    f"o{customer:03}-{number:03}",
+                    f"p{product:02}",
+                    moment.strftime("%Y-%m-%d %H:%M:%S"),
+                    int(draw.integers(1, 6)),
+                    prices[product],
+                    f"Product {product}",
+                    HOME if lives_at_home else ABROAD,
                 )
+                for product in chosen.tolist()
+            )
             number += 1
             day += 1 + float(draw.exponential(wait))
     return pd.DataFrame(lines, columns=COLUMNS).sort_values("ordered_at", kind="stable", ignore_index=True)

@@ -25,7 +25,15 @@ AGREEMENT = 1e-7
 
 def boost(features: Floats, labels: Floats, trees: int = 30, **parameters: object) -> lightgbm.Booster:
     """A small booster."""
-    settings = {"objective": "binary", "num_leaves": 8, "min_data_in_leaf": 5, "seed": 1, "num_threads": 1, "verbose": -1, "deterministic": True}
+    settings = {
+        "objective": "binary",
+        "num_leaves": 8,
+        "min_data_in_leaf": 5,
+        "seed": 1,
+        "num_threads": 1,
+        "verbose": -1,
+        "deterministic": True,
+    }
     data = lightgbm.Dataset(features, labels, params={"verbose": -1})
     return lightgbm.train(settings | parameters, data, num_boost_round=trees)
 
@@ -156,7 +164,9 @@ def test_any_small_booster_is_explained_exactly(seed: int, trees: int, ranked: b
     labels = (np.nan_to_num(features[:, 0]) + draw.normal(size=200) > 0).astype(float)
     if ranked:
         data = lightgbm.Dataset(features, labels, group=[20] * 10, params={"verbose": -1})
-        booster = lightgbm.train({"objective": "lambdarank", "num_leaves": 6, "min_data_in_leaf": 3, "verbose": -1, "num_threads": 1}, data, trees)
+        booster = lightgbm.train(
+            {"objective": "lambdarank", "num_leaves": 6, "min_data_in_leaf": 3, "verbose": -1, "num_threads": 1}, data, trees
+        )
     else:
         booster = boost(features, labels, trees)
     rows = some_rows(seed + 1, 4)
@@ -165,7 +175,9 @@ def test_any_small_booster_is_explained_exactly(seed: int, trees: int, ranked: b
     assert not parts[:, 5].any()
 
 
-@pytest.mark.xfail(strict=True, reason="LightGBM takes a missing value for 0 where training saw none missing, shap follows the default branch")
+@pytest.mark.xfail(
+    strict=True, reason="LightGBM takes a missing value for 0 where training saw none missing, shap follows the default branch"
+)
 def test_a_booster_that_never_saw_anything_missing_is_refused_or_explained() -> None:
     """Where no training row missed a feature, contributions still add up, or no explainer is made."""
     features = some_rows(10, 500, missing=0)
@@ -187,7 +199,14 @@ BOTH = (CASES.min(axis=1) == 1).astype(float)
 
 def tree_of_and(first: int) -> lightgbm.Booster:
     """One tree that is the AND of two variables, with `first` at its root."""
-    layout = {"objective": "regression", "num_leaves": 3, "min_data_in_leaf": 1, "min_data_in_bin": 1, "learning_rate": 1.0, "num_threads": 1}
+    layout = {
+        "objective": "regression",
+        "num_leaves": 3,
+        "min_data_in_leaf": 1,
+        "min_data_in_bin": 1,
+        "learning_rate": 1.0,
+        "num_threads": 1,
+    }
     favoured = {"feature_contri": [1.0, 0.01] if first == 0 else [0.01, 1.0], "boost_from_average": False, "verbose": -1}
     return lightgbm.train(layout | favoured, lightgbm.Dataset(CASES, BOTH, params={"verbose": -1, "min_data_in_bin": 1}), 1)
 

@@ -17,7 +17,7 @@ seeds = st.integers(0, 2**32)
 
 
 def some_game(seed: int, players: int) -> Floats:
-    """v of every coalition, drawn at random, between 0 and 1 as probabilities are."""
+    """V of every coalition, drawn at random, between 0 and 1 as probabilities are."""
     return np.random.default_rng(seed).random(2**players)
 
 

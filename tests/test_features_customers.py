@@ -61,7 +61,11 @@ def test_pseudonyms_fill_their_range(sqlite_database: Database) -> None:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ids=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=30), min_size=1, max_size=8))
+@given(
+    ids=st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=30), min_size=1, max_size=8
+    )
+)
 def test_any_text_may_be_an_id(database: Database, ids: list[str]) -> None:
     """Ids in any script come back exactly as the shop wrote them, and different ids are different customers."""
     known = Customers(database)

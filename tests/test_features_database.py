@@ -53,17 +53,27 @@ def test_a_database_is_untouched_until_it_is_opened(tmp_path: Path) -> None:
 
 def test_a_write_is_all_or_nothing(database: Database) -> None:
     """When the second of two statements fails, the first is undone too."""
-    with pytest.raises(IntegrityError), database.write() as connection:
-        connection.execute(insert(customers), ROW)
-        connection.execute(insert(customers), ROW)
+
+    def write_twice() -> None:
+        with database.write() as connection:
+            connection.execute(insert(customers), ROW)
+            connection.execute(insert(customers), ROW)
+
+    with pytest.raises(IntegrityError):
+        write_twice()
     assert count(database) == 0
 
 
 def test_an_exception_of_the_caller_undoes_the_write(database: Database) -> None:
     """An error that has nothing to do with the database undoes the transaction as well."""
-    with pytest.raises(ZeroDivisionError), database.write() as connection:
-        connection.execute(insert(customers), ROW)
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with database.write() as connection:
+            connection.execute(insert(customers), ROW)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert count(database) == 0
 
 

@@ -73,13 +73,15 @@ def test_who_granted_nothing_is_nobody(shop: Shop, gate: Gate) -> None:
     assert known["c000"] in set(gate.customers())
 
 
-def test_fields_of_products_are_asked_of_nobody_else(shop: Shop, gate: Gate) -> None:
+def test_fields_of_products_are_asked_of_nobody_else(gate: Gate) -> None:
     """Fields that need no category leave all who granted anything."""
     assert set(gate.customers_granting(("products.title",))) == set(gate.customers())
     assert gate.categories_of(("products.title",)) == frozenset()
 
 
-@pytest.mark.parametrize(("purpose", "field"), [("fairness_audit", PRODUCT_ID), (PURPOSE, "transactions.shoe_size"), ("gossip", PRODUCT_ID)])
+@pytest.mark.parametrize(
+    ("purpose", "field"), [("fairness_audit", PRODUCT_ID), (PURPOSE, "transactions.shoe_size"), ("gossip", PRODUCT_ID)]
+)
 def test_a_field_not_declared_for_the_purpose_is_refused(shop: Shop, spine: pd.DataFrame, purpose: str, field: str) -> None:
     """The error names the field and the purpose, whoever granted what."""
     everything = pd.DataFrame({"customer": spine["customer"], "category": "purchases"})

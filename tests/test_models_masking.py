@@ -77,13 +77,23 @@ def data(shop: Shop) -> PurchaseData:
 
 def data_of(shop: Shop, customers: np.ndarray, granted: set[str]) -> PurchaseData:
     """The data of customers who all grant the same."""
-    grants = pd.DataFrame([(customer, category) for customer in customers for category in sorted(granted)], columns=["customer", "category"])
+    grants = pd.DataFrame(
+        [(customer, category) for customer in customers for category in sorted(granted)], columns=["customer", "category"]
+    )
     gate = Gate(shop.warehouse, shop.config.catalog, PURPOSE, grants.astype({"customer": "int64", "category": "str"}))
     section = shop.config.models.next_purchase
-    return PurchaseData(gate, orders(gate, shop.loaded_until()) if granted else pd.DataFrame(), section.features, shop.facts, section.sold_within_days)
+    return PurchaseData(
+        gate, orders(gate, shop.loaded_until()) if granted else pd.DataFrame(), section.features, shop.facts, section.sold_within_days
+    )
 
 
-SUBSETS = [set(), {"purchases"}, {"purchases", "order_times"}, {"order_times", "spending", "location"}, {"purchases", "spending", "location"}]
+SUBSETS = [
+    set(),
+    {"purchases"},
+    {"purchases", "order_times"},
+    {"order_times", "spending", "location"},
+    {"purchases", "spending", "location"},
+]
 
 
 @pytest.mark.parametrize("granted", SUBSETS, ids=lambda names: "+".join(sorted(names)) or "nothing")
@@ -101,7 +111,9 @@ def test_a_masked_row_is_the_row_that_the_gate_would_give(shop: Shop, data: Purc
     features = shop.config.models.churn.features
     churn = Masking.of([shop.config.catalog.categories_of(reads_of(name)) for name in features], shop.config.catalog.askable(PURPOSE))
     everything = customer_frame(data.gate, features, spine, shop.facts)[list(features)].to_numpy("float64")
-    only = customer_frame(data_of(shop, customers.to_numpy(), granted).gate, features, spine, shop.facts)[list(features)].to_numpy("float64")
+    only = customer_frame(data_of(shop, customers.to_numpy(), granted).gate, features, spine, shop.facts)[list(features)].to_numpy(
+        "float64"
+    )
     np.testing.assert_array_equal(churn.allow(everything, granted), only)
 
 
@@ -110,7 +122,12 @@ def some_histories(seed: int, rows: int) -> Histories:
     draw = np.random.default_rng(seed)
     counts = draw.integers(0, 5, rows)
     products = np.concatenate([np.sort(draw.choice(9, count, replace=False)) for count in counts]) if rows else np.empty(0)
-    return Histories(np.concatenate([[0], np.cumsum(counts)]), products.astype(np.int64), draw.normal(size=(counts.sum(), 2)), draw.normal(size=(rows, 3)))
+    return Histories(
+        np.concatenate([[0], np.cumsum(counts)]),
+        products.astype(np.int64),
+        draw.normal(size=(counts.sum(), 2)),
+        draw.normal(size=(rows, 3)),
+    )
 
 
 @settings(max_examples=40, deadline=None)
