@@ -10,8 +10,9 @@ from sklearn.metrics import roc_auc_score
 
 from experiments.baselines import logistic_rfm, recency_score
 from experiments.plots import calibration_plot, comparison_plot, gain_plot, importance_plot
-from experiments.run import Lineage, Progress, TrainingRun, run_metrics, run_tags, silent
+from experiments.run import Lineage, TrainingRun, run_metrics, run_tags
 from features.pipeline import reads_of
+from features.progress import Progress, silent
 from features.shop import Shop
 from models.churn import ChurnModel, ChurnSettings, ChurnTask, fit_churn
 from models.churn_rows import ChurnRows, churn_rows, rolling_dates

@@ -12,9 +12,10 @@ import scipy.sparse as sp
 
 from experiments.baselines import item_knn, personal_frequency, popular
 from experiments.plots import comparison_plot, importance_plot
-from experiments.run import Lineage, Progress, TrainingRun, run_metrics, run_tags, silent
+from experiments.run import Lineage, TrainingRun, run_metrics, run_tags
 from features.errors import TrainingError
 from features.pipeline import reads_of
+from features.progress import Progress, silent
 from features.shop import Shop
 from models.candidates import LEARNED_READS
 from models.metrics import ranking_metrics

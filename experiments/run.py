@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from features.catalog import Catalog
@@ -11,13 +11,6 @@ from models.tracking import Version
 
 BASELINES = {"churn": ("logistic_rfm", "recency"), "next_purchase": ("popular", "personal_frequency", "item_knn")}
 """What each model is compared with."""
-
-Progress = Callable[[str, float], None]
-"""Told what is being done and which share of the work is behind."""
-
-
-def silent(_what: str, _share: float) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)

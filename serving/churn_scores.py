@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.run import Progress, silent
+from features.progress import Progress, silent
 from serving.bootstrap import Sayso
 
 COLUMNS = (

@@ -9,11 +9,11 @@ from pathlib import Path
 from experiments.churn import train_churn
 from experiments.next_purchase import train_next_purchase
 from experiments.promotion import judge, promote
-from experiments.run import Progress
 from features.intake.bundled import bundled_file
 from features.intake.ingest import ingest
 from features.intake.new_workspace import create
 from features.online import refresh_online
+from features.progress import Progress
 from features.settings import Settings
 from features.shop import Shop
 from features.simulated_consents import simulated_consents

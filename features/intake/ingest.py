@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,11 +20,9 @@ from features.intake.cleaning import RULES, clean
 from features.intake.rejected import rejections, with_raw, write_rejected
 from features.intake.sources import PRODUCTS, read_source
 from features.intake.warehouse_tables import customers_table, products_table, transactions_table
+from features.progress import Progress, silent
 from features.warehouse import Warehouse
 from features.workspace import Workspace
-
-Progress = Callable[[str, float], None]
-"""Told what is being done and which fraction of the whole is over."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,7 @@ class _Sorted:
     copies: tuple[str, ...]
 
 
-def ingest(
-    workspace: Workspace, database: Database, progress: Progress = lambda _what, _fraction: None, clock: Clock = utc_now
-) -> IngestReport:
+def ingest(workspace: Workspace, database: Database, progress: Progress = silent, clock: Clock = utc_now) -> IngestReport:
     """Rebuild the warehouse from all sources of `sayso.toml`, and `rejected/` with it.
 
     Raises `SourceError` where a source cannot be read or no purchase is left; then nothing has changed.

@@ -11,8 +11,9 @@ import typer
 from experiments.churn import train_churn
 from experiments.next_purchase import train_next_purchase
 from experiments.promotion import judge, promote
-from experiments.run import Progress, TrainingRun
+from experiments.run import TrainingRun
 from features.errors import ModelUnavailable
+from features.progress import Progress
 from features.settings import Settings
 from features.shop import Shop
 from features.workspace import Workspace

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from experiments.run import Progress as Report
+from features.progress import Progress as Report
 
 WIDTH = 110
 
