@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from models.candidates import BATCH
 from models.churn_rows import ChurnRows
 from models.masking import Floats
 from models.next_purchase import Examples
@@ -72,6 +73,10 @@ def item_knn(examples: Examples, bought: sp.csr_matrix, k: int) -> list[list[str
     histories, statistics = examples.histories, examples.maker.statistics
     norms = np.sqrt(np.asarray(bought.sum(axis=0)).ravel()).clip(min=1)
     scaled = (bought @ sp.diags(1 / norms)).tocsr()
-    own = sp.csr_matrix((np.ones(len(histories.products)), histories.products, histories.starts), shape=(len(histories), bought.shape[1]))
-    scores = (own @ scaled.T @ scaled).toarray()
-    return [statistics.product_ids[np.argsort(-row, kind="stable")[:k]].tolist() for row in scores]
+    similar = (scaled.T @ scaled).tocsr()
+    answers = []
+    for _, batch in histories.batches(BATCH):
+        own = sp.csr_matrix((np.ones(len(batch.products)), batch.products, batch.starts), shape=(len(batch), bought.shape[1]))
+        best = np.argsort(-(own @ similar).toarray(), axis=1, kind="stable")[:, :k]
+        answers += [statistics.product_ids[row].tolist() for row in best]
+    return answers

@@ -14,7 +14,7 @@ from experiments.run import Lineage, TrainingRun, run_metrics, run_tags
 from features.pipeline import reads_of
 from features.progress import Progress, silent
 from features.shop import Shop
-from models.churn import ChurnModel, ChurnSettings, ChurnTask, fit_churn
+from models.churn import ChurnModel, ChurnSettings, ChurnTask, fit_churn, require_enough
 from models.churn_rows import ChurnRows, churn_rows, rolling_dates
 from models.masking import Floats, Masking
 from models.metrics import churn_metrics
@@ -38,7 +38,8 @@ def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, set
     progress("making features at many moments", 0.0)
     earliest = first_orders(gate, shop.loaded_until()).min()
     dates = [*rolling_dates(earliest, holdout - timedelta(days=horizon), horizon), holdout]
-    _, everything = churn_rows(gate, features, dates, horizon, shop.facts)
+    frame, everything = churn_rows(gate, features, dates, horizon, shop.facts)
+    require_enough(frame["customer"].nunique())
     judged_at = np.datetime64(holdout, "us")
     known = everything.at(everything.as_of < judged_at)
     judged = everything.at(everything.as_of == judged_at)

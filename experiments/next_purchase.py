@@ -17,7 +17,7 @@ from features.errors import TrainingError
 from features.pipeline import reads_of
 from features.progress import Progress, silent
 from features.shop import Shop
-from models.candidates import LEARNED_READS
+from models.candidates import BATCH, LEARNED_READS, CandidateMaker
 from models.metrics import ranking_metrics
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
@@ -43,11 +43,15 @@ def train_next_purchase(
     progress("reading orders", 0.0)
     data = purchase_data(shop, now)
     masking = history_masking(data, shop.config.catalog.askable(data.gate.purpose))
+    if data.orders.empty:
+        raise TrainingError(
+            f"no customer with an order allows what they bought and when to be used for `{data.gate.purpose}`, so there is nothing to "
+            "learn from. Bring consents in with `sayso consent import`."
+        )
     holdout, *past = data.blocks(now, BLOCKS + 1) or _too_short(data, now)
-    reads = {name: reads_of(name) for name in data.features}
-    lineage = Lineage(shop.config.catalog, reads | LEARNED_READS | dict.fromkeys(PRODUCT_FEATURES, ()))
     progress("making examples", 0.1)
     judged, asked = data.examples(holdout)
+    lineage = Lineage(shop.config.catalog, reads_by(judged.maker))
     known = [data.examples(begin)[0] for begin in past]
     progress("training the ranker", 0.4)
     tried = fit_next_purchase(known, judged.maker, masking, lineage.category_of, settings)
@@ -74,6 +78,13 @@ def train_next_purchase(
     return TrainingRun(tracking.record(run), f"{holdout:%Y-%m-%d}", len(asked), comparison)
 
 
+def reads_by(maker: CandidateMaker) -> dict[str, tuple[str, ...]]:
+    """The fields that each of the ranker's columns reads; a product's own facts read none of a customer's."""
+    defined = {name: reads_of(name) for name in (*maker.history, *maker.customer)}
+    learned = {name: LEARNED_READS[name] for name in maker.learned}
+    return {**defined, **learned, **dict.fromkeys(PRODUCT_FEATURES, ())}
+
+
 def purchase_data(shop: Shop, until: datetime) -> PurchaseData:
     """What the next-purchase model may read of the shop, of what was recorded before `until`."""
     section = shop.config.models.next_purchase
@@ -89,8 +100,8 @@ def compare(
     Everything but a customer's own history is from before `holdout`.
     """
     statistics = judged.maker.statistics
-    ranked = model.rank(judged.histories, K)
-    ours = [statistics.product_ids[ranked.candidates.products[best]].tolist() for best in ranked.best]
+    ranked = [model.rank(batch, K) for _, batch in judged.histories.batches(BATCH)]
+    ours = [statistics.product_ids[part.candidates.products[best]].tolist() for part in ranked for best in part.best]
     answers: dict[str, Sequence[Sequence[str]]] = {
         "sayso": ours,
         "popular": popular(statistics, len(asked), K),

@@ -15,6 +15,7 @@ from features.catalog import PRODUCT
 MOST_REASONS = 4
 NEAR = 0.25
 """Prices within about a quarter of one another are near."""
+WORTH_SAYING = 0.01
 
 Values = Mapping[str, float]
 
@@ -52,10 +53,17 @@ def counted(number: float, one: str, many: str) -> str:
     return f"1 {one}" if round(number) == 1 else f"{round(number):,} {many}"
 
 
-def _rhythm(values: Values, _wording: Wording) -> str:
-    said = f"Last ordered {ago(values['days_since_last_order'])}"
-    usual = values.get("days_between_orders")
-    return f"{said}; usually orders every {days(usual)}." if usual else f"{said}."
+def _rhythm(values: Values, _wording: Wording) -> str | None:
+    last, usual = values.get("days_since_last_order"), values.get("days_between_orders", 0.0)
+    rhythm = f"usually orders every {counted(usual, 'day', 'days')}" if usual >= 1 else None
+    said = [part for part in (None if last is None else f"last ordered {ago(last)}", rhythm) if part]
+    return f"{'; '.join(said).capitalize()}." if said else _overdue(values)
+
+
+def _overdue(values: Values) -> str | None:
+    """The wait since the last order in units of the usual one, for a shop that lists neither by itself."""
+    waits = values.get("overdue")
+    return None if waits is None else f"The wait since the last order is {waits:.1f} times the usual one."
 
 
 def _bought_before(values: Values, _wording: Wording) -> str | None:
@@ -83,6 +91,11 @@ def _price(values: Values, _wording: Wording) -> str:
 def _together(feature: str, text: str) -> Sentence:
     """`text` where the product really is bought along with something of the customer's."""
     return lambda values, _wording: text if values[feature] > 0 else None
+
+
+def _buyers(feature: str, text: str) -> Sentence:
+    """How many customers did what `text` says, where any did."""
+    return lambda values, _wording: f"{counted(values[feature], 'customer', 'customers')} {text}" if values[feature] >= 1 else None
 
 
 def _lives(values: Values, wording: Wording) -> str:
@@ -122,11 +135,13 @@ RECOMMENDATION_SENTENCES: dict[str, Sentence] = {
     "bought_with_your_last_order": _together("bought_with_your_last_order", "Often bought together with products of your last order."),
     "popular_where_you_live": _location,
     "price_against_usual": _price,
-    "buyers": lambda v, _w: f"{counted(v['buyers'], 'customer', 'customers')} bought this.",
-    "buyers_last_30_days": lambda v, _w: f"{counted(v['buyers_last_30_days'], 'customer', 'customers')} bought this in the last 30 days.",
-    "buyers_last_90_days": lambda v, _w: f"{counted(v['buyers_last_90_days'], 'customer', 'customers')} bought this in the last 90 days.",
+    "buyers": _buyers("buyers", "bought this."),
+    "buyers_last_30_days": _buyers("buyers_last_30_days", "bought this in the last 30 days."),
+    "buyers_last_90_days": _buyers("buyers_last_90_days", "bought this in the last 90 days."),
     "trend": lambda v, _w: "More customers buy this lately." if v["trend"] > 1 else None,
-    "repeat_rate": lambda v, _w: f"{round(100 * v['repeat_rate'])} in 100 customers who bought this bought it again.",
+    "repeat_rate": lambda v, _w: (
+        f"{round(100 * v['repeat_rate'])} in 100 customers who bought this bought it again." if v["repeat_rate"] >= WORTH_SAYING else None
+    ),
     "days_on_sale": lambda v, _w: f"On sale here for {days(v['days_on_sale'])}.",
 }
 """What is said of a recommended product. A feature without a sentence says nothing of a product and gives no reason."""

@@ -26,6 +26,10 @@ from features.tables import consent_events, consent_state, ledger_head, online_f
 GRANTED = "granted"
 UNKNOWN = "unknown"
 ACTIONS = (GRANTED, "refused", "withdrawn")
+SAID = ("customer", "purpose", "category", "action", "notice_version", "method")
+"""What an event says; two events under one idempotency key must agree in it."""
+
+LONGEST = {"customer_id": 128, "method": 128, "actor": 64, "idempotency_key": 128}
 BATCH = 5_000
 
 
@@ -79,19 +83,18 @@ class Ledger:
             for start in range(0, len(events), BATCH):
                 batch = events[start : start + BATCH]
                 pseudonyms = customers.find_or_add(connection, {event.customer_id for event in batch})
-                seen = _written_before(connection, batch)
+                known = _written_before(connection, batch)
                 rows = []
                 for event in batch:
-                    if event.idempotency_key in seen:
-                        receipts.append(seen[event.idempotency_key])
+                    row = self._row(event, pseudonyms[event.customer_id], seq + 1, previous)
+                    if (before := known.get(event.idempotency_key)) is not None:
+                        receipts.append(_repeated(row, before))
                         continue
-                    seq += 1
-                    row = self._row(event, pseudonyms[event.customer_id], seq, previous)
-                    previous = row["hash"]
+                    seq, previous = seq + 1, row["hash"]
                     rows.append(row)
                     receipts.append(Receipt(seq, previous))
-                    if event.idempotency_key:
-                        seen[event.idempotency_key] = Receipt(seq, previous, repeated=True)
+                    if event.idempotency_key is not None:
+                        known[event.idempotency_key] = row
                 _write(connection, rows)
             connection.execute(update(ledger_head).values(seq=seq, hash=previous))
         return receipts
@@ -111,8 +114,10 @@ class Ledger:
             raise ConsentError("a grant needs the version of the notice that the customer saw", field="notice_version")
         if event.notice_version is not None and not catalog.has_notice(event.purpose, event.notice_version):
             raise ConsentError(f"the notice of {event.purpose!r} has no version {event.notice_version!r}", field="notice_version")
-        if not event.method:
-            raise ConsentError("the method tells how the customer was asked; it must not be empty", field="method")
+        for field, longest in LONGEST.items():
+            text = getattr(event, field)
+            if text is not None and (not 0 < len(text) <= longest or not text.isprintable()):
+                raise ConsentError(f"this must be a text of 1 to {longest} printable characters, and is {text[:40]!r}", field=field)
         _moment(event.occurred_at, "")
 
     def _row(self, event: ConsentEvent, customer: int, seq: int, previous: str) -> dict[str, Any]:
@@ -136,13 +141,7 @@ class Ledger:
     def granted(self, purpose: str) -> pd.DataFrame:
         """All grants in force for `purpose`: columns customer (int64) and category (str), one row per grant."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                select(consent_state.c.customer, consent_state.c.category).where(
-                    consent_state.c.purpose == purpose, consent_state.c.action == GRANTED
-                )
-            ).all()
-        frame = pd.DataFrame(rows, columns=["customer", "category"])
-        return frame.astype({"customer": "int64", "category": "str"})
+            return grants(connection, purpose)
 
     def state(self, customer: int) -> list[dict[str, str]]:
         """A customer's state for every purpose and category that may be asked: purpose, category, action (`unknown` is no)."""
@@ -165,23 +164,28 @@ class Ledger:
             return position(connection)
 
     def verify(self) -> int:
-        """Recompute the chain from its first event; the number of events that hold.
+        """Recompute the chain from its first event, and the state from the events; the number of events that hold.
 
-        Raises `LedgerBroken` at the first event that was altered, moved, inserted or removed.
+        Raises `LedgerBroken` at the first event that was altered, moved, inserted or removed, or for a state that was changed.
         """
         previous, expected = "", 0
+        folded: dict[tuple[int, str, str], str] = {}
+        ordered = select(consent_events).order_by(consent_events.c.seq)
         with self._database.read() as connection:
-            head = connection.execute(select(ledger_head)).one()
-            for row in (
-                connection.execution_options(yield_per=BATCH).execute(select(consent_events).order_by(consent_events.c.seq)).mappings()
-            ):
-                expected += 1
-                stated = {name: value for name, value in row.items() if name != "hash"}
-                if row["seq"] != expected or row["previous_hash"] != previous or link(stated) != row["hash"]:
-                    raise LedgerBroken(f"event {expected} of the ledger is not the one that was written", seq=expected)
-                previous = row["hash"]
-        if (head.seq, head.hash) != (expected, previous):
-            raise LedgerBroken(f"the ledger ends at event {expected}, but {head.seq} were written", seq=expected + 1)
+            head = connection.execute(select(ledger_head)).one_or_none()
+            with connection.execution_options(yield_per=BATCH).execute(ordered) as found:
+                for row in found.mappings():
+                    expected += 1
+                    if row["seq"] != expected or row["previous_hash"] != previous or not _fits(dict(row)):
+                        raise LedgerBroken(f"event {expected} of the ledger is not the one that was written", seq=expected)
+                    previous = row["hash"]
+                    folded[row["customer"], row["purpose"], row["category"]] = row["action"]
+            state = {(row.customer, row.purpose, row.category): row.action for row in connection.execute(select(consent_state))}
+        if head is None or (head.seq, head.hash) != (expected, previous):
+            written = "an unknown number" if head is None else head.seq
+            raise LedgerBroken(f"the ledger ends at event {expected}, but {written} were written", seq=expected + 1)
+        if state != folded:
+            raise LedgerBroken("the chain holds, but the state that answers obey is not what the events amount to", seq=expected)
         return expected
 
 
@@ -190,6 +194,13 @@ def granted_to(connection: Connection, customer: int, purpose: str) -> frozenset
     state = consent_state.c
     query = select(state.category).where(state.customer == customer, state.purpose == purpose, state.action == GRANTED)
     return frozenset(connection.execute(query).scalars())
+
+
+def grants(connection: Connection, purpose: str) -> pd.DataFrame:
+    """All grants in force for `purpose`: columns customer (int64) and category (str), one row per grant."""
+    state = consent_state.c
+    rows = connection.execute(select(state.customer, state.category).where(state.purpose == purpose, state.action == GRANTED)).all()
+    return pd.DataFrame(rows, columns=["customer", "category"]).astype({"customer": "int64", "category": "str"})
 
 
 def position(connection: Connection) -> int:
@@ -226,13 +237,26 @@ def _write(connection: Connection, rows: list[dict[str, Any]]) -> None:
     connection.execute(stale, [{"whose": customer, "what_for": purpose} for customer, purpose in {key[:2] for key in newest}])
 
 
-def _written_before(connection: Connection, events: Sequence[ConsentEvent]) -> dict[str | None, Receipt]:
-    keys = [event.idempotency_key for event in events if event.idempotency_key]
-    if not keys:
-        return {}
-    query = select(consent_events.c.idempotency_key, consent_events.c.seq, consent_events.c.hash)
-    rows = connection.execute(query.where(consent_events.c.idempotency_key.in_(keys)))
-    return {key: Receipt(seq, digest, repeated=True) for key, seq, digest in rows}
+def _fits(row: Mapping[str, Any]) -> bool:
+    """Whether an event's hash is that of its content; content of a foreign type cannot have been written here."""
+    try:
+        return bool(link({name: value for name, value in row.items() if name != "hash"}) == row["hash"])
+    except TypeError:
+        return False
+
+
+def _written_before(connection: Connection, events: Sequence[ConsentEvent]) -> dict[str | None, Mapping[str, Any]]:
+    """Events of the ledger by idempotency key, of the keys that `events` bring."""
+    keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
+    found = connection.execute(select(consent_events).where(consent_events.c.idempotency_key.in_(keys))).mappings() if keys else ()
+    return {row["idempotency_key"]: dict(row) for row in found}
+
+
+def _repeated(row: Mapping[str, Any], before: Mapping[str, Any]) -> Receipt:
+    """Receipt of an event that is in the ledger already. Raises `ConsentError` where its key stands for another event."""
+    if any(row[name] != before[name] for name in SAID):
+        raise ConsentError(f"the key was used before, for event {before['seq']}, which says something else", field="idempotency_key")
+    return Receipt(before["seq"], before["hash"], repeated=True)
 
 
 def _moment(stated: str | None, received: str) -> str:
@@ -240,7 +264,7 @@ def _moment(stated: str | None, received: str) -> str:
         return received
     try:
         return clock.to_text(clock.from_text(stated))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ConsentError(f"{stated!r} is no moment; write it as 2026-11-21T20:40:00Z", field="occurred_at") from None
 
 

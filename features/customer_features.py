@@ -10,7 +10,7 @@ from features.definition import Definition, ShopFacts, defines
 from features.fields import AMOUNT, COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY, UNIT_PRICE
 
 SECONDS_PER_DAY = 86_400.0
-TEN_THOUSANDTHS = 10_000
+MONEY_DIGITS = 4
 
 
 def days_between(earlier: TimestampValue, later: TimestampValue) -> FloatingValue:
@@ -18,9 +18,10 @@ def days_between(earlier: TimestampValue, later: TimestampValue) -> FloatingValu
     return (later.epoch_seconds() - earlier.epoch_seconds()) / SECONDS_PER_DAY
 
 
-def exact_sum(amounts: NumericValue) -> NumericValue:
-    """Sum to a ten-thousandth of a unit, in whole numbers: it does not depend on the order in which threads add."""
-    return (amounts * TEN_THOUSANDTHS).round().cast("int64").sum() / TEN_THOUSANDTHS
+def exact_sum(amounts: NumericValue, digits: int = MONEY_DIGITS) -> NumericValue:
+    """Sum to so many digits after the point, in whole numbers: it does not depend on the order in which threads add."""
+    unit = 10**digits
+    return (amounts * unit).round().cast("int64").sum() / unit
 
 
 @defines(
@@ -91,8 +92,9 @@ def price_level(rows: Table, _shop: ShopFacts) -> Table:
 
 @defines("home_country", reads=[COUNTRY])
 def home(rows: Table, shop: ShopFacts) -> Table:
-    """1 where the customer lives in the shop's own country, else 0."""
-    return rows.mutate(home_country=(rows.country == ibis.literal(shop.home_country, "string")).cast("float64"))
+    """1 where the customer lives in the shop's own country, else 0; nothing where the shop does not say which that is."""
+    lives = ibis.null("float64") if shop.home_country is None else (rows.country == shop.home_country).cast("float64")
+    return rows.mutate(home_country=lives)
 
 
 CUSTOMER_DEFINITIONS: tuple[Definition, ...] = (

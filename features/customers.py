@@ -9,7 +9,8 @@ import secrets
 from collections.abc import Collection, Sequence
 
 import pandas as pd
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from features.database import Database
 from features.tables import customers
@@ -55,13 +56,19 @@ def find(connection: Connection, external_id: str) -> int | None:
 
 def find_or_add(connection: Connection, external_ids: Collection[str]) -> dict[str, int]:
     """Pseudonyms of the shop's ids, made where there are none: somebody may consent before the first order."""
-    query = select(customers).where(customers.c.external_id.in_(external_ids))
-    known = {row.external_id: row.customer for row in connection.execute(query)}
-    new = {external_id: secrets.randbits(62) for external_id in external_ids if external_id not in known}
-    if new:
-        rows = [{"customer": customer, "external_id": external_id} for external_id, customer in new.items()]
-        connection.execute(insert(customers), rows)
-    return known | new
+    known = _known(connection, external_ids)
+    new = [external_id for external_id in external_ids if external_id not in known]
+    if not new:
+        return known
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(customers).on_conflict_do_nothing(index_elements=["external_id"])
+    connection.execute(statement, [{"customer": secrets.randbits(62), "external_id": external_id} for external_id in new])
+    return _known(connection, external_ids)
+
+
+def _known(connection: Connection, external_ids: Collection[str]) -> dict[str, int]:
+    found = connection.execute(select(customers).where(customers.c.external_id.in_(external_ids)))
+    return {row.external_id: row.customer for row in found}
 
 
 def external_id_of(connection: Connection, customer: int) -> str:

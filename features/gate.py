@@ -42,8 +42,13 @@ class Gate:
         Raises `FeatureError` where a field is not declared for the gate's purpose.
         """
         columns = [self._column(field) for field in fields]
-        (table,) = {field.partition(".")[0] for field in fields}
-        allowed = spine[spine["customer"].isin(self.customers_granting(fields))]
+        tables = {field.partition(".")[0] for field in fields}
+        if len(tables) != 1:
+            raise FeatureError(
+                f"a definition reads fields of one table, and these are of {', '.join(sorted(tables)) or 'none'}: {sorted(fields)}"
+            )
+        (table,) = tables
+        allowed = spine[spine["customer"].isin(self.customers_granting(fields))].drop_duplicates(["customer", "as_of"])
         asked = ibis.memtable(allowed[["customer", "as_of"]].astype({"as_of": "datetime64[us]"}))
         recorded = self._warehouse.table(table)
         seen = recorded.join(asked, [recorded["customer"] == asked["customer"], recorded[RECORDED_AT] < asked["as_of"]])
@@ -51,6 +56,10 @@ class Gate:
             newest = ibis.row_number().over(group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT))
             seen = seen.mutate(age=newest).filter(ibis._.age == 0)
         return seen.select("customer", "as_of", *columns)
+
+    def collect(self, table: ibis.Table) -> pd.DataFrame:
+        """The rows of an expression made from `rows`; each can be collected once."""
+        return self._warehouse.collect(table)
 
     def customers_granting(self, fields: Collection[str]) -> pd.Index:
         """Customers (int64) who granted every category of `fields`; all who granted anything where the fields need none."""
@@ -66,7 +75,7 @@ class Gate:
         These are the customers who granted at least one category and of whom the shop had recorded an order before `as_of`.
         """
         recorded = self._warehouse.table("transactions")
-        known = recorded.filter(recorded[RECORDED_AT] < as_of).select("customer").distinct().to_pandas()["customer"]
+        known = self.collect(recorded.filter(recorded[RECORDED_AT] < as_of).select("customer").distinct())["customer"]
         customers = self._granted["customer"].unique()
         present = pd.Series(customers)[pd.Series(customers).isin(known)].sort_values(ignore_index=True)
         return pd.DataFrame({"customer": present.astype("int64"), "as_of": pd.Timestamp(as_of).as_unit("us")})

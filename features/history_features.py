@@ -5,13 +5,14 @@ from __future__ import annotations
 import ibis
 from ibis import Table
 
-from features.customer_features import days_between
+from features.customer_features import days_between, exact_sum
 from features.definition import Definition, ShopFacts, defines
 from features.fields import ORDER_ID, ORDERED_AT, PRODUCT_ID
 
 KEYS = ("customer", "as_of", "product_id")
 DECAY = 0.9
 """Weight of an order against the one after it, as in TIFU-KNN (Hu et al., SIGIR 2020)."""
+SHARE_DIGITS = 12
 
 
 @defines("times_bought", reads=[PRODUCT_ID, ORDER_ID], keys=KEYS)
@@ -35,7 +36,7 @@ def order_recency(rows: Table, _shop: ShopFacts) -> Table:
     ranked = placed.mutate(orders_ago=ibis.dense_rank().over(newest_first))
     once = ranked.select(*KEYS, "orders_ago").distinct()
     return once.group_by(*KEYS).aggregate(
-        orders_since_last_bought=once.orders_ago.min(), recent_frequency=(ibis.literal(DECAY) ** once.orders_ago).sum()
+        orders_since_last_bought=once.orders_ago.min(), recent_frequency=exact_sum(ibis.literal(DECAY) ** once.orders_ago, SHARE_DIGITS)
     )
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
 from features import clock
-from features.consent import granted_to
+from features.consent import granted_to, grants
 from features.gate import Gate
 from features.pipeline import customer_frame, history_frame, is_of_history
 from features.shop import Shop
@@ -120,11 +120,14 @@ class OnlineStore:
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""
         shop = self._shop
-        gate = shop.gate(self._purpose)
-        rows = self._rows(gate, gate.spine(shop.loaded_until()))
+        granted = shop.ledger.granted(self._purpose)
+        gate = Gate(shop.warehouse, shop.config.catalog, self._purpose, granted)
+        with self._making:
+            rows = self._rows(gate, gate.spine(shop.loaded_until()))
         with shop.database.write() as connection:
+            changed = _changed(granted, grants(connection, self._purpose))
             connection.execute(delete(online_features).where(online_features.c.purpose == self._purpose))
-            self._store(connection, {customer: row for customer, row in rows.items() if not row.empty})
+            self._store(connection, {customer: row for customer, row in rows.items() if not row.empty and customer not in changed})
         return len(rows)
 
     def _rows(self, gate: Gate, spine: pd.DataFrame) -> dict[int, OnlineRow]:
@@ -152,6 +155,12 @@ class OnlineStore:
             keys = [row["customer"] for row in batch]
             connection.execute(delete(online_features).where(stored.purpose == self._purpose, stored.customer.in_(keys)))
             connection.execute(insert(online_features), batch)
+
+
+def _changed(before: pd.DataFrame, after: pd.DataFrame) -> set[int]:
+    """Customers whose grants (customer, category) are not the same in both."""
+    both = before.merge(after, how="outer", on=["customer", "category"], indicator=True)
+    return set(both.loc[both["_merge"] != "both", "customer"].tolist())
 
 
 def online_stores(shop: Shop) -> tuple[OnlineStore, OnlineStore]:

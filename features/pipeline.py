@@ -97,7 +97,7 @@ def _joined(frame: pd.DataFrame, gate: Gate, definition: Definition, spine: pd.D
 
 def _computed(gate: Gate, definition: Definition, spine: pd.DataFrame, shop: ShopFacts) -> pd.DataFrame:
     """The features of one definition."""
-    frame = definition.table(gate.rows(definition.reads, spine), shop).to_pandas()
+    frame = gate.collect(definition.table(gate.rows(definition.reads, spine), shop))
     if frame.empty and "product_id" in frame:
         frame["product_id"] = pd.Series([], dtype="object")  # pandas cannot merge two empty columns of its own text type
     return frame

@@ -33,7 +33,7 @@ consent_events = Table(
     Column("category", String(64), nullable=False),
     Column("action", String(16), nullable=False),
     Column("notice_version", String(64)),
-    Column("method", String(64), nullable=False),
+    Column("method", String(128), nullable=False),
     Column("actor", String(64), nullable=False),
     Column("occurred_at", String(32), nullable=False),
     Column("received_at", String(32), nullable=False),
@@ -46,7 +46,7 @@ consent_events = Table(
 ledger_head = Table(
     "ledger_head",
     metadata,
-    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("one_row", Integer, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, nullable=False),
     Column("hash", String(64), nullable=False),
 )

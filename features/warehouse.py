@@ -31,6 +31,7 @@ class Warehouse:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._tables: dict[Path, ibis.Table] = {}
 
     @cached_property
     def connection(self) -> ibis.backends.duckdb.Backend:
@@ -54,7 +55,17 @@ class Warehouse:
 
     def table(self, name: str) -> ibis.Table:
         """A whole table, consented or not: for the gate alone."""
-        return self.connection.read_parquet(str(self._file(name)))
+        file = self._file(name)
+        if file not in self._tables:
+            self._tables[file] = self.connection.read_parquet(str(file))
+        return self._tables[file]
+
+    def collect(self, table: ibis.Table) -> pd.DataFrame:
+        """The rows of an expression. What it brought along in memory is let go; Ibis would keep that until the process ends."""
+        frame: pd.DataFrame = self.connection.to_pandas(table)
+        for brought in table.op().find(ibis.expr.operations.InMemoryTable):
+            self.connection.con.unregister(brought.name)
+        return frame
 
     def has(self, name: str) -> bool:
         """Whether a source filled that table."""
@@ -72,6 +83,7 @@ class Warehouse:
 
     def replace(self, tables: Mapping[str, pa.Table]) -> None:
         """Put `tables` in place of all that was here; until the last rename readers see what was."""
+        before = self.folder / self.generation if self.filled else None
         generation = uuid.uuid4().hex
         new = self.folder / generation
         new.mkdir(parents=True)
@@ -84,7 +96,7 @@ class Warehouse:
             shutil.rmtree(new)
             raise
         for old in self.folder.iterdir():
-            if old.is_dir() and old != new:
+            if old.is_dir() and old not in (new, before):  # who began to read the one before may finish
                 shutil.rmtree(old)
 
     def _file(self, name: str) -> Path:

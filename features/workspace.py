@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -68,10 +69,18 @@ class Workspace:
         if self.settings.secret is not None:
             return self.settings.secret.get_secret_value()
         file = self.root / "secret"
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return file.read_text(encoding="ascii")
-        with os.fdopen(descriptor, "w", encoding="ascii") as handle:
-            handle.write(made := secrets.token_urlsafe(32))
-        return made
+        if not file.exists():
+            _write_once(file, secrets.token_urlsafe(32))
+        if not (secret := file.read_text(encoding="ascii")):
+            raise WorkspaceError(f"{file} is empty, so links cannot be signed; remove it, and a new one is made (old links then end)")
+        return secret
+
+
+def _write_once(file: Path, text: str) -> None:
+    """Put `text` in `file`, readable by its owner alone and whole from the first moment; who comes second changes nothing."""
+    partial = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as handle:
+        handle.write(text)
+    with contextlib.suppress(FileExistsError):
+        os.link(partial, file)
+    partial.unlink()

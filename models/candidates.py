@@ -31,6 +31,13 @@ LEARNED_READS = {
 }
 """Features of a candidate that compare it with a customer's data, and the fields of that data."""
 
+MADE_FROM = {
+    "bought_with_your_last_order": "orders_since_last_bought",
+    "popular_where_you_live": "home_country",
+    "price_against_usual": "usual_price",
+}
+"""The column of the histories that such a feature is made from; a shop that lacks the column lacks the feature."""
+
 NEVER_BOUGHT = {"times_bought": 0.0, "recent_frequency": 0.0}
 """What holds for a product that is not in a history; other columns of the history have no value then."""
 
@@ -57,20 +64,21 @@ class CandidateMaker:
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the ranker's columns, in order."""
-        return (*self.history, *self.customer, *LEARNED_READS, *PRODUCT_FEATURES)
+        return (*self.history, *self.customer, *self.learned, *PRODUCT_FEATURES)
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """Names from `LEARNED_READS` whose column is there."""
+        given = {None, *self.history, *self.customer}
+        return tuple(name for name in LEARNED_READS if MADE_FROM.get(name) in given)
 
     def make(self, histories: Histories, hidden: Sequence[int] | NDArray[np.intp] = ()) -> Candidates:
-        """Candidates of every row of `histories`, but for the products at the positions `hidden` and those no longer sold."""
+        """Candidates of every row of `histories`, but for the products at the positions `hidden` and those no longer sold.
+
+        Takes memory of rows x products: hand many rows over in batches (`Histories.batches`, `BATCH`).
+        """
         shown = self.statistics.sold.copy()
         shown[np.asarray(hidden, dtype=np.intp)] = False
-        parts = [self._batch(histories.slice(first, first + BATCH), first, shown) for first in range(0, len(histories), BATCH)]
-        return Candidates(
-            np.concatenate([part.rows for part in parts]),
-            np.concatenate([part.products for part in parts]),
-            np.vstack([part.features for part in parts]),
-        )
-
-    def _batch(self, histories: Histories, first: int, shown: Bools) -> Candidates:
         products = len(shown)
         similar = self._similar(histories, np.ones(len(histories.products)))
         own = histories.rows * products + histories.products
@@ -82,7 +90,7 @@ class CandidateMaker:
             self._learned(histories, similar, rows, items),
             self.statistics.facts[items],
         ]
-        return Candidates(rows + first, items, np.hstack(columns))
+        return Candidates(rows, items, np.hstack(columns))
 
     def _similar(self, histories: Histories, weights: Floats) -> Floats:
         """Summed similarity of all products to the weighted entries of each row, in units of the root of their number."""
@@ -115,21 +123,21 @@ class CandidateMaker:
         return columns
 
     def _learned(self, histories: Histories, similar: Floats, rows: Rows, items: Rows) -> Floats:
-        """The features of `LEARNED_READS`, in its order; `NaN` where the history holds nothing to compare with."""
+        """The learned features in use; `NaN` where the history holds nothing to compare with."""
         known = np.diff(histories.starts) > 0
         last = self._column_of(histories, "orders_since_last_bought") == 0
         last_known = np.bincount(histories.rows[last], minlength=len(histories)) > 0
         home, usual = self._customer_of(histories, "home_country"), self._customer_of(histories, "usual_price")
         statistics = self.statistics
-        popular = np.select([home[rows] == 1, home[rows] == 0], [statistics.at_home[items], statistics.abroad[items]], np.nan)
-        return np.column_stack(
-            [
-                np.where(known[rows], similar[rows, items], np.nan),
-                np.where(last_known[rows], self._similar(histories, last.astype(float))[rows, items], np.nan),
-                popular,
-                np.log(statistics.prices[items] / usual[rows]),
-            ]
-        )
+        made = {
+            "bought_with_your_products": np.where(known[rows], similar[rows, items], np.nan),
+            "bought_with_your_last_order": np.where(last_known[rows], self._similar(histories, last.astype(float))[rows, items], np.nan),
+            "popular_where_you_live": np.select(
+                [home[rows] == 1, home[rows] == 0], [statistics.at_home[items], statistics.abroad[items]], np.nan
+            ),
+            "price_against_usual": np.log(statistics.prices[items] / usual[rows]),
+        }
+        return np.column_stack([made[name] for name in self.learned])
 
     def _column_of(self, histories: Histories, name: str) -> Floats:
         if name not in self.history:

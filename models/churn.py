@@ -121,7 +121,8 @@ def fit_churn(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Chur
 
     Raises `TrainingError` where the rows hold one class only or too few customers.
     """
-    _check(rows)
+    require_enough(len(rows.labels))
+    _require_both_outcomes(rows)
     trees, slope = _tune(rows, task, settings)
     booster = _boost(rows, task, settings, trees)
     raw = slope * np.asarray(booster.predict(rounded(rows.features), raw_score=True))
@@ -130,15 +131,19 @@ def fit_churn(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Chur
     return ChurnModel(booster, calibrator, task.features, task.masking, task.category_of, task.horizon_days)
 
 
-def _check(rows: ChurnRows) -> None:
-    if len(rows.labels) < FEWEST_CUSTOMERS:
+def require_enough(customers: int) -> None:
+    """Raises `TrainingError` for fewer customers than anything can be learnt from."""
+    if customers < FEWEST_CUSTOMERS:
         raise TrainingError(
-            f"only {len(rows.labels)} rows to learn churn from, and {FEWEST_CUSTOMERS} are needed: customers who allow their order "
+            f"only {customers} customers to learn churn from, and {FEWEST_CUSTOMERS} are needed: customers who allow their order "
             "times to be used, with an order before and a whole horizon after a moment. Load more history, ask more customers, or shorten "
             "`horizon_days` in sayso.toml."
         )
+
+
+def _require_both_outcomes(rows: ChurnRows) -> None:
     if len(np.unique(rows.labels)) < 2:
-        said = "every customer left" if rows.labels[0] else "no customer left"
+        said = "every customer left" if rows.labels[:1].any() else "no customer left"
         raise TrainingError(f"within the horizon {said}, so there is nothing to tell apart; change `horizon_days` in sayso.toml")
 
 

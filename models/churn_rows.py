@@ -49,7 +49,7 @@ def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[da
     """
     step = timedelta(days=horizon_days) / MOMENTS_PER_HORIZON
     earliest = first + timedelta(days=horizon_days) / SHARE_OF_HORIZON_BEFORE
-    dates = []
+    dates: list[datetime] = []
     while last >= earliest:
         dates.append(last)
         last -= step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,11 @@ class Histories:
     def rows(self) -> NDArray[np.int64]:
         """Row of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    def batches(self, size: int) -> Iterator[tuple[int, Histories]]:
+        """The rows in stretches of `size`, each with the number of its first row."""
+        for first in range(0, len(self), size):
+            yield first, self.slice(first, first + size)
 
     def slice(self, first: int, last: int) -> Histories:
         """Rows `first` up to but not including `last`."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import TrainingError
-from models.candidates import CandidateMaker, Candidates
+from models.candidates import BATCH, CandidateMaker, Candidates
 from models.histories import Histories, HistoryMasking
 from models.masking import Bools, Floats, Masking
 from models.precision import rounded
@@ -55,9 +55,9 @@ class Examples:
     histories: Histories
     bought: NDArray[np.int64]
 
-    def labels(self, candidates: Candidates) -> NDArray[np.int64]:
-        """1 for each candidate that was bought, else 0."""
-        keys = candidates.rows * len(self.maker.statistics.product_ids) + candidates.products
+    def labels(self, candidates: Candidates, first: int = 0) -> NDArray[np.int64]:
+        """1 for each candidate that was bought, else 0; the candidates' rows begin at row `first` of the examples."""
+        keys = (candidates.rows + first) * len(self.maker.statistics.product_ids) + candidates.products
         return np.isin(keys, self.bought).astype(np.int64)
 
 
@@ -165,13 +165,14 @@ def _copies(
     withheld = masking.customers.draw(len(examples.histories), generator)
     copies = []
     for histories, weight in ((examples.histories, 1.0), (masking.withhold(examples.histories, withheld), settings.masked_weight)):
-        candidates = examples.maker.make(histories)
-        labels = examples.labels(candidates)
-        kept = _sample(candidates.rows, labels, settings.negatives, generator)
-        features = candidates.features[kept]
-        features[np.ix_(generator.random(len(features)) < settings.faceless_share, _product_columns(examples.maker))] = np.nan
-        groups = np.bincount(candidates.rows[kept], minlength=len(histories))
-        copies.append((features, labels[kept], groups[groups > 0], np.full(len(features), weight)))
+        for first, batch in histories.batches(BATCH):
+            candidates = examples.maker.make(batch)
+            labels = examples.labels(candidates, first)
+            kept = _sample(candidates.rows, labels, settings.negatives, generator)
+            features = candidates.features[kept]
+            features[np.ix_(generator.random(len(features)) < settings.faceless_share, _product_columns(examples.maker))] = np.nan
+            groups = np.bincount(candidates.rows[kept], minlength=len(batch))
+            copies.append((features, labels[kept], groups[groups > 0], np.full(len(features), weight)))
     return copies
 
 

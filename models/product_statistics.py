@@ -130,15 +130,20 @@ def _facts(bought: sp.csr_matrix, row: NDArray[np.intp], position: NDArray[np.in
     def buyers(within: float) -> Floats:
         recent = age <= within
         pairs = np.unique(row[recent] * bought.shape[1] + position[recent])
-        return np.bincount(pairs % bought.shape[1], minlength=bought.shape[1]).astype(np.float64)
+        return _enough(np.bincount(pairs % bought.shape[1], minlength=bought.shape[1]))
 
     ever, *recent = (buyers(days) for days in (np.inf, *RECENT_DAYS))
-    repeated = np.bincount(bought.indices[bought.data > 1], minlength=bought.shape[1])
+    repeated = _enough(np.bincount(bought.indices[bought.data > 1], minlength=bought.shape[1]))
     on_sale = pd.Series(age).groupby(position).max().to_numpy()
     trend = (recent[0] + 1) / (recent[1] / 3 + 1)
-    facts = np.column_stack([ever, *recent, trend, repeated / ever, on_sale])
-    facts[ever < FEWEST] = np.nan
+    facts = np.column_stack([ever, *recent, trend, repeated / ever.clip(min=1), on_sale])
+    facts[ever == 0] = np.nan
     return facts
+
+
+def _enough(customers: NDArray[np.intp]) -> Floats:
+    """Numbers of customers, with those too small to tell as none."""
+    return np.where(customers < FEWEST, 0.0, customers.astype(np.float64))
 
 
 def _shares_by_home(bought: sp.csr_matrix, customers: NDArray[np.int64], homes: pd.Series | None) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from features.definition import ShopFacts
 from features.fields import COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, UNIT_PRICE
 from features.gate import Gate
 from features.pipeline import customer_frame
-from models.product_statistics import ProductStatistics, product_statistics
+from models.product_statistics import FEWEST, ProductStatistics, product_statistics
 from models.targets import everybody
 
 NEXT_PURCHASE_READS = (PRODUCT_ID, ORDER_ID, ORDERED_AT)
@@ -20,16 +20,16 @@ NEXT_PURCHASE_READS = (PRODUCT_ID, ORDER_ID, ORDERED_AT)
 def orders(gate: Gate, until: datetime) -> pd.DataFrame:
     """What was bought in each order recorded before `until`: customer, order_id, product_id, ordered_at; one row per product."""
     rows = gate.rows(NEXT_PURCHASE_READS, everybody(gate, until))
-    lines = rows.group_by("customer", "order_id", "product_id").aggregate(ordered_at=rows.ordered_at.min()).to_pandas()
+    lines = gate.collect(rows.group_by("customer", "order_id", "product_id").aggregate(ordered_at=rows.ordered_at.min()))
     lines["ordered_at"] = lines.groupby(["customer", "order_id"])["ordered_at"].transform("min")
     return lines.sort_values(["customer", "ordered_at", "order_id", "product_id"], ignore_index=True)
 
 
 def prices(gate: Gate, as_of: datetime) -> pd.Series:
-    """Median price by product_id of what was bought before `as_of`."""
+    """Median price by product_id of what was bought before `as_of`, where enough customers bought it."""
     rows = gate.rows((PRODUCT_ID, UNIT_PRICE), everybody(gate, as_of))
-    seen = rows.group_by("product_id").aggregate(price=rows.unit_price.median()).to_pandas()
-    return seen.set_index("product_id")["price"].sort_index()
+    seen = gate.collect(rows.group_by("product_id").aggregate(price=rows.unit_price.median(), buyers=rows.customer.nunique()))
+    return seen[seen["buyers"] >= FEWEST].set_index("product_id")["price"].sort_index()
 
 
 def homes(gate: Gate, as_of: datetime, shop: ShopFacts) -> pd.Series:

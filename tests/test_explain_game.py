@@ -18,7 +18,7 @@ seeds = st.integers(0, 2**32)
 
 def some_game(seed: int, players: int) -> Floats:
     """V of every coalition, drawn at random, between 0 and 1 as probabilities are."""
-    return np.random.default_rng(seed).random(2**players)
+    return np.asarray(np.random.default_rng(seed).random(2**players))
 
 
 def by_permutations(values: Floats) -> Floats:
@@ -95,7 +95,7 @@ def test_the_outcome_is_read_from_the_answers() -> None:
 
     def answers(granted: Bools) -> Floats:
         calls.append(granted.shape)
-        return 0.11 + granted @ np.array([0.2, -0.05, 0.0]) + 0.3 * granted[:, 0] * granted[:, 1]
+        return np.asarray(0.11 + granted @ np.array([0.2, -0.05, 0.0]) + 0.3 * granted[:, 0] * granted[:, 1])
 
     game = play(["purchases", "location", "spending"], answers)
     everything = answers(np.array([[True, True, True]]))[0]

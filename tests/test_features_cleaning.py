@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.intake.cleaning import RULES, clean
 from features.config import Cleaning
+from features.intake.cleaning import RULES, clean
 
 CLEANING = Cleaning(cancellation_prefix="C", non_products=("POST", "BANK CHARGES", "gift_*", "a.b"), wholesale_units=1000)
 

@@ -78,7 +78,7 @@ events = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=NEVER_TOGETHER)
+@settings(max_examples=15, deadline=None, suppress_health_check=NEVER_TOGETHER)
 @given(batches=st.lists(events, max_size=3))
 def test_the_state_is_the_fold_of_all_events(ledger: Ledger, database: Database, batches: list[list[ConsentEvent]]) -> None:
     """After any sequence of events the stored state is what the events of the ledger amount to."""
@@ -90,7 +90,7 @@ def test_the_state_is_the_fold_of_all_events(ledger: Ledger, database: Database,
     assert ledger.position() == ledger.verify() == before + sum(map(len, batches))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=NEVER_TOGETHER)
+@settings(max_examples=15, deadline=None, suppress_health_check=NEVER_TOGETHER)
 @given(batch=events)
 def test_only_the_newest_word_counts(ledger: Ledger, database: Database, batch: list[ConsentEvent]) -> None:
     """A category is granted exactly when the last event about it is a grant, in `granted`, `granted_to` and `state` alike."""
@@ -152,7 +152,6 @@ def test_a_key_counts_once_within_a_batch(ledger: Ledger) -> None:
     assert ledger.verify() == 2
 
 
-@pytest.mark.xfail(strict=True, reason="a key that another statement used before acknowledges an event that is not written")
 def test_a_key_of_another_statement_is_refused(ledger: Ledger) -> None:
     """A withdrawal under a key that already stands for a grant is not acknowledged."""
     ledger.append(said(idempotency_key="k"))
@@ -161,7 +160,6 @@ def test_a_key_of_another_statement_is_refused(ledger: Ledger) -> None:
     assert error.value.field == "idempotency_key"
 
 
-@pytest.mark.xfail(strict=True, reason="an empty idempotency key is stored and collides with the next empty one")
 def test_an_empty_key_is_no_key_or_refused(ledger: Ledger) -> None:
     """Two events with an empty idempotency key are both written, or the first is refused with its field."""
     try:
@@ -214,7 +212,6 @@ def test_a_fault_while_writing_leaves_nothing(database: Database) -> None:
     assert ledger.verify() == 0
 
 
-@pytest.mark.xfail(strict=True, reason="a moment that UTC cannot hold raises OverflowError")
 def test_a_moment_out_of_range_is_refused(ledger: Ledger) -> None:
     """A moment that lies before the first year once it is in UTC names its field."""
     with pytest.raises(ConsentError) as error:
@@ -222,10 +219,7 @@ def test_a_moment_out_of_range_is_refused(ledger: Ledger) -> None:
     assert error.value.field == "occurred_at"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="texts longer than their columns are not refused: SQLite keeps them and PostgreSQL raises its own error"
-)
-@pytest.mark.parametrize(("field", "longest"), [("method", 64), ("actor", 64), ("idempotency_key", 128)])
+@pytest.mark.parametrize(("field", "longest"), [("method", 128), ("actor", 64), ("idempotency_key", 128)])
 def test_a_text_that_does_not_fit_its_column_is_refused(ledger: Ledger, field: str, longest: int) -> None:
     """A text longer than the ledger holds names its field."""
     ledger.append(replace(said(), **{field: "x" * longest}))
@@ -234,7 +228,6 @@ def test_a_text_that_does_not_fit_its_column_is_refused(ledger: Ledger, field: s
     assert error.value.field == field
 
 
-@pytest.mark.xfail(strict=True, reason="ids are not checked: an empty one makes a customer, a null byte is the database's own error")
 @pytest.mark.parametrize("customer", ["", "a\x00b"])
 def test_an_id_that_is_none_is_refused(ledger: Ledger, customer: str) -> None:
     """An empty id and one with a null byte name the field."""
@@ -273,7 +266,7 @@ def test_a_batch_larger_than_one_statement_is_one_chain(tmp_path: Path, clock: C
     """More events than are written at a time form one chain, and a key of the first part counts in the last."""
     database = Database.open(f"sqlite:///{tmp_path / 'sayso.db'}")
     ledger = Ledger(database, catalog_of(), clock)
-    many = [said(f"c{n % 700}", ACTIONS[n % 3], idempotency_key=f"k{n % 5_100}") for n in range(5_200)]
+    many = [said(f"c{n % 700}", ACTIONS[n % 3], idempotency_key=f"k{n}") for n in (*range(5_100), *range(100))]
     receipts = ledger.append_all(many)
     assert sum(receipt.repeated for receipt in receipts) == 100
     assert ledger.verify() == 5_100
@@ -401,7 +394,7 @@ def test_a_forged_event_after_the_last_is_found(ten: Ledger, database: Database)
         ten.verify()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=NEVER_TOGETHER)
+@settings(max_examples=40, deadline=None, suppress_health_check=NEVER_TOGETHER)
 @given(
     seq=st.integers(1, 10),
     column=st.sampled_from([c.name for c in consent_events.columns if c.name not in WHOLE_NUMBERS]),
@@ -424,7 +417,6 @@ def test_any_altered_text_is_found(ten: Ledger, database: Database, seq: int, co
     assert ten.verify() == 10
 
 
-@pytest.mark.xfail(strict=True, reason="a value that JSON cannot hold makes verify raise TypeError")
 def test_a_value_of_another_kind_is_found(tmp_path: Path, clock: Clock) -> None:
     """A text replaced by bytes is named like any other change."""
     database = Database.open(f"sqlite:///{tmp_path / 'sayso.db'}")
@@ -436,7 +428,6 @@ def test_a_value_of_another_kind_is_found(tmp_path: Path, clock: Clock) -> None:
     database.close()
 
 
-@pytest.mark.xfail(strict=True, reason="a ledger without its head row makes verify raise NoResultFound")
 def test_a_missing_head_is_found(ten: Ledger, database: Database) -> None:
     """A ledger whose head row was removed does not hold."""
     tampered(database, "DELETE FROM ledger_head")
@@ -444,7 +435,6 @@ def test_a_missing_head_is_found(ten: Ledger, database: Database) -> None:
         ten.verify()
 
 
-@pytest.mark.xfail(strict=True, reason="verify does not compare the state that answers obey with the events")
 def test_a_state_that_the_events_do_not_amount_to_is_found(ten: Ledger, database: Database) -> None:
     """A refusal turned into a grant behind the ledger's back does not pass."""
     tampered(database, "UPDATE consent_state SET action = 'granted'")
@@ -477,13 +467,7 @@ def test_the_database_itself_refuses_changes(ten: Ledger, database: Database) ->
 
 @pytest.mark.parametrize(
     "statement",
-    [
-        *CHANGES["sqlite"][:2],
-        *(
-            pytest.param(change, marks=pytest.mark.xfail(strict=True, reason="without recursive_triggers a replacement fires no trigger"))
-            for change in CHANGES["sqlite"][2:]
-        ),
-    ],
+    CHANGES["sqlite"],
 )
 def test_another_program_cannot_change_events_either(tmp_path: Path, clock: Clock, statement: str) -> None:
     """A plain SQLite connection with default settings is refused as well."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -94,7 +93,6 @@ def test_two_who_name_a_new_customer_agree_on_sqlite(sqlite_database: Database) 
     assert agree(sqlite_database)
 
 
-@pytest.mark.xfail(strict=True, reason="on PostgreSQL the second of two writers that add the same id collides with its unique constraint")
 def test_two_who_name_a_new_customer_agree_on_postgresql(postgres_database: Database) -> None:
     """Who names a new customer while another does gets the other's pseudonym."""
     assert agree(postgres_database)

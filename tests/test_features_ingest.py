@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from features.intake.bundled import bundled_file
 from features.database import Database
 from features.errors import SaysoError, SourceError
+from features.intake.bundled import bundled_file
 from features.intake.ingest import IngestReport, ingest
 from features.intake.new_workspace import create
 from features.tables import customers

@@ -8,14 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.intake.bundled import bundled_file
 from features.config import Config, read_config
 from features.database import Database
 from features.errors import SourceError, WorkspaceError
+from features.intake.bundled import bundled_file
 from features.intake.ingest import IngestReport, ingest
 from features.intake.new_workspace import create, toml_string
-from features.pipeline import features_for
 from features.intake.recognise import Guess
+from features.pipeline import features_for
 from features.workspace import Workspace
 
 

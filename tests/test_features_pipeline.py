@@ -156,7 +156,6 @@ def test_an_empty_spine_gives_an_empty_frame(shop: Shop, everything: Gate) -> No
     assert history_frame(everything, HISTORY_FEATURES, spine, shop.facts).shape == (0, 3 + len(HISTORY_FEATURES))
 
 
-@pytest.mark.xfail(strict=True, reason="a customer and moment that stand twice in the spine have every line counted twice")
 def test_a_row_that_stands_twice_is_the_same_twice(shop: Shop, everything: Gate) -> None:
     """A spine that repeats a row gets that row's features again, not twice as much."""
     once = spine_of(everything.customers()[:20], MOMENTS_OF_SHOP[2:3])
@@ -291,7 +290,7 @@ def assert_same(one: tuple[pd.DataFrame, pd.DataFrame], other: tuple[pd.DataFram
         pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_withheld_values_have_no_influence(catalog: Catalog, new_folder: Callable[[], Path], seed: int) -> None:
     """Two worlds of a thousand customers that differ only in withheld values, and in withheld rows, have identical features."""
@@ -302,7 +301,7 @@ def test_withheld_values_have_no_influence(catalog: Catalog, new_folder: Callabl
     assert len(world.lines) != len(lines) or not world.lines.sort_index().equals(lines)
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=1, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_the_same_values_have_influence_where_they_are_granted(catalog: Catalog, new_folder: Callable[[], Path], seed: int) -> None:
     """When everybody grants everything, the very same two worlds have different features: the test above would notice."""
@@ -314,7 +313,7 @@ def test_the_same_values_have_influence_where_they_are_granted(catalog: Catalog,
     assert all((after[0][name].fillna(-1) != before[0][name].fillna(-1)).any() for name in CUSTOMER_FEATURES)
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=1, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_whatever_reads_a_withheld_category_is_missing(catalog: Catalog, new_folder: Callable[[], Path], seed: int) -> None:
     """For every customer the features that are there are exactly those whose categories are all granted."""
@@ -329,7 +328,7 @@ def test_whatever_reads_a_withheld_category_is_missing(catalog: Catalog, new_fol
         pd.testing.assert_series_equal(seen.loc[~hidden, name], full.loc[~hidden, name], check_exact=True)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_what_was_recorded_later_changes_nothing(catalog: Catalog, new_folder: Callable[[], Path], seed: int) -> None:
     """Rows recorded at as_of or after it, whatever day they speak of, have no influence on features at as_of."""
@@ -358,7 +357,6 @@ def test_a_world_in_another_order_has_the_same_features(catalog: Catalog, new_fo
     assert_same(before, frames(world.gate(new_folder(), catalog), world.spine))
 
 
-@pytest.mark.xfail(strict=True, reason="compared with no country, Ibis says no rather than unknown")
 def test_without_a_home_country_nobody_is_at_home(catalog: Catalog, new_folder: Callable[[], Path]) -> None:
     """In a shop that names no country of its own, living there is unknown of everybody."""
     world = World(4, customers=40)
@@ -366,7 +364,6 @@ def test_without_a_home_country_nobody_is_at_home(catalog: Catalog, new_folder: 
     assert customer_frame(gate, ["home_country"], world.spine, ShopFacts(None))["home_country"].isna().all()
 
 
-@pytest.mark.xfail(strict=True, reason="`recent_frequency` sums floating-point numbers in whatever order the threads add them")
 def test_long_histories_add_up_the_same_alone_and_among_many(catalog: Catalog, new_folder: Callable[[], Path]) -> None:
     """Features that sum over many orders have the same last bit for one customer as within a large batch."""
     world = World(6, customers=3_000)

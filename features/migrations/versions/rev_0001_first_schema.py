@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("category", sa.String(length=64), nullable=False),
         sa.Column("action", sa.String(length=16), nullable=False),
         sa.Column("notice_version", sa.String(length=64), nullable=True),
-        sa.Column("method", sa.String(length=64), nullable=False),
+        sa.Column("method", sa.String(length=128), nullable=False),
         sa.Column("actor", sa.String(length=64), nullable=False),
         sa.Column("occurred_at", sa.String(length=32), nullable=False),
         sa.Column("received_at", sa.String(length=32), nullable=False),
@@ -75,10 +75,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_decisions_customer_created_at"), "decisions", ["customer", "created_at"], unique=False)
     op.create_table(
         "ledger_head",
-        sa.Column("only", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("one_row", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("only", name=op.f("pk_ledger_head")),
+        sa.PrimaryKeyConstraint("one_row", name=op.f("pk_ledger_head")),
     )
     op.create_table(
         "online_features",
@@ -100,7 +100,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_opt_outs")),
     )
     op.create_index(op.f("ix_opt_outs_customer"), "opt_outs", ["customer"], unique=False)
-    op.execute("INSERT INTO ledger_head (only, seq, hash) VALUES (1, 0, '')")
+    op.execute("INSERT INTO ledger_head (one_row, seq, hash) VALUES (1, 0, '')")
     _refuse_changes_of_the_ledger()
 
 
@@ -121,3 +121,9 @@ def _refuse_changes_of_the_ledger() -> None:
             f"CREATE TRIGGER consent_events_no_{change.lower()} BEFORE {change} ON consent_events "
             "BEGIN SELECT RAISE(ABORT, 'the consent ledger is append-only'); END"
         )
+    # INSERT OR REPLACE removes the old row without asking the trigger above, unless the connection has recursive triggers
+    op.execute(
+        "CREATE TRIGGER consent_events_no_replacement BEFORE INSERT ON consent_events "
+        "WHEN EXISTS (SELECT 1 FROM consent_events WHERE seq = NEW.seq OR idempotency_key = NEW.idempotency_key) "
+        "BEGIN SELECT RAISE(ABORT, 'the consent ledger is append-only'); END"
+    )

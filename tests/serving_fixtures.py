@@ -1,0 +1,69 @@
+"""One server for the whole test run, on a shop whose models were trained once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from features.shop import Shop
+from features.workspace import Workspace
+from models.tracking import Tracking
+from serving.keys import Keys
+from serving.links import Links
+from serving.server import free_port, running
+from tests.serving_shop import CATEGORIES, Client, Pool, copied, make_shop, train_both
+
+
+@pytest.fixture(scope="session")
+def untrained_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with orders and consents and no model, which nobody has open; to be copied."""
+    return make_shop(tmp_path_factory.mktemp("untrained"))
+
+
+@pytest.fixture(scope="session")
+def served_root(untrained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace that the server answers from, with both models promoted."""
+    root = copied(untrained_root, tmp_path_factory.mktemp("served") / "mugs")
+    shop = Shop(Workspace.open(root))
+    train_both(shop, Tracking.of(shop.workspace))
+    shop.database.close()
+    return root
+
+
+@pytest.fixture(scope="session")
+def served(served_root: Path) -> Iterator[Shop]:
+    """The data of the shop that the server answers from, opened beside it."""
+    shop = Shop(Workspace.open(served_root))
+    yield shop
+    shop.database.close()
+
+
+@pytest.fixture(scope="session")
+def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the server prints."""
+    return tmp_path_factory.mktemp("log") / "service.log"
+
+
+@pytest.fixture(scope="session")
+def service(served: Shop, server_log: Path) -> Iterator[Client]:
+    """The running BentoML service, asked over its socket with a key for everything."""
+    _, secret = Keys(served.database).create(["all"])
+    with running(served.workspace, free_port(), server_log) as url:
+        client = Client(url, secret, Links(served.workspace.secret(), url))
+        yield client
+        client.http.close()
+
+
+@pytest.fixture(scope="session")
+def pool() -> Pool:
+    """Customers to take, each given to one test only."""
+    return Pool(CATEGORIES)
+
+
+@pytest.fixture(scope="session")
+def lines(untrained_root: Path) -> pd.DataFrame:
+    """The order lines that the shop was made from."""
+    return pd.read_csv(untrained_root.parent / "orders.csv")

@@ -1,0 +1,191 @@
+"""A made-up shop to be served: the orders of `tests.synthetic_shop` under ids that occur nowhere by chance, and a client for its service."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+
+from experiments.churn import train_churn
+from experiments.next_purchase import train_next_purchase
+from features.consent import ConsentEvent
+from features.intake.ingest import ingest
+from features.intake.new_workspace import create
+from features.online import refresh_online
+from features.shop import Shop
+from features.workspace import Workspace
+from models.churn import ChurnSettings
+from models.next_purchase import NextPurchaseSettings
+from models.tracking import Tracking
+from serving.links import Links, Page
+from tests.synthetic_shop import CUSTOMERS, consents, order_lines, refusals
+
+CANARY = "zqx-canary-"
+"""What every customer id of this shop begins with; it must turn up nowhere that is not the shop's own."""
+SCRIPT = "<script>alert('mug')</script> & \"co\""
+"""Title of a product."""
+DEPARTMENTS, BRANDS = 5, 7
+FOR_CHURN, FOR_ITEMS = "churn_prediction", "recommendations"
+CATEGORIES = ("purchases", "order_times", "spending", "location")
+CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, threads=1)
+NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
+
+
+def customer_id(number: int) -> str:
+    """The shop's id of a customer."""
+    return f"{CANARY}c{number:03}"
+
+
+def write_lines(file: Path) -> Path:
+    """Orders with departments and brands, and one product whose title tries to be a script."""
+    lines = order_lines()
+    numbers = lines["product_id"].str[1:].astype(int)
+    changed = {
+        "customer_id": CANARY + lines["customer_id"],
+        "title": lines["title"].where(lines["product_id"] != "p01", SCRIPT),
+        "product_category": "department " + (numbers % DEPARTMENTS).astype(str),
+        "brand": "brand " + (numbers % BRANDS).astype(str),
+    }
+    lines.assign(**changed).to_csv(file, index=False)
+    return file
+
+
+def said(shop: Shop) -> list[ConsentEvent]:
+    """What the customers said: see `tests.synthetic_shop`."""
+    return [replace(event, customer_id=CANARY + event.customer_id) for event in consents(shop.config.catalog)]
+
+
+def make_shop(folder: Path) -> Path:
+    """A workspace with orders and consents, whose models are not trained yet."""
+    root = folder / "mugs"
+    create(root, [write_lines(folder / "orders.csv")])
+    shop = Shop(Workspace.open(root))
+    ingest(shop.workspace, shop.database)
+    shop.ledger.append_all(said(shop))
+    refresh_online(shop)
+    shop.database.close()
+    return root
+
+
+def train_both(shop: Shop, tracking: Tracking) -> None:
+    """Train small models and make them champions, whatever the gates say of them."""
+    for run in (train_churn(shop, tracking, settings=CHURN), train_next_purchase(shop, tracking, settings=NEXT_PURCHASE)):
+        tracking.promote(run.version, {"made_up": "a test promoted it"})
+
+
+def copied(original: Path, root: Path) -> Path:
+    """A copy of a workspace that nobody has open."""
+    shutil.copytree(original, root)
+    return root
+
+
+def sharing(*categories: str) -> list[str]:
+    """Customers who share exactly these categories for every purpose, by the consents that the shop starts with."""
+    wanted = set(CATEGORIES) - set(categories)
+    found = []
+    for number in range(CUSTOMERS):
+        refused = refusals(number, CATEGORIES)
+        if refused is not None and set(refused) == wanted:
+            found.append(customer_id(number))
+    return found
+
+
+class Pool:
+    """Customers by what they share at the start; whoever is taken is not given out again."""
+
+    def __init__(self, everything: tuple[str, ...]) -> None:
+        """`everything` names the categories of those who share all."""
+        self._everything = everything
+        self._left: dict[frozenset[str], list[str]] = {}
+
+    def take(self, count: int, categories: tuple[str, ...] | None = None) -> list[str]:
+        """That many customers who share exactly `categories` (everything where it is None)."""
+        shared = self._everything if categories is None else categories
+        left = self._left.setdefault(frozenset(shared), sharing(*shared))
+        taken, self._left[frozenset(shared)] = left[:count], left[count:]
+        if len(taken) < count:
+            raise AssertionError(f"only {len(taken)} of {count} customers who share {shared} are left")
+        return taken
+
+    def one(self, categories: tuple[str, ...] | None = None) -> str:
+        """One such customer."""
+        return self.take(1, categories)[0]
+
+
+def products_by(column: str, lines: pd.DataFrame) -> dict[str, set[str]]:
+    """Product ids by the values of a column of the shop's file."""
+    return {str(name): set(part["product_id"]) for name, part in lines.groupby(column)}
+
+
+@dataclass
+class Client:
+    """A caller of the service with a key."""
+
+    url: str
+    key: str
+    links: Links
+
+    def __post_init__(self) -> None:
+        """Open the connection."""
+        self.http = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30.0)
+
+    def recommend(self, customer: str, **fields: Any) -> dict[str, Any]:
+        """The answer to `POST /v1/recommendations`."""
+        headers = fields.pop("headers", None)
+        return self.answer(self.http.post("/v1/recommendations", json={"customer_id": customer, **fields}, headers=headers))
+
+    def churn(self, customer: str) -> dict[str, Any]:
+        """The answer to `POST /v1/churn`."""
+        return self.answer(self.http.post("/v1/churn", json={"customer_id": customer}))
+
+    def say(self, customer: str, purpose: str, category: str, action: str) -> dict[str, Any]:
+        """Record what a customer said."""
+        said = {"customer_id": customer, "purpose": purpose, "category": category, "action": action, "method": "test"}
+        return self.answer(self.http.post("/v1/consents", json=said | ({"notice_version": "1"} if action == "granted" else {})), 201)
+
+    def opt_out(self, customer: str, scope: str, value: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Record an opt-out."""
+        body = {"customer_id": customer, "scope": scope, **({} if value is None else {"value": value}), **fields}
+        return self.answer(self.http.post("/v1/opt-outs", json=body), 201)
+
+    def replay(self, decision_id: str) -> dict[str, Any]:
+        """A decision, made again."""
+        return self.answer(self.http.get(f"/v1/decisions/{decision_id}", params={"replay": "true"}))
+
+    def page(self, address: str) -> httpx.Response:
+        """A customer's page, asked for without a key."""
+        return httpx.get(self.url + address if address.startswith("/") else address, timeout=30.0)
+
+    def press(self, address: str, **form: str) -> httpx.Response:
+        """A button of a customer's page, without following where it leads."""
+        return httpx.post(self.url + address if address.startswith("/") else address, data=form, timeout=30.0)
+
+    def preferences(self, pseudonym: int) -> str:
+        """Address of a customer's preferences."""
+        return self.links.path(Page.PREFERENCES, str(pseudonym))
+
+    @staticmethod
+    def answer(response: httpx.Response, status: int = 200) -> dict[str, Any]:
+        """The document of an answer that has to be a success."""
+        if response.status_code != status:
+            raise AssertionError(f"{response.request.method} {response.request.url}: {response.status_code} {response.text}")
+        document: dict[str, Any] = response.json()
+        return document
+
+
+def everything_in(document: object) -> Iterator[object]:
+    """Every key and value of a JSON document, at any depth."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield name
+            yield from everything_in(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from everything_in(value)
+    else:
+        yield document

@@ -1,0 +1,166 @@
+"""The OpenAPI document says what the service really does, and the contract's fields are all there."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from serving import answers
+from serving.keys import SCOPES
+from tests.serving_shop import CATEGORIES, Client
+
+pytest_plugins = ["tests.serving_fixtures"]
+
+ROUTES = {
+    ("post", "/v1/recommendations"): "recommend",
+    ("post", "/v1/churn"): "score",
+    ("get", "/v1/decisions/{id}"): "explain",
+    ("post", "/v1/consents"): "consent",
+    ("get", "/v1/notices"): "consent",
+    ("get", "/v1/customers/{id}/consents"): "consent",
+    ("post", "/v1/opt-outs"): "consent",
+    ("get", "/v1/customers/{id}/opt-outs"): "consent",
+    ("delete", "/v1/opt-outs/{id}"): "consent",
+    ("get", "/v1/models"): "explain",
+}
+PAGES = {("get", "/why/{token}"), ("get", "/preferences/{token}"), ("post", "/preferences/{token}")}
+OF_RECOMMENDATION = {
+    *("decision_id", "customer_id", "generated_at", "personalized", "not_personalized_because", "automated", "disclosure", "model"),
+    *("consent", "items", "why_url", "preferences_url"),
+}
+OF_ITEM = {"rank", "product_id", "title", "score", "explored", "propensity", "explanation"}
+OF_CHURN = {
+    *("decision_id", "customer_id", "available", "unavailable_because", "automated", "probability", "horizon_days", "band", "model"),
+    *("consent", "explanation", "suggested_actions", "human_contact", "why_url"),
+}
+
+
+@pytest.fixture(scope="module")
+def document(service) -> dict:
+    """The OpenAPI document as the service gives it, without a key."""
+    found: dict = httpx.get(f"{service.url}/docs.json").raise_for_status().json()
+    return found
+
+
+def operations(document: dict) -> dict[tuple[str, str], dict]:
+    """The document's operations by method and path."""
+    return {(method, path): operation for path, methods in document["paths"].items() for method, operation in methods.items()}
+
+
+def test_the_document_has_exactly_the_routes_of_the_service(document):
+    """Every route of this stage is described and none besides."""
+    assert set(operations(document)) == {*ROUTES, *PAGES}
+
+
+def test_every_route_but_the_pages_states_its_scope(document):
+    """Each `/v1` route names a scope that keys can have and asks for a key; a signed link needs none."""
+    for route, operation in operations(document).items():
+        if route in PAGES:
+            assert "security" not in operation
+        else:
+            assert operation["x-scope"] == ROUTES[route]
+            assert operation["x-scope"] in SCOPES
+            assert operation["security"]
+
+
+def test_the_security_scheme_is_described(document):
+    """The key that operations ask for is declared among the document's security schemes."""
+    declared = document.get("components", {}).get("securitySchemes", {})
+    asked = {name for operation in operations(document).values() for part in operation.get("security", []) for name in part}
+    assert asked
+    assert asked <= set(declared)
+
+
+def test_every_reference_of_the_document_leads_somewhere(document):
+    """Each `$ref` names a part of the document that is there."""
+
+    def references(part: object) -> list[str]:
+        if isinstance(part, dict):
+            return [v for k, v in part.items() if k == "$ref"] + [r for v in part.values() for r in references(v)]
+        return [r for v in part for r in references(v)] if isinstance(part, list) else []
+
+    for reference in set(references(document)):
+        at = document
+        for name in reference.removeprefix("#/").split("/"):
+            assert name in at, reference
+            at = at[name]
+
+
+def test_every_operation_says_what_it_does_and_how_it_refuses(document):
+    """Each `/v1` operation has a description, and 401, 403 and 422 as problem documents."""
+    for route in ROUTES:
+        operation = operations(document)[route]
+        assert operation["description"]
+        for status in ("401", "403", "422"):
+            assert "application/problem+json" in operation["responses"][status]["content"]
+
+
+def fits(model: type[BaseModel], answer: dict) -> None:
+    """Fails unless the model has every field of the answer, at any depth, and the answer every field that the model requires."""
+    assert model.model_validate(answer).model_dump(exclude_unset=True) == answer
+
+
+def _of(service: Client, path: str, **params: str) -> dict:
+    return service.answer(service.http.get(path, params=params))
+
+
+@pytest.mark.parametrize("categories", [CATEGORIES, ()], ids=["everything", "nothing"])
+@pytest.mark.parametrize("explain", ["full", "reasons", "none"])
+def test_real_recommendations_fit_their_schema(service, pool, categories, explain):
+    """A recommendation has the documented fields and no others."""
+    fits(answers.Recommendation, service.recommend(pool.one(categories), explain=explain))
+
+
+@pytest.mark.parametrize("categories", [CATEGORIES, ()], ids=["everything", "nothing"])
+def test_real_churn_answers_fit_their_schema(service, pool, categories):
+    """A churn answer has the documented fields and no others, with an estimate and without."""
+    fits(answers.Churn, service.churn(pool.one(categories)))
+
+
+def test_other_real_answers_fit_their_schemas(service, pool):
+    """Receipts, consents, notices, opt-outs and models have the documented fields and no others."""
+    customer = pool.one()
+    fits(answers.ConsentReceipt, service.say(customer, "recommendations", "location", "refused"))
+    fits(answers.Consents, _of(service, f"/v1/customers/{customer}/consents"))
+    fits(answers.Notices, _of(service, "/v1/notices"))
+    fits(answers.OptOutAnswer, service.opt_out(customer, "brand", "brand 1"))
+    fits(answers.OptOutList, _of(service, f"/v1/customers/{customer}/opt-outs"))
+    fits(answers.ModelList, _of(service, "/v1/models"))
+
+
+def test_a_recommendation_has_the_fields_of_the_contract(service, pool):
+    """Every name of the contract stands in a full answer."""
+    answer = service.recommend(pool.one())
+    assert set(answer) >= OF_RECOMMENDATION
+    assert set(answer["consent"]) == {"ledger_seq", "used", "withheld"}
+    assert set(answer["model"]) == {"name", "version"}
+    assert set(answer["items"][0]) >= OF_ITEM
+    why = answer["items"][0]["explanation"]
+    assert set(why) >= {"base_value", "output_value", "contributions", "reasons"}
+    assert set(why["contributions"][0]) >= {"feature", "category", "value", "contribution"}
+    assert set(why["reasons"][0]) >= {"category", "text"}
+    assert answer["automated"] is True
+    assert answer["generated_at"].endswith("Z")
+
+
+def test_a_churn_answer_has_the_fields_of_the_contract(service, pool):
+    """Every name of the contract stands in an available estimate."""
+    answer = service.churn(pool.one())
+    assert set(answer) >= OF_CHURN
+    why = answer["explanation"]
+    assert set(why) >= {"unit", "base_value", "output_value", "contributions", "categories", "reasons"}
+    assert (why["unit"], why["categories"]["unit"]) == ("log_odds", "probability")
+    assert set(why["categories"]["contributions"][0]) >= {"category", "contribution", "without"}
+    assert set(answer["suggested_actions"][0]) >= {"action", "text"}
+    assert answer["band"] in {"low", "medium", "high"}
+
+
+def test_the_champions_are_listed_with_their_figures(service):
+    """`GET /v1/models` names version, owner, moment, ledger position, metrics and gates of both champions."""
+    champions = {m["name"]: m for m in _of(service, "/v1/models")["models"] if m["role"] == "champion"}
+    assert set(champions) == {"churn", "next_purchase"}
+    for model in champions.values():
+        assert {"version", "owner", "trained_at", "ledger_seq", "metrics", "gates"} <= set(model)
+        assert model["ledger_seq"] > 0
+        assert model["metrics"] and model["gates"] and model["owner"]  # noqa: PT018 - nothing of it is empty

@@ -1,0 +1,251 @@
+"""The churn model: its targets, its rows, and what a trained one must hold to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.errors import TrainingError
+from features.gate import Gate
+from features.intake.warehouse_tables import TRANSACTIONS
+from features.pipeline import reads_of
+from features.shop import Shop
+from features.warehouse import Warehouse
+from models.churn import DIRECTIONS, FEWEST_CUSTOMERS, ChurnModel, ChurnSettings, ChurnTask, fit_churn, require_enough
+from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, ChurnRows, churn_rows, rolling_dates, spine_of
+from models.masking import Masking
+from models.metrics import churn_metrics
+from models.targets import churned, first_orders
+
+PURPOSE = "churn_prediction"
+HORIZON = 30
+AS_OF = datetime(2024, 5, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
+END = AS_OF + timedelta(days=HORIZON)
+TICK = timedelta(microseconds=1)
+QUICK = ChurnSettings(learning_rate=0.1, most_trees=75, rows_per_leaf=40, threads=1)
+
+
+def gate_to(shop: Shop, folder: Path, *orders: tuple[int, datetime]) -> Gate:
+    """A gate to a warehouse of these orders (customer, moment), whose order times all may be used."""
+    moments = pd.DatetimeIndex([moment for _, moment in orders]).as_unit("us")
+    frame = pd.DataFrame({"customer": [customer for customer, _ in orders], "ordered_at": moments, "recorded_at": moments})
+    frame = frame.assign(order_id=[f"o{n}" for n in range(len(orders))], product_id="p", quantity=1, unit_price=1.0, amount=1.0)
+    warehouse = Warehouse(folder)
+    warehouse.replace({"transactions": pa.Table.from_pandas(frame, TRANSACTIONS, preserve_index=False)})
+    granted = pd.DataFrame({"customer": frame["customer"].unique(), "category": "order_times"})
+    return Gate(warehouse, shop.config.catalog, PURPOSE, granted)
+
+
+def spine(*customers: int) -> pd.DataFrame:
+    """Customers at `AS_OF`."""
+    return pd.DataFrame({"customer": customers, "as_of": pd.Timestamp(AS_OF).as_unit("us")})
+
+
+@pytest.mark.parametrize(
+    ("moment", "left"),
+    [(AS_OF - TICK, True), (AS_OF, False), (AS_OF + timedelta(days=15), False), (END - TICK, False), (END, True), (END + TICK, True)],
+)
+def test_an_order_keeps_a_customer_from_as_of_to_the_horizon(shop: Shop, tmp_path: Path, moment: datetime, left: bool) -> None:
+    """An order exactly at as_of counts as coming back, one exactly at the end of the horizon no more."""
+    gate = gate_to(shop, tmp_path, (1, AS_OF - timedelta(days=9)), (1, moment))
+    assert churned(gate, spine(1), HORIZON).tolist() == [left]
+
+
+def test_targets_stand_in_the_order_of_the_spine(shop: Shop, tmp_path: Path) -> None:
+    """Each row has its own customer's target under its own index, at whichever moment."""
+    gate = gate_to(shop, tmp_path, (1, AS_OF), (2, END), (3, AS_OF - TICK))
+    asked = spine(3, 1, 2).set_axis([7, 5, 9])
+    asked.loc[9, "as_of"] = pd.Timestamp(END)
+    assert churned(gate, asked, HORIZON).to_dict() == {7: True, 5: False, 9: False}
+
+
+def test_first_orders_are_of_those_who_allow_their_times(shop: Shop) -> None:
+    """Each customer's first order is that of their lines, and who withholds order times has none."""
+    gate = shop.gate(PURPOSE)
+    lines = shop.warehouse.table("transactions").to_pandas()
+    allowed = lines[lines["customer"].isin(gate.customers_granting(("transactions.ordered_at",)))]
+    expected = allowed.groupby("customer")["ordered_at"].min()
+    found = first_orders(gate, shop.loaded_until())
+    assert found.to_dict() == expected.to_dict()
+    assert 0 < len(found) < lines["customer"].nunique()
+
+
+def test_moments_roll_back_from_the_last() -> None:
+    """Moments lie a sixth of the horizon apart, oldest first, as far back as enough of a horizon is on record before them."""
+    needed = timedelta(days=60) / SHARE_OF_HORIZON_BEFORE
+    dates = rolling_dates(AS_OF - timedelta(days=100), AS_OF, 60)
+    assert dates[-1] == AS_OF
+    assert {later - earlier for earlier, later in pairwise(dates)} == {timedelta(days=60) / MOMENTS_PER_HORIZON}
+    assert timedelta(0) <= dates[0] - (AS_OF - timedelta(days=100) + needed) < timedelta(days=60) / MOMENTS_PER_HORIZON
+    assert rolling_dates(AS_OF - needed, AS_OF, 60) == [AS_OF]
+
+
+def test_too_short_a_history_is_said() -> None:
+    """A history that begins too late for even one moment gives an error with the dates and what to do."""
+    with pytest.raises(TrainingError, match=r"horizon of 60 days.*2024-04-30.*2024-05-01.*`horizon_days`"):
+        rolling_dates(AS_OF - timedelta(days=1), AS_OF, 60)
+
+
+def test_a_history_of_nobody_is_said(shop: Shop) -> None:
+    """Where nobody allows their order times the error says so."""
+    nobody = Gate(shop.warehouse, shop.config.catalog, PURPOSE, shop.ledger.granted(PURPOSE).iloc[:0])
+    with pytest.raises(TrainingError):
+        rolling_dates(first_orders(nobody, shop.loaded_until()).min(), AS_OF, 60)
+
+
+def test_only_customers_are_in_the_spine() -> None:
+    """At each moment those are there whose first order lies before it."""
+    firsts = pd.Series({1: pd.Timestamp(AS_OF) - TICK, 2: pd.Timestamp(AS_OF), 3: pd.Timestamp(END)})
+    made = spine_of(firsts, [AS_OF, END])
+    assert made.to_numpy().tolist() == [[1, pd.Timestamp(AS_OF)], [1, pd.Timestamp(END)], [2, pd.Timestamp(END)]]
+
+
+def test_each_moment_weighs_the_same() -> None:
+    """However many customers a moment has, its weights add up to the same, and the mean weight is 1."""
+    moments = np.array([AS_OF] * 5 + [END] * 20, dtype="datetime64[us]")
+    weights = ChurnRows(np.zeros((25, 1)), np.zeros(25), moments).weights
+    assert weights[:5].sum() == pytest.approx(weights[5:].sum())
+    assert weights.mean() == pytest.approx(1)
+
+
+@pytest.fixture(scope="module")
+def task(shop: Shop) -> ChurnTask:
+    """What the made-up shop's churn model has to learn."""
+    catalog, features = shop.config.catalog, shop.config.models.churn.features
+    masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(PURPOSE))
+    return ChurnTask(features, masking, {name: catalog.category_of(reads_of(name)) for name in features}, HORIZON)
+
+
+@pytest.fixture(scope="module")
+def rows(shop: Shop, task: ChurnTask) -> ChurnRows:
+    """Rows of the made-up shop at eight moments whose future is known."""
+    last = shop.loaded_until() - timedelta(days=HORIZON)
+    dates = [last - timedelta(days=20 * n) for n in range(8)][::-1]
+    return churn_rows(shop.gate(PURPOSE), task.features, dates, HORIZON, shop.facts)[1]
+
+
+@pytest.fixture(scope="module")
+def model(rows: ChurnRows, task: ChurnTask) -> ChurnModel:
+    """A churn model of the made-up shop."""
+    return fit_churn(rows, task, QUICK)
+
+
+def test_rows_and_targets_belong_together(shop: Shop, task: ChurnTask, rows: ChurnRows) -> None:
+    """Labels are 0 or 1 beside features of the same number of rows, and the last moment's can be seen to be true."""
+    assert rows.features.shape == (len(rows.labels), len(task.features))
+    assert set(rows.labels) == {0.0, 1.0}
+    last = rows.as_of.max()
+    lines = shop.warehouse.table("transactions").to_pandas()
+    recency = rows.features[rows.as_of == last, task.features.index("days_since_last_order")]
+    assert not np.isnan(recency).any()
+    came_back = lines.loc[lines["ordered_at"] >= last, "customer"]
+    allowed = shop.gate(PURPOSE).customers_granting(("transactions.ordered_at",))
+    known = lines.loc[(lines["ordered_at"] < last) & lines["customer"].isin(allowed), "customer"]
+    assert (rows.labels[rows.as_of == last] == 0).sum() == len(set(came_back) & set(known))
+
+
+def test_the_model_tells_who_leaves(rows: ChurnRows, model: ChurnModel) -> None:
+    """On what it learnt from, the model is far better than chance, and on average right."""
+    assert churn_metrics(rows.labels, model.probability(rows.features))["auc"] > 0.75
+    mean = np.average(model.probability(rows.features), weights=rows.weights)
+    assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=1e-6)
+
+
+def test_saving_and_loading_changes_nothing(rows: ChurnRows, model: ChurnModel, tmp_path: Path) -> None:
+    """A loaded model gives the same probabilities to the last bit, and knows the same features, categories and horizon."""
+    model.save(tmp_path)
+    loaded = ChurnModel.load(tmp_path)
+    assert loaded.probability(rows.features).tobytes() == model.probability(rows.features).tobytes()
+    assert (loaded.features, loaded.category_of, loaded.horizon_days) == (model.features, model.category_of, HORIZON)
+    assert (loaded.calibrator, loaded.masking.categories) == (model.calibrator, model.masking.categories)
+    np.testing.assert_array_equal(loaded.masking.needs, model.masking.needs)
+    assert {path.name for path in tmp_path.iterdir()} == {"booster.txt", "manifest.json"}
+
+
+def test_the_same_seed_gives_the_same_model(rows: ChurnRows, task: ChurnTask, model: ChurnModel, tmp_path: Path) -> None:
+    """Training again on the same rows gives the same files, byte for byte, and another seed gives others."""
+    for name, settings_ in (("again", QUICK), ("other", replace(QUICK, seed=8))):
+        (tmp_path / name).mkdir()
+        fit_churn(rows, task, settings_).save(tmp_path / name)
+    (tmp_path / "first").mkdir()
+    model.save(tmp_path / "first")
+    for file in ("booster.txt", "manifest.json"):
+        first, again, other = ((tmp_path / name / file).read_bytes() for name in ("first", "again", "other"))
+        assert first == again != other
+
+
+def test_one_row_alone_is_as_among_many(rows: ChurnRows, model: ChurnModel) -> None:
+    """A probability does not depend on the rows beside it, to the last bit."""
+    together = model.probability(rows.features[:40])
+    alone = np.concatenate([model.probability(rows.features[[at]]) for at in range(40)])
+    assert together.tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize("feature", DIRECTIONS)
+def test_churn_moves_as_common_sense_says(rows: ChurnRows, model: ChurnModel, feature: str) -> None:
+    """Raising one of these features moves no customer's probability against its direction."""
+    at, values = model.features.index(feature), rows.features[:150].copy()
+    steps = np.nanquantile(rows.features[:, at], np.linspace(0, 1, 15))
+    answers = []
+    for step in steps:
+        values[:, at] = step
+        answers.append(model.raw(values))
+    assert (np.diff(np.array(answers), axis=0) * DIRECTIONS[feature] >= 0).all()
+
+
+def test_who_withholds_everything_gets_about_the_base_rate(rows: ChurnRows, model: ChurnModel) -> None:
+    """The answer for a row in which nothing is known lies within five points of the share of all who left."""
+    nothing = model.probability(np.full((1, len(model.features)), np.nan))[0]
+    assert nothing == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=0.05)
+
+
+def test_too_few_rows_are_said(rows: ChurnRows, task: ChurnTask) -> None:
+    """With fewer rows than needed the error names both numbers, and what to do."""
+    few = rows.at(np.arange(len(rows.labels)) < FEWEST_CUSTOMERS - 1)
+    with pytest.raises(TrainingError, match=r"only 49 customers.*50 are needed.*`horizon_days`"):
+        fit_churn(few, task, QUICK)
+
+
+def test_too_few_customers_are_said(shop: Shop, task: ChurnTask) -> None:
+    """Ten customers are too few at however many moments."""
+    gate = shop.gate(PURPOSE)
+    ten = shop.ledger.granted(PURPOSE).loc[lambda grants: grants["customer"].isin(gate.customers()[:10])]
+    last = shop.loaded_until() - timedelta(days=HORIZON)
+    dates = [last - timedelta(days=10 * n) for n in range(12)]
+    few = churn_rows(Gate(shop.warehouse, shop.config.catalog, PURPOSE, ten), task.features, dates, HORIZON, shop.facts)
+    with pytest.raises(TrainingError, match="customers"):
+        require_enough(few[0]["customer"].nunique())
+
+
+@pytest.mark.parametrize(("label", "said"), [(1.0, "every customer left"), (0.0, "no customer left")])
+def test_one_class_is_said(rows: ChurnRows, task: ChurnTask, label: float, said: str) -> None:
+    """Where all left or all stayed there is nothing to learn, and the error says which."""
+    with pytest.raises(TrainingError, match=said):
+        fit_churn(rows.at(rows.labels == label), task, QUICK)
+
+
+def test_a_short_history_is_trained_with_moderate_settings(rows: ChurnRows, task: ChurnTask) -> None:
+    """With one moment only nothing can be tried ahead of time, and the model is trained all the same."""
+    one = rows.at(rows.as_of == rows.as_of.max())
+    model = fit_churn(one, task, QUICK)
+    assert (model.booster.num_trees(), model.calibrator.slope) == (25, 1.0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_answers_are_probabilities(model: ChurnModel, seed: int) -> None:
+    """Whatever the features, known or not, the answer lies strictly between 0 and 1."""
+    draw = np.random.default_rng(seed)
+    features = draw.normal(size=(20, len(model.features))) * 10.0 ** draw.integers(-3, 8, len(model.features))
+    features[draw.random(features.shape) < 0.3] = np.nan
+    answers = model.probability(features)
+    assert ((answers > 0) & (answers < 1)).all()
