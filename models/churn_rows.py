@@ -70,8 +70,14 @@ def spine_of(first_order: pd.Series, dates: Sequence[datetime]) -> pd.DataFrame:
 def churn_rows(
     gate: Gate, features: Sequence[str], dates: Sequence[datetime], horizon_days: int, shop: ShopFacts
 ) -> tuple[pd.DataFrame, ChurnRows]:
-    """Feature frame and rows at `dates` of every customer whose target may be known."""
+    """Feature frame and rows at `dates` of every customer whose target may be known.
+
+    The rows stand in the order of their content, not of the customers' pseudonyms: the same data gives the same model in
+    another workspace too.
+    """
     spine = spine_of(first_orders(gate, max(dates)), dates)
     frame = customer_frame(gate, features, spine, shop)
     labels = churned(gate, spine, horizon_days).to_numpy("float64")
-    return frame, ChurnRows(frame[list(features)].to_numpy("float64"), labels, frame["as_of"].to_numpy())
+    values, as_of = frame[list(features)].to_numpy("float64"), frame["as_of"].to_numpy()
+    order = np.lexsort((*values.T, labels, as_of))
+    return frame, ChurnRows(values[order], labels[order], as_of[order])

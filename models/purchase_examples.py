@@ -74,7 +74,8 @@ class PurchaseData:
         before = placed.groupby("customer")["ordered_at"].transform("min") < placed["ordered_at"]
         inside = (placed["ordered_at"] >= pd.Timestamp(begin)) & (placed["ordered_at"] < pd.Timestamp(end))
         last = placed[before & inside].drop_duplicates("customer", keep="last")
-        return last.rename(columns={"ordered_at": "as_of"}).reset_index(drop=True)
+        # in the order of the shop's own order numbers: the same data gives the same model whatever the pseudonyms are
+        return last.rename(columns={"ordered_at": "as_of"}).sort_values(["as_of", "order_id"], ignore_index=True)
 
 
 def history_masking(data: PurchaseData, categories: Sequence[str]) -> HistoryMasking:

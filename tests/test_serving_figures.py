@@ -108,10 +108,10 @@ def test_contributions_of_exactly_nothing_are_left_out(answers):
 
 def test_some_answers_are_personal_in_every_category(answers):
     """The figures above are not about empty explanations: every category contributes to some answer."""
-    of_items = {
-        part["category"] for a in answers.values() for item in a["items"]["items"] for part in item["explanation"]["contributions"]
+    of_items = {part["category"] for a in answers.values() for item in a["items"]["items"] for part in item["explanation"]["contributions"]}
+    of_churn = {
+        part["category"] for a in answers.values() if a["churn"]["available"] for part in a["churn"]["explanation"]["contributions"]
     }
-    of_churn = {part["category"] for a in answers.values() if a["churn"]["available"] for part in a["churn"]["explanation"]["contributions"]}
     assert {"purchases", "order_times", "product"} <= of_items
     assert len(of_churn) >= 3
 

@@ -28,7 +28,7 @@ def later(**shift: float) -> str:
 @pytest.fixture(params=[CATEGORIES, ()], ids=["personal", "not personal"])
 def customer(request, pool) -> str:
     """A customer who shares everything, then one who shares nothing."""
-    return pool.one(request.param)
+    return str(pool.take(1, request.param)[0])
 
 
 @pytest.mark.parametrize(("scope", "column"), [("product", "product_id"), ("product_category", "product_category"), ("brand", "brand")])

@@ -153,7 +153,12 @@ def test_a_wrong_press_changes_nothing(service, pool, form, status):
 def test_a_press_without_a_form_is_refused(service, pool):
     """Bodies that are no form are refused, never a 5xx."""
     address = service.recommend(pool.one())["preferences_url"]
-    for content, kind in ((b"", ""), (b"{", "application/json"), (b"\xff\x00", "application/x-www-form-urlencoded"), (b"x", "multipart/form-data")):
+    for content, kind in (
+        (b"", ""),
+        (b"{", "application/json"),
+        (b"\xff\x00", "application/x-www-form-urlencoded"),
+        (b"x", "multipart/form-data"),
+    ):
         assert 400 <= httpx.post(address, content=content, headers={"Content-Type": kind}).status_code < 500
 
 

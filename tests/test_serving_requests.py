@@ -178,7 +178,13 @@ def test_a_body_of_another_kind_is_no_fault_of_the_service(service, kind):
 @pytest.mark.parametrize(("method", "path"), SCOPE_OF)
 def test_without_a_key_nothing_is_told(service, method, path):
     """No key, another scheme, an empty key and an unknown one get 401 with how to ask, whatever the body is."""
-    for headers in ({}, {"Authorization": "Basic Og=="}, {"Authorization": "Bearer "}, {"Authorization": "Bearer sayso_x"}, {"Authorization": "\xff"}):
+    for headers in (
+        {},
+        {"Authorization": "Basic Og=="},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer sayso_x"},
+        {"Authorization": "\xff"},
+    ):
         response = httpx.request(method, service.url + path, content=b"{", headers=[(n, v.encode("latin-1")) for n, v in headers.items()])
         is_problem(response, 401)
         assert response.headers["www-authenticate"].startswith("Bearer")
@@ -254,7 +260,11 @@ def test_replay_takes_a_truth_value(service):
 
 def test_a_refusal_repeats_nothing_of_the_request(service):
     """No problem document carries the value that was sent, which may be somebody's data."""
-    for body in ({"customer_id": "secret-value\x00"}, {"customer_id": WHO, "language": "secret value"}, {"customer_id": WHO, "k": "secret-value"}):
+    for body in (
+        {"customer_id": "secret-value\x00"},
+        {"customer_id": WHO, "language": "secret value"},
+        {"customer_id": WHO, "k": "secret-value"},
+    ):
         assert "secret" not in service.http.post("/v1/recommendations", json=body).text
 
 

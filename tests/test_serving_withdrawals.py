@@ -48,9 +48,7 @@ def asked(service: Client, customer: str, purpose: str) -> dict:
 
 
 def test_the_answer_after_a_withdrawal_does_without_and_is_the_one_foretold(service, pairs):
-    """After each acknowledged withdrawal the next answer uses nothing of the category, serves exactly the `without` that was
-    shown, and a new grant brings exactly the old answer back.
-    """
+    """The answer after a withdrawal uses nothing of it and serves the very `without` shown; a new grant brings the old answer back."""
     foretold = 0
     for customer, purpose, category in pairs:
         before = asked(service, customer, purpose)
@@ -82,9 +80,7 @@ def test_a_withdrawal_for_one_purpose_leaves_the_other_as_it_was(service, pool):
 
 
 def test_category_after_category_each_estimate_was_foretold(service, pool):
-    """Withdrawing one category after the other, every probability is exactly the one that the answer before showed; at last there
-    is none.
-    """
+    """Withdrawing category after category, each probability is exactly the one that the answer before showed; at last there is none."""
     for customer in pool.take(8):
         answer = service.churn(customer)
         for category in ("location", "spending", "order_times"):
@@ -165,16 +161,14 @@ def test_no_answer_that_starts_after_the_acknowledgement_uses_what_was_withdrawn
         for position, customer in enumerate(customers):
             category = CATEGORIES[position % len(CATEGORIES)]
             acknowledged = threading.Event()
-            stop = time.monotonic() + 1.2
+            stop = time.monotonic() + 20
 
             def ask(number: int, customer: str = customer, acknowledged: threading.Event = acknowledged, stop: float = stop) -> list:
                 asked_for = service.recommend if number % 2 else service.churn
                 told = []
-                while time.monotonic() < stop:
+                while not any(late for late, _ in told) and time.monotonic() < stop:
                     late = acknowledged.is_set()
                     told.append((late, asked_for(customer)))
-                    if late and len(told) > 3:
-                        break
                 return told
 
             asking = [threads.submit(ask, number) for number in range(ASKERS)]

@@ -1,0 +1,185 @@
+"""Comparisons, gates and time order of the training runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from experiments.baselines import item_knn, logistic_rfm, personal_frequency, popular, recency_score
+from experiments.next_purchase import purchase_data
+from experiments.promotion import better_than_baselines, calibrated, judge, no_worse_than_champion, owned, promote
+from experiments.run import BASELINES, run_metrics
+from features.errors import ModelUnavailable, PromotionRefused
+from models.churn_rows import ChurnRows
+from models.metrics import churn_metrics, ranking_metrics
+from models.tracking import CHALLENGER, CHAMPION, Tracking, Version
+
+pytest_plugins = ["tests.serving_fixtures"]
+
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def version(model: str = "churn", **metrics: float) -> Version:
+    """A version that passes every gate but for what is stated."""
+    good = {"auc": 0.8, "ece": 0.01} if model == "churn" else {"recall_at_10": 0.8}
+    decisive = "auc" if model == "churn" else "recall_at_10"
+    baselines = {f"baseline.{name}.{decisive}": 0.7 for name in BASELINES[model]}
+    return Version(model, "1", "run", NOW, good | baselines | metrics, {"owner": "somebody"})
+
+
+@pytest.mark.parametrize("model", ["churn", "next_purchase"])
+def test_a_challenger_has_to_reach_every_baseline(model):
+    """Equal to the best baseline passes, below any one of them does not, and the figure names the best."""
+    metric = "auc" if model == "churn" else "recall_at_10"
+    for name in BASELINES[model]:
+        for theirs, passed in ((0.8, True), (0.8001, False)):
+            result = better_than_baselines(version(model, **{f"baseline.{name}.{metric}": theirs}), None)
+            assert result.passed is passed
+            assert name in result.figure
+
+
+@pytest.mark.parametrize(("theirs", "passed"), [(0.7, True), (0.81, True), (0.8101, False), (float("nan"), False)])
+def test_a_challenger_may_be_no_worse_than_the_champion(theirs, passed):
+    """Within a hundredth of the champion passes; the first champion has nothing to compare with."""
+    assert no_worse_than_champion(version(), version(auc=theirs)).passed is passed
+    assert no_worse_than_champion(version(), None).passed
+
+
+@pytest.mark.parametrize(("error", "passed"), [(0.05, True), (0.0501, False), (float("nan"), False)])
+def test_probabilities_have_to_be_calibrated(error, passed):
+    """A calibration error above the most that is allowed fails; a ranking has none."""
+    assert calibrated(version(ece=error), None).passed is passed
+    assert calibrated(version("next_purchase"), None).passed
+
+
+def test_somebody_has_to_answer_for_a_model():
+    """A version without an owner fails."""
+    assert owned(version(), None).passed
+    assert not owned(replace(version(), tags={"owner": ""}), None).passed
+    assert not owned(replace(version(), tags={}), None).passed
+
+
+def test_the_first_failing_gate_refuses_and_the_registry_stays(served_root):
+    """A refused promotion names gate and figure and moves no alias; without a challenger there is nothing to judge."""
+    tracking = Tracking(f"sqlite:///{served_root / 'mlflow.db'}", served_root / "mlartifacts")
+    champion = tracking.by_alias("churn", CHAMPION)
+    challenger, results = judge(tracking, "churn")
+    failing = [replace(results[0], passed=True), replace(results[1], gate="made_up", passed=False, figure="3 of 4"), *results[2:]]
+    with pytest.raises(PromotionRefused, match=r"made_up.*3 of 4") as refused:
+        promote(tracking, challenger, failing)
+    assert refused.value.gate == "made_up"
+    assert tracking.by_alias("churn", CHAMPION) == champion
+    with pytest.raises(ModelUnavailable, match="no challenger"):
+        judge(tracking, "weather")
+    assert tracking.by_alias("churn", CHALLENGER).version == challenger.version
+
+
+def test_churn_metrics_are_the_textbook_ones():
+    """AUC, log loss, Brier score and calibration error agree with direct computations."""
+    draw = np.random.default_rng(4)
+    forecast = draw.uniform(0.01, 0.99, 500)
+    labels = (draw.random(500) < forecast**1.5).astype(float)
+    metrics = churn_metrics(labels, forecast)
+    pairs = [(a > b) + 0.5 * (a == b) for a in forecast[labels == 1] for b in forecast[labels == 0]]
+    assert metrics["auc"] == pytest.approx(np.mean(pairs)) == pytest.approx(roc_auc_score(labels, forecast))
+    assert metrics["brier"] == pytest.approx(np.mean((labels - forecast) ** 2)) == pytest.approx(brier_score_loss(labels, forecast))
+    assert metrics["log_loss"] == pytest.approx(log_loss(labels, forecast))
+    bins = [(forecast >= low / 10) & (forecast < (low + 1) / 10) for low in range(10)]
+    gaps = [part.sum() * abs(forecast[part].mean() - labels[part].mean()) for part in bins if part.any()]
+    assert metrics["ece"] == pytest.approx(sum(gaps) / 500)
+
+
+def test_ranking_metrics_are_the_textbook_ones():
+    """Recall, NDCG and hit rate of small rankings are those computed by hand."""
+    metrics = ranking_metrics([["a", "b", "c"], ["x", "y", "z"]], [{"b", "q"}, {"p"}], k=3)
+    assert metrics["recall@3"] == pytest.approx((1 / 2 + 0) / 2)
+    assert metrics["phr@3"] == pytest.approx(1 / 2)
+    assert metrics["ndcg@3"] == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)) / 2)
+
+
+def test_metrics_are_flattened_for_mlflow():
+    """Ours stand without prefix, baselines under theirs, and `@` is written out."""
+    flat = run_metrics({"sayso": {"recall@10": 0.5}, "popular": {"recall@10": 0.25}})
+    assert flat == {"recall_at_10": 0.5, "baseline.popular.recall_at_10": 0.25}
+
+
+def test_recency_fills_what_is_withheld_with_the_median():
+    """The recency score is the days since the last order; who withholds it gets the middle of the others."""
+    features = np.array([[1.0, 9.0], [np.nan, 9.0], [5.0, 9.0], [30.0, 9.0]])
+    assert recency_score(features, ["days_since_last_order", "orders"]).tolist() == [1.0, 5.0, 5.0, 30.0]
+
+
+def test_logistic_regression_learns_recency_and_takes_missing_values():
+    """Fitted on rows where leaving follows recency, it ranks by recency and gives everybody a probability."""
+    draw = np.random.default_rng(2)
+    features = np.column_stack([draw.uniform(0, 200, 400), draw.integers(1, 20, 400), draw.uniform(1, 900, 400)])
+    labels = (features[:, 0] + draw.normal(0, 20, 400) > 100).astype(float)
+    features[::7, 1] = np.nan
+    rows = ChurnRows(features, labels, np.full(400, np.datetime64("2024-01-01", "us")))
+    forecast = logistic_rfm(rows, ["days_since_last_order", "orders", "total_spent"]).predict_proba(features)[:, 1]
+    assert np.isfinite(forecast).all()
+    assert roc_auc_score(labels, forecast) > 0.95
+
+
+@pytest.fixture(scope="module")
+def judged(served):
+    """The newest block of the shop's orders as examples, with what was ordered."""
+    data = purchase_data(served, served.loaded_until())
+    begin = data.blocks(served.loaded_until(), 1)[0]
+    return data, begin, *data.examples(begin)
+
+
+def test_popular_is_the_same_for_everybody(judged):
+    """The best sellers are those of the statistics, for each customer."""
+    statistics = judged[2].maker.statistics
+    answers = popular(statistics, 3, 10)
+    assert answers == [answers[0]] * 3
+    bought = judged[0].orders[judged[0].orders["ordered_at"] < pd.Timestamp(judged[1])]
+    recent = bought[bought["ordered_at"] >= pd.Timestamp(judged[1]) - pd.Timedelta(days=30)].groupby("product_id")["customer"].nunique()
+    assert recent[answers[0][0]] == recent.max()
+
+
+def test_personal_frequency_counts_each_customers_own_orders(judged):
+    """The first answer for each customer is a product that they bought most often before."""
+    data, _begin, examples, asked = judged
+    answers = personal_frequency(examples, 10)
+    for answer, row in list(zip(answers, asked.itertuples(), strict=True))[:40]:
+        mine = data.orders[(data.orders["customer"] == row.customer) & (data.orders["ordered_at"] < row.as_of)]
+        often = mine.groupby("product_id")["order_id"].nunique()
+        known = often[often.index.isin(examples.maker.statistics.product_ids)]
+        assert known[answer[0]] == known.max()
+        assert len(set(answer)) == len(answer) == 10
+
+
+def test_item_knn_is_the_cosine_of_who_bought(judged):
+    """Scores are sums of cosine similarities to what the customer bought, checked against dense arithmetic."""
+    examples = judged[2]
+    products = len(examples.maker.statistics.product_ids)
+    bought = (np.random.default_rng(1).random((50, products)) < 0.2).astype(float)
+    answers = item_knn(examples, sp.csr_matrix(bought), 5)
+    norms = np.sqrt(bought.sum(axis=0)).clip(min=1)
+    cosine = bought.T @ bought / np.outer(norms, norms)
+    for row in range(min(10, len(examples.histories))):
+        begin, end = examples.histories.starts[row : row + 2]
+        scores = cosine[examples.histories.products[begin:end]].sum(axis=0)
+        best = examples.maker.statistics.positions(answers[row])
+        assert scores[best] == pytest.approx(np.sort(scores)[::-1][:5])
+
+
+def test_registered_runs_state_what_they_learnt_from(served, served_root):
+    """Both champions carry ledger position, warehouse, purpose and owner, and metrics for themselves and every baseline."""
+    tracking = Tracking(f"sqlite:///{served_root / 'mlflow.db'}", served_root / "mlartifacts")
+    for model, baselines in BASELINES.items():
+        champion = tracking.by_alias(model, CHAMPION)
+        assert int(champion.tags["ledger_seq"]) > 0
+        assert champion.tags["warehouse"] == served.warehouse.generation
+        assert champion.tags["owner"]
+        metric = "auc" if model == "churn" else "recall_at_10"
+        assert 0 < champion.metrics[metric] <= 1
+        assert all(0 < champion.metrics[f"baseline.{name}.{metric}"] <= 1 for name in baselines)

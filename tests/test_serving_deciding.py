@@ -1,0 +1,157 @@
+"""An answer is recorded only under the consent that it was made with."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from features import tables
+from features.consent import ConsentEvent, Ledger
+from features.database import Database
+from features.errors import NotFound
+from serving import decisions
+from serving.deciding import MOST_TRIES, Made, TooBusy, decide
+from serving.decision_log import DecisionLog
+from serving.opt_outs import OptOuts
+from serving.standing import Standing
+
+PURPOSE = "recommendations"
+
+
+@pytest.fixture(autouse=True)
+def ledger(sqlite_database, shop, clock) -> Ledger:
+    """The ledger of an empty database, with one customer in it who grants one category."""
+    made = Ledger(sqlite_database, shop.config.catalog, clock)
+    said(made, "granted")
+    return made
+
+
+def said(ledger: Ledger, action: str, customer: str = "ann", category: str = "purchases") -> None:
+    """Write an event."""
+    ledger.append(ConsentEvent(customer, PURPOSE, category, action, "test", "1"))
+
+
+def answer_of(standing: Standing) -> Made:
+    """An answer that states what it was made under."""
+    return Made({"granted": sorted(standing.granted)}, {"consent": {"used": sorted(standing.granted), "withheld": []}}, None)
+
+
+def count(database: Database) -> int:
+    """How many decisions are recorded."""
+    with database.read() as connection:
+        return len(connection.execute(select(tables.decisions)).all())
+
+
+@pytest.mark.parametrize("changes", range(MOST_TRIES))
+def test_a_change_while_an_answer_is_made_makes_it_anew(sqlite_database, ledger, clock, changes):
+    """An answer made under a consent that changed meanwhile is thrown away; the one given and recorded is made under what stands."""
+    seen = []
+
+    def make(standing: Standing) -> Made:
+        seen.append(standing.granted)
+        if len(seen) <= changes:
+            said(ledger, "withdrawn" if standing.granted else "granted")
+        return answer_of(standing)
+
+    answer = decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+    assert len(seen) == changes + 1
+    assert answer["consent"]["used"] == ([] if changes % 2 else ["purchases"])
+    assert answer["consent"]["ledger_seq"] == 1 + changes
+    assert count(sqlite_database) == 1
+
+
+def test_an_opt_out_while_an_answer_is_made_makes_it_anew(sqlite_database, clock):
+    """What a customer opts out of meanwhile counts as a change."""
+    seen = []
+
+    def make(standing: Standing) -> Made:
+        seen.append(standing.opted_out("all"))
+        if len(seen) == 1 and standing.customer is not None:
+            OptOuts(sqlite_database, clock).add(standing.customer, "all", None, None)
+        return answer_of(standing)
+
+    decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+    assert seen == [False, True]
+
+
+def test_somebody_who_becomes_known_meanwhile_is_asked_for_again(sqlite_database, ledger, clock):
+    """A first consent that arrives while the answer for an unknown customer is made counts as a change."""
+    seen = []
+
+    def make(standing: Standing) -> Made:
+        seen.append(standing.customer)
+        if len(seen) == 1:
+            said(ledger, "granted", "newcomer")
+        return answer_of(standing)
+
+    decide(sqlite_database, clock, "test", "newcomer", PURPOSE, make)
+    assert seen[0] is None
+    assert seen[1] is not None
+
+
+@pytest.mark.parametrize(("customer", "category"), [("bob", "purchases"), ("ann", "spending")])
+def test_what_others_say_changes_nothing(sqlite_database, ledger, clock, customer, category):
+    """Another customer's consent, or a refusal of what was not granted, does not make an answer anew."""
+    seen = []
+
+    def make(standing: Standing) -> Made:
+        seen.append(standing)
+        said(ledger, "refused", customer, category)
+        return answer_of(standing)
+
+    decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+    assert len(seen) == 1
+
+
+def test_a_consent_that_never_holds_still_is_refused(sqlite_database, ledger, clock):
+    """After a few tries the caller is told to come back, and nothing is recorded."""
+
+    def make(standing: Standing) -> Made:
+        said(ledger, "withdrawn" if standing.granted else "granted")
+        return answer_of(standing)
+
+    with pytest.raises(TooBusy):
+        decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+    assert count(sqlite_database) == 0
+
+
+def test_an_answer_that_cannot_be_made_is_not_recorded(sqlite_database, clock):
+    """A fault while the answer is made leaves no decision behind."""
+
+    def make(_standing: Standing) -> Made:
+        raise OSError("a fault")
+
+    with pytest.raises(OSError, match="a fault"):
+        decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+    assert count(sqlite_database) == 0
+
+
+def test_the_log_finds_what_was_decided_and_for_whom(sqlite_database, clock):
+    """A decision is found with the shop's id of its customer, none for an unknown one; an unknown id is not found."""
+    log = DecisionLog(sqlite_database, {"test": lambda decision: {"consent": {"used": ["purchases"], "withheld": []}, "id": decision.id}})
+    known = decide(sqlite_database, clock, "test", "ann", PURPOSE, answer_of)
+    unknown = decide(sqlite_database, clock, "test", "nobody", PURPOSE, answer_of)
+    assert log.find(known["decision_id"])[1] == "ann"
+    assert log.find(unknown["decision_id"])[1] is None
+    with pytest.raises(NotFound):
+        log.find("dec_0")
+
+
+def test_the_log_tells_an_answer_that_comes_out_otherwise(sqlite_database, clock):
+    """A replay is identical when the answer comes out the same, and not when anything differs."""
+    id = decide(sqlite_database, clock, "test", "ann", PURPOSE, answer_of)["decision_id"]
+    consent = {"used": ["purchases"], "withheld": []}
+    for again, identical in (
+        ({"consent": consent}, True),
+        ({"consent": consent, "more": 1}, False),
+        ({"consent": consent | {"used": []}}, False),
+    ):
+        log = DecisionLog(sqlite_database, {"test": lambda _decision, again=again: again})
+        assert log.identical(log.find(id)[0]) is identical
+
+
+def test_ids_of_decisions_sort_by_time_and_never_repeat():
+    """A later id is the greater one, across milliseconds, and ten thousand differ."""
+    made = [decisions.new_id() for _ in range(10_000)]
+    assert len(set(made)) == len(made)
+    assert [id[:14] for id in made] == sorted(id[:14] for id in made)
