@@ -81,11 +81,12 @@ def _location(values: Values, wording: Wording) -> str:
     return f"Often bought where you live (outside {wording.home_country})."
 
 
-def _price(values: Values, _wording: Wording) -> str:
+def _price(values: Values, _wording: Wording) -> str | None:
+    """A higher price is no reason that anybody would want to read, even where it speaks for a product."""
     ratio = values["price_against_usual"]
     if abs(ratio) < NEAR:
         return "Its price is near what you usually pay."
-    return "It costs less than what you usually pay." if ratio < 0 else "It costs more than what you usually pay."
+    return "It costs less than what you usually pay." if ratio < 0 else None
 
 
 def _together(feature: str, text: str) -> Sentence:

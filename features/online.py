@@ -11,7 +11,6 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -85,7 +84,6 @@ class OnlineStore:
         self._shop = shop
         self._purpose = purpose
         self.layout = Layout.of(features)
-        self._making = Lock()
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
         """The stored row, or None where there is none in this layout."""
@@ -109,9 +107,8 @@ class OnlineStore:
         )
         shop = self._shop
         gate = Gate(shop.warehouse, shop.config.catalog, self._purpose, frame)
-        with self._making:  # DuckDB's connection serves one thread at a time
-            spine = pd.DataFrame({"customer": [customer], "as_of": pd.Timestamp(shop.loaded_until()).as_unit("us")})
-            (row,) = self._rows(gate, spine).values()
+        spine = pd.DataFrame({"customer": [customer], "as_of": pd.Timestamp(shop.loaded_until()).as_unit("us")})
+        (row,) = self._rows(gate, spine).values()
         with shop.database.write() as connection:
             if granted_to(connection, customer, self._purpose) == granted:
                 self._store(connection, {customer: row})
@@ -122,8 +119,7 @@ class OnlineStore:
         shop = self._shop
         granted = shop.ledger.granted(self._purpose)
         gate = Gate(shop.warehouse, shop.config.catalog, self._purpose, granted)
-        with self._making:
-            rows = self._rows(gate, gate.spine(shop.loaded_until()))
+        rows = self._rows(gate, gate.spine(shop.loaded_until()))
         with shop.database.write() as connection:
             changed = _changed(granted, grants(connection, self._purpose))
             connection.execute(delete(online_features).where(online_features.c.purpose == self._purpose))

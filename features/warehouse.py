@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 
 import ibis
 import pandas as pd
@@ -32,6 +33,7 @@ class Warehouse:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tables: dict[Path, ibis.Table] = {}
+        self._one_at_a_time = RLock()  # a connection to DuckDB serves one thread at a time
 
     @cached_property
     def connection(self) -> ibis.backends.duckdb.Backend:
@@ -56,16 +58,18 @@ class Warehouse:
     def table(self, name: str) -> ibis.Table:
         """A whole table, consented or not: for the gate alone."""
         file = self._file(name)
-        if file not in self._tables:
-            self._tables[file] = self.connection.read_parquet(str(file))
-        return self._tables[file]
+        with self._one_at_a_time:
+            if file not in self._tables:
+                self._tables[file] = self.connection.read_parquet(str(file))
+            return self._tables[file]
 
     def collect(self, table: ibis.Table) -> pd.DataFrame:
         """The rows of an expression. What it brought along in memory is let go; Ibis would keep that until the process ends."""
-        frame: pd.DataFrame = self.connection.to_pandas(table)
-        for brought in table.op().find(ibis.expr.operations.InMemoryTable):
-            self.connection.con.unregister(brought.name)
-        return frame
+        with self._one_at_a_time:
+            frame: pd.DataFrame = self.connection.to_pandas(table)
+            for brought in table.op().find(ibis.expr.operations.InMemoryTable):
+                self.connection.con.unregister(brought.name)
+            return frame
 
     def has(self, name: str) -> bool:
         """Whether a source filled that table."""
@@ -78,7 +82,7 @@ class Warehouse:
 
     def loaded_until(self) -> datetime:
         """The moment (naive UTC) that the warehouse speaks for: the midnight after its last recorded row."""
-        last = self.table("transactions")[RECORDED_AT].max().to_pyarrow().as_py()
+        last = self.collect(self.table("transactions").aggregate(last=ibis._[RECORDED_AT].max()))["last"].iloc[0]
         return datetime(last.year, last.month, last.day) + timedelta(days=1)  # noqa: DTZ001 - the warehouse's times are naive UTC
 
     def replace(self, tables: Mapping[str, pa.Table]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import tempfile
@@ -11,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
 
 import lightgbm
 import numpy as np
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 FOLDER = "sayso"
+SEAL = "files.json"
 """Folder of a run's artifacts that holds the model as data, which is what serving reads."""
 
 
@@ -95,6 +99,7 @@ class Tracking:
                 mlflow.log_figure(figure, f"plots/{name}.png")
             with tempfile.TemporaryDirectory() as folder:
                 run.save(Path(folder))
+                _seal(Path(folder))
                 mlflow.log_artifacts(folder, FOLDER)
             nothing_known = np.full((1, run.booster.num_feature()), np.nan)
             signature = infer_signature(nothing_known, run.booster.predict(nothing_known))
@@ -129,13 +134,22 @@ class Tracking:
         self._client.set_registered_model_alias(version.model, CHAMPION, version.version)
 
     def folder(self, version: Version) -> Path:
-        """Folder with the model's files as they were saved. Raises `ModelUnavailable` where they are gone."""
+        """Folder with the model's files as they were saved. Raises `ModelUnavailable` where they are gone or were changed.
+
+        They are checked before any library reads them: LightGBM ends the process over a booster that was cut off.
+        """
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
 
         try:
-            return Path(self._client.download_artifacts(version.run_id, FOLDER))
-        except (MlflowException, OSError) as error:
+            uri = urlparse(str(self._client.get_run(version.run_id).info.artifact_uri))
+            if uri.scheme == "file":
+                folder = Path(unquote(uri.path)) / FOLDER
+            else:
+                folder = Path(self._client.download_artifacts(version.run_id, FOLDER))
+            _require_sealed(folder)
+        except (MlflowException, OSError, ValueError) as error:
             raise ModelUnavailable(f"the files of `{version.model}` version {version.version} cannot be read: {error}") from error
+        return folder
 
     def _ensure(self, model: str) -> None:
         """Make the experiment and the registered model where they are not there yet."""
@@ -149,3 +163,16 @@ class Tracking:
         run = self._client.get_run(run_id)
         trained_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
         return Version(found.name, str(found.version), run_id, trained_at, run.data.metrics, found.tags)
+
+
+def _seal(folder: Path) -> None:
+    """Note the SHA-256 of every file beside them."""
+    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+    (folder / SEAL).write_text(json.dumps(digests, indent=1), encoding="ascii")
+
+
+def _require_sealed(folder: Path) -> None:
+    """Raises `ValueError` where a file is not the one that was sealed, `OSError` where it is gone."""
+    for name, digest in json.loads((folder / SEAL).read_text(encoding="ascii")).items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            raise ValueError(f"{name} is not the file that was saved")

@@ -130,6 +130,7 @@ class Churn(BaseModel):
     suggested_actions: list[SuggestedAction] | None = None
     human_contact: str
     why_url: str
+    preferences_url: str | None
 
 
 class ConsentReceipt(BaseModel):
@@ -137,6 +138,7 @@ class ConsentReceipt(BaseModel):
 
     seq: int
     hash: str
+    repeated: bool
 
 
 class ConsentState(BaseModel):

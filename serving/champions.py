@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar
+from zipfile import BadZipFile
+
+from lightgbm.basic import LightGBMError
 
 from explain.attribution import Attribution
 from features.errors import ModelUnavailable, SaysoError
@@ -43,6 +46,7 @@ class Champion(Generic[Model]):
         self._name = name
         self._read = read
         self._explain = explain
+        self._complained = False
         self.version = lru_cache(KEPT_FOR_REPLAY)(self._load)
         self.current: Loaded[Model] | None = None
         """The model that answers now; None where there is none that can be read."""
@@ -53,8 +57,11 @@ class Champion(Generic[Model]):
             found = self._tracking.by_alias(self._name, CHAMPION)
             if found is not None and (self.current is None or self.current.version.version != found.version):
                 self.current = self.version(found.version)
-        except (SaysoError, OSError):
-            log.exception("the champion of %s cannot be loaded", self._name)
+            self._complained = False
+        except (SaysoError, OSError) as error:
+            if not self._complained:  # it is looked at every few seconds until somebody mends it
+                log.warning("the champion of %s cannot be loaded: %s", self._name, error)
+            self._complained = True
 
     def _load(self, version: str) -> Loaded[Model]:
         """A version by its number. Raises `ModelUnavailable`."""
@@ -62,7 +69,7 @@ class Champion(Generic[Model]):
         try:
             model = self._read(self._tracking.folder(found))
             return Loaded(found, model, self._explain(model))
-        except (OSError, ValueError, KeyError, TypeError) as error:  # what truncated or foreign files raise, whichever library reads them
+        except (OSError, ValueError, KeyError, TypeError, BadZipFile, LightGBMError) as error:  # what foreign files raise
             raise ModelUnavailable(f"the files of `{self._name}` version {version} cannot be read: {error}") from error
 
 

@@ -69,5 +69,5 @@ def _decision(id: str, kind: str, standing: Standing, moment: str, made: Made, a
         model.get("version"),
         inputs,
         said,
-        digest_of(kind, inputs, said),
+        digest_of(kind, standing.customer, inputs, said),
     )

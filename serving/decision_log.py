@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +33,7 @@ class DecisionLog:
         """
         if not decision.intact:
             return False
-        recorded = json.loads(decision.answer)
+        recorded = decision.document()
         again = dict(self._replays[decision.kind](decision))
         again["consent"] = {"ledger_seq": decision.ledger_seq, **again["consent"]}
         return decisions.canonical({**again, "decision_id": decision.id, "generated_at": decision.created_at}) == decisions.canonical(

@@ -15,10 +15,14 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from features.errors import NotFound
+from features.errors import NotFound, SaysoError
 from features.tables import decisions
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class DecisionDamaged(SaysoError):
+    """The record of a decision is not the one that was written."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,17 @@ class Decision:
     @property
     def intact(self) -> bool:
         """Whether the record is still the one that was written."""
-        return self.digest == digest_of(self.kind, self.inputs, self.answer)
+        return self.digest == digest_of(self.kind, self.customer, self.inputs, self.answer)
+
+    def document(self) -> dict[str, Any]:
+        """The answer as plain data. Raises `DecisionDamaged` where the record can no longer be read."""
+        try:
+            answer = json.loads(self.answer)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict) or "decision_id" not in answer:
+            raise DecisionDamaged("The record of this decision was changed since it was written and cannot be shown.")
+        return answer
 
 
 def new_id() -> str:
@@ -85,9 +99,9 @@ def read(connection: Connection, id: str) -> Decision:
     )
 
 
-def digest_of(kind: str, inputs: str, answer: str) -> str:
-    """SHA-256 over what was decided and from what."""
-    return hashlib.sha256(f"{kind}\n{inputs}\n{answer}".encode()).hexdigest()
+def digest_of(kind: str, customer: int | None, inputs: str, answer: str) -> str:
+    """SHA-256 over what was decided, about whom (by pseudonym) and from what."""
+    return hashlib.sha256(f"{kind}\n{customer}\n{inputs}\n{answer}".encode()).hexdigest()
 
 
 def canonical(document: Mapping[str, Any]) -> str:

@@ -6,7 +6,8 @@ import hashlib
 from datetime import timedelta
 from enum import StrEnum
 
-from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadData, BadSignature, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from features.errors import SaysoError
 
@@ -45,6 +46,8 @@ class Links:
 
     def subject(self, page: Page, token: str) -> str:
         """Whom a link is about. Raises `LinkRefused` for one that is forged, expired or made for another page."""
+        if not _is_canonical(token):
+            raise LinkRefused("This link does not work.", expired=False)
         try:
             subject = self._signer(page).loads(token, max_age=int(VALID_FOR.total_seconds()))
         except SignatureExpired:
@@ -57,3 +60,12 @@ class Links:
         return URLSafeTimedSerializer(
             self._secret, salt=f"sayso.{page}", signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
         )
+
+
+def _is_canonical(token: str) -> bool:
+    """Whether the signature is written in the one way that we write it; Base64 reads some other endings as the same bytes."""
+    signature = token.rpartition(".")[2]
+    try:
+        return base64_encode(base64_decode(signature)) == signature.encode()
+    except (BadData, UnicodeEncodeError):
+        return False

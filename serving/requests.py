@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from serving import opt_outs
 
@@ -58,15 +58,17 @@ class OptOutRequest(Request):
 
     customer_id: Id
     scope: opt_outs.Scope
-    value: Annotated[Id | None, Field(description="The purpose, channel, product, product category or brand; none for `all`.")] = None
+    value: Annotated[Id | None, Field(description="What the scope is about; none for `all`.", validate_default=True)] = None
     until: Moment | None = None
 
-    @model_validator(mode="after")
-    def _value_fits_scope(self) -> Self:
-        if (self.value is None) != (self.scope == "all"):
-            wanted = "none" if self.scope == "all" else f"the {self.scope} it is about"
-            raise ValueError(f"an opt-out of scope `{self.scope}` needs as `value`: {wanted}")
-        return self
+    @field_validator("value")
+    @classmethod
+    def _fits_scope(cls, value: str | None, info: ValidationInfo) -> str | None:
+        scope = info.data.get("scope")
+        if scope is not None and (value is None) != (scope == "all"):
+            wanted = "no value" if scope == "all" else f"the {scope} it is about as its value"
+            raise ValueError(f"an opt-out of scope `{scope}` needs {wanted}")
+        return value
 
 
 def document(request: BaseModel) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from serving.http.app import make_app
 app = make_app()
 
 
-@bentoml.service(name="sayso", threads=Settings().threads, traffic={"timeout": 30}, logging={"access": {"enabled": False}})
+@bentoml.service(
+    name="sayso", threads=Settings().threads, traffic={"timeout": 30}, logging={"access": {"enabled": False}}, metrics={"enabled": False}
+)
 @bentoml.asgi_app(app, path="/")
 class SaysoService:
     """Explained recommendations and churn estimates from consented data."""

@@ -47,8 +47,11 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     try:
         command_line(next(iter(sys.argv[1:]), None))()
-    except SaysoError as error:
+    except (SaysoError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        sys.stderr.write(f"{error}\n")
+        told = (
+            f"{error.filename} cannot be read or written: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        )
+        sys.stderr.write(f"{told}\n")
         sys.exit(1)

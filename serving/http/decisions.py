@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -17,7 +16,7 @@ router = scoped_router()
 def decision(id: str, sayso: Service, *, replay: bool = False) -> JSONResponse:
     """A decision as it was recorded; `replay=true` makes it again and tells whether it comes out the same."""
     found, customer_id = sayso.decisions.find(id)
-    answer = {**addressed(sayso, json.loads(found.answer), customer_id), "kind": found.kind, "digest": found.digest}
+    answer = {**addressed(sayso, found.document(), customer_id), "kind": found.kind, "digest": found.digest, "intact": found.intact}
     if replay:
         answer["replay"] = {"identical": sayso.decisions.identical(found)}
     return JSONResponse(answer)

@@ -12,7 +12,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from features.errors import ConsentError, NotFound
+from features.errors import ConsentError, NotFound, SaysoError
+from serving.decisions import DecisionDamaged
 from serving.http.routes import Service
 from serving.links import LinkRefused, Page
 from serving.pages.preferences import change, preferences_page
@@ -34,9 +35,9 @@ def why(token: str, sayso: Service, changed: str | None = None) -> HTMLResponse:
     """Why am I seeing this: what an answer used, its reasons, and a switch for each category."""
     try:
         decision, customer_id = sayso.decisions.find(sayso.links.subject(Page.WHY, token))
-    except (LinkRefused, NotFound) as error:
+        return _page(why_page(sayso, decision, customer_id, token, changed))
+    except (LinkRefused, NotFound, DecisionDamaged) as error:
         return _closed(error)
-    return _page(why_page(sayso, decision, customer_id, token, changed))
 
 
 @router.get("/preferences/{token}", response_class=HTMLResponse)
@@ -83,7 +84,7 @@ def _page(html: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(html, status, headers=HEADERS)
 
 
-def _closed(error: LinkRefused | NotFound) -> HTMLResponse:
+def _closed(error: SaysoError) -> HTMLResponse:
     expired = isinstance(error, LinkRefused) and error.expired
     title = "This link has expired" if expired else "This link does not work"
     text = "Links like this one are good for 90 days. Please ask the shop for a new one, or open the newest message it sent you."

@@ -15,9 +15,10 @@ from starlette.exceptions import HTTPException
 
 from features.errors import ConsentError, ModelUnavailable, NotFound, SaysoError
 from serving.deciding import TooBusy
+from serving.decisions import DecisionDamaged
 
 MEDIA_TYPE = "application/problem+json"
-STATUS_OF: Mapping[type[SaysoError], int] = {NotFound: 404, ConsentError: 422, TooBusy: 409, ModelUnavailable: 409}
+STATUS_OF: Mapping[type[SaysoError], int] = {NotFound: 404, ConsentError: 422, TooBusy: 409, ModelUnavailable: 409, DecisionDamaged: 409}
 
 log = logging.getLogger("sayso.http")
 

@@ -7,11 +7,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 
 from serving.bootstrap import Sayso
 from serving.http.problems import MEDIA_TYPE, Problem, Refused
 
 SCOPE = "x-scope"
+KEY = Depends(HTTPBearer(scheme_name="key", auto_error=False))
+"""Puts the key into the OpenAPI document; `ScopedRoute` is what checks it."""
+
 PROBLEMS = (400, 401, 403, 404, 409, 413, 422)
 
 
@@ -42,12 +46,12 @@ class ScopedRoute(APIRoute):
 
 def scoped_router() -> APIRouter:
     """A router whose routes each state a scope (`**scope("recommend")`); one without fails as soon as it is made."""
-    return APIRouter(prefix="/v1", route_class=ScopedRoute, responses={status: _documented() for status in PROBLEMS})
+    return APIRouter(prefix="/v1", route_class=ScopedRoute, dependencies=[KEY], responses={status: _documented() for status in PROBLEMS})
 
 
 def scope(name: str) -> dict[str, Any]:
     """Arguments of a route that only keys with the scope `name` may call."""
-    return {"openapi_extra": {SCOPE: name, "security": [{"key": []}]}, "tags": [name]}
+    return {"openapi_extra": {SCOPE: name}, "tags": [name]}
 
 
 def _check_key(request: Request, scope: str) -> None:
@@ -63,4 +67,6 @@ def _check_key(request: Request, scope: str) -> None:
 
 
 def _documented() -> dict[str, Any]:
-    return {"content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}, "description": "A problem document (RFC 9457)."}
+    schema = Problem.model_json_schema()
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldProblem"]
+    return {"content": {MEDIA_TYPE: {"schema": schema}}, "description": "A problem document (RFC 9457)."}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +36,7 @@ class Used:
 
 def why_page(sayso: Sayso, decision: Decision, customer_id: str | None, token: str, changed: str | None) -> str:
     """The page of one decision."""
-    answer = json.loads(decision.answer)
+    answer = decision.document()
     catalog, shop = sayso.shop.config.catalog, sayso.shop.config.shop
     purpose = _purpose(sayso, decision)
     allowed = _allowed_now(sayso, decision, purpose)
