@@ -99,7 +99,7 @@ class Tracking:
                 mlflow.log_figure(figure, f"plots/{name}.png")
             with tempfile.TemporaryDirectory() as folder:
                 run.save(Path(folder))
-                _seal(Path(folder))
+                seal(Path(folder))
                 mlflow.log_artifacts(folder, FOLDER)
             nothing_known = np.full((1, run.booster.num_feature()), np.nan)
             signature = infer_signature(nothing_known, run.booster.predict(nothing_known))
@@ -146,7 +146,7 @@ class Tracking:
                 folder = Path(unquote(uri.path)) / FOLDER
             else:
                 folder = Path(self._client.download_artifacts(version.run_id, FOLDER))
-            _require_sealed(folder)
+            require_sealed(folder)
         except (MlflowException, OSError, ValueError) as error:
             raise ModelUnavailable(f"the files of `{version.model}` version {version.version} cannot be read: {error}") from error
         return folder
@@ -165,13 +165,13 @@ class Tracking:
         return Version(found.name, str(found.version), run_id, trained_at, run.data.metrics, found.tags)
 
 
-def _seal(folder: Path) -> None:
+def seal(folder: Path) -> None:
     """Note the SHA-256 of every file beside them."""
     digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
     (folder / SEAL).write_text(json.dumps(digests, indent=1), encoding="ascii")
 
 
-def _require_sealed(folder: Path) -> None:
+def require_sealed(folder: Path) -> None:
     """Raises `ValueError` where a file is not the one that was sealed, `OSError` where it is gone."""
     for name, digest in json.loads((folder / SEAL).read_text(encoding="ascii")).items():
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:

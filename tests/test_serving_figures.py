@@ -157,7 +157,7 @@ def test_a_forged_digest_does_not_make_an_altered_answer_identical(service, serv
     row = _stored(served, id)
     altered = row["answer"].replace('"rank":1,', '"rank":7,')
     assert altered != row["answer"]
-    _store(served, id, answer=altered, digest=digest_of(row["kind"], row["inputs"], altered))
+    _store(served, id, answer=altered, digest=digest_of(row["kind"], row["customer"], row["inputs"], altered))
     assert service.replay(id)["replay"] == {"identical": False}
 
 

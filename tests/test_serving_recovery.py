@@ -123,11 +123,17 @@ import os, signal, sys
 from pathlib import Path
 from types import SimpleNamespace
 from features.errors import SaysoError
+from models.tracking import require_sealed
 from serving.champions import churn_champion, next_purchase_champion
 makers = {"churn": churn_champion, "next_purchase": next_purchase_champion}
+
+def checked(folder):
+    require_sealed(folder)
+    return folder
+
 for model, file in [argument.split("|") for argument in sys.argv[1:]]:
     whole = Path(file).read_bytes()
-    registry = SimpleNamespace(version=lambda *_: None, folder=lambda _: Path(file).parent)
+    registry = SimpleNamespace(version=lambda *_: None, folder=lambda _: checked(Path(file).parent))
     for left in (0.0, 0.01, 0.3, 0.6, 0.9, 0.97, 0.995):
         Path(file).write_bytes(whole[: int(left * len(whole))])
         child = os.fork()

@@ -14,7 +14,7 @@ from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, everyth
 
 pytest_plugins = ["tests.serving_fixtures"]
 
-PAIRS = 64
+PAIRS = 32
 RACES = 6
 ASKERS = 8
 OWN_TO_EACH_ANSWER = {"decision_id", "generated_at", "why_url", "preferences_url"}

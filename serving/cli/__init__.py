@@ -50,8 +50,11 @@ def main() -> None:
     except (SaysoError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        told = (
-            f"{error.filename} cannot be read or written: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-        )
-        sys.stderr.write(f"{told}\n")
+        sys.stderr.write(f"{_told(error)}\n")
         sys.exit(1)
+
+
+def _told(error: SaysoError | OSError) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be read or written: {error.strerror}"
+    return str(error)
