@@ -167,7 +167,8 @@ class Tracking:
 
 def seal(folder: Path) -> None:
     """Note the SHA-256 of every file beside them."""
-    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    digests = {file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     (folder / SEAL).write_text(json.dumps(digests, indent=1), encoding="ascii")
 
 
