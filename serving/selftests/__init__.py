@@ -1,0 +1,1 @@
+"""Proofs of what Sayso promises, each a command that anyone can run: `sayso selftest NAME`."""
