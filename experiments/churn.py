@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from experiments.baselines import logistic_rfm, recency_score
 from experiments.plots import calibration_plot, comparison_plot, gain_plot, importance_plot
-from experiments.run import Lineage, TrainingRun, run_metrics, run_tags
+from experiments.run import Lineage, TrainingRun, recorded, run_metrics, run_tags
 from features.pipeline import reads_of
 from features.progress import Progress, silent
 from features.shop import Shop
@@ -64,7 +64,7 @@ def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, set
             "trees": model.booster.num_trees(),
         },
         metrics=run_metrics(comparison) | _by_withheld(tried, judged),
-        tags=run_tags(shop, section.purpose),
+        tags=run_tags(shop, gate),
         documents={"features": churn_lineage(shop).document(), "comparison": comparison},
         figures={
             "calibration": calibration_plot(judged.labels, forecasts),
@@ -73,7 +73,8 @@ def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, set
             "importance": importance_plot(features, model.booster.feature_importance("gain")),
         },
     )
-    return TrainingRun(tracking.record(run), f"{holdout:%Y-%m-%d}", len(judged.labels), comparison)
+    version = recorded(shop, tracking, run, gate, frame["customer"].unique())
+    return TrainingRun(version, f"{holdout:%Y-%m-%d}", len(judged.labels), comparison)
 
 
 def churn_lineage(shop: Shop) -> Lineage:

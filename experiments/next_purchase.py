@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from experiments.baselines import item_knn, personal_frequency, popular
 from experiments.plots import comparison_plot, importance_plot
-from experiments.run import Lineage, TrainingRun, run_metrics, run_tags
+from experiments.run import Lineage, TrainingRun, recorded, run_metrics, run_tags
 from features.errors import TrainingError
 from features.pipeline import reads_of
 from features.progress import Progress, silent
@@ -65,7 +65,7 @@ def train_next_purchase(
         save=model.save,
         parameters={**asdict(settings), "blocks": len(past), "block_days": BLOCK_DAYS, "sold_within_days": data.sold_within_days},
         metrics=run_metrics(comparison),
-        tags=run_tags(shop, data.gate.purpose),
+        tags=run_tags(shop, data.gate),
         documents={
             "features": lineage.document(),
             "comparison": comparison,
@@ -75,7 +75,8 @@ def train_next_purchase(
             "importance": importance_plot(model.features, model.booster.feature_importance("gain")),
         },
     )
-    return TrainingRun(tracking.record(run), f"{holdout:%Y-%m-%d}", len(asked), comparison)
+    version = recorded(shop, tracking, run, data.gate, data.orders["customer"].unique())
+    return TrainingRun(version, f"{holdout:%Y-%m-%d}", len(asked), comparison)
 
 
 def reads_by(maker: CandidateMaker) -> dict[str, tuple[str, ...]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from features.catalog import Catalog
+from features.gate import Gate
 from features.shop import Shop
-from models.tracking import Version
+from features.training_sets import remember
+from models.tracking import Run, Tracking, Version
 
 BASELINES = {"churn": ("logistic_rfm", "recency"), "next_purchase": ("popular", "personal_frequency", "item_knn")}
 """What each model is compared with."""
@@ -51,11 +53,19 @@ class Lineage:
         }
 
 
-def run_tags(shop: Shop, purpose: str) -> dict[str, str]:
+def run_tags(shop: Shop, gate: Gate) -> dict[str, str]:
     """What every run states: at which position of the ledger it was made, from which data, for what, and who answers for it."""
     return {
-        "ledger_seq": str(shop.ledger.position()),
+        "ledger_seq": str(gate.ledger_seq),
         "warehouse": shop.warehouse.generation,
-        "purpose": purpose,
+        "purpose": gate.purpose,
         "owner": shop.config.shop.owner,
     }
+
+
+def recorded(shop: Shop, tracking: Tracking, run: Run, gate: Gate, customers: Iterable[int]) -> Version:
+    """The run in the registry, and who it learnt from in the database: MLflow gets to know of no customer."""
+    version = tracking.record(run)
+    with shop.database.write() as connection:
+        remember(connection, version.run_id, gate.purpose, gate.ledger_seq, customers, shop.clock())
+    return version

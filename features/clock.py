@@ -17,7 +17,7 @@ def utc_now() -> datetime:
 def to_text(moment: datetime) -> str:
     """`moment` as `2026-11-21T20:40:00.000000Z`; a moment without a zone is taken as UTC."""
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return aware.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return aware.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def from_text(text: str) -> datetime:

@@ -1,19 +1,15 @@
-"""`sayso.toml`: read, checked, and every fault named with its line."""
+"""What may stand in `sayso.toml`."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from features.catalog import PRODUCT, Catalog, Category, Notice, Purpose
+from features.catalog import Catalog, Category, DataSource, Notice, Purpose
 from features.catalog import Field as CatalogField
-from features.errors import ConfigError
-from features.pipeline import DEFINITION_OF
-from features.toml_lines import KeyPath, TomlLines
 
 TableName = Literal["customers", "products", "transactions", "interactions"]
 Text = Annotated[str, Field(min_length=1)]
@@ -32,6 +28,8 @@ class Shop(Section):
     name: Text
     human_contact: Text
     owner: Text
+    decisions_kept_days: Days = 1_095
+    """How long the content of a decision is kept; that it was made stays on record."""
     language: Text = "en"
     currency: Text = "GBP"
     home_country: str | None = None
@@ -57,6 +55,12 @@ class Source(Section):
     columns: dict[str, Text]
     date_format: str | None = None
     cleaning: Cleaning = Cleaning()
+    third_party: bool = False
+    """Whether somebody other than the shop collected the data. Then it is read only with the evidence that its customers
+    consented to that, and while somebody has looked at this evidence lately."""
+    evidence: Text | None = None
+    checked_on: date | None = None
+    check_every_days: Days = 365
 
 
 class PurposeSection(Section):
@@ -64,6 +68,8 @@ class PurposeSection(Section):
 
     label: Text
     description: Text
+    valid_days: Days | None = None
+    """After so long a grant runs out and the customer has to be asked again."""
 
 
 class CategorySection(Section):
@@ -80,6 +86,12 @@ class NoticeSection(Section):
     version: Text
     language: Text
     text: Text
+    id: Text | None = None
+    """The notice's own name; the purpose's where it is not given."""
+    covers_earlier_data: bool = False
+    """Whether the text says that data from before the grant is used as well."""
+    asks_anew: bool = False
+    """Whether the text means something else than the version before, so that everybody has to be asked again."""
 
 
 class FieldSection(Section):
@@ -115,6 +127,8 @@ class Models(Section):
 
     churn: ChurnSection
     next_purchase: NextPurchaseSection
+    retrain_within_days: Days = 30
+    """After a withdrawal, versions trained on that customer's data are to be replaced within so many days."""
 
 
 class Config(Section):
@@ -134,8 +148,12 @@ class Config(Section):
         return Catalog(
             fields={field.name: field for field in self._fields()},
             categories={name: Category(name, c.label, c.description) for name, c in self.categories.items()},
-            purposes={name: Purpose(name, p.label, p.description) for name, p in self.purposes.items()},
-            notices=tuple(Notice(n.purpose, n.version, n.language, n.text) for n in self.notices),
+            purposes={name: Purpose(name, p.label, p.description, p.valid_days) for name, p in self.purposes.items()},
+            notices=tuple(
+                Notice(n.purpose, n.version, n.language, n.text, n.id or n.purpose, n.covers_earlier_data, n.asks_anew)
+                for n in self.notices
+            ),
+            sources={s.name: DataSource(s.name, s.third_party, s.evidence, s.checked_on, s.check_every_days) for s in self.sources},
         )
 
     def _fields(self) -> Iterator[CatalogField]:
@@ -153,88 +171,5 @@ class Config(Section):
                 )
 
 
-def read_config(file: Path) -> Config:
-    """Read and check `sayso.toml`.
-
-    Raises `ConfigError` for the first fault found, with the line to look at.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-        stated = tomllib.loads(text)
-    except FileNotFoundError:
-        raise ConfigError("there is no such file; `sayso init` makes one", file=file) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"this is not TOML: {error}", file=file) from None
-    lines = TomlLines(text)
-    try:
-        config = Config.model_validate(stated)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = tuple(part for part in first["loc"] if part != "[key]")
-        raise ConfigError(_explain(where, first), file=file, line=lines.of(where)) from None
-    for path, fault in _faults(config):
-        raise ConfigError(fault, file=file, line=lines.of(path))
-    return config
-
-
-def _explain(where: KeyPath, error: Any) -> str:
-    name = ".".join(str(part) for part in where)
-    if error["type"] == "missing":
-        return f"`{name}` is missing: every {_noun(where)} needs a `{where[-1]}`"
-    if error["type"] == "extra_forbidden":
-        return f"`{name}` is not known here; remove it or correct its spelling"
-    return f"`{name}` is {error['input']!r}: {error['msg'].lower()}"
-
-
-def _noun(where: KeyPath) -> str:
-    nouns = {"fields": "field", "sources": "source", "purposes": "purpose", "categories": "category", "notices": "notice"}
-    return nouns.get(str(where[0]), "configuration")
-
-
-def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
-    """What is well-formed and still wrong: names that refer to nothing, fields without a purpose."""
-    yield from _faults_of_fields(config)
-    for position, notice in enumerate(config.notices):
-        if notice.purpose not in config.purposes:
-            yield ("notices", position, "purpose"), _unknown("purpose", notice.purpose, config.purposes)
-    for purpose in config.purposes:
-        if purpose not in {notice.purpose for notice in config.notices}:
-            yield ("purposes", purpose), f"the purpose `{purpose}` has no notice, so nobody could have agreed to it; add a [[notices]]"
-    for name, section in (("churn", config.models.churn), ("next_purchase", config.models.next_purchase)):
-        if section.purpose not in config.purposes:
-            yield ("models", name, "purpose"), _unknown("purpose", section.purpose, config.purposes)
-        for feature in section.features:
-            if fault := _fault_of_feature(feature, section.purpose, config.catalog):
-                yield ("models", name, "features", feature), fault
-
-
-def _fault_of_feature(feature: str, purpose: str, catalog: Catalog) -> str | None:
-    """What keeps a feature from being used for `purpose`: it does not exist, or reads a field that is not declared for that."""
-    if feature not in DEFINITION_OF:
-        return f"there is no feature `{feature}`; there are {', '.join(f'`{name}`' for name in sorted(DEFINITION_OF))}"
-    for field in DEFINITION_OF[feature].reads:
-        if field not in catalog.fields:
-            return f"the feature `{feature}` reads `{field}`, which is not declared; declare [fields.{field}] or remove the feature"
-        if not catalog.permits([field], purpose):
-            return f"the feature `{feature}` reads `{field}`, which is not declared for the purpose `{purpose}`"
-    return None
-
-
-def _faults_of_fields(config: Config) -> Iterator[tuple[KeyPath, str]]:
-    sources = {source.name for source in config.sources}
-    for table, columns in config.fields.items():
-        for column, field in columns.items():
-            path: KeyPath = ("fields", table, column)
-            if field.category != PRODUCT and field.category not in config.categories:
-                yield (*path, "category"), _unknown("category", field.category, [*config.categories, PRODUCT])
-            if field.category != PRODUCT and not field.purposes:
-                yield path, f"`{table}.{column}` has no purpose; a field that serves none is not read: state `purposes` or remove it"
-            for purpose in field.purposes:
-                if purpose not in config.purposes:
-                    yield (*path, "purposes", purpose), _unknown("purpose", purpose, config.purposes)
-            if field.source not in sources:
-                yield (*path, "source"), _unknown("source", field.source, sources)
-
-
-def _unknown(noun: str, found: str, known: Any) -> str:
-    return f"the {noun} `{found}` is not declared; declared are {', '.join(f'`{name}`' for name in sorted(known)) or 'none'}"
+def _notice(n: NoticeSection) -> Notice:
+    return Notice(n.purpose, n.version, n.language, n.text, n.id or n.purpose, n.covers_earlier_data, n.asks_anew)

@@ -4,44 +4,67 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from features.consent import ConsentEvent, Ledger
-from features.customers import Customers
+from features.consent import Ledger
+from features.consent_event import ConsentEvent
+from features.contact_permissions import contact_columns, import_contact_permissions
 from features.errors import ConsentError, SourceError
+from features.shop import Shop
 
 REQUIRED = ("customer_id", "purpose", "category", "action", "notice_version", "method", "occurred_at")
-OPTIONAL = ("actor", "idempotency_key")
+OPTIONAL = ("actor", "idempotency_key", "notice_language", "valid_until", "evidence")
 FAULTS_SHOWN = 5
 
 
-def import_consents(file: Path, ledger: Ledger, customers: Customers) -> tuple[int, int]:
-    """Append the events of `file`, in its order; how many were new, and how many were there before.
+@dataclass(frozen=True)
+class ImportReport:
+    """What became of a file's rows: new events, events that were there before, rows of erased customers, contact permissions."""
+
+    added: int = 0
+    repeated: int = 0
+    erased: int = 0
+    contact_permissions: int = 0
+
+
+def import_consents(file: Path, shop: Shop) -> ImportReport:
+    """Append the events of `file`, in its order.
+
+    A file that only says who may be written to is kept as that, and grants nothing.
 
     Raises `SourceError` where the file cannot be read, lacks a column or holds a row that breaks a rule; nothing is written then.
     """
-    events = list(_events(_read(file)))
-    _refuse_faulty(file, events, ledger)
-    pseudonyms = customers.assign(pd.Series([event.customer_id for event in events], dtype="str"))
-    receipts = ledger.append_all([_once(event, pseudonym) for event, pseudonym in zip(events, pseudonyms, strict=True)])
+    frame = _read(file)
+    contact = contact_columns([str(name) for name in frame.columns])
+    if contact is not None and not {"purpose", "category"} <= set(frame.columns):
+        kept = import_contact_permissions(frame, contact, file, shop.database, shop.customers, shop.clock)
+        return ImportReport(contact_permissions=kept)
+    _require_columns(frame, file)
+    events = list(_events(frame))
+    _refuse_faulty(file, events, shop.ledger)
+    pseudonyms = shop.customers.assign(pd.Series([event.customer_id for event in events], dtype="str"))
+    known = [_once(event, pseudonym) for event, pseudonym in zip(events, pseudonyms, strict=True) if pd.notna(pseudonym)]
+    receipts = shop.ledger.append_all(known)
     repeated = sum(receipt.repeated for receipt in receipts)
-    return len(receipts) - repeated, repeated
+    return ImportReport(len(receipts) - repeated, repeated, len(events) - len(known))
 
 
 def _read(file: Path) -> pd.DataFrame:
     try:
         if file.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(file)
-        else:
-            frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            return pd.read_parquet(file)
+        return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise SourceError("there is no such file", file=file) from None
     except (ValueError, OSError) as error:
         raise SourceError(f"this is neither CSV in UTF-8 nor Parquet: {error}", file=file) from None
+
+
+def _require_columns(frame: pd.DataFrame, file: Path) -> None:
     if missing := [name for name in REQUIRED if name not in frame.columns]:
         raise SourceError(
             f"the columns {', '.join(missing)} are missing; found are {', '.join(map(str, frame.columns))}. A consent names its purpose "
@@ -49,7 +72,6 @@ def _read(file: Path) -> pd.DataFrame:
             "`subscribed` or `accepts marketing` is permission to write to somebody and allows no use of their data.",
             file=file,
         )
-    return frame
 
 
 def _events(frame: pd.DataFrame) -> Iterator[ConsentEvent]:

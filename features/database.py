@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +11,10 @@ from typing import Any
 
 import alembic.command
 import alembic.config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+
+from features.sqlite_file import file_of, hold_to
 
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """First SQLite releases of each line in which write-ahead logging cannot lose a commit with two connections."""
@@ -35,9 +38,15 @@ class Database:
         """Bring the schema to `revision`, keeping what is stored."""
         config = alembic.config.Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        self._begin()
         with self.write() as connection:
             config.attributes["connection"] = connection
             alembic.command.upgrade(config, revision)
+
+    def _begin(self) -> None:
+        """Make the file of a SQLite database that is not there yet; only here, as any other time it would be one that is lost."""
+        if self.engine.dialect.name == "sqlite" and (file := file_of(self.engine.url)):
+            file.touch()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -52,9 +61,25 @@ class Database:
         with self.engine.connect().execution_options(sayso_write=True) as connection, connection.begin():
             yield connection
 
+    def scrub(self) -> None:
+        """Have deleted content leave the files, as far as others who are reading let it."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                connection.exec_driver_sql("VACUUM")
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def upsert(connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put `rows` into `table`, in place of those with the same `keys`."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=others), rows)
 
 
 def _engine(url: str) -> Engine:
@@ -63,6 +88,8 @@ def _engine(url: str) -> Engine:
     module = _sqlite_module()
     engine = create_engine(url, module=module, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=16)
     journal = _journal(module.sqlite_version_info)
+    if file := file_of(engine.url):
+        hold_to(engine, file)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

@@ -59,6 +59,26 @@ class LedgerBroken(SaysoError):
         self.seq = seq
 
 
+class CorrectionRefused(SaysoError):
+    """A correction names what is not there, or a value that cannot be. `field` names the part of it that does."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NoticeChanged(SaysoError):
+    """A notice is no longer the text that customers agreed to."""
+
+
+class AnchorRefused(SaysoError):
+    """A file is no anchor of this ledger."""
+
+
+class PayloadGone(SaysoError):
+    """Encrypted content cannot be read: its key was destroyed, or it was altered."""
+
+
 class FeatureError(SaysoError):
     """A feature definition reads a field that it did not declare, or that nobody declared."""
 

@@ -1,57 +1,65 @@
 """The gate: the only door from what a shop recorded to what a feature may see.
 
 A caller names the fields it wants and gets the rows of those customers who granted *every* category of these fields for
-the gate's purpose, holding nothing but these fields. A withheld field therefore needs no masking further on: the rows
+the gate's purpose, holding nothing but these fields. Of these rows only those pass that the grant covers, that are not older
+than their retention, and whose data source may be read. A withheld field therefore needs no masking further on: the rows
 that would carry it are not there, and a feature made from no rows is `NaN`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import ibis
+import numpy as np
 import pandas as pd
 
-from features.catalog import Catalog
-from features.errors import FeatureError
-from features.warehouse import RECORDED_AT, Warehouse
+from features.catalog import PRODUCT, Catalog
+from features.errors import FeatureError, WorkspaceError
+from features.fields import RECORDED_AT, SOURCE
+from features.warehouse import Warehouse
 
 STATES = frozenset({"customers"})
 """Tables whose newest row replaces the older ones; in the others every row is an event of its own."""
 
 
-class Gate:
-    """Opens the warehouse for one purpose.
+BEGINNING = pd.Timestamp(0)
+"""Earlier than anything that is recorded."""
 
-    `granted` holds the grants in force (columns customer int64, category str), as `Ledger.granted` gives them.
+
+class Gate:
+    """Opens the warehouse for one purpose at the moment `now`.
+
+    `granted` holds the grants in force (`features.grants.grants`): customer, category, covers_from; who or what is not in it
+    is withheld. `ledger_seq` is the position of the ledger that they were read at.
     """
 
-    def __init__(self, warehouse: Warehouse, catalog: Catalog, purpose: str, granted: pd.DataFrame) -> None:
+    def __init__(
+        self, warehouse: Warehouse, catalog: Catalog, purpose: str, granted: pd.DataFrame, now: datetime, ledger_seq: int = 0
+    ) -> None:
         self._warehouse = warehouse
         self._catalog = catalog
         self.purpose = purpose
         self._granted = granted
+        self._now = now
+        self.ledger_seq = ledger_seq
 
     def rows(self, fields: Collection[str], spine: pd.DataFrame) -> ibis.Table:
         """Rows of one table for every (customer, as_of) of `spine`: customer, as_of and `fields`, each by its column's name.
 
-        A row appears where the customer granted every category of `fields` and the shop had recorded it before as_of.
-        The time of recording itself stays here; it is no feature.
+        A row appears where the customer granted every category of `fields`, these grants cover it, retention and data source
+        allow it, and the shop had recorded it before as_of. The time of recording itself stays here; it is no feature.
 
         Raises `FeatureError` where a field is not declared for the gate's purpose.
         """
         columns = [self._column(field) for field in fields]
-        tables = {field.partition(".")[0] for field in fields}
-        if len(tables) != 1:
-            raise FeatureError(
-                f"a definition reads fields of one table, and these are of {', '.join(sorted(tables)) or 'none'}: {sorted(fields)}"
-            )
-        (table,) = tables
-        allowed = spine[spine["customer"].isin(self.customers_granting(fields))].drop_duplicates(["customer", "as_of"])
-        asked = ibis.memtable(allowed[["customer", "as_of"]].astype({"as_of": "datetime64[us]"}))
-        recorded = self._warehouse.table(table)
-        seen = recorded.join(asked, [recorded["customer"] == asked["customer"], recorded[RECORDED_AT] < asked["as_of"]])
+        allowed = spine[["customer", "as_of"]].drop_duplicates().merge(self._covered(fields), on="customer")
+        asked = ibis.memtable(allowed.astype({"as_of": "datetime64[us]", "covers_from": "datetime64[us]"}))
+        table = self._table_of(fields)
+        kept = self._kept(table, fields)
+        recorded_at = kept[RECORDED_AT]
+        seen = kept.join(asked, [kept["customer"] == asked["customer"], recorded_at < asked["as_of"], recorded_at >= asked["covers_from"]])
         if table in STATES:
             newest = ibis.row_number().over(group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT))
             seen = seen.mutate(age=newest).filter(ibis._.age == 0)
@@ -63,22 +71,19 @@ class Gate:
 
     def customers_granting(self, fields: Collection[str]) -> pd.Index:
         """Customers (int64) who granted every category of `fields`; all who granted anything where the fields need none."""
-        categories = self._catalog.categories_of(fields)
-        if not categories:
-            return self.customers()
-        grants = self._granted[self._granted["category"].isin(categories)].groupby("customer").size()
-        return grants.index[grants == len(categories)]
+        return pd.Index(self._covered(fields)["customer"])
 
     def spine(self, as_of: datetime) -> pd.DataFrame:
         """Whom anything may be said of at one moment: customer (int64), as_of (datetime64).
 
-        These are the customers who granted at least one category and of whom the shop had recorded an order before `as_of`.
+        These are the customers of whom a row may be seen that was recorded before `as_of`. Whether somebody ordered at all is
+        told by their orders, and so it is withheld with them.
         """
-        recorded = self._warehouse.table("transactions")
-        known = self.collect(recorded.filter(recorded[RECORDED_AT] < as_of).select("customer").distinct())["customer"]
-        customers = self._granted["customer"].unique()
-        present = pd.Series(customers)[pd.Series(customers).isin(known)].sort_values(ignore_index=True)
-        return pd.DataFrame({"customer": present.astype("int64"), "as_of": pd.Timestamp(as_of).as_unit("us")})
+        moment = pd.Timestamp(as_of).as_unit("us")
+        everybody = pd.DataFrame({"customer": self.customers(), "as_of": moment})
+        seen = [self.collect(self.rows((field,), everybody).select("customer").distinct()) for field in self._one_field_of_each_category()]
+        customers = np.unique(np.concatenate([np.array([], dtype=np.int64), *(part["customer"].to_numpy("int64") for part in seen)]))
+        return pd.DataFrame({"customer": customers, "as_of": moment})
 
     def customers(self) -> pd.Index:
         """Customers (int64) who granted at least one category, whether or not they ever ordered."""
@@ -91,6 +96,39 @@ class Gate:
     def categories_of(self, fields: Collection[str]) -> frozenset[str]:
         """Categories that have to be granted before `fields` may be read."""
         return self._catalog.categories_of(fields)
+
+    def _covered(self, fields: Collection[str]) -> pd.DataFrame:
+        """Who granted every category of `fields`, and from when on all these grants cover their data: customer, covers_from."""
+        categories = self._catalog.categories_of(fields)
+        if not categories:
+            return pd.DataFrame({"customer": self.customers(), "covers_from": BEGINNING})
+        asked = self._granted[self._granted["category"].isin(categories)]
+        by_customer = asked.assign(covers_from=asked["covers_from"].fillna(BEGINNING)).groupby("customer")
+        found = by_customer.agg(granted=("category", "nunique"), covers_from=("covers_from", "max")).reset_index()
+        return found.loc[found["granted"] == len(categories), ["customer", "covers_from"]]
+
+    def _kept(self, table: str, fields: Collection[str]) -> ibis.Table:
+        """Rows of `table` that are young enough for all of `fields` and come from a data source that may be read."""
+        recorded = self._warehouse.table(table)
+        if SOURCE not in recorded.columns:
+            raise WorkspaceError("the warehouse was loaded by an earlier version of Sayso; load it again with `sayso ingest`")
+        oldest = (self._now - timedelta(days=self._catalog.retention_days(fields))).replace(tzinfo=None)
+        sources = self._catalog.readable_sources(self._now.date())
+        return recorded.filter(recorded[RECORDED_AT] >= oldest, recorded[SOURCE].isin(sources))
+
+    @staticmethod
+    def _table_of(fields: Collection[str]) -> str:
+        tables = {field.partition(".")[0] for field in fields}
+        if len(tables) != 1:
+            raise FeatureError(
+                f"a definition reads fields of one table, and these are of {', '.join(sorted(tables)) or 'none'}: {sorted(fields)}"
+            )
+        return tables.pop()
+
+    def _one_field_of_each_category(self) -> list[str]:
+        """A field for each table and category that the purpose may read and a source filled."""
+        declared = [f for f in self._catalog.fields.values() if f.category != PRODUCT and self.purpose in f.purposes]
+        return list({(f.table, f.category): f.name for f in declared if self._warehouse.has(f.table)}.values())
 
     def _column(self, field: str) -> str:
         if not self._catalog.permits([field], self.purpose):

@@ -15,14 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from features import clock
-from features.consent import granted_to, grants
+from features.errors import PayloadGone
 from features.gate import Gate
+from features.grants import grants
 from features.pipeline import customer_frame, history_frame, is_of_history
 from features.shop import Shop
-from features.tables import online_features
+from features.tables import corrections, online_features
+from features.vault import PayloadKey
 
 Floats = NDArray[np.float64]
 _SIZES = struct.Struct("<III")
@@ -82,47 +84,50 @@ class OnlineStore:
 
     def __init__(self, shop: Shop, purpose: str, features: Sequence[str]) -> None:
         self._shop = shop
-        self._purpose = purpose
+        self.purpose = purpose
         self.layout = Layout.of(features)
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
-        """The stored row, or None where there is none in this layout."""
+        """The stored row, or None where there is none in this layout, or its key was destroyed."""
         stored = online_features.c
         query = select(stored.as_of, stored.content).where(
-            stored.customer == customer, stored.purpose == self._purpose, stored.layout == self.layout.digest
+            stored.customer == customer, stored.purpose == self.purpose, stored.layout == self.layout.digest
         )
         found = connection.execute(query).one_or_none()
-        return OnlineRow.unpack(found.as_of, found.content) if found else None
+        if found is None:
+            return None
+        try:
+            return OnlineRow.unpack(found.as_of, self._shop.vault.opened(connection, customer, found.content, self._about(customer)))
+        except PayloadGone:
+            return None
 
-    def ready(self, customer: int, granted: frozenset[str]) -> OnlineRow:
-        """The customer's row: the stored one, else one made now under `granted`."""
+    def ready(self, customer: int) -> OnlineRow:
+        """The customer's row: the stored one, else one made now."""
         with self._shop.database.read() as connection:
             row = self.read(connection, customer)
-        return row or self.make(customer, granted)
+        return row or self.make(customer)
 
-    def make(self, customer: int, granted: frozenset[str]) -> OnlineRow:
-        """Make the row of one customer from the warehouse under `granted`, and keep it if these grants still stand."""
-        frame = pd.DataFrame(
-            {"customer": np.full(len(granted), customer, dtype=np.int64), "category": pd.Series(sorted(granted), dtype="str")}
-        )
+    def make(self, customer: int) -> OnlineRow:
+        """Make the row of one customer from the warehouse under their grants, and keep it if these, and the data, still stand then."""
         shop = self._shop
-        gate = Gate(shop.warehouse, shop.config.catalog, self._purpose, frame)
+        with shop.database.read() as connection:
+            granted, corrected = self._grants(connection, customer), _corrections(connection, customer)
         spine = pd.DataFrame({"customer": [customer], "as_of": pd.Timestamp(shop.loaded_until()).as_unit("us")})
-        (row,) = self._rows(gate, spine).values()
+        (row,) = self._rows(shop.gate_for(self.purpose, granted), spine).values()
         with shop.database.write() as connection:
-            if granted_to(connection, customer, self._purpose) == granted:
+            if self._grants(connection, customer).equals(granted) and _corrections(connection, customer) == corrected:
                 self._store(connection, {customer: row})
         return row
 
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""
         shop = self._shop
-        granted = shop.ledger.granted(self._purpose)
-        gate = Gate(shop.warehouse, shop.config.catalog, self._purpose, granted)
+        granted = shop.ledger.granted(self.purpose)
+        gate = shop.gate_for(self.purpose, granted)
         rows = self._rows(gate, gate.spine(shop.loaded_until()))
         with shop.database.write() as connection:
-            changed = _changed(granted, grants(connection, self._purpose))
-            connection.execute(delete(online_features).where(online_features.c.purpose == self._purpose))
+            changed = _changed(granted, self._grants(connection))
+            connection.execute(delete(online_features).where(online_features.c.purpose == self.purpose))
             self._store(connection, {customer: row for customer, row in rows.items() if not row.empty and customer not in changed})
         return len(rows)
 
@@ -140,22 +145,34 @@ class OnlineStore:
             customer: OnlineRow(clock.to_text(as_of), features, *histories.get(customer, nothing)) for customer, as_of, features in rows
         }
 
+    def _grants(self, connection: Connection, customer: int | None = None) -> pd.DataFrame:
+        return grants(connection, self._shop.config.catalog, self.purpose, clock.to_text(self._shop.clock()), customer)
+
+    def _about(self, customer: int) -> str:
+        return f"online:{self.purpose}:{customer}"
+
     def _store(self, connection: Connection, rows: dict[int, OnlineRow]) -> None:
-        stored = online_features.c
-        made = [
-            {"customer": customer, "purpose": self._purpose, "as_of": row.as_of, "layout": self.layout.digest, "content": row.pack()}
-            for customer, row in rows.items()
-        ]
-        for start in range(0, len(made), BATCH):
-            batch = made[start : start + BATCH]
-            keys = [row["customer"] for row in batch]
-            connection.execute(delete(online_features).where(stored.purpose == self._purpose, stored.customer.in_(keys)))
-            connection.execute(insert(online_features), batch)
+        whose = list(rows)
+        for start in range(0, len(whose), BATCH):
+            batch = whose[start : start + BATCH]
+            keys = self._shop.vault.keys_for_sealing(connection, batch)
+            stored = online_features.c
+            connection.execute(delete(online_features).where(stored.purpose == self.purpose, stored.customer.in_(batch)))
+            connection.execute(insert(online_features), [self._stored(customer, rows[customer], keys[customer]) for customer in batch])
+
+    def _stored(self, customer: int, row: OnlineRow, key: PayloadKey) -> dict[str, object]:
+        content = key.seal(row.pack(), self._about(customer))
+        return {"customer": customer, "purpose": self.purpose, "as_of": row.as_of, "layout": self.layout.digest, "content": content}
+
+
+def _corrections(connection: Connection, customer: int) -> int:
+    query = select(func.count()).select_from(corrections).where(corrections.c.customer == customer)
+    return int(connection.execute(query).scalar_one())
 
 
 def _changed(before: pd.DataFrame, after: pd.DataFrame) -> set[int]:
-    """Customers whose grants (customer, category) are not the same in both."""
-    both = before.merge(after, how="outer", on=["customer", "category"], indicator=True)
+    """Customers whose grants are not the same in both."""
+    both = before.merge(after, how="outer", on=list(before.columns), indicator=True)
     return set(both.loc[both["_merge"] != "both", "customer"].tolist())
 
 

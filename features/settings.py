@@ -23,5 +23,8 @@ class Settings(BaseSettings):
     """Address under which customers reach the service, for the links in answers."""
     secret: SecretStr | None = None
     """Key that signs the links; a file with mode 0600 in the workspace where it is not given."""
+    master_key: SecretStr | None = None
+    """Key that wraps the customers' payload keys, in Base64; several, newest first and separated by commas, while they are
+    rotated. A file with mode 0600 in the workspace where it is not given."""
     threads: int = 4
     """Requests that one worker of the service answers at a time."""

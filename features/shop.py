@@ -5,13 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cached_property
 
+import pandas as pd
+
+from features import clock
+from features.anchors import Anchors
 from features.clock import Clock, utc_now
 from features.config import Config
-from features.consent import Ledger
+from features.consent import Ledger, position
 from features.customers import Customers
 from features.database import Database
 from features.definition import ShopFacts
 from features.gate import Gate
+from features.grants import grants
+from features.vault import Vault
 from features.warehouse import Warehouse
 from features.workspace import Workspace
 
@@ -19,9 +25,9 @@ from features.workspace import Workspace
 class Shop:
     """The data layer of a workspace, each part made when it is first needed."""
 
-    def __init__(self, workspace: Workspace, clock: Clock = utc_now) -> None:
+    def __init__(self, workspace: Workspace, now: Clock = utc_now) -> None:
         self.workspace = workspace
-        self.clock = clock
+        self.clock = now
 
     @property
     def config(self) -> Config:
@@ -36,7 +42,17 @@ class Shop:
     @cached_property
     def ledger(self) -> Ledger:
         """The consent ledger."""
-        return Ledger(self.database, self.config.catalog, self.clock)
+        return Ledger(self.database, self.config.catalog, self.vault, self.clock)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The customers' payload keys."""
+        return Vault(self.database, self.workspace.master_keys)
+
+    @property
+    def anchors(self) -> Anchors:
+        """Signed statements of how far the ledger has come."""
+        return Anchors(self.database, self.workspace.anchor_key, self.clock)
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -46,7 +62,7 @@ class Shop:
     @cached_property
     def customers(self) -> Customers:
         """The mapping between the shop's customer ids and the pseudonyms."""
-        return Customers(self.database)
+        return Customers(self.database, self.vault)
 
     @property
     def facts(self) -> ShopFacts:
@@ -55,7 +71,13 @@ class Shop:
 
     def gate(self, purpose: str) -> Gate:
         """The gate for `purpose`, with the grants in force at this moment."""
-        return Gate(self.warehouse, self.config.catalog, purpose, self.ledger.granted(purpose))
+        with self.database.read() as connection:
+            granted = grants(connection, self.config.catalog, purpose, clock.to_text(self.clock()))
+            return self.gate_for(purpose, granted, position(connection))
+
+    def gate_for(self, purpose: str, granted: pd.DataFrame, ledger_seq: int = 0) -> Gate:
+        """The gate for `purpose`, under grants that were read at one position of the ledger."""
+        return Gate(self.warehouse, self.config.catalog, purpose, granted, self.clock(), ledger_seq)
 
     def loaded_until(self) -> datetime:
         """The moment that the warehouse speaks for."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from features.catalog import Catalog
-from features.consent import GRANTED, ConsentEvent
+from features.consent_event import GRANTED, ConsentEvent
 
 METHOD = "simulated"
 SHARES = {"everything": 0.68, "all but one": 0.12, "all but two": 0.05, "only one": 0.03, "nothing": 0.07, "withdrawn later": 0.05}

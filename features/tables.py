@@ -1,4 +1,4 @@
-"""Tables of the database: the ledger, the online features, decisions, opt-outs and keys.
+"""Tables of the database: the ledger, the online features, decisions, opt-outs, keys, and what the customers' rights need.
 
 Written for SQLite and PostgreSQL alike. Inside, a customer is a random number (`customer`); the shop's own id stands in
 the table `customers` and nowhere else. Every time is UTC, as text in ISO 8601 with microseconds, so that it sorts.
@@ -6,7 +6,7 @@ the table `customers` and nowhere else. Every time is UTC, as text in ISO 8601 w
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData(
     naming_convention={
@@ -40,7 +40,22 @@ consent_events = Table(
     Column("idempotency_key", String(128), unique=True),
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("notice", String(64)),
+    Column("notice_language", String(35)),
+    Column("notice_digest", String(64)),
+    Column("valid_until", String(32)),
+    Column("covers_from", String(32)),
+    Column("evidence_digest", String(64)),
     Index(None, "customer", "seq"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index(None, "customer"),
 )
 
 ledger_head = Table(
@@ -59,6 +74,10 @@ consent_state = Table(
     Column("category", String(64), primary_key=True),
     Column("action", String(16), nullable=False),
     Column("seq", BigInteger, nullable=False),
+    Column("occurred_at", String(32), nullable=False),
+    Column("notice_version", String(64)),
+    Column("valid_until", String(32)),
+    Column("covers_from", String(32)),
 )
 
 opt_outs = Table(
@@ -86,17 +105,84 @@ online_features = Table(
 decisions = Table(
     "decisions",
     metadata,
-    Column("id", String(40), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", String(40), nullable=False, unique=True),
     Column("customer", BigInteger),
     Column("kind", String(32), nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("ledger_seq", BigInteger, nullable=False),
     Column("model_name", String(64)),
     Column("model_version", String(32)),
-    Column("inputs", Text, nullable=False),
-    Column("answer", Text, nullable=False),
-    Column("digest", String(64), nullable=False),
+    Column("content", LargeBinary),
+    Column("content_digest", String(64), nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
     Index(None, "customer", "created_at"),
+    Index(None, "created_at"),
+)
+
+decision_head = Table(
+    "decision_head",
+    metadata,
+    Column("one_row", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+payload_keys = Table(
+    "payload_keys",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("master", String(16), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Index(None, "master"),
+)
+
+training_sets = Table(
+    "training_sets",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("purpose", String(64), nullable=False),
+    Column("ledger_seq", BigInteger, nullable=False),
+    Column("made_at", String(32), nullable=False),
+    Column("customers", LargeBinary, nullable=False),
+    Column("erased", Integer, nullable=False),
+    Column("tainted_since", String(32)),
+)
+
+suppressed = Table(
+    "suppressed",
+    metadata,
+    Column("tag", String(64), primary_key=True),
+    Column("erased_at", String(32), nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("completed_at", String(32), nullable=False),
+    Column("receipt", Text, nullable=False),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("customer", BigInteger, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index(None, "customer"),
+)
+
+contact_permissions = Table(
+    "contact_permissions",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("channel", String(32), primary_key=True),
+    Column("allowed", Boolean, nullable=False),
+    Column("stated_in", String(255), nullable=False),
+    Column("recorded_at", String(32), nullable=False),
 )
 
 api_keys = Table(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import WorkspaceError
+from features.fields import RECORDED_AT
 
-RECORDED_AT = "recorded_at"
-"""When the shop's system wrote a row down: operational metadata, used to look back in time and never as a feature."""
 MEMORY_LIMIT = "1GB"
 
 
@@ -81,8 +80,13 @@ class Warehouse:
         return frame
 
     def loaded_until(self) -> datetime:
-        """The moment (naive UTC) that the warehouse speaks for: the midnight after its last recorded row."""
+        """The moment (naive UTC) that the warehouse speaks for: the midnight after its last recorded row.
+
+        Raises `WorkspaceError` where no order is left.
+        """
         last = self.collect(self.table("transactions").aggregate(last=ibis._[RECORDED_AT].max()))["last"].iloc[0]
+        if pd.isna(last):
+            raise WorkspaceError("the warehouse holds no order any more; load newer ones with `sayso ingest`")
         return datetime(last.year, last.month, last.day) + timedelta(days=1)  # noqa: DTZ001 - the warehouse's times are naive UTC
 
     def replace(self, tables: Mapping[str, pa.Table]) -> None:
@@ -102,6 +106,31 @@ class Warehouse:
         for old in self.folder.iterdir():
             if old.is_dir() and old not in (new, before):  # who began to read the one before may finish
                 shutil.rmtree(old)
+
+    def rewrite(self, change: Callable[[str, pa.Table], pa.Table]) -> None:
+        """Replace every table by what `change` (of its name and rows) makes of it, in all generations that are still there.
+
+        Each file is replaced whole; who has begun to read the old one may finish.
+        """
+        for file in sorted(self.folder.glob("*/*.parquet")):
+            rows = pq.read_table(file)
+            if (changed := change(file.stem, rows)) is not rows:
+                partial = file.with_suffix(".partial")
+                pq.write_table(changed, partial, compression="zstd", coerce_timestamps="us")
+                os.replace(partial, file)
+
+    def rows_of(self, customer: int) -> dict[str, pa.Table]:
+        """Everything held of one customer, by table: for the customer's own rights, and for nothing else."""
+        return {file.stem: pq.read_table(file, filters=[("customer", "==", customer)]) for file in self._files_with_customers()}
+
+    def count(self, customer: int) -> int:
+        """How many rows of a customer there are, in all generations."""
+        files = [file for file in self.folder.glob("*/*.parquet") if "customer" in pq.read_schema(file).names]
+        return sum(pq.read_table(file, columns=["customer"], filters=[("customer", "==", customer)]).num_rows for file in files)
+
+    def _files_with_customers(self) -> list[Path]:
+        files = sorted((self.folder / self.generation).glob("*.parquet"))
+        return [file for file in files if "customer" in pq.read_schema(file).names]
 
     def _file(self, name: str) -> Path:
         return self.folder / self.generation / f"{name}.parquet"

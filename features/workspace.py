@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from features.config import Config, read_config
+from features.config import Config
+from features.config_file import read_config
 from features.errors import WorkspaceError
+from features.master_keys import MasterKeys
+from features.own_file import own_text
 from features.settings import Settings
 
 
@@ -69,18 +70,17 @@ class Workspace:
         if self.settings.secret is not None:
             return self.settings.secret.get_secret_value()
         file = self.root / "secret"
-        if not file.exists():
-            _write_once(file, secrets.token_urlsafe(32))
-        if not (secret := file.read_text(encoding="ascii")):
+        if not (secret := own_text(file, lambda: secrets.token_urlsafe(32))):
             raise WorkspaceError(f"{file} is empty, so links cannot be signed; remove it, and a new one is made (old links then end)")
         return secret
 
+    @property
+    def master_keys(self) -> MasterKeys:
+        """Where the master keys are kept: the environment, else a file readable by its owner alone."""
+        stated = self.settings.master_key
+        return MasterKeys(self.root / "master.keys", None if stated is None else stated.get_secret_value())
 
-def _write_once(file: Path, text: str) -> None:
-    """Put `text` in `file`, readable by its owner alone and whole from the first moment; who comes second changes nothing."""
-    partial = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as handle:
-        handle.write(text)
-    with contextlib.suppress(FileExistsError):
-        os.link(partial, file)
-    partial.unlink()
+    @property
+    def anchor_key(self) -> Path:
+        """File of the key that signs the ledger's anchors, readable by its owner alone."""
+        return self.root / "anchor.key"

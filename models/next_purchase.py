@@ -90,10 +90,13 @@ class NextPurchaseModel:
 
     def rank(self, histories: Histories, k: int, hidden: Sequence[int] | NDArray[np.intp] = ()) -> Ranked:
         """The best `k` candidates of each row, without the products at the positions `hidden`; equal scores by position."""
-        candidates = self.maker.make(histories, hidden)
+        return self.ranked(self.maker.make(histories, hidden), len(histories), k)
+
+    def ranked(self, candidates: Candidates, rows: int, k: int) -> Ranked:
+        """The best `k` of given candidates for each of `rows` rows; equal scores by position."""
         scores = self.score(candidates.features)
         order = np.lexsort((candidates.products, -scores, candidates.rows))
-        starts = np.searchsorted(candidates.rows, np.arange(len(histories) + 1))
+        starts = np.searchsorted(candidates.rows, np.arange(rows + 1))
         best = [order[begin : min(end, begin + k)] for begin, end in pairwise(starts)]
         return Ranked(candidates, scores, best)
 

@@ -21,6 +21,8 @@ from models.masking import Floats
 FEWEST = 5
 NEIGHBOURS = 60
 RECENT_DAYS = (30, 90)
+PAIRS = ("similar",)
+"""Matrices that say how two products go together."""
 PRODUCT_FEATURES = ("buyers", "buyers_last_30_days", "buyers_last_90_days", "trend", "repeat_rate", "days_on_sale")
 
 
@@ -63,6 +65,16 @@ class ProductStatistics:
         """Positions of product ids; -1 for a product without statistics."""
         return np.array([self._position.get(product, -1) for product in product_ids], dtype=np.intp)
 
+    def without_pairs(self, products: Sequence[NDArray[np.intp]] | None = None) -> ProductStatistics:
+        """The statistics without every pair of products that are in one of `products` (positions) together; without any for None."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in PAIRS:
+            data = np.zeros_like(arrays[f"{name}_data"]) if products is None else arrays[f"{name}_data"].copy()
+            for together in products or ():
+                _drop(data, arrays[f"{name}_indices"], arrays[f"{name}_indptr"], together)
+            arrays[f"{name}_data"] = data
+        return ProductStatistics(**arrays)
+
     def save(self, file: Path) -> None:
         """Write all arrays to one `.npz`, none of them pickled."""
         np.savez_compressed(file, allow_pickle=False, **{field.name: getattr(self, field.name) for field in fields(self)})
@@ -72,6 +84,15 @@ class ProductStatistics:
         """Read what `save` wrote."""
         with np.load(file, allow_pickle=False) as arrays:
             return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+def _drop(data: NDArray[np.float32], indices: NDArray[np.int32], indptr: NDArray[np.int32], products: NDArray[np.intp]) -> None:
+    """Set what the rows `products` of a sparse matrix hold for one another to 0."""
+    of_them = np.zeros(len(indptr) - 1, dtype=bool)
+    of_them[products] = True
+    for product in products.tolist():
+        row = slice(indptr[product], indptr[product + 1])
+        data[row] = np.where(of_them[indices[row]], np.float32(0), data[row])
 
 
 def product_statistics(

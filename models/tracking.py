@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What the registry says where it has no such model or alias; anything else means that it cannot tell."""
 FOLDER = "sayso"
 SEAL = "files.json"
 """Folder of a run's artifacts that holds the model as data, which is what serving reads."""
@@ -65,6 +67,7 @@ class Tracking:
     def __init__(self, uri: str, artifacts: Path) -> None:
         self._uri = uri
         self._artifacts = artifacts
+        _prepare_mlflow(uri)
 
     @classmethod
     def of(cls, workspace: Workspace) -> Tracking:
@@ -73,8 +76,6 @@ class Tracking:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         import mlflow  # noqa: PLC0415 - takes seconds to import, and commands that need no model should not wait for it
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notes on making tables would stand amid our own output
@@ -110,13 +111,15 @@ class Tracking:
         return self.version(run.model, str(made.version))
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """The version that holds `alias`, or None where none does."""
+        """The version that holds `alias`, or None where none does. Raises `ModelUnavailable` where the registry cannot be asked."""
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
 
         try:
             return self._described(self._client.get_model_version_by_alias(model, alias))
-        except MlflowException:
-            return None
+        except MlflowException as error:
+            if error.error_code in NO_SUCH:
+                return None
+            raise ModelUnavailable(f"the registry cannot tell which version of `{model}` is {alias}: {error.error_code}") from error
 
     def version(self, model: str, version: str) -> Version:
         """One version. Raises `ModelUnavailable` where the registry has no such one."""
@@ -126,6 +129,12 @@ class Tracking:
             return self._described(self._client.get_model_version(model, version))
         except MlflowException as error:
             raise ModelUnavailable(f"the registry has no version {version} of `{model}`: {error.message}") from None
+
+    def versions(self, model: str) -> list[tuple[Version, tuple[str, ...]]]:
+        """All versions of a model with their aliases, newest first."""
+        found = self._client.search_model_versions(f"name = '{model}'", order_by=["version_number DESC"])
+        held = {alias: version.version for alias in (CHAMPION, CHALLENGER) if (version := self.by_alias(model, alias)) is not None}
+        return [(self._described(one), tuple(alias for alias, version in held.items() if version == str(one.version))) for one in found]
 
     def promote(self, version: Version, gates: Mapping[str, str]) -> None:
         """Make `version` the champion, with what its gates said."""
@@ -163,6 +172,14 @@ class Tracking:
         run = self._client.get_run(run_id)
         trained_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
         return Version(found.name, str(found.version), run_id, trained_at, run.data.metrics, found.tags)
+
+
+def _prepare_mlflow(uri: str) -> None:
+    """Set what MLflow looks at when any part of it is first imported, which is why no method does it."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    if uri.startswith("sqlite:"):  # a connection kept open would go on with a file that is gone
+        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
 
 
 def seal(folder: Path) -> None:

@@ -147,6 +147,9 @@ class ConsentState(BaseModel):
     purpose: str
     category: str
     action: str
+    allowed: bool
+    notice_version: str | None
+    valid_until: str | None
 
 
 class ConsentEntry(BaseModel):
@@ -157,10 +160,14 @@ class ConsentEntry(BaseModel):
     category: str
     action: str
     notice_version: str | None
+    notice_language: str | None
+    notice_digest: str | None
     method: str
     actor: str
     occurred_at: str
     received_at: str
+    valid_until: str | None
+    evidence_digest: str | None
     hash: str
 
 
@@ -171,6 +178,34 @@ class Consents(BaseModel):
     ledger_seq: int
     state: list[ConsentState]
     history: list[ConsentEntry]
+
+
+class StoreReceipt(BaseModel):
+    """What one store held of an erased customer."""
+
+    store: str
+    found_before: int
+    found_after: int
+    remains: str | None
+
+
+class ErasureReceipt(BaseModel):
+    """What an erasure found before and after, in every store."""
+
+    erasure_id: str
+    completed_at: str
+    complete: bool
+    stores: list[StoreReceipt]
+    kept_out: str
+    outside: str
+
+
+class Corrected(BaseModel):
+    """How many rows were put right."""
+
+    customer_id: str
+    field: str
+    rows: int
 
 
 class NoticeCategory(BaseModel):

@@ -8,13 +8,16 @@ from features.online import online_stores
 from features.shop import Shop
 from features.workspace import Workspace
 from models.tracking import Tracking
+from serving.catalog_watch import CatalogWatch
 from serving.champions import churn_champion, next_purchase_champion
 from serving.churn_estimator import ChurnEstimator
 from serving.decision_log import DecisionLog
 from serving.keys import Keys
 from serving.links import Links
+from serving.live_statistics import LiveStatistics
 from serving.opt_outs import OptOuts
 from serving.recommender import Recommender
+from serving.rights.rights import Rights
 from serving.shelf import ShelfKeeper
 from serving.watch import Watch
 
@@ -29,6 +32,7 @@ class Sayso:
     churn: ChurnEstimator
     decisions: DecisionLog
     opt_outs: OptOuts
+    rights: Rights
     keys: Keys
     links: Links
     watch: Watch
@@ -44,18 +48,21 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
     shop = Shop(workspace)
     tracking = Tracking.of(workspace)
     for_churn, for_next_purchase = online_stores(shop)
-    churn, next_purchase = churn_champion(tracking), next_purchase_champion(tracking)
+    catalog = CatalogWatch(workspace)
+    churn, next_purchase = churn_champion(tracking, catalog.holds), next_purchase_champion(tracking, catalog.holds)
     shelf = ShelfKeeper(shop)
-    recommender = Recommender(shop, next_purchase, for_next_purchase, lambda: shelf.current)
+    statistics = LiveStatistics(shop, next_purchase)
+    recommender = Recommender(shop, next_purchase, for_next_purchase, lambda: shelf.current, statistics)
     estimator = ChurnEstimator(shop, churn, for_churn)
     return Sayso(
         shop=shop,
         tracking=tracking,
         recommender=recommender,
         churn=estimator,
-        decisions=DecisionLog(shop.database, {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}),
+        decisions=DecisionLog(shop.database, shop.vault, {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}),
         opt_outs=OptOuts(shop.database, shop.clock),
+        rights=Rights(shop),
         keys=Keys(shop.database, shop.clock),
         links=Links(workspace.secret(), base_url),
-        watch=Watch([shelf.look, churn.look, next_purchase.look]),
+        watch=Watch([shelf.look, churn.look, next_purchase.look, statistics.look]),
     )

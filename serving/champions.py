@@ -14,9 +14,10 @@ from lightgbm.basic import LightGBMError
 
 from explain.attribution import Attribution
 from features.errors import ModelUnavailable, SaysoError
+from features.file_stamp import Stamp, stamp
 from models.churn import ChurnModel
 from models.next_purchase import NextPurchaseModel
-from models.tracking import CHAMPION, Tracking, Version
+from models.tracking import CHAMPION, Tracking, Version, require_sealed
 
 KEPT_FOR_REPLAY = 4
 
@@ -38,30 +39,74 @@ class Loaded(Generic[Model]):
         return {"name": self.version.model, "version": self.version.version}
 
 
-class Champion(Generic[Model]):
-    """The champion of one registered model. `read` makes a model from its files, `explain` its explainer."""
+@dataclass(frozen=True)
+class InOffice(Generic[Model]):
+    """The champion, and its files as they were when they were checked."""
 
-    def __init__(self, tracking: Tracking, name: str, read: Callable[[Path], Model], explain: Callable[[Model], Attribution]) -> None:
+    loaded: Loaded[Model]
+    files: tuple[Path, ...]
+    stamp: Stamp
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether nobody touched the files since."""
+        return stamp(self.files) == self.stamp
+
+
+class Champion(Generic[Model]):
+    """The champion of one registered model. `read` makes a model from its files, `explain` its explainer.
+
+    It answers only while the registry says that it is champion, its files are those that were checked, and `may_answer`.
+    """
+
+    def __init__(
+        self,
+        tracking: Tracking,
+        name: str,
+        read: Callable[[Path], Model],
+        explain: Callable[[Model], Attribution],
+        may_answer: Callable[[], bool],
+    ) -> None:
         self._tracking = tracking
         self._name = name
         self._read = read
         self._explain = explain
+        self._may_answer = may_answer
         self._complained = False
         self.version = lru_cache(KEPT_FOR_REPLAY)(self._load)
-        self.current: Loaded[Model] | None = None
-        """The model that answers now; None where there is none that can be read."""
+        self._in_office: InOffice[Model] | None = None
+
+    @property
+    def current(self) -> Loaded[Model] | None:
+        """The model that answers now; None where there is none that may."""
+        there = self._in_office
+        return there.loaded if there is not None and there.unchanged and self._may_answer() else None
 
     def look(self) -> None:
-        """Load what became champion since the last look. What cannot be read leaves things as they are."""
+        """Ask the registry who is champion, and take up who became it. Who cannot be read or confirmed does not answer."""
+        standing: InOffice[Model] | None = None
         try:
-            found = self._tracking.by_alias(self._name, CHAMPION)
-            if found is not None and (self.current is None or self.current.version.version != found.version):
-                self.current = self.version(found.version)
+            standing = self._confirmed()
             self._complained = False
-        except (SaysoError, OSError) as error:
+        except (SaysoError, OSError, ValueError) as error:
             if not self._complained:  # it is looked at every few seconds until somebody mends it
                 log.warning("the champion of %s cannot be loaded: %s", self._name, error)
             self._complained = True
+        finally:
+            self._in_office = standing
+
+    def _confirmed(self) -> InOffice[Model] | None:
+        found = self._tracking.by_alias(self._name, CHAMPION)
+        if found is None:
+            return None
+        there = self._in_office
+        if there is not None and there.loaded.version.version == found.version and there.unchanged:
+            return there
+        loaded, folder = self.version(found.version), self._tracking.folder(found)
+        files = tuple(sorted(file for file in folder.rglob("*") if file.is_file()))
+        before = stamp(files)
+        require_sealed(folder)  # once more, since they may have changed before they were stamped
+        return InOffice(loaded, files, before)
 
     def _load(self, version: str) -> Loaded[Model]:
         """A version by its number. Raises `ModelUnavailable`."""
@@ -73,13 +118,20 @@ class Champion(Generic[Model]):
             raise ModelUnavailable(f"the files of `{self._name}` version {version} cannot be read: {error}") from error
 
 
-def churn_champion(tracking: Tracking) -> Champion[ChurnModel]:
+def always() -> bool:
+    """Nothing but the model itself decides whether it may answer."""
+    return True
+
+
+def churn_champion(tracking: Tracking, may_answer: Callable[[], bool] = always) -> Champion[ChurnModel]:
     """The churn champion; its contributions are on the calibrated scale."""
-    return Champion(
-        tracking, "churn", ChurnModel.load, lambda model: Attribution(model.booster, model.calibrator.slope, model.calibrator.intercept)
-    )
+
+    def explain(model: ChurnModel) -> Attribution:
+        return Attribution(model.booster, model.calibrator.slope, model.calibrator.intercept)
+
+    return Champion(tracking, "churn", ChurnModel.load, explain, may_answer)
 
 
-def next_purchase_champion(tracking: Tracking) -> Champion[NextPurchaseModel]:
+def next_purchase_champion(tracking: Tracking, may_answer: Callable[[], bool] = always) -> Champion[NextPurchaseModel]:
     """The next-purchase champion."""
-    return Champion(tracking, "next_purchase", NextPurchaseModel.load, lambda model: Attribution(model.booster))
+    return Champion(tracking, "next_purchase", NextPurchaseModel.load, lambda model: Attribution(model.booster), may_answer)

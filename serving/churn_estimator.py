@@ -32,13 +32,13 @@ class ChurnEstimator:
 
     def answer(self, customer_id: str) -> dict[str, Any]:
         """The recorded answer."""
-        return decide(self._shop.database, self._shop.clock, self.KIND, customer_id, self._section.purpose, self._make)
+        return decide(self._shop, self.KIND, customer_id, self._section.purpose, self._make)
 
     def estimate(self, customer_id: str) -> Mapping[str, Any]:
         """The answer as it would be now, not given to anybody and not recorded."""
         moment = clock.to_text(self._shop.clock())
         with self._shop.database.read() as connection:
-            standing = standing_of(connection, customer_id, self._section.purpose, moment)
+            standing = standing_of(connection, self._shop.config.catalog, customer_id, self._section.purpose, moment)
         return self._make(standing).answer
 
     def _make(self, standing: Standing) -> Made:
@@ -54,7 +54,7 @@ class ChurnEstimator:
 
     def _inputs(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> ChurnInputs:
         reason = self._unavailable(standing, champion)
-        row = self._online.ready(standing.customer, standing.granted) if reason is None and standing.customer is not None else None
+        row = self._online.ready(standing.customer) if reason is None and standing.customer is not None else None
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)

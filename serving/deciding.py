@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from features import clock
-from features.clock import Clock
-from features.database import Database
+from features.chain import canonical
 from features.errors import SaysoError
+from features.shop import Shop
 from serving import decisions
-from serving.decisions import Decision, canonical, digest_of
+from serving.decisions import Decision
 from serving.standing import Standing, standing_of
 
 MOST_TRIES = 5
@@ -35,23 +35,24 @@ class Made:
     model: Mapping[str, str] | None
 
 
-def decide(database: Database, now: Clock, kind: str, customer_id: str, purpose: str, make: Callable[[Standing], Made]) -> dict[str, Any]:
+def decide(shop: Shop, kind: str, customer_id: str, purpose: str, make: Callable[[Standing], Made]) -> dict[str, Any]:
     """The answer to a customer, recorded. `make` turns where they stand into an answer.
 
     Raises `TooBusy` where the consent does not hold still.
     """
+    catalog = shop.config.catalog
     for _ in range(MOST_TRIES):
-        moment = clock.to_text(now())
-        with database.read() as connection:
-            standing = standing_of(connection, customer_id, purpose, moment)
+        moment = clock.to_text(shop.clock())
+        with shop.database.read() as connection:
+            standing = standing_of(connection, catalog, customer_id, purpose, moment)
         made = make(standing)
         id = decisions.new_id()
         answer = {"decision_id": id, "generated_at": moment, **made.answer}
         answer["consent"] = {"ledger_seq": standing.ledger_seq, **made.answer["consent"]}
         decision = _decision(id, kind, standing, moment, made, answer)
-        with database.write() as connection:
-            if standing_of(connection, customer_id, purpose, moment).same_permission(standing):
-                decisions.record(connection, decision)
+        with shop.database.write() as connection:
+            if standing_of(connection, catalog, customer_id, purpose, moment).same_permission(standing):
+                decisions.record(connection, shop.vault, decision)
                 return answer
     raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
 
@@ -69,5 +70,4 @@ def _decision(id: str, kind: str, standing: Standing, moment: str, made: Made, a
         model.get("version"),
         inputs,
         said,
-        digest_of(kind, standing.customer, inputs, said),
     )

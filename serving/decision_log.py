@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from features.chain import canonical
 from features.customers import external_id_of
 from features.database import Database
+from features.vault import Vault
 from serving import decisions
 from serving.decisions import Decision
 
@@ -16,14 +18,15 @@ Replay = Callable[[Decision], Mapping[str, Any]]
 class DecisionLog:
     """The recorded decisions of one database; `replays` make an answer anew, by kind of decision."""
 
-    def __init__(self, database: Database, replays: Mapping[str, Replay]) -> None:
+    def __init__(self, database: Database, vault: Vault, replays: Mapping[str, Replay]) -> None:
         self._database = database
+        self._vault = vault
         self._replays = replays
 
     def find(self, id: str) -> tuple[Decision, str | None]:
         """A decision, and the shop's id of its customer (None for one the shop never told of). Raises `NotFound`."""
         with self._database.read() as connection:
-            decision = decisions.read(connection, id)
+            decision = decisions.read(connection, self._vault, id)
             return decision, None if decision.customer is None else external_id_of(connection, decision.customer)
 
     def identical(self, decision: Decision) -> bool:
@@ -31,11 +34,9 @@ class DecisionLog:
 
         Raises `ModelUnavailable` where the version that decided is gone.
         """
-        if not decision.intact:
+        if not decision.intact or not decision.answer:
             return False
         recorded = decision.document()
         again = dict(self._replays[decision.kind](decision))
         again["consent"] = {"ledger_seq": decision.ledger_seq, **again["consent"]}
-        return decisions.canonical({**again, "decision_id": decision.id, "generated_at": decision.created_at}) == decisions.canonical(
-            recorded
-        )
+        return canonical({**again, "decision_id": decision.id, "generated_at": decision.created_at}) == canonical(recorded)

@@ -1,33 +1,45 @@
 """Decisions: every answer given, kept with what it was made from, so that it can be shown, proved and made again.
 
-Neither inputs nor answer hold the shop's own id of the customer; it is added when an answer leaves.
+What was said and what it was made from is sealed with the customer's key; the records are chained by hash over the sealed
+content. So the chain still holds when the content is deleted, or its key destroyed. Neither inputs nor answer hold the shop's
+own id of the customer; it is added when an answer leaves.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
-from features.errors import NotFound, SaysoError
-from features.tables import decisions
+from features.chain import canonical, fits, link
+from features.errors import LedgerBroken, NotFound, PayloadGone, SaysoError
+from features.tables import decision_head, decisions
+from features.vault import Vault
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+BATCH = 1_000
+NOT_CHAINED = ("inputs", "answer", "hash", "intact")
+_NOTHING = {"inputs": "", "answer": ""}
 
 
 class DecisionDamaged(SaysoError):
-    """The record of a decision is not the one that was written."""
+    """The record of a decision is not the one that was written, or its content was deleted."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One recorded answer. `answer` is as it was given and `inputs` is all that it was made from, both as canonical JSON."""
+    """One answer. `answer` is as it was given and `inputs` is all that it was made from, both as canonical JSON.
+
+    `hash` is its place in the chain; `intact` tells whether the record is still the one that was written. `inputs` and `answer`
+    are empty where their content is gone.
+    """
 
     id: str
     customer: int | None
@@ -38,22 +50,17 @@ class Decision:
     model_version: str | None
     inputs: str
     answer: str
-    digest: str
-
-    @property
-    def intact(self) -> bool:
-        """Whether the record is still the one that was written."""
-        return self.digest == digest_of(self.kind, self.customer, self.inputs, self.answer)
+    hash: str = ""
+    intact: bool = True
 
     def document(self) -> dict[str, Any]:
         """The answer as plain data. Raises `DecisionDamaged` where the record can no longer be read."""
-        try:
-            answer = json.loads(self.answer)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict) or "decision_id" not in answer:
+        if not self.intact:
             raise DecisionDamaged("The record of this decision was changed since it was written and cannot be shown.")
-        return answer
+        if not self.answer:
+            raise DecisionDamaged("The content of this decision was deleted.")
+        document: dict[str, Any] = json.loads(self.answer)
+        return document
 
 
 def new_id() -> str:
@@ -62,48 +69,61 @@ def new_id() -> str:
     return "dec_" + "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-def record(connection: Connection, decision: Decision) -> None:
+def record(connection: Connection, vault: Vault, decision: Decision) -> None:
     """Write a decision within the transaction that read the consent it rests on."""
-    connection.execute(
-        insert(decisions).values(
-            id=decision.id,
-            customer=decision.customer,
-            kind=decision.kind,
-            created_at=decision.created_at,
-            ledger_seq=decision.ledger_seq,
-            model_name=decision.model_name,
-            model_version=decision.model_version,
-            inputs=decision.inputs,
-            answer=decision.answer,
-            digest=decision.digest,
-        )
-    )
+    head = connection.execute(select(decision_head).with_for_update()).one()
+    stated = canonical({"inputs": decision.inputs, "answer": decision.answer}).encode()
+    content = vault.key(connection, decision.customer).seal(stated, _about(decision.id))
+    plain = {name: value for name, value in asdict(decision).items() if name not in NOT_CHAINED}
+    row = {**plain, "seq": head.seq + 1, "content_digest": _digest(content), "previous_hash": head.hash}
+    made = link(row)
+    connection.execute(insert(decisions).values(**row, hash=made, content=content))
+    connection.execute(update(decision_head).values(seq=head.seq + 1, hash=made))
 
 
-def read(connection: Connection, id: str) -> Decision:
+def read(connection: Connection, vault: Vault, id: str) -> Decision:
     """A decision by its id. Raises `NotFound`."""
-    row = connection.execute(select(decisions).where(decisions.c.id == id)).one_or_none()
+    row = connection.execute(select(decisions).where(decisions.c.id == id)).mappings().one_or_none()
     if row is None:
         raise NotFound("There is no such decision.")
-    return Decision(
-        row.id,
-        row.customer,
-        row.kind,
-        row.created_at,
-        row.ledger_seq,
-        row.model_name,
-        row.model_version,
-        row.inputs,
-        row.answer,
-        row.digest,
-    )
+    return opened(connection, vault, dict(row))
 
 
-def digest_of(kind: str, customer: int | None, inputs: str, answer: str) -> str:
-    """SHA-256 over what was decided, about whom (by pseudonym) and from what."""
-    return hashlib.sha256(f"{kind}\n{customer}\n{inputs}\n{answer}".encode()).hexdigest()
+def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Decision:
+    """A decision from its row."""
+    stated, intact = _NOTHING, _unchanged(row)
+    if row["content"] is not None and intact:
+        with contextlib.suppress(PayloadGone):  # the customer's key was destroyed, and with it the content
+            stated = json.loads(vault.opened(connection, row["customer"], row["content"], _about(row["id"])))
+    intact = intact and "damaged" not in stated  # found so when an earlier version's record came into the chain
+    own = {name: row[name] for name in ("id", "customer", "kind", "created_at", "ledger_seq", "model_name", "model_version")}
+    return Decision(**own, inputs=stated["inputs"], answer=stated["answer"], hash=row["hash"], intact=intact)
 
 
-def canonical(document: Mapping[str, Any]) -> str:
-    """A document as text, always the same for the same content; numbers keep every bit."""
-    return json.dumps(dict(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+def verify_decisions(connection: Connection) -> int:
+    """Check the chain of all decisions; how many there are. Raises `LedgerBroken` at the first that is not as it was written."""
+    seq, previous = 0, ""
+    with connection.execute(select(decisions).order_by(decisions.c.seq).execution_options(yield_per=BATCH)) as found:
+        for row in found.mappings():
+            seq += 1
+            if row["seq"] != seq or row["previous_hash"] != previous or not _unchanged(dict(row)):
+                raise LedgerBroken(f"decision {seq} is not the one that was written", seq=seq)
+            previous = row["hash"]
+    head = connection.execute(select(decision_head)).one_or_none()
+    if head is None or (head.seq, head.hash) != (seq, previous):
+        raise LedgerBroken(f"the decisions end at {seq}, but more were written", seq=seq + 1)
+    return seq
+
+
+def _unchanged(row: Mapping[str, Any]) -> bool:
+    content = row["content"]
+    chained = {name: value for name, value in row.items() if name != "content"}
+    return fits(chained) and (content is None or _digest(content) == row["content_digest"])
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _about(id: str) -> str:
+    return f"decision:{id}"

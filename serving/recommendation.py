@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import math
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,8 +14,11 @@ import numpy as np
 from explain.explanation import Contribution, Explanation, explanation
 from explain.reasons import RECOMMENDATION_SENTENCES, Wording, reasons_for
 from features.catalog import PRODUCT
-from models.histories import Histories
+from features.errors import ModelUnavailable
+from models.candidates import Candidates
+from models.masking import Floats
 from models.next_purchase import NextPurchaseModel
+from models.precision import rounded
 from serving.champions import Loaded
 
 PERSONAL = "Chosen automatically from what you agreed to share."
@@ -25,8 +30,9 @@ BEST_SELLER_FEATURE = "buyers_last_30_days"
 class RecommendationInputs:
     """All that an answer is made from.
 
-    `customer` and `columns` are already masked by the consent read with them; `hidden` are products that must not appear;
-    `best_sellers` (product, buyers) stand in where the answer is not personalised.
+    `candidates` are the products to rank and `features` what the ranker sees of each (`pack` wrote it), made under the consent
+    that was read with them; `best_sellers` (product, buyers) stand in where the answer is not personalised. Nothing that must
+    not appear is in either.
     """
 
     k: int
@@ -35,11 +41,9 @@ class RecommendationInputs:
     withheld: tuple[str, ...]
     not_personalized_because: str | None
     nothing: bool
-    hidden: tuple[str, ...]
     wording: Mapping[str, str]
-    customer: Mapping[str, float]
-    products: tuple[str, ...]
-    columns: Mapping[str, Sequence[float | None]]
+    candidates: tuple[str, ...]
+    features: str
     best_sellers: tuple[tuple[str, int], ...]
 
     def document(self) -> dict[str, Any]:
@@ -48,11 +52,24 @@ class RecommendationInputs:
 
     @classmethod
     def from_document(cls, stated: Mapping[str, Any]) -> RecommendationInputs:
-        """The inputs that `document` gave."""
-        lists = {name: tuple(stated[name]) for name in ("used", "withheld", "hidden", "products")}
+        """The inputs that `document` gave. Raises `ModelUnavailable` for what an earlier version recorded otherwise."""
+        if "candidates" not in stated:
+            raise ModelUnavailable("This decision was recorded by an earlier version of Sayso: it can be shown, but not made again.")
+        lists = {name: tuple(stated[name]) for name in ("used", "withheld", "candidates")}
         best = tuple((product, buyers) for product, buyers in stated["best_sellers"])
         own = {field.name: stated[field.name] for field in fields(cls)}
         return cls(**{**own, **lists, "best_sellers": best})
+
+
+def pack(features: Floats) -> str:
+    """A ranker's rows (candidates, features) as text: 32-bit floats, which is all that the trees tell apart, zlib, Base64."""
+    return base64.b64encode(zlib.compress(rounded(features).astype("<f4").tobytes(), level=1)).decode()
+
+
+def unpack(text: str, candidates: int) -> Floats:
+    """What `pack` wrote: (candidates, features) float64."""
+    values = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<f4")
+    return values.reshape(candidates, -1).astype(np.float64)
 
 
 def recommend(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | None, titles: Mapping[str, str]) -> dict[str, Any]:
@@ -80,15 +97,17 @@ def recommend(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] 
 
 def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel]) -> list[dict[str, Any]]:
     model, attribution = champion.model, champion.attribution
-    statistics = model.maker.statistics
-    hidden = statistics.positions(inputs.hidden)
-    ranked = model.rank(_histories(inputs, model), inputs.k, hidden[hidden >= 0])
+    if not inputs.candidates:
+        return []
+    count = len(inputs.candidates)
+    given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), unpack(inputs.features, count))
+    ranked = model.ranked(given, 1, inputs.k)
     (best,) = ranked.best
-    products = statistics.product_ids[ranked.candidates.products[best]].tolist()
+    products = [inputs.candidates[position] for position in best.tolist()]
     scores = ranked.scores[best].tolist()
     if inputs.explain == "none":
         return [_item(rank, product, score) for rank, (product, score) in enumerate(zip(products, scores, strict=True), 1)]
-    features = ranked.candidates.features[best]
+    features = given.features[best]
     rows = zip(products, scores, features, attribution.contributions(features), strict=True)
     items = []
     for rank, (product, score, values, parts) in enumerate(rows, 1):
@@ -111,11 +130,9 @@ def _explained(why: Explanation, known: Mapping[str, float], inputs: Recommendat
 
 
 def _best_sellers(inputs: RecommendationInputs) -> list[dict[str, Any]]:
-    """Best sellers after the same filters; their score is the number of customers who bought them lately."""
-    hidden = set(inputs.hidden)
-    shown = [(product, buyers) for product, buyers in inputs.best_sellers if product not in hidden][: inputs.k]
+    """Best sellers; their score is the number of customers who bought them lately."""
     items = []
-    for rank, (product, buyers) in enumerate(shown, 1):
+    for rank, (product, buyers) in enumerate(inputs.best_sellers[: inputs.k], 1):
         item = _item(rank, product, float(buyers))
         if inputs.explain != "none":
             part = Contribution(BEST_SELLER_FEATURE, PRODUCT, float(buyers), float(buyers))
@@ -123,13 +140,3 @@ def _best_sellers(inputs: RecommendationInputs) -> list[dict[str, Any]]:
             item["explanation"] = _explained(why, {BEST_SELLER_FEATURE: float(buyers)}, inputs)
         items.append(item)
     return items
-
-
-def _histories(inputs: RecommendationInputs, model: NextPurchaseModel) -> Histories:
-    """The recorded history in the order of the model's columns; a product that the model does not know is passed over."""
-    positions = model.maker.statistics.positions(inputs.products)
-    known = np.flatnonzero(positions >= 0)
-    order = known[np.argsort(positions[known], kind="stable")]
-    columns = np.array([inputs.columns[name] for name in model.maker.history], dtype=np.float64).T
-    customer = np.array([[inputs.customer.get(name, np.nan) for name in model.maker.customer]])
-    return Histories(np.array([0, len(order)]), positions[order].astype(np.int64), columns[order], customer)

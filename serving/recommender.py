@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from features.online import Layout, OnlineRow, OnlineStore
 from features.shop import Shop
+from models.histories import Histories
 from models.next_purchase import NextPurchaseModel
+from models.product_statistics import ProductStatistics
 from serving.champions import Champion, Loaded
 from serving.deciding import Made, decide
 from serving.decisions import Decision
-from serving.recommendation import RecommendationInputs, recommend
+from serving.live_statistics import LiveStatistics
+from serving.privacy_signal import record_signal
+from serving.recommendation import RecommendationInputs, pack, recommend
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
 from serving.standing import Standing
@@ -25,16 +31,26 @@ class Recommender:
 
     KIND = "recommendation"
 
-    def __init__(self, shop: Shop, champion: Champion[NextPurchaseModel], online: OnlineStore, shelf: Callable[[], Shelf]) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        champion: Champion[NextPurchaseModel],
+        online: OnlineStore,
+        shelf: Callable[[], Shelf],
+        statistics: LiveStatistics,
+    ) -> None:
         self._shop = shop
         self._champion = champion
         self._online = online
         self._shelf = shelf
+        self._statistics = statistics
         self._section = shop.config.models.next_purchase
         self._askable = shop.config.catalog.askable(self._section.purpose)
 
     def answer(self, request: RecommendationRequest, *, privacy_signal: bool = False) -> dict[str, Any]:
         """The recorded answer. `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`)."""
+        if privacy_signal:
+            record_signal(self._shop, request.customer_id, self._section.purpose)
 
         def make(standing: Standing) -> Made:
             champion = self._champion.current
@@ -43,7 +59,7 @@ class Recommender:
             titles = {item["product_id"]: item["title"] for item in answer["items"]}
             return Made({**inputs.document(), "titles": titles}, answer, answer["model"])
 
-        return decide(self._shop.database, self._shop.clock, self.KIND, request.customer_id, self._section.purpose, make)
+        return decide(self._shop, self.KIND, request.customer_id, self._section.purpose, make)
 
     def replay(self, decision: Decision) -> Mapping[str, Any]:
         """The answer made anew from what was recorded, by the version that made it."""
@@ -56,12 +72,12 @@ class Recommender:
     ) -> RecommendationInputs:
         shelf = self._shelf()
         reason = self._not_personalized(request, standing, champion, privacy_signal=privacy_signal)
-        row = self._online.ready(standing.customer, standing.granted) if reason is None and standing.customer is not None else None
+        row = self._online.ready(standing.customer) if reason is None and standing.customer is not None else None
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
-        customer, products, columns = _allowed(row, self._online.layout, champion.model, standing) if row and champion else ({}, (), {})
         hidden = self._hidden(request, standing, shelf)
+        candidates, features = self._candidates(row, champion, standing, hidden) if row and champion else ((), "")
         return RecommendationInputs(
             k=request.k,
             explain=request.explain,
@@ -69,13 +85,21 @@ class Recommender:
             withheld=tuple(name for name in self._askable if name not in used),
             not_personalized_because=reason,
             nothing=_silenced(request, standing),
-            hidden=hidden,
             wording={"currency": self._shop.config.shop.currency, "home_country": self._shop.config.shop.home_country or ""},
-            customer=customer,
-            products=products,
-            columns=columns,
+            candidates=candidates,
+            features=features,
             best_sellers=() if reason is None else _first_best_sellers(shelf, hidden, request.k),
         )
+
+    def _candidates(
+        self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, hidden: Sequence[str]
+    ) -> tuple[tuple[str, ...], str]:
+        """Ids of the products to rank, and what the ranker sees of each."""
+        statistics = self._statistics.at(champion, standing.ledger_seq)
+        maker = replace(champion.model.maker, statistics=statistics)
+        positions = statistics.positions(hidden)
+        made = maker.make(_history(row, self._online.layout, champion.model, standing, statistics), positions[positions >= 0])
+        return tuple(statistics.product_ids[made.products].tolist()), pack(made.features)
 
     def _not_personalized(
         self, request: RecommendationRequest, standing: Standing, champion: Loaded[NextPurchaseModel] | None, *, privacy_signal: bool
@@ -105,23 +129,17 @@ def _silenced(request: RecommendationRequest, standing: Standing) -> bool:
     return standing.opted_out("all") or standing.opted_out("channel", request.channel)
 
 
-def _allowed(
-    row: OnlineRow, layout: Layout, model: NextPurchaseModel, standing: Standing
-) -> tuple[dict[str, float], tuple[str, ...], dict[str, list[float | None]]]:
-    """The part of a customer's features that the consent of this moment allows, by name; what is missing is left out or None."""
+def _history(row: OnlineRow, layout: Layout, model: NextPurchaseModel, standing: Standing, statistics: ProductStatistics) -> Histories:
+    """The part of a customer's features that the consent of this moment allows; products without statistics are passed over."""
     masking, maker = model.masking, model.maker
     wanted = [layout.customer.index(name) for name in maker.customer]
-    customer = masking.customers.allow(row.customer[wanted][None, :], standing.granted)[0]
-    known = {name: value for name, value in zip(maker.customer, customer.tolist(), strict=True) if not math.isnan(value)}
-    if not masking.entries <= standing.granted:
-        return known, (), {name: [] for name in maker.history}
-    held = row.columns[:, [layout.history.index(name) for name in maker.history]]
-    columns = masking.columns.allow(held, standing.granted).T.tolist()
-    return (
-        known,
-        row.products,
-        {name: [None if math.isnan(v) else v for v in column] for name, column in zip(maker.history, columns, strict=True)},
-    )
+    customer = masking.customers.allow(row.customer[wanted][None, :], standing.granted)
+    positions = statistics.positions(row.products if masking.entries <= standing.granted else ())
+    known = np.flatnonzero(positions >= 0)
+    order = known[np.argsort(positions[known], kind="stable")]
+    held = row.columns[order][:, [layout.history.index(name) for name in maker.history]]
+    columns = masking.columns.allow(held, standing.granted)
+    return Histories(np.array([0, len(order)]), positions[order].astype(np.int64), columns, customer)
 
 
 def _first_best_sellers(shelf: Shelf, hidden: Sequence[str], k: int) -> tuple[tuple[str, int], ...]:

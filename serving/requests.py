@@ -46,11 +46,25 @@ class ConsentRequest(Request):
     customer_id: Id
     purpose: Id
     category: Id
-    action: Literal["granted", "refused", "withdrawn"]
+    action: Literal["granted", "refused", "withdrawn", "renewed", "objected"]
     notice_version: Annotated[Id | None, Field(description="Version of the notice that the customer saw; a grant needs one.")] = None
     method: Annotated[Id, Field(description="How the customer was asked, such as `web_form`.")]
     occurred_at: Moment | None = None
     idempotency_key: Id | None = None
+    notice_language: Annotated[Language | None, Field(description="Language of the notice; the first one declared otherwise.")] = None
+    valid_until: Annotated[Moment | None, Field(description="When a grant runs out, if earlier than its purpose says.")] = None
+    evidence: Annotated[
+        str | None, Field(min_length=1, max_length=4_000, description="What proves it, such as the reference of a form; kept encrypted.")
+    ] = None
+
+
+class CorrectionRequest(Request):
+    """The right value of a field; of an order line where an order is named."""
+
+    field: Annotated[Id, Field(description="Such as `customers.country`.", examples=["customers.country"])]
+    value: Annotated[Id, Field(description="The right value.")]
+    order_id: Id | None = None
+    product_id: Id | None = None
 
 
 class OptOutRequest(Request):

@@ -38,9 +38,14 @@ def command(port: int) -> list[str]:
 def environment(workspace: Workspace, port: int) -> dict[str, str]:
     """The server's environment: which workspace, and nothing sent home."""
     return {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # a registry that is down is noticed in seconds and asked again soon
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
         **os.environ,
         "SAYSO_WORKSPACE": str(workspace.root),
+        "SAYSO_DATABASE_URL": workspace.database_url,
+        "SAYSO_MLFLOW_URI": workspace.mlflow_uri,
         "SAYSO_PUBLIC_URL": base_url(workspace, port),
+        "SAYSO_THREADS": str(workspace.settings.threads),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(workspace.root / "bentoml"),
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -62,10 +62,10 @@ class ShelfKeeper:
         """Stock the shelf if there is reason to."""
         try:
             now = (self._shop.warehouse.generation, self._shop.ledger.position())
+            if now != self._stocked_at:
+                self.current, self._stocked_at = stock(self._shop), now
         except WorkspaceError:
-            return  # nothing was ingested yet, so the shelf stays empty
-        if now != self._stocked_at:
-            self.current, self._stocked_at = stock(self._shop), now
+            self.current = Shelf()  # nothing was ingested yet, or nothing is left
 
 
 def stock(shop: Shop) -> Shelf:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from features import customers
-from features.consent import granted_to, position
+from features.catalog import Catalog
+from features.consent import position
+from features.errors import LedgerBroken
+from features.grants import granted_to
+from features.tables import consent_events
 from serving.opt_outs import OptOut, in_force
 
 
@@ -33,10 +37,16 @@ class Standing:
         return (self.customer, self.granted, self.opt_outs) == (other.customer, other.granted, other.opt_outs)
 
 
-def standing_of(connection: Connection, customer_id: str, purpose: str, now: str) -> Standing:
-    """The standing of the shop's customer for `purpose` at the moment `now`."""
+def standing_of(connection: Connection, catalog: Catalog, customer_id: str, purpose: str, now: str) -> Standing:
+    """The standing of the shop's customer for `purpose` at the moment `now`.
+
+    Raises `LedgerBroken` where the newest event is not the one that was written last: what stands may then be older than it should.
+    """
     seq = position(connection)
+    newest = connection.execute(select(func.max(consent_events.c.seq))).scalar() or 0
+    if newest != seq:
+        raise LedgerBroken(f"the ledger ends at event {newest}, but {seq} were written", seq=newest + 1)
     customer = customers.find(connection, customer_id)
     if customer is None:
         return Standing(None, frozenset(), (), seq)
-    return Standing(customer, granted_to(connection, customer, purpose), tuple(in_force(connection, customer, now)), seq)
+    return Standing(customer, granted_to(connection, catalog, customer, purpose, now), tuple(in_force(connection, customer, now)), seq)

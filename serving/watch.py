@@ -17,6 +17,7 @@ class Watch:
     def __init__(self, looks: Sequence[Callable[[], None]]) -> None:
         self._looks = looks
         self._stop = threading.Event()
+        self._failing: set[int] = set()
 
     def start(self) -> None:
         """Look now, and go on in the background until `stop`."""
@@ -33,8 +34,11 @@ class Watch:
 
     def look(self) -> None:
         """Call every look once."""
-        for look in self._looks:
+        for position, look in enumerate(self._looks):
             try:
                 look()
+                self._failing.discard(position)
             except Exception:
-                log.exception("a look for changes failed; what was there stays in use")
+                if position not in self._failing:  # a fault lasts, and its log must not fill the disk
+                    log.exception("a look for changes failed; it is tried again every few seconds")
+                self._failing.add(position)

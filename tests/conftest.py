@@ -23,8 +23,11 @@ from features.consent import Ledger
 from features.database import Database
 from features.intake.ingest import ingest
 from features.intake.new_workspace import create
+from features.master_keys import MasterKeys
 from features.shop import Shop
+from features.vault import Vault
 from features.workspace import Workspace
+from tests.made_up_consents import catalog_of
 from tests.synthetic_shop import END, consents, write_orders
 
 KINDS = ("sqlite", "postgresql")
@@ -51,7 +54,8 @@ def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = Workspace.open(root)
     database = Database.open(workspace.database_url)
     ingest(workspace, database, clock=stopped_clock)
-    Ledger(database, workspace.config.catalog, stopped_clock).append_all(consents(workspace.config.catalog))
+    vault = Vault(database, workspace.master_keys)
+    Ledger(database, workspace.config.catalog, vault, stopped_clock).append_all(consents(workspace.config.catalog))
     database.close()
     return root
 
@@ -186,6 +190,24 @@ def database(request: pytest.FixtureRequest) -> Database:
     """A database at the newest schema, once of each kind."""
     opened: Database = request.getfixturevalue(f"{request.param}_database".replace("postgresql", "postgres"))
     return opened
+
+
+@pytest.fixture
+def masters(tmp_path: Path) -> MasterKeys:
+    """Master keys in a file that is made when it is first needed."""
+    return MasterKeys(tmp_path / "master.keys")
+
+
+@pytest.fixture
+def vault(database: Database, masters: MasterKeys) -> Vault:
+    """The vault of a database, once in each kind."""
+    return Vault(database, masters)
+
+
+@pytest.fixture
+def ledger(database: Database, vault: Vault, clock: Clock) -> Ledger:
+    """An empty ledger of the small catalog, once in each kind of database."""
+    return Ledger(database, catalog_of(), vault, clock)
 
 
 @pytest.fixture

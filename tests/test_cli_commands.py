@@ -178,7 +178,7 @@ def test_init_ingest_and_simulated_consents_make_a_shop(untrained_root, tmp_path
     first, again = (told(sayso("ingest", "--json", workspace=root)) for _ in range(2))
     assert first["kept"] == again["kept"] > 5_000
     assert first["rejected"] == 0
-    assert told(sayso("consent", "verify", "--json", workspace=root)) == {"events": 0, "holds": True}
+    assert told(sayso("consent", "verify", "--json", workspace=root)) == {"events": 0, "decisions": 0, "anchors": 0, "holds": True}
     failed(sayso("train", "churn", workspace=root))
     failed(sayso("train", "next_purchase", workspace=root))
     failed(sayso("init", root), "workspace already")

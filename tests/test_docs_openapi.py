@@ -23,6 +23,9 @@ ROUTES = {
     ("get", "/v1/customers/{id}/opt-outs"): "consent",
     ("delete", "/v1/opt-outs/{id}"): "consent",
     ("get", "/v1/models"): "explain",
+    ("get", "/v1/customers/{id}/export"): "privacy",
+    ("delete", "/v1/customers/{id}"): "privacy",
+    ("post", "/v1/customers/{id}/corrections"): "privacy",
 }
 PAGES = {("get", "/why/{token}"), ("get", "/preferences/{token}"), ("post", "/preferences/{token}")}
 OF_RECOMMENDATION = {

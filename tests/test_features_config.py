@@ -11,7 +11,8 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.config import Config, read_config
+from features.config import Config
+from features.config_file import read_config
 from features.errors import ConfigError
 from features.intake.new_workspace import create
 from features.toml_lines import KeyPath, TomlLines

@@ -12,6 +12,7 @@ from sqlalchemy import func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from features.database import Database, _journal, _sqlite_module
+from features.sqlite_file import DatabaseGone
 from features.tables import api_keys, customers, ledger_head, metadata
 
 ROW = {"customer": 1, "external_id": "ann"}
@@ -45,10 +46,30 @@ def test_migrating_again_keeps_what_is_stored(database_url: str) -> None:
 
 
 def test_a_database_is_untouched_until_it_is_opened(tmp_path: Path) -> None:
-    """Naming a database makes no table in it."""
+    """Naming a database makes no file; one that is gone is not begun anew in silence."""
     database = Database(f"sqlite:///{tmp_path / 'sayso.db'}")
-    assert inspect(database.engine).get_table_names() == []
+    with pytest.raises(DatabaseGone, match="put it back"):
+        inspect(database.engine)
+    assert list(tmp_path.iterdir()) == []
     database.close()
+
+
+def test_a_connection_follows_the_file_and_not_what_was_moved_away(sqlite_database: Database, tmp_path: Path) -> None:
+    """With the file moved away nothing is read or committed; once it is back, everything goes on."""
+    file, away = tmp_path / "sayso.db", tmp_path / "elsewhere"
+    assert count(sqlite_database) == 0
+
+    def write_while_it_is_moved() -> None:
+        with sqlite_database.write() as connection:
+            connection.execute(insert(customers), ROW)
+            file.rename(away)
+
+    with pytest.raises(DatabaseGone, match="not committed"):
+        write_while_it_is_moved()
+    with pytest.raises(DatabaseGone):
+        count(sqlite_database)
+    away.rename(file)
+    assert count(sqlite_database) == 0
 
 
 def test_a_write_is_all_or_nothing(database: Database) -> None:

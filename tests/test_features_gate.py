@@ -16,6 +16,7 @@ from features.fields import AMOUNT, COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, Q
 from features.gate import Gate
 from features.pipeline import DEFINITION_OF, customer_frame, history_frame
 from features.shop import Shop
+from tests.feature_frames import covering
 from tests.synthetic_shop import CUSTOMERS, refusals
 
 PURPOSE = "recommendations"
@@ -84,18 +85,18 @@ def test_fields_of_products_are_asked_of_nobody_else(gate: Gate) -> None:
 )
 def test_a_field_not_declared_for_the_purpose_is_refused(shop: Shop, spine: pd.DataFrame, purpose: str, field: str) -> None:
     """The error names the field and the purpose, whoever granted what."""
-    everything = pd.DataFrame({"customer": spine["customer"], "category": "purchases"})
-    gate = Gate(shop.warehouse, shop.config.catalog, purpose, everything)
+    gate = shop.gate_for(purpose, covering(pd.DataFrame({"customer": spine["customer"], "category": "purchases"})))
     with pytest.raises(FeatureError, match=f"`{field}`.*`{purpose}`"):
         gate.rows((field,), spine)
     assert not gate.may_read((field,))
 
 
-def test_recording_times_stay_at_the_gate(gate: Gate, spine: pd.DataFrame) -> None:
-    """The time of recording is not among the columns and cannot be asked for."""
-    assert "recorded_at" not in gate.rows((PRODUCT_ID,), spine).columns
-    with pytest.raises(FeatureError, match=r"transactions\.recorded_at"):
-        gate.rows(("transactions.recorded_at",), spine)
+def test_what_the_gate_decides_by_stays_there(gate: Gate, spine: pd.DataFrame) -> None:
+    """Neither the time of recording nor the data source is among the columns, and neither can be asked for."""
+    for column in ("recorded_at", "source"):
+        assert column not in gate.rows((PRODUCT_ID,), spine).columns
+        with pytest.raises(FeatureError, match=rf"transactions\.{column}"):
+            gate.rows((f"transactions.{column}",), spine)
 
 
 def test_the_newest_state_counts(shop: Shop, gate: Gate, spine: pd.DataFrame) -> None:
@@ -123,7 +124,9 @@ def leak(column: str) -> Definition:
     return leaking
 
 
-@pytest.mark.parametrize("column", ["order_id", "quantity", "unit_price", "amount", "ordered_at", "recorded_at", "country", "shoe_size"])
+@pytest.mark.parametrize(
+    "column", ["order_id", "quantity", "unit_price", "amount", "ordered_at", "recorded_at", "source", "covers_from", "country", "shoe_size"]
+)
 def test_an_undeclared_read_is_named(gate: Gate, spine: pd.DataFrame, column: str) -> None:
     """A definition that reaches for a column it does not declare fails, naming the column, the file and the definition."""
     definition = leak(column)
@@ -178,8 +181,7 @@ def test_fields_of_two_tables_are_refused(gate: Gate, spine: pd.DataFrame) -> No
 
 def test_no_grants_give_empty_tables(shop: Shop, spine: pd.DataFrame) -> None:
     """Where nobody granted anything no row is seen and every feature is missing."""
-    nobody = pd.DataFrame({"customer": pd.Series(dtype="int64"), "category": pd.Series(dtype="str")})
-    gate = Gate(shop.warehouse, shop.config.catalog, PURPOSE, nobody)
+    gate = shop.gate_for(PURPOSE, covering(pd.DataFrame({"customer": [], "category": []})))
     assert gate.rows((PRODUCT_ID,), spine).count().to_pandas() == 0
     assert customer_frame(gate, ["orders", "home_country"], spine, shop.facts)[["orders", "home_country"]].isna().all(axis=None)
     assert history_frame(gate, ["times_bought"], spine, shop.facts).empty

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -13,12 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
+from features.customers import suppress
 from features.database import Database
 from features.errors import SaysoError, SourceError
 from features.intake.bundled import bundled_file
 from features.intake.ingest import IngestReport, ingest
 from features.intake.new_workspace import create
 from features.tables import customers
+from features.vault import Vault
 from features.warehouse import Warehouse
 from features.workspace import Workspace
 
@@ -31,6 +33,10 @@ ROWS = (
 )
 
 
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+KEPT_DAYS = "retention_days = 1095"
+
+
 class Shop:
     """A workspace of one source, its database and what lies in it."""
 
@@ -39,10 +45,20 @@ class Shop:
         self.root = root
         self.database = Database.open(f"sqlite:///{root / 'sayso.db'}")
 
-    def ingest(self, content: str | bytes) -> IngestReport:
+    def ingest(self, content: str | bytes, now: datetime = NOW) -> IngestReport:
         """Run ingest on a source of that content."""
         (self.root / "transactions.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-        return ingest(Workspace.open(self.root), self.database)
+        return ingest(Workspace.open(self.root), self.database, clock=lambda: now)
+
+    def configure(self, *changes: tuple[str, str]) -> None:
+        """Replace text in `sayso.toml`."""
+        file = self.root / "sayso.toml"
+        text = file.read_text(encoding="utf-8")
+        for old, new in changes:
+            if old not in text:
+                raise AssertionError(old)
+            text = text.replace(old, new)
+        file.write_text(text, encoding="utf-8")
 
     def table(self, name: str) -> pd.DataFrame:
         """A table of the warehouse, the customers under the shop's own ids."""
@@ -208,7 +224,7 @@ def test_progress_is_told_from_nothing_to_all(shop: Shop) -> None:
     """The callback hears what is done and fractions that only grow, up to 1."""
     told: list[tuple[str, float]] = []
     (shop.root / "transactions.csv").write_text(HEADER + ROWS, encoding="utf-8")
-    ingest(Workspace.open(shop.root), shop.database, lambda what, fraction: told.append((what, fraction)))
+    ingest(Workspace.open(shop.root), shop.database, lambda what, fraction: told.append((what, fraction)), lambda: NOW)
     fractions = [fraction for _what, fraction in told]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
@@ -230,8 +246,99 @@ def test_online_retail_is_loaded_with_known_figures(tmp_path: Path) -> None:
         "no_customer": 132_549,
         "free_of_charge": 34,
         "wholesale": 103,
+        "past_retention": 0,
+        "erased_customers": 0,
     }
+    assert report.not_read == {}
     assert (report.customers, report.products, report.orders) == (4_327, 3_658, 18_369)
+
+
+# ---- what is not taken in ----
+
+
+def test_lines_past_their_retention_are_set_aside(shop: Shop) -> None:
+    """A line is loaded to the last microsecond of its retention and counted as set aside after it; its customer is not named."""
+    shop.configure((KEPT_DAYS, "retention_days = 30"))
+    recorded = datetime(2024, 1, 6, 12)  # noqa: DTZ001 - naive UTC as in the warehouse
+    ends = (recorded + timedelta(days=30)).replace(tzinfo=UTC)
+    report = shop.ingest(HEADER + ROWS, ends)
+    assert (report.read, report.kept, report.set_aside["past_retention"]) == (4, 2, 2)
+    assert shop.table("transactions")["order_id"].tolist() == ["2", "3"]
+    report = shop.ingest(HEADER + ROWS.replace("bob", "zoe"), ends + timedelta(microseconds=1))
+    assert (report.kept, report.set_aside["past_retention"]) == (1, 3)
+    assert set(shop.pseudonyms().values()) == {"ann", "bob"}
+    with pytest.raises(SourceError, match="4 past retention"):
+        shop.ingest(HEADER + ROWS, datetime(2024, 6, 1, tzinfo=UTC))
+
+
+def test_a_value_past_its_own_retention_is_not_loaded(shop: Shop) -> None:
+    """Where one field is kept for less time than the others, older lines are loaded without it."""
+    text = (shop.root / "sayso.toml").read_text(encoding="utf-8")
+    begin = text.index("[fields.transactions.amount]")
+    section = text[begin : text.index("label", begin)]
+    shop.configure((section, section.replace(KEPT_DAYS, "retention_days = 30")))
+    assert shop.ingest(HEADER + ROWS, datetime(2024, 2, 10, tzinfo=UTC)).kept == 4
+    assert shop.table("transactions")["amount"].fillna(-1).tolist() == [-1, -1, -1, 3.5]
+    assert shop.table("transactions")["quantity"].tolist() == [2, 1, 1, 1]
+
+
+def test_an_erased_customer_is_not_loaded_again(shop: Shop) -> None:
+    """Lines of a suppressed customer are counted as set aside and are in no table, and the customer is not named again."""
+    vault = Vault(shop.database, Workspace.open(shop.root).master_keys)
+    with shop.database.write() as connection:
+        suppress(connection, vault, "ann", "2024-05-01T00:00:00.000000Z")
+    report = shop.ingest(HEADER + ROWS)
+    assert (report.read, report.kept, report.set_aside["erased_customers"], report.customers) == (4, 1, 3, 1)
+    assert set(shop.table("transactions")["customer"]) == set(shop.table("customers")["customer"]) == {"bob"}
+    assert set(shop.pseudonyms().values()) == {"bob"}
+    with pytest.raises(SourceError, match="3 erased customers"):
+        shop.ingest(HEADER + "".join(line for line in ROWS.splitlines(keepends=True) if "ann" in line))
+
+
+THIRD_PARTY = """
+[[sources]]
+name = "bought"
+file = "bought.csv"
+table = "transactions"
+third_party = true
+evidence = "contract 7"
+checked_on = 2024-03-01
+check_every_days = 92
+
+[sources.columns]
+customer_id = "customer_id"
+order_id = "order_id"
+product_id = "product_id"
+ordered_at = "ordered_at"
+quantity = "quantity"
+unit_price = "unit_price"
+title = "title"
+"""
+
+
+@pytest.mark.parametrize(
+    ("section", "now", "told"),
+    [
+        (THIRD_PARTY, NOW - timedelta(microseconds=1), None),
+        (THIRD_PARTY, NOW, "last checked on 2024-03-01"),
+        (THIRD_PARTY.replace('evidence = "contract 7"\n', ""), NOW - timedelta(days=60), "no `evidence`"),
+        (THIRD_PARTY.replace("checked_on = 2024-03-01\n", ""), NOW - timedelta(days=60), "checked_on"),
+    ],
+    ids=["checked lately", "lapsed", "without evidence", "never checked"],
+)
+def test_a_third_partys_data_is_loaded_with_evidence_alone(shop: Shop, section: str, now: datetime, told: str | None) -> None:
+    """A third party's source is loaded while its evidence is good; then the report says why it was not read, and the rest is loaded."""
+    config = shop.root / "sayso.toml"
+    config.write_text(config.read_text(encoding="utf-8") + section, encoding="utf-8")
+    lines = ROWS.replace("ann,", "zoe,").replace(",France", "").replace(",Spain", "").replace(",Italy", "")
+    (shop.root / "bought.csv").write_text(HEADER.replace(",country", "") + lines, encoding="utf-8")
+    report = shop.ingest(HEADER + ROWS, now)
+    assert report.kept == (8 if told is None else 4)
+    assert list(report.not_read) == ([] if told is None else ["bought"])
+    assert told is None or told in report.not_read["bought"]
+    table = shop.table("transactions")
+    assert table["source"].value_counts().to_dict() == ({"orders": 4, "bought": 4} if told is None else {"orders": 4})
+    assert ("zoe" in set(shop.pseudonyms().values())) == (told is None)
 
 
 def test_a_source_error_is_one_of_the_projects_errors() -> None:

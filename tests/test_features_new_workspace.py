@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.config import Config, read_config
+from features.config import Config
+from features.config_file import read_config
 from features.database import Database
 from features.errors import SourceError, WorkspaceError
 from features.intake.bundled import bundled_file

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from features.consent import ConsentEvent, granted_to
+from features.consent import ConsentEvent
 from features.online import Layout, OnlineRow, OnlineStore
 from features.pipeline import reads_of
 from features.shop import Shop
@@ -80,12 +80,6 @@ def stored(shop: Shop, store: OnlineStore, customer: int) -> OnlineRow | None:
         return store.read(connection, customer)
 
 
-def grants(shop: Shop, customer: int, purpose: str = PURPOSE) -> frozenset[str]:
-    """What a customer grants now."""
-    with shop.database.read() as connection:
-        return granted_to(connection, customer, purpose)
-
-
 def pseudonym(shop: Shop, name: str) -> int:
     """The pseudonym of one of the shop's customers."""
     found = shop.customers.find(name)
@@ -114,10 +108,10 @@ def test_a_row_made_alone_is_the_row_of_the_refresh(fresh_shop: Shop) -> None:
     for number in (0, 13, 14, 17, 33):
         customer = pseudonym(fresh_shop, f"c{number:03}")
         refreshed = stored(fresh_shop, store, customer)
-        made = store.make(customer, grants(fresh_shop, customer))
+        made = store.make(customer)
         assert refreshed is not None
         assert_equal(made, refreshed)
-        assert_equal(store.ready(customer, grants(fresh_shop, customer)), refreshed)
+        assert_equal(store.ready(customer), refreshed)
 
 
 def test_a_row_holds_what_was_granted_and_no_more(fresh_shop: Shop) -> None:
@@ -125,16 +119,20 @@ def test_a_row_holds_what_was_granted_and_no_more(fresh_shop: Shop) -> None:
     store = store_of(fresh_shop)
     customer = pseudonym(fresh_shop, "c000")
     catalog, names = fresh_shop.config.catalog, store.layout.customer
-    full = store.make(customer, CATEGORIES)
+    full = store.make(customer)
     assert full.products
     for withheld in sorted(CATEGORIES):
-        row = store.make(customer, CATEGORIES - {withheld})
+        say(fresh_shop, "c000", "withdrawn", withheld)
+        row = store.make(customer)
+        say(fresh_shop, "c000", "granted", withheld)
         hidden = np.array([withheld in catalog.categories_of(reads_of(name)) for name in names])
         assert hidden.any()
         assert np.isnan(row.customer[hidden]).all()
         assert row.customer[~hidden].tobytes() == full.customer[~hidden].tobytes()
         assert row.products == (() if withheld == "purchases" else full.products)
-    assert store.make(customer, frozenset()).empty
+    for category in CATEGORIES:
+        say(fresh_shop, "c000", "withdrawn", category)
+    assert store.make(customer).empty
 
 
 @pytest.mark.parametrize("action", ["granted", "refused", "withdrawn"])
@@ -155,29 +153,32 @@ def test_the_next_row_obeys_the_withdrawal(fresh_shop: Shop) -> None:
     """The row made after a withdrawal lacks what was withdrawn, and the one after a new grant has it again."""
     store = store_of(fresh_shop)
     customer, price = pseudonym(fresh_shop, "c000"), store.layout.customer.index("usual_price")
-    before = store.ready(customer, grants(fresh_shop, customer))
+    before = store.ready(customer)
     say(fresh_shop, "c000", "withdrawn")
-    after = store.ready(customer, grants(fresh_shop, customer))
+    after = store.ready(customer)
     assert not np.isnan(before.customer[price])
     assert np.isnan(after.customer[price])
     say(fresh_shop, "c000", "granted")
-    assert_equal(store.ready(customer, grants(fresh_shop, customer)), before)
+    assert_equal(store.ready(customer), before)
 
 
 def test_a_row_made_under_old_grants_is_not_kept(fresh_shop: Shop) -> None:
     """A row that was begun before a withdrawal and finished after it is not stored."""
     store = store_of(fresh_shop)
     customer = pseudonym(fresh_shop, "c000")
-    before = grants(fresh_shop, customer)
-    say(fresh_shop, "c000", "withdrawn")
-    assert not store.make(customer, before).empty
-    assert stored(fresh_shop, store, customer) is None
-    store.make(customer, grants(fresh_shop, customer))
-    assert stored(fresh_shop, store, customer) is not None
+    shop = Interrupted(fresh_shop.workspace, fresh_shop.clock)
+    interrupted = store_of(shop)
+    shop.armed = True
+    assert not interrupted.make(customer).empty
+    assert stored(shop, interrupted, customer) is None
+    interrupted.make(customer)
+    assert stored(shop, interrupted, customer) is not None
+    shop.database.close()
+    assert np.isnan(store.ready(customer).customer[store.layout.customer.index("usual_price")])
 
 
 class Interrupted(Shop):
-    """A shop in which one customer withdraws while the rows of all are being made."""
+    """A shop in which one customer withdraws while their row, or the rows of all, are being made."""
 
     armed = False
 
@@ -205,9 +206,9 @@ def test_another_layout_makes_rows_anew(fresh_shop: Shop) -> None:
     features = fresh_shop.config.models.next_purchase.features
     old, new = OnlineStore(fresh_shop, PURPOSE, features), OnlineStore(fresh_shop, PURPOSE, features[::-1])
     customer = pseudonym(fresh_shop, "c000")
-    first = old.make(customer, grants(fresh_shop, customer))
+    first = old.make(customer)
     assert stored(fresh_shop, new, customer) is None
-    second = new.ready(customer, grants(fresh_shop, customer))
+    second = new.ready(customer)
     assert second.customer.tobytes() == first.customer[::-1].tobytes()
     assert stored(fresh_shop, old, customer) is None
     assert stored(fresh_shop, new, customer) is not None
@@ -229,11 +230,33 @@ def test_a_refresh_replaces_all_rows(fresh_shop: Shop) -> None:
 
 
 def _contents(shop: Shop) -> dict[tuple[int, str], bytes]:
+    """What is sealed in the rows."""
     with shop.database.read() as connection:
-        return {(row.customer, row.purpose): row.content for row in connection.execute(select(online_features))}
+        rows = connection.execute(select(online_features)).all()
+        keys = shop.vault.keys(connection, {row.customer for row in rows})
+    return {(row.customer, row.purpose): keys[row.customer].open(row.content, f"online:{row.purpose}:{row.customer}") for row in rows}
+
+
+def test_rows_are_sealed(fresh_shop: Shop) -> None:
+    """Neither numbers nor products stand in the database, a row moved to another customer is none, and one without its key is none."""
+    store, other = store_of(fresh_shop), pseudonym(fresh_shop, "c001")
+    customer = pseudonym(fresh_shop, "c000")
+    row = store.make(customer)
+    store.make(other)
+    with fresh_shop.database.write() as connection:
+        content = connection.execute(select(online_features.c.content).where(online_features.c.customer == customer)).scalar_one()
+        connection.execute(update(online_features).where(online_features.c.customer == other).values(content=content))
+    assert row.customer.tobytes() not in content
+    assert not any(product.encode() in content for product in row.products)
+    assert stored(fresh_shop, store, other) is None
+    assert not store.ready(other).empty
+    with fresh_shop.database.write() as connection:
+        fresh_shop.vault.destroy(connection, customer)
+    assert stored(fresh_shop, store, customer) is None
+    assert_equal(store.ready(customer), row)
 
 
 def test_a_row_speaks_for_the_moment_of_the_warehouse(fresh_shop: Shop) -> None:
     """The moment stands in the row as text in UTC."""
-    row = store_of(fresh_shop).make(pseudonym(fresh_shop, "c000"), CATEGORIES)
+    row = store_of(fresh_shop).make(pseudonym(fresh_shop, "c000"))
     assert row.as_of == f"{fresh_shop.loaded_until():%Y-%m-%dT%H:%M:%S.%f}Z"

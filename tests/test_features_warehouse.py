@@ -18,7 +18,8 @@ def lines(*recorded: str) -> pa.Table:
     """One order line for each moment of recording."""
     moments = pd.DatetimeIndex([pd.Timestamp(moment) for moment in recorded]).as_unit("us")
     frame = pd.DataFrame({"recorded_at": moments, "ordered_at": moments})
-    frame = frame.assign(customer=1, order_id="o", product_id="p", quantity=1, unit_price=2.0, amount=2.0)
+    frame = frame.assign(customer=range(1, len(recorded) + 1), order_id="o", product_id="p", quantity=1, unit_price=2.0)
+    frame = frame.assign(amount=2.0, source="orders")
     return pa.Table.from_pandas(frame, TRANSACTIONS, preserve_index=False)
 
 
@@ -40,11 +41,11 @@ def test_a_replacement_is_the_whole_content(warehouse: Warehouse) -> None:
     products = pa.table({"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]}, schema=PRODUCTS)
     warehouse.replace({"transactions": lines("2024-01-01"), "products": products})
     first = warehouse.generation
-    assert warehouse.has("products")
+    assert (warehouse.folder / first / "products.parquet").exists()
     assert warehouse.products()["title"].tolist() == ["P"]
     warehouse.replace({"transactions": lines("2024-02-01", "2024-02-02")})
     assert warehouse.generation != first
-    assert not warehouse.has("products")
+    assert not (warehouse.folder / warehouse.generation / "products.parquet").exists()
     assert warehouse.table("transactions").count().to_pandas() == 2
     warehouse.replace({"transactions": lines("2024-03-01")})
     assert len([path for path in warehouse.folder.iterdir() if path.is_dir()]) == 2
@@ -110,3 +111,42 @@ def test_two_readers_of_one_folder_see_a_replacement(warehouse: Warehouse) -> No
     assert other.table("transactions").count().to_pandas() == 1
     warehouse.replace({"transactions": lines("2024-02-01", "2024-02-02")})
     assert other.table("transactions").count().to_pandas() == 2
+
+
+def without_first(name: str, table: pa.Table) -> pa.Table:
+    """The order lines but for the first customer's; other tables as they are."""
+    return table.filter(pa.array(table["customer"].to_numpy() != 1)) if name == "transactions" else table
+
+
+def test_a_rewrite_reaches_every_generation(warehouse: Warehouse) -> None:
+    """Rows that are taken out are gone from the generation before as well, for readers who had the tables open too."""
+    products = pa.table({"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]}, schema=PRODUCTS)
+    for month in (1, 2):
+        warehouse.replace({"transactions": lines(f"2024-0{month}-01", f"2024-0{month}-02"), "products": products})
+    opened, stamp = warehouse.table("transactions"), (warehouse.folder / warehouse.generation / "products.parquet").stat().st_mtime_ns
+    assert warehouse.count(1) == 2
+    warehouse.rewrite(without_first)
+    assert warehouse.collect(opened)["customer"].tolist() == warehouse.table("transactions").customer.to_pandas().tolist() == [2]
+    assert (warehouse.count(1), warehouse.count(2)) == (0, 2)
+    assert (warehouse.folder / warehouse.generation / "products.parquet").stat().st_mtime_ns == stamp
+    assert not list(warehouse.folder.rglob("*.partial"))
+
+
+def test_a_rewrite_that_fails_leaves_whole_files(warehouse: Warehouse) -> None:
+    """A fault while a table is changed leaves it as it was."""
+    warehouse.replace({"transactions": lines("2024-01-01", "2024-01-02")})
+
+    def fail(_name: str, _table: pa.Table) -> pa.Table:
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        warehouse.rewrite(fail)
+    assert warehouse.count(1) == 1
+
+
+def test_all_rows_of_a_customer_are_found(warehouse: Warehouse) -> None:
+    """Tables that hold customers are searched, and no others; somebody unknown has no rows."""
+    products = pa.table({"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]}, schema=PRODUCTS)
+    warehouse.replace({"transactions": lines("2024-01-01", "2024-01-02"), "products": products})
+    assert {name: rows["customer"].to_pylist() for name, rows in warehouse.rows_of(2).items()} == {"transactions": [2]}
+    assert [rows.num_rows for rows in warehouse.rows_of(99).values()] == [0]

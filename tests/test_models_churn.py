@@ -25,6 +25,7 @@ from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, Chur
 from models.masking import Masking
 from models.metrics import churn_metrics
 from models.targets import churned, first_orders
+from tests.feature_frames import covering
 
 PURPOSE = "churn_prediction"
 HORIZON = 30
@@ -38,11 +39,13 @@ def gate_to(shop: Shop, folder: Path, *orders: tuple[int, datetime]) -> Gate:
     """A gate to a warehouse of these orders (customer, moment), whose order times all may be used."""
     moments = pd.DatetimeIndex([moment for _, moment in orders]).as_unit("us")
     frame = pd.DataFrame({"customer": [customer for customer, _ in orders], "ordered_at": moments, "recorded_at": moments})
-    frame = frame.assign(order_id=[f"o{n}" for n in range(len(orders))], product_id="p", quantity=1, unit_price=1.0, amount=1.0)
+    frame = frame.assign(
+        order_id=[f"o{n}" for n in range(len(orders))], product_id="p", quantity=1, unit_price=1.0, amount=1.0, source="orders"
+    )
     warehouse = Warehouse(folder)
     warehouse.replace({"transactions": pa.Table.from_pandas(frame, TRANSACTIONS, preserve_index=False)})
-    granted = pd.DataFrame({"customer": frame["customer"].unique(), "category": "order_times"})
-    return Gate(warehouse, shop.config.catalog, PURPOSE, granted)
+    granted = covering(pd.DataFrame({"customer": frame["customer"].unique(), "category": "order_times"}))
+    return Gate(warehouse, shop.config.catalog, PURPOSE, granted, shop.clock())
 
 
 def spine(*customers: int) -> pd.DataFrame:
@@ -97,7 +100,7 @@ def test_too_short_a_history_is_said() -> None:
 
 def test_a_history_of_nobody_is_said(shop: Shop) -> None:
     """Where nobody allows their order times the error says so."""
-    nobody = Gate(shop.warehouse, shop.config.catalog, PURPOSE, shop.ledger.granted(PURPOSE).iloc[:0])
+    nobody = shop.gate_for(PURPOSE, shop.ledger.granted(PURPOSE).iloc[:0])
     with pytest.raises(TrainingError):
         rolling_dates(first_orders(nobody, shop.loaded_until()).min(), AS_OF, 60)
 
@@ -221,7 +224,7 @@ def test_too_few_customers_are_said(shop: Shop, task: ChurnTask) -> None:
     ten = shop.ledger.granted(PURPOSE).loc[lambda grants: grants["customer"].isin(gate.customers()[:10])]
     last = shop.loaded_until() - timedelta(days=HORIZON)
     dates = [last - timedelta(days=10 * n) for n in range(12)]
-    few = churn_rows(Gate(shop.warehouse, shop.config.catalog, PURPOSE, ten), task.features, dates, HORIZON, shop.facts)
+    few = churn_rows(shop.gate_for(PURPOSE, ten), task.features, dates, HORIZON, shop.facts)
     with pytest.raises(TrainingError, match="customers"):
         require_enough(few[0]["customer"].nunique())
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.gate import Gate
 from features.pipeline import customer_frame, reads_of
 from features.shop import Shop
 from models.histories import Histories, HistoryMasking, together
 from models.masking import RATES, Masking
 from models.purchase_examples import PurchaseData, history_masking
 from models.purchases import orders
+from tests.feature_frames import covering
 
 PURPOSE = "recommendations"
 CATEGORIES = ("a", "b", "c")
@@ -80,7 +80,7 @@ def data_of(shop: Shop, customers: np.ndarray, granted: set[str]) -> PurchaseDat
     grants = pd.DataFrame(
         [(customer, category) for customer in customers for category in sorted(granted)], columns=["customer", "category"]
     )
-    gate = Gate(shop.warehouse, shop.config.catalog, PURPOSE, grants.astype({"customer": "int64", "category": "str"}))
+    gate = shop.gate_for(PURPOSE, covering(grants))
     section = shop.config.models.next_purchase
     return PurchaseData(
         gate, orders(gate, shop.loaded_until()) if granted else pd.DataFrame(), section.features, shop.facts, section.sold_within_days

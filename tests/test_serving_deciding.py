@@ -9,6 +9,9 @@ from features import tables
 from features.consent import ConsentEvent, Ledger
 from features.database import Database
 from features.errors import NotFound
+from features.master_keys import MasterKeys
+from features.shop import Shop
+from features.vault import Vault
 from serving import decisions
 from serving.deciding import MOST_TRIES, Made, TooBusy, decide
 from serving.decision_log import DecisionLog
@@ -18,12 +21,27 @@ from serving.standing import Standing
 PURPOSE = "recommendations"
 
 
-@pytest.fixture(autouse=True)
-def ledger(sqlite_database, shop, clock) -> Ledger:
-    """The ledger of an empty database, with one customer in it who grants one category."""
-    made = Ledger(sqlite_database, shop.config.catalog, clock)
-    said(made, "granted")
+class Asked(Shop):
+    """The made-up shop with another database."""
+
+    def __init__(self, shop: Shop, database: Database, masters: MasterKeys) -> None:
+        super().__init__(shop.workspace, shop.clock)
+        self.database = database
+        self.vault = Vault(database, masters)
+
+
+@pytest.fixture
+def asked(sqlite_database, masters, shop) -> Shop:
+    """A shop whose database is empty but for one customer who grants one category."""
+    made = Asked(shop, sqlite_database, masters)
+    said(made.ledger, "granted")
     return made
+
+
+@pytest.fixture
+def ledger(asked) -> Ledger:
+    """The ledger of that shop."""
+    return asked.ledger
 
 
 def said(ledger: Ledger, action: str, customer: str = "ann", category: str = "purchases") -> None:
@@ -43,7 +61,7 @@ def count(database: Database) -> int:
 
 
 @pytest.mark.parametrize("changes", range(MOST_TRIES))
-def test_a_change_while_an_answer_is_made_makes_it_anew(sqlite_database, ledger, clock, changes):
+def test_a_change_while_an_answer_is_made_makes_it_anew(asked, sqlite_database, ledger, changes):
     """An answer made under a consent that changed meanwhile is thrown away; the one given and recorded is made under what stands."""
     seen = []
 
@@ -53,14 +71,14 @@ def test_a_change_while_an_answer_is_made_makes_it_anew(sqlite_database, ledger,
             said(ledger, "withdrawn" if standing.granted else "granted")
         return answer_of(standing)
 
-    answer = decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+    answer = decide(asked, "test", "ann", PURPOSE, make)
     assert len(seen) == changes + 1
     assert answer["consent"]["used"] == ([] if changes % 2 else ["purchases"])
     assert answer["consent"]["ledger_seq"] == 1 + changes
     assert count(sqlite_database) == 1
 
 
-def test_an_opt_out_while_an_answer_is_made_makes_it_anew(sqlite_database, clock):
+def test_an_opt_out_while_an_answer_is_made_makes_it_anew(asked, sqlite_database, clock):
     """What a customer opts out of meanwhile counts as a change."""
     seen = []
 
@@ -70,11 +88,11 @@ def test_an_opt_out_while_an_answer_is_made_makes_it_anew(sqlite_database, clock
             OptOuts(sqlite_database, clock).add(standing.customer, "all", None, None)
         return answer_of(standing)
 
-    decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+    decide(asked, "test", "ann", PURPOSE, make)
     assert seen == [False, True]
 
 
-def test_somebody_who_becomes_known_meanwhile_is_asked_for_again(sqlite_database, ledger, clock):
+def test_somebody_who_becomes_known_meanwhile_is_asked_for_again(asked, ledger):
     """A first consent that arrives while the answer for an unknown customer is made counts as a change."""
     seen = []
 
@@ -84,13 +102,13 @@ def test_somebody_who_becomes_known_meanwhile_is_asked_for_again(sqlite_database
             said(ledger, "granted", "newcomer")
         return answer_of(standing)
 
-    decide(sqlite_database, clock, "test", "newcomer", PURPOSE, make)
+    decide(asked, "test", "newcomer", PURPOSE, make)
     assert seen[0] is None
     assert seen[1] is not None
 
 
 @pytest.mark.parametrize(("customer", "category"), [("bob", "purchases"), ("ann", "spending")])
-def test_what_others_say_changes_nothing(sqlite_database, ledger, clock, customer, category):
+def test_what_others_say_changes_nothing(asked, ledger, customer, category):
     """Another customer's consent, or a refusal of what was not granted, does not make an answer anew."""
     seen = []
 
@@ -99,11 +117,11 @@ def test_what_others_say_changes_nothing(sqlite_database, ledger, clock, custome
         said(ledger, "refused", customer, category)
         return answer_of(standing)
 
-    decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+    decide(asked, "test", "ann", PURPOSE, make)
     assert len(seen) == 1
 
 
-def test_a_consent_that_never_holds_still_is_refused(sqlite_database, ledger, clock):
+def test_a_consent_that_never_holds_still_is_refused(asked, sqlite_database, ledger):
     """After a few tries the caller is told to come back, and nothing is recorded."""
 
     def make(standing: Standing) -> Made:
@@ -111,42 +129,42 @@ def test_a_consent_that_never_holds_still_is_refused(sqlite_database, ledger, cl
         return answer_of(standing)
 
     with pytest.raises(TooBusy):
-        decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+        decide(asked, "test", "ann", PURPOSE, make)
     assert count(sqlite_database) == 0
 
 
-def test_an_answer_that_cannot_be_made_is_not_recorded(sqlite_database, clock):
+def test_an_answer_that_cannot_be_made_is_not_recorded(asked, sqlite_database):
     """A fault while the answer is made leaves no decision behind."""
 
     def make(_standing: Standing) -> Made:
         raise OSError("a fault")
 
     with pytest.raises(OSError, match="a fault"):
-        decide(sqlite_database, clock, "test", "ann", PURPOSE, make)
+        decide(asked, "test", "ann", PURPOSE, make)
     assert count(sqlite_database) == 0
 
 
-def test_the_log_finds_what_was_decided_and_for_whom(sqlite_database, clock):
+def test_the_log_finds_what_was_decided_and_for_whom(asked, sqlite_database):
     """A decision is found with the shop's id of its customer, none for an unknown one; an unknown id is not found."""
-    log = DecisionLog(sqlite_database, {"test": lambda decision: {"consent": {"used": ["purchases"], "withheld": []}, "id": decision.id}})
-    known = decide(sqlite_database, clock, "test", "ann", PURPOSE, answer_of)
-    unknown = decide(sqlite_database, clock, "test", "nobody", PURPOSE, answer_of)
+    log = DecisionLog(sqlite_database, asked.vault, {})
+    known = decide(asked, "test", "ann", PURPOSE, answer_of)
+    unknown = decide(asked, "test", "nobody", PURPOSE, answer_of)
     assert log.find(known["decision_id"])[1] == "ann"
     assert log.find(unknown["decision_id"])[1] is None
     with pytest.raises(NotFound):
         log.find("dec_0")
 
 
-def test_the_log_tells_an_answer_that_comes_out_otherwise(sqlite_database, clock):
+def test_the_log_tells_an_answer_that_comes_out_otherwise(asked, sqlite_database):
     """A replay is identical when the answer comes out the same, and not when anything differs."""
-    id = decide(sqlite_database, clock, "test", "ann", PURPOSE, answer_of)["decision_id"]
+    id = decide(asked, "test", "ann", PURPOSE, answer_of)["decision_id"]
     consent = {"used": ["purchases"], "withheld": []}
     for again, identical in (
         ({"consent": consent}, True),
         ({"consent": consent, "more": 1}, False),
         ({"consent": consent | {"used": []}}, False),
     ):
-        log = DecisionLog(sqlite_database, {"test": lambda _decision, again=again: again})
+        log = DecisionLog(sqlite_database, asked.vault, {"test": lambda _decision, again=again: again})
         assert log.identical(log.find(id)[0]) is identical
 
 

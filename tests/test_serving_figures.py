@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import math
 import random
 from itertools import chain
@@ -10,9 +10,10 @@ from itertools import chain
 import pytest
 from sqlalchemy import select, update
 
+from features.chain import link
 from features.shop import Shop
 from features.tables import decisions
-from serving.decisions import digest_of
+from serving.decisions import verify_decisions
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, customer_id, everything_in
 from tests.synthetic_shop import CUSTOMERS
 
@@ -138,51 +139,76 @@ def test_every_decision_is_made_again_identically(service, answers):
 
 
 @pytest.mark.parametrize("kind", ["recommend", "churn"])
-def test_an_altered_digit_of_a_decision_is_told(service, served, pool, kind):
-    """Whichever digit of a stored decision's inputs or answer is altered, a replay says that it is not identical."""
+def test_an_altered_byte_of_a_decision_is_told(service, served, pool, kind):
+    """Whichever byte of a stored decision is altered, the service says that it was changed and shows nothing of it."""
     id = getattr(service, kind)(pool.one())["decision_id"]
-    for column in ("inputs", "answer"):
-        stored = _stored(served, id)[column]
-        for position in random.Random(1).sample([at for at, sign in enumerate(stored) if sign.isdigit()], 8):
-            digit = str((int(stored[position]) + 1) % 10)
-            _store(served, id, **{column: stored[:position] + digit + stored[position + 1 :]})
-            assert service.replay(id)["replay"] == {"identical": False}
-        _store(served, id, **{column: stored})
+    stored = _stored(served, id)["content"]
+    for position in random.Random(1).sample(range(len(stored)), 8):
+        _store(served, id, content=stored[:position] + bytes([stored[position] ^ 1]) + stored[position + 1 :])
+        _assert_refused(service, id)
+    _store(served, id, content=stored)
     assert service.replay(id)["replay"] == {"identical": True}
 
 
-def test_a_forged_digest_does_not_make_an_altered_answer_identical(service, served, pool):
-    """Whoever alters the answer and its digest as well is found out by making the answer anew."""
+def test_a_forged_hash_does_not_make_an_altered_answer_identical(service, served, pool):
+    """Whoever alters the answer, seals it and gives the record a hash that fits it is found out by making the answer anew."""
     id = service.recommend(pool.one())["decision_id"]
-    row = _stored(served, id)
-    altered = row["answer"].replace('"rank":1,', '"rank":7,')
-    assert altered != row["answer"]
-    _store(served, id, answer=altered, digest=digest_of(row["kind"], row["customer"], row["inputs"], altered))
-    assert service.replay(id)["replay"] == {"identical": False}
+    before = _stored(served, id)
+    with served.database.write() as connection:
+        key = served.vault.key(connection, before["customer"])
+    altered = key.open(before["content"], f"decision:{id}").replace(rb"\"rank\":1,", rb"\"rank\":7,")
+    content = key.seal(altered, f"decision:{id}")
+    row = {name: value for name, value in before.items() if name not in ("hash", "content")}
+    row["content_digest"] = hashlib.sha256(content).hexdigest()
+    _store(served, id, content=content, hash=link(row), content_digest=row["content_digest"])
+    again = service.replay(id)
+    assert again["items"][0]["rank"] == 7
+    assert again["replay"] == {"identical": False}
+    _store(served, id, **before)
 
 
-@pytest.mark.parametrize("broken", ["", "{", "[]", '"x"', "null", '{"items": NaN}'])
+@pytest.mark.parametrize("broken", [b"", b"\x00", b"\x01", b"\x00{}", b"\x01" + bytes(40), b"null"])
 def test_a_decision_that_is_no_document_any_more_is_no_fault_of_the_service(service, served, pool, broken):
-    """A stored answer that was cut off or replaced is told as not identical or refused, never a 5xx."""
+    """A stored decision that was cut off or replaced is told as damaged, never a 5xx."""
     id = service.churn(pool.one())["decision_id"]
-    _store(served, id, answer=broken)
-    response = service.http.get(f"/v1/decisions/{id}", params={"replay": "true"})
-    assert response.status_code < 500
+    before = _stored(served, id)
+    _store(served, id, content=broken)
+    _assert_refused(service, id)
+    _store(served, id, **before)
 
 
 def test_a_decision_moved_to_another_customer_is_told(service, served, pool):
-    """A stored decision that was given to another customer is not identical."""
+    """A stored decision that was given to another customer is told as damaged."""
     mine, theirs = (service.recommend(customer)["decision_id"] for customer in pool.take(2))
+    before = _stored(served, mine)
     _store(served, mine, customer=_stored(served, theirs)["customer"])
-    assert service.replay(mine)["replay"] == {"identical": False}
+    _assert_refused(service, mine)
+    _store(served, mine, **before)
 
 
 def test_decisions_hold_no_customer_id(served, answers):
     """Neither inputs nor answers of stored decisions hold the shop's ids of customers."""
     with served.database.read() as connection:
-        rows = connection.execute(select(decisions.c.inputs, decisions.c.answer)).all()
+        rows = connection.execute(select(decisions.c.id, decisions.c.customer, decisions.c.content)).all()
+        opened = [served.vault.opened(connection, row.customer, row.content, f"decision:{row.id}") for row in rows]
     assert len(rows) >= 2 * len(answers)
-    assert not any("canary" in json.dumps(list(row)) for row in rows)
+    assert all(b"ledger_seq" in content for content in opened)
+    assert not any(b"canary" in content for content in opened)
+
+
+def test_the_chain_of_all_decisions_holds(served, answers):
+    """After all these answers every decision verifies."""
+    with served.database.read() as connection:
+        assert verify_decisions(connection) >= 2 * len(answers)
+
+
+def _assert_refused(service: Client, id: str) -> None:
+    """A decision is told as changed, made again or not, and nothing of it is shown."""
+    for replay in ("true", "false"):
+        response = service.http.get(f"/v1/decisions/{id}", params={"replay": replay})
+        assert 400 <= response.status_code < 500, response.text
+        assert "changed" in response.text
+        assert "explanation" not in response.text
 
 
 def _sum(explanation: dict) -> float:
@@ -194,6 +220,6 @@ def _stored(shop: Shop, id: str) -> dict:
         return dict(connection.execute(select(decisions).where(decisions.c.id == id)).mappings().one())
 
 
-def _store(shop: Shop, id: str, **values: object) -> None:
+def _store(shop: Shop, id: str, /, **values: object) -> None:
     with shop.database.write() as connection:
         connection.execute(update(decisions).where(decisions.c.id == id).values(**values))

@@ -215,14 +215,15 @@ def test_everything_in_the_basket_leaves_nothing(service, pool, lines):
 
 
 def test_a_privacy_signal_gives_best_sellers(service, pool):
-    """`Sec-GPC: 1` makes an answer impersonal and says so; any other value of the header does not."""
+    """`Sec-GPC: 1` makes an answer impersonal and says so, and the next one without it; any other value of the header does not."""
     customer = pool.one()
+    assert service.recommend(customer, headers={"Sec-GPC": "0"})["personalized"]
     answer = service.recommend(customer, headers={"Sec-GPC": "1"})
     assert (answer["personalized"], answer["not_personalized_because"]) == (False, "privacy_signal")
     assert answer["consent"]["used"] == []
     assert answer["items"] == service.recommend(UNKNOWN)["items"]
     assert service.replay(answer["decision_id"])["replay"] == {"identical": True}
-    assert service.recommend(customer, headers={"Sec-GPC": "0"})["personalized"]
+    assert not service.recommend(customer)["personalized"]
 
 
 def test_an_opt_out_is_named_before_a_privacy_signal(service, pool):

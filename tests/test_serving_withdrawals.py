@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 
@@ -17,6 +18,7 @@ pytest_plugins = ["tests.serving_fixtures"]
 PAIRS = 32
 RACES = 4
 ASKERS = 8
+TRIES = 6
 OWN_TO_EACH_ANSWER = {"decision_id", "generated_at", "why_url", "preferences_url"}
 
 
@@ -24,6 +26,23 @@ def same(answer: dict) -> dict:
     """An answer without what every answer has of its own."""
     rest = {name: value for name, value in answer.items() if name not in OWN_TO_EACH_ANSWER}
     return {**rest, "consent": {name: value for name, value in answer["consent"].items() if name != "ledger_seq"}}
+
+
+def used_and_withheld(answer: dict) -> tuple[list[str], list[str]]:
+    """What an answer was made with and without."""
+    return answer["consent"]["used"], answer["consent"]["withheld"]
+
+
+def unmoved(ask: Callable[[], dict], act: Callable[[], object]) -> dict:
+    """The answer, which `act` has to leave as it was; what others bought together may be made anew just then, so it is tried again."""
+    for _ in range(TRIES):
+        before = ask()
+        act()
+        after = ask()
+        if same(after) == same(before):
+            return after
+        time.sleep(1)
+    raise AssertionError("the answer is another one")
 
 
 def uses(answer: dict, category: str) -> bool:
@@ -48,7 +67,10 @@ def asked(service: Client, customer: str, purpose: str) -> dict:
 
 
 def test_the_answer_after_a_withdrawal_does_without_and_is_the_one_foretold(service, pairs):
-    """The answer after a withdrawal uses nothing of it and serves the very `without` shown; a new grant brings the old answer back."""
+    """The answer after a withdrawal uses nothing of it and serves the very `without` shown; a new grant brings the old answer back.
+
+    What others bought together is behind recommendations as well, and a withdrawal ends that too: of these the consent comes back.
+    """
     foretold = 0
     for customer, purpose, category in pairs:
         before = asked(service, customer, purpose)
@@ -63,20 +85,24 @@ def test_the_answer_after_a_withdrawal_does_without_and_is_the_one_foretold(serv
             assert after["probability"] == without[category]
             foretold += 1
         service.say(customer, purpose, category, "granted")
-        assert same(asked(service, customer, purpose)) == same(before)
+        again = asked(service, customer, purpose)
+        assert used_and_withheld(again) == used_and_withheld(before)
+        assert again.get("personalized") == before.get("personalized")
+        assert purpose == FOR_ITEMS or same(again) == same(before)
     assert foretold >= PAIRS // 3
 
 
 def test_a_withdrawal_for_one_purpose_leaves_the_other_as_it_was(service, pool):
     """What is withdrawn for recommendations still serves the churn estimate, and the other way round."""
     customer = pool.one()
-    churn, items = service.churn(customer), service.recommend(customer)
+    churn = service.churn(customer)
     service.say(customer, FOR_ITEMS, "purchases", "withdrawn")
     assert same(service.churn(customer)) == same(churn)
     assert "purchases" in service.recommend(customer)["consent"]["withheld"]
-    service.say(customer, FOR_ITEMS, "purchases", "granted")
-    service.say(customer, FOR_CHURN, "purchases", "refused")
-    assert same(service.recommend(customer)) == same(items)
+    other = pool.one()
+    items = unmoved(lambda: service.recommend(other), lambda: service.say(other, FOR_CHURN, "purchases", "refused"))
+    assert "purchases" in items["consent"]["used"]
+    assert "purchases" in service.churn(other)["consent"]["withheld"]
 
 
 def test_category_after_category_each_estimate_was_foretold(service, pool):
@@ -186,7 +212,9 @@ def test_no_answer_that_starts_after_the_acknowledgement_uses_what_was_withdrawn
 def test_concurrent_questions_get_the_answers_of_quiet_ones(service, pool):
     """Answers made at the same time for many customers whose features have to be made anew are the answers that each gets alone."""
     customers = pool.take(12)
-    quiet = {customer: (same(service.recommend(customer)), same(service.churn(customer))) for customer in customers}
+
+    def alone() -> dict[str, tuple[dict, dict]]:
+        return {customer: (same(service.recommend(customer)), same(service.churn(customer))) for customer in customers}
 
     def shaken(customer: str) -> tuple[dict, dict]:
         for action in ("withdrawn", "granted"):
@@ -195,8 +223,13 @@ def test_concurrent_questions_get_the_answers_of_quiet_ones(service, pool):
         return same(service.recommend(customer)), same(service.churn(customer))
 
     with ThreadPoolExecutor(ASKERS) as threads:
-        for _ in range(2):
-            assert dict(zip(customers, threads.map(shaken, customers), strict=True)) == quiet
+        for _ in range(TRIES):
+            before = alone()
+            together = dict(zip(customers, threads.map(shaken, customers), strict=True))
+            if before == alone():  # else what others bought together was made anew meanwhile
+                assert together == before
+                return
+    pytest.fail("the answers never held still")
 
 
 def test_answers_validate_while_everything_is_withheld(service, pool):

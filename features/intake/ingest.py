@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
+from features.catalog import Catalog
 from features.clock import Clock, utc_now
 from features.config import Source
+from features.corrections import corrected
 from features.customers import Customers
 from features.database import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean
-from features.intake.rejected import rejections, with_raw, write_rejected
+from features.intake.rejected import rejections, with_raw, without_erased, write_rejected
 from features.intake.sources import PRODUCTS, read_source
 from features.intake.warehouse_tables import customers_table, products_table, transactions_table
 from features.progress import Progress, silent
+from features.retention import without_expired
+from features.vault import Vault
 from features.warehouse import Warehouse
 from features.workspace import Workspace
 
@@ -30,7 +34,8 @@ class IngestReport:
     """What a run of ingest found.
 
     Rows of all sources were `read`; each of them was `kept`, `set_aside` (by rule) or `rejected`. `first` and `last` are
-    the moments (naive UTC) of the first and the last order. `copies` are files left out as they repeat another.
+    the moments (naive UTC) of the first and the last order. `copies` are files left out as they repeat another, `not_read`
+    says which sources may not be read, and why.
     """
 
     read: int
@@ -39,6 +44,7 @@ class IngestReport:
     rejected: int
     rejected_files: tuple[Path, ...]
     copies: tuple[str, ...]
+    not_read: dict[str, str]
     customers: int
     products: int
     orders: int
@@ -62,22 +68,41 @@ def ingest(workspace: Workspace, database: Database, progress: Progress = silent
 
     Raises `SourceError` where a source cannot be read or no purchase is left; then nothing has changed.
     """
+    now, config = clock(), workspace.config
+    faults = {name: fault for name, source in config.catalog.sources.items() if (fault := source.fault(now.date()))}
     parts = []
-    for position, source in enumerate(workspace.config.sources):
-        progress(f"reading {source.name}", 0.6 * position / len(workspace.config.sources))
-        parts.append(_sort(source, workspace.root, clock()))
-    lines, stated = _rows_of(parts, "transactions"), _rows_of(parts, "products")
-    if lines.empty:
-        raise _nothing_left(parts)
+    for position, source in enumerate(config.sources):
+        progress(f"reading {source.name}", 0.6 * position / len(config.sources))
+        if source.name not in faults:
+            parts.append(_sort(source, workspace.root, now))
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
     progress("naming customers", 0.6)
-    lines = lines.assign(customer=Customers(database).assign(lines["customer_id"]))
+    vault = Vault(database, workspace.master_keys)
+    customers = Customers(database, vault)
+    rejected = {name: without_erased(rows, customers.erased) for name, rows in rejected.items()}
+    lines, left_out = _admitted(_rows_of(parts, "transactions"), customers, config.catalog, now)
+    set_aside = {**_set_aside(parts), **left_out}
+    if lines.empty:
+        raise _nothing_left(parts, set_aside, faults)
     progress("writing the warehouse", 0.8)
-    tables = _tables(lines, stated, parts)
-    Warehouse(workspace.warehouse).replace(tables)
+    tables = _tables(lines, _rows_of(parts, "products"), parts)
+    tables = {name: without_expired(name, table, config.catalog, now)[0] for name, table in tables.items()}
+    Warehouse(workspace.warehouse).replace(corrected(tables, database, vault))
     files = write_rejected(workspace.rejected, rejected)
     progress("done", 1.0)
-    return _report(parts, tables, tuple(files.values()))
+    return _report(parts, tables, set_aside, faults, tuple(files.values()))
+
+
+def _admitted(lines: pd.DataFrame, customers: Customers, catalog: Catalog, now: datetime) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Lines with their customers' pseudonyms, but for those of erased customers and those past retention; and how many those are."""
+    if lines.empty:
+        return lines.assign(customer=pd.Series(dtype="int64")), {}
+    days = max(field.retention_days for field in catalog.fields.values() if field.table == "transactions")
+    old = lines["recorded_at"] < pd.Timestamp((now - timedelta(days=days)).replace(tzinfo=None))
+    young = lines[~old]
+    named = young.assign(customer=customers.assign(young["customer_id"]))
+    erased = named["customer"].isna()
+    return named[~erased].astype({"customer": "int64"}), {"past_retention": int(old.sum()), "erased_customers": int(erased.sum())}
 
 
 def _sort(source: Source, root: Path, now: datetime) -> _Sorted:
@@ -101,8 +126,9 @@ def _each_once(products: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _rows_of(parts: Sequence[_Sorted], table: str) -> pd.DataFrame:
-    frames = [part.kept for part in parts if part.source.table == table]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({column: pd.Series(dtype="str") for column in PRODUCTS})
+    frames = [part.kept.assign(source=part.source.name) for part in parts if part.source.table == table]
+    nothing = pd.DataFrame({column: pd.Series(dtype="str") for column in (*PRODUCTS, "source")})
+    return pd.concat(frames, ignore_index=True) if frames else nothing
 
 
 def _tables(lines: pd.DataFrame, stated: pd.DataFrame, parts: Sequence[_Sorted]) -> dict[str, pa.Table]:
@@ -119,9 +145,10 @@ def _set_aside(parts: Sequence[_Sorted]) -> dict[str, int]:
     return dict(total)
 
 
-def _nothing_left(parts: Sequence[_Sorted]) -> SourceError:
+def _nothing_left(parts: Sequence[_Sorted], set_aside: Mapping[str, int], faults: Mapping[str, str]) -> SourceError:
     """The error that says what became of every line, and shows one rejected row."""
-    counts = [f"{count:,} {rule.replace('_', ' ')}" for rule, count in _set_aside(parts).items() if count]
+    counts = [f"{count:,} {rule.replace('_', ' ')}" for rule, count in set_aside.items() if count]
+    counts += faults.values()
     rejected = pd.concat([part.rejected for part in parts]) if parts else rejections()
     if len(rejected):
         first = rejected.iloc[0]
@@ -132,17 +159,20 @@ def _nothing_left(parts: Sequence[_Sorted]) -> SourceError:
     )
 
 
-def _report(parts: Sequence[_Sorted], tables: dict[str, pa.Table], files: tuple[Path, ...]) -> IngestReport:
-    set_aside = _set_aside(parts)
-    kept, rejected = sum(len(part.kept) for part in parts), sum(len(part.rejected) for part in parts)
+def _report(
+    parts: Sequence[_Sorted], tables: dict[str, pa.Table], set_aside: dict[str, int], faults: dict[str, str], files: tuple[Path, ...]
+) -> IngestReport:
+    read = sum(len(part.kept) + len(part.rejected) + sum(part.set_aside.values()) for part in parts)
+    rejected = sum(len(part.rejected) for part in parts)
     orders = tables["transactions"].to_pandas()
     return IngestReport(
-        read=kept + rejected + sum(set_aside.values()),
-        kept=kept,
+        read=read,
+        kept=read - rejected - sum(set_aside.values()),
         set_aside=set_aside,
         rejected=rejected,
         rejected_files=files,
         copies=tuple(name for part in parts for name in part.copies),
+        not_read=faults,
         customers=orders["customer"].nunique(),
         products=tables["products"].num_rows,
         orders=orders["order_id"].nunique(),

@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -18,7 +19,16 @@ from features.errors import WorkspaceError
 from features.intake.recognise import Guess, recognise
 from features.intake.shop_habits import Habits, habits_of
 from features.intake.sources import read_source
-from features.intake.standard_catalog import CATEGORIES, COUNTRY, ORDER_FIELDS, PRODUCT_FIELDS, StandardField, spoken
+from features.intake.standard_catalog import (
+    CATEGORIES,
+    COUNTRY,
+    ORDER_FIELDS,
+    PRODUCT_FIELDS,
+    RETENTION_DAYS,
+    StandardField,
+    retention_days,
+    spoken,
+)
 from features.pipeline import features_for
 
 CONFIG_NAME = "sayso.toml"
@@ -53,13 +63,13 @@ def create(root: Path, files: Sequence[Path] = (), clock: Clock = utc_now, shop:
     if root.exists() and not root.is_dir():
         raise WorkspaceError(f"{root} is a file; name a folder for the workspace.")
     sources, guesses, habits = _recognised(root, files, clock) if files else ([EXAMPLE], [], None)
-    _write(root, render(shop or root.name, sources, habits))
+    _write(root, render(shop or root.name, sources, habits, retention_days(habits.oldest if habits else None, clock())))
     return guesses
 
 
-def render(name: str, sources: Sequence[Source], habits: Habits | None) -> str:
+def render(name: str, sources: Sequence[Source], habits: Habits | None, kept_days: int = RETENTION_DAYS) -> str:
     """Text of the `sayso.toml` of a shop called `name`; it lists every feature that its own catalog permits."""
-    fields = _fields(sources)
+    fields = [replace(field, retention_days=kept_days) for field in _fields(sources)]
     given = {field.category for field in fields}
     context = {
         "shop": {
@@ -126,13 +136,13 @@ def _recognised(root: Path, files: Sequence[Path], clock: Clock) -> tuple[list[S
         if source.table == "transactions":
             habits = habits_of(read_source(source, root, clock()).rows)
             source = source.model_copy(update={"cleaning": habits.cleaning})
-            guesses += _guessed(source.name, habits)
+            guesses += _guessed(source.name, habits, clock())
             shop = shop or habits
         sources.append(source)
     return sources, guesses, shop
 
 
-def _guessed(source: str, habits: Habits) -> list[Guess]:
+def _guessed(source: str, habits: Habits, now: datetime) -> list[Guess]:
     cleaning: Cleaning = habits.cleaning
     lines = habits.lines
     found = (
@@ -148,7 +158,10 @@ def _guessed(source: str, habits: Habits) -> list[Guess]:
     )
     guesses = [Guess(source, what, told, f"{why} ({lines[what]:,} lines)", sure) for what, told, why, sure in found if told]
     currency, why = (habits.currency, "it is the home country's") if habits.currency else ("EUR", "nothing in the file tells")
-    return [*guesses, Guess(source, "currency", currency, why, sure=False)]
+    guesses.append(Guess(source, "currency", currency, why, sure=False))
+    if habits.oldest is not None and (days := retention_days(habits.oldest, now)) > RETENTION_DAYS:
+        guesses.append(Guess(source, "retention_days", str(days), f"the oldest line is of {habits.oldest:%Y-%m-%d}", sure=False))
+    return guesses
 
 
 def _free_name(stem: str, sources: Sequence[Source]) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 
 from features.intake.source_files import raw_rows
 
 COLUMNS = ("file", "line", "reason")
+OF_ERASED = "it is of a customer who was erased; what stands there is not repeated here"
+SEPARATORS = re.compile(r"""[\s]*[",;:|{}\t]+[\s]*""")
+"""What may stand between two cells of a row."""
 
 
 def rejections(rows: Iterable[tuple[str, int, str]] = ()) -> pd.DataFrame:
@@ -24,6 +30,22 @@ def with_raw(rejected: pd.DataFrame, root: Path) -> pd.DataFrame:
     parts = [part.assign(raw=part["line"].map(raw_rows(root / file, set(part["line"])))) for file, part in rejected.groupby("file")]
     columns = [*COLUMNS, "raw"]
     return pd.concat(parts).sort_values(["file", "line"], kind="stable")[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def without_erased(rejected: pd.DataFrame, erased: Callable[[Collection[str]], Collection[str]]) -> pd.DataFrame:
+    """`rejected` as `with_raw` gave it, but of rows that name an erased customer it says only where they stand.
+
+    `erased` tells which of some texts are ids of erased customers.
+    """
+    cells = [_cells(str(raw)) for raw in rejected["raw"]]
+    theirs = erased(frozenset().union(*cells))
+    hidden = np.array([not named.isdisjoint(theirs) for named in cells], dtype="bool")
+    return rejected.assign(reason=rejected["reason"].mask(hidden, OF_ERASED), raw=rejected["raw"].mask(hidden, ""))
+
+
+def _cells(raw: str) -> frozenset[str]:
+    """All that may be a cell of a row, however misshapen the row is."""
+    return frozenset([*SEPARATORS.split(raw.strip()), *(cell.strip() for cell in next(csv.reader([raw]), []))])
 
 
 def write_rejected(folder: Path, by_source: Mapping[str, pd.DataFrame]) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import pandas as pd
 
@@ -22,11 +23,12 @@ CURRENCIES = {
 
 @dataclass(frozen=True)
 class Habits:
-    """What was found; `lines` counts the lines that speak for each."""
+    """What was found. `oldest` is when the first line was recorded (naive UTC); `lines` counts the lines that speak for the others."""
 
     cleaning: Cleaning
     home_country: str | None
     currency: str | None
+    oldest: datetime | None
     lines: dict[str, int]
 
 
@@ -41,6 +43,7 @@ def habits_of(lines: pd.DataFrame) -> Habits:
         Cleaning(cancellation_prefix=prefix, non_products=codes, wholesale_units=WHOLESALE_UNITS if large else None),
         home,
         CURRENCIES.get(home.casefold()) if home else None,
+        lines["recorded_at"].min().to_pydatetime() if len(lines) else None,
         {
             "cancellation_prefix": cancelled,
             "non_products": fees,

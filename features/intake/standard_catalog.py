@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from features.catalog import PRODUCT, Category
 
@@ -19,6 +20,7 @@ SPOKEN = {
     "spending": "how much you spent",
     "location": "the country that you live in",
 }
+YEAR = 365
 PERSONAL = ("recommendations", "churn_prediction")
 RETENTION_DAYS = 1_095
 
@@ -50,6 +52,14 @@ PRODUCT_FIELDS = (
     StandardField("products", "product_category", PRODUCT, (), "Department of the product"),
     StandardField("products", "brand", PRODUCT, (), "Brand of the product"),
 )
+
+
+def retention_days(oldest: datetime | None, now: datetime) -> int:
+    """How long a new workspace keeps data: three years, or as long as the oldest line and one more year need."""
+    if oldest is None:
+        return RETENTION_DAYS
+    age = now.replace(tzinfo=None) - oldest
+    return max(RETENTION_DAYS, (age.days // YEAR + 2) * YEAR)
 
 
 def spoken(categories: Collection[str]) -> str:

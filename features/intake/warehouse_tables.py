@@ -15,15 +15,17 @@ TRANSACTIONS = pa.schema(
         ("amount", pa.float64()),
         ("ordered_at", pa.timestamp("us")),
         ("recorded_at", pa.timestamp("us")),
+        ("source", pa.string()),
     ]
 )
 PRODUCTS = pa.schema([("product_id", pa.string()), ("title", pa.string()), ("product_category", pa.string()), ("brand", pa.string())])
-CUSTOMERS = pa.schema([("customer", pa.int64()), ("country", pa.string()), ("recorded_at", pa.timestamp("us"))])
+CUSTOMERS = pa.schema([("customer", pa.int64()), ("country", pa.string()), ("recorded_at", pa.timestamp("us")), ("source", pa.string())])
 
 
 def transactions_table(lines: pd.DataFrame) -> pa.Table:
-    """Order lines, sorted by the time of recording. `lines` has what `features.intake.sources` reads and `customer` (int64).
+    """Order lines, sorted by the time of recording.
 
+    `lines` has what `features.intake.sources` reads, `customer` (int64) and `source` (str).
     A line without an order number belongs to the order of its customer at its moment.
     """
     derived = lines["customer"].astype("str") + "-" + lines["ordered_at"].astype("int64").astype("str")
@@ -33,7 +35,7 @@ def transactions_table(lines: pd.DataFrame) -> pa.Table:
 
 def customers_table(lines: pd.DataFrame) -> pa.Table:
     """One row for each change of a customer's country, with the time at which the shop recorded it."""
-    stated = lines.loc[lines["country"].notna(), ["customer", "country", "recorded_at"]]
+    stated = lines.loc[lines["country"].notna(), ["customer", "country", "recorded_at", "source"]]
     stated = stated.sort_values(["customer", "recorded_at"], kind="stable").drop_duplicates(["customer", "recorded_at"], keep="last")
     moved = (stated["customer"] != stated["customer"].shift()) | (stated["country"] != stated["country"].shift())
     return _table(stated[moved], CUSTOMERS)

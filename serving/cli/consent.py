@@ -1,21 +1,26 @@
-"""`sayso consent import`, `show`, `verify`, `simulate`."""
+"""`sayso consent import`, `show`, `verify`, `rebuild`, `anchor`, `receipts`, `simulate`."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from features.consent_file import import_consents
+from features.consent_receipt import consent_receipt
 from features.errors import NotFound
 from features.online import refresh_online
 from features.settings import Settings
 from features.shop import Shop
 from features.simulated_consents import simulated_consents
+from features.verification import rebuild_state, verify_ledger
 from features.workspace import Workspace
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
+from serving.decisions import verify_decisions
 
 app = typer.Typer(help="What customers granted, refused and withdrew.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -40,11 +45,20 @@ def import_(
     shop = Shop(Workspace.open(workspace, Settings()))
     with screen.progress() as progress:
         progress("writing to the ledger", 0.1)
-        added, repeated = import_consents(file, shop.ledger, shop.customers)
-        progress("making online features anew", 0.7)
-        _refresh(shop)
-    screen.say(f"[bold]{added:,}[/bold] events were added to the ledger; {repeated:,} were in it before.")
-    screen.result({"added": added, "repeated": repeated, "ledger_seq": shop.ledger.position()})
+        report = import_consents(file, shop)
+        if report.added:
+            progress("making online features anew", 0.7)
+            _refresh(shop)
+    if report.contact_permissions:
+        screen.say(
+            f"[bold]{report.contact_permissions:,}[/bold] contact permissions were kept. They say who may be written to. They allow "
+            "[bold]no use of data[/bold]: nothing was added to the ledger, and nobody's data is used because of them."
+        )
+    else:
+        screen.say(f"[bold]{report.added:,}[/bold] events were added to the ledger; {report.repeated:,} were in it before.")
+    if report.erased:
+        screen.say(f"{report.erased:,} rows of customers who were erased were left out.")
+    screen.result({**asdict(report), "ledger_seq": shop.ledger.position()})
 
 
 @app.command("show")
@@ -62,19 +76,82 @@ def show(
     if pseudonym is None:
         raise NotFound(f"there is no customer {customer!r}; nothing of theirs was ingested, and no consent recorded")
     state, history = shop.ledger.state(pseudonym), shop.ledger.history(pseudonym)
-    screen.table(f"Customer {customer}", ("purpose", "category", "stands"), [(s["purpose"], s["category"], s["action"]) for s in state])
+    rows = [(s["purpose"], s["category"], s["action"], "yes" if s["allowed"] else "no", s["valid_until"] or "") for s in state]
+    screen.table(f"Customer {customer}", ("purpose", "category", "stands", "used", "until"), rows)
     columns = ("seq", "received_at", "purpose", "category", "action", "method", "notice_version")
     screen.table("History", columns, [[event[name] if event[name] is not None else "" for name in columns] for event in history])
     screen.result({"customer_id": customer, "state": state, "history": [{k: v for k, v in e.items() if k != "customer"} for e in history]})
 
 
 @app.command("verify")
-def verify(workspace: WorkspaceOption = DEFAULT_WORKSPACE, *, as_json: JsonOption = False, debug: DebugOption = False) -> None:
-    """Check the ledger's chain: that no event was altered, moved, inserted or removed."""
+def verify(
+    anchor: Annotated[
+        list[Path] | None,
+        typer.Option("--anchor", help="An anchor that the ledger has to contain; may be given several times.", dir_okay=False),
+    ] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Check the chains of the ledger and of the decisions: that nothing was altered, moved, inserted or removed."""
     screen = Screen(as_json=as_json)
-    events = Shop(Workspace.open(workspace, Settings())).ledger.verify()
-    screen.say(f"The chain holds over all {events:,} events.")
-    screen.result({"events": events, "holds": True})
+    shop = Shop(Workspace.open(workspace, Settings()))
+    anchors = [shop.anchors.read(file) for file in anchor or []]
+    events = verify_ledger(shop.database, shop.config.catalog, anchors)
+    with shop.database.read() as connection:
+        decided = verify_decisions(connection)
+    screen.say(f"The chain holds over all {events:,} events of the ledger and all {decided:,} decisions.")
+    if anchors:
+        screen.say(f"It contains {'the anchor' if len(anchors) == 1 else f'all {len(anchors)} anchors'}.")
+    screen.result({"events": events, "decisions": decided, "anchors": len(anchors), "holds": True})
+
+
+@app.command("rebuild")
+def rebuild(workspace: WorkspaceOption = DEFAULT_WORKSPACE, *, as_json: JsonOption = False, debug: DebugOption = False) -> None:
+    """Make the state that answers obey anew from the events of the ledger, whose chain has to hold."""
+    screen = Screen(as_json=as_json)
+    shop = Shop(Workspace.open(workspace, Settings()))
+    events = rebuild_state(shop.database)
+    _refresh(shop)
+    screen.say(f"The state was made anew from all {events:,} events.")
+    screen.result({"events": events})
+
+
+@app.command("anchor")
+def anchor(
+    out: Annotated[Path, typer.Option("--out", help="File to write; keep it where nobody of the shop can change it.", dir_okay=False)],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write a signed statement of how far the ledger has come, which `verify` can be held against later."""
+    screen = Screen(as_json=as_json)
+    taken = Shop(Workspace.open(workspace, Settings())).anchors.take()
+    out.write_text(json.dumps(taken.document(), indent=1) + "\n", encoding="utf-8")
+    screen.say(f"[bold]{out}[/bold]: event {taken.seq:,}, hash {taken.hash[:16]}…, signed. Keep it outside of this machine.")
+    screen.result({"file": str(out), **taken.document()})
+
+
+@app.command("receipts")
+def receipts(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The shop's id of the customer.")],
+    out: Annotated[Path, typer.Option("--out", help="JSON file to write.", dir_okay=False)],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write a customer's consents as receipts in the structure of ISO/IEC TS 27560."""
+    screen = Screen(as_json=as_json)
+    shop = Shop(Workspace.open(workspace, Settings()))
+    if (pseudonym := shop.customers.find(customer)) is None:
+        raise NotFound(f"there is no customer {customer!r}; nothing of theirs was ingested, and no consent recorded")
+    document = consent_receipt(shop, pseudonym, customer)
+    out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    screen.say(f"[bold]{out}[/bold]: {len(document['processing']):,} purposes.")
+    screen.result({"file": str(out), "purposes": len(document["processing"])})
 
 
 @app.command("simulate")

@@ -69,6 +69,8 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
     aside = ", ".join(f"{rule.replace('_', ' ')} {count:,}" for rule, count in report.set_aside.items() if count)
     if aside:
         screen.say(f"Set aside by the cleaning rules: {aside}.")
+    for fault in report.not_read.values():
+        screen.say(f"[bold]Not read:[/bold] {fault}.")
     if report.rejected:
         files = ", ".join(str(file) for file in report.rejected_files)
         screen.say(f"[bold]{report.rejected:,} lines were rejected[/bold]; {files} has each with its line and the reason.")

@@ -12,6 +12,7 @@ from experiments.churn import train_churn
 from experiments.next_purchase import train_next_purchase
 from experiments.promotion import judge, promote
 from experiments.run import TrainingRun
+from experiments.taint import fresh
 from features.errors import ModelUnavailable
 from features.progress import Progress
 from features.settings import Settings
@@ -88,8 +89,9 @@ def make_champion(
 ) -> None:
     """Check the gates and make the challenger champion; refuse with the gate that failed and its figure."""
     screen = Screen(as_json=as_json)
-    tracking = Tracking.of(Workspace.open(workspace, Settings()))
-    challenger, results = judge(tracking, model.value)
+    shop = Shop(Workspace.open(workspace, Settings()))
+    tracking = Tracking.of(shop.workspace)
+    challenger, results = judge(tracking, model.value, [fresh(shop)])
     rows = [(result.gate, "passed" if result.passed else "FAILED", result.figure) for result in results]
     screen.table(f"Gates of {model.value} version {challenger.version}", ("gate", "", "figure"), rows)
     if all(result.passed for result in results) and not yes and not as_json:

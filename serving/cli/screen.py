@@ -25,6 +25,11 @@ class Screen:
         self._console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=False)
         self._errors = Console(stderr=True)
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is somebody to answer a question."""
+        return not self._as_json and sys.stdin.isatty()
+
     def say(self, text: str = "") -> None:
         """A line for people; Rich's markup is understood."""
         if not self._as_json:

@@ -6,11 +6,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from serving.http import churn, consents, decisions, front, metrics, models, opt_outs, pages, problems, recommendations
+from serving.http import churn, consents, decisions, front, metrics, models, opt_outs, pages, privacy, problems, recommendations
 from serving.http.body_limit import BodyLimit
+from serving.http.last_resort import LastResort
 from serving.http.metrics import Measured
 
-ROUTERS = (recommendations, churn, decisions, consents, opt_outs, models, pages, metrics, front)
+ROUTERS = (recommendations, churn, decisions, consents, opt_outs, privacy, models, pages, metrics, front)
 DESCRIPTION = """
 Sayso predicts what each customer of a shop is likely to do and want next, from nothing but the data that customer agreed to
 share, and tells them why. Every answer says that it is automated, what it used, what it withheld, and why.
@@ -21,6 +22,7 @@ def make_app() -> FastAPI:
     """The application; `app.state.sayso` has to be set to a `Sayso` before the first request."""
     app = FastAPI(title="Sayso", version=version("sayso"), description=DESCRIPTION, openapi_url="/docs.json", docs_url=None, redoc_url=None)
     app.add_middleware(BodyLimit)
+    app.add_middleware(LastResort)
     app.add_middleware(Measured)
     problems.install(app)
     for module in ROUTERS:

@@ -8,12 +8,12 @@ from fastapi.responses import JSONResponse
 
 from features.consent import ConsentEvent
 from features.errors import NotFound
-from serving.answers import ConsentReceipt, Consents, Notices
+from serving.answers import ConsentEntry, ConsentReceipt, Consents, Notices
 from serving.http.routes import Service, scope, scoped_router
 from serving.requests import ConsentRequest, document
 
 router = scoped_router()
-HISTORY = ("seq", "purpose", "category", "action", "notice_version", "method", "actor", "occurred_at", "received_at", "hash")
+HISTORY = tuple(ConsentEntry.model_fields)
 
 
 @router.post("/consents", status_code=201, responses={201: {"model": ConsentReceipt}}, response_model=None, **scope("consent"))

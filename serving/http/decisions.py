@@ -16,7 +16,7 @@ router = scoped_router()
 def decision(id: str, sayso: Service, *, replay: bool = False) -> JSONResponse:
     """A decision as it was recorded; `replay=true` makes it again and tells whether it comes out the same."""
     found, customer_id = sayso.decisions.find(id)
-    answer = {**addressed(sayso, found.document(), customer_id), "kind": found.kind, "digest": found.digest, "intact": found.intact}
+    answer = {**addressed(sayso, found.document(), customer_id), "kind": found.kind, "digest": found.hash, "intact": found.intact}
     if replay:
         answer["replay"] = {"identical": sayso.decisions.identical(found)}
     return JSONResponse(answer)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from features.errors import ConsentError, NotFound, SaysoError
+from serving.bootstrap import Sayso
 from serving.decisions import DecisionDamaged
 from serving.http.routes import Service
 from serving.links import LinkRefused, Page
@@ -44,8 +45,8 @@ def why(token: str, sayso: Service, changed: str | None = None) -> HTMLResponse:
 def preferences(token: str, sayso: Service, changed: str | None = None) -> HTMLResponse:
     """Everything a customer allows, by purpose and category, with a switch for each."""
     try:
-        customer = int(sayso.links.subject(Page.PREFERENCES, token))
-    except LinkRefused as error:
+        customer = _customer(sayso, token)
+    except (LinkRefused, NotFound) as error:
         return _closed(error)
     return _page(preferences_page(sayso, customer, token, changed))
 
@@ -61,11 +62,11 @@ def change_preferences(
 ) -> Response:
     """Switch one category on or off for one purpose, then show where that was asked for."""
     try:
-        customer = int(sayso.links.subject(Page.PREFERENCES, token))
+        customer = _customer(sayso, token)
         if back is not None:
             sayso.links.subject(Page.WHY, back)
         change(sayso, customer, purpose, category, action)
-    except LinkRefused as error:
+    except (LinkRefused, NotFound) as error:
         return _closed(error)
     except ConsentError as error:
         return _page(render("closed.html.j2", title="That did not work", text=str(error)), 422)
@@ -78,6 +79,14 @@ def style() -> Response:
     """The pages' own style sheet."""
     text = files("serving.pages").joinpath("sayso.css").read_text(encoding="utf-8")
     return Response(text, media_type="text/css", headers={"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"})
+
+
+def _customer(sayso: Sayso, token: str) -> int:
+    """Whose preferences a link opens. Raises `LinkRefused`, and `NotFound` for a customer who was erased."""
+    customer = int(sayso.links.subject(Page.PREFERENCES, token))
+    if not sayso.shop.customers.external_ids([customer]):
+        raise NotFound("There is no such customer.")
+    return customer
 
 
 def _page(html: str, status: int = 200) -> HTMLResponse:

@@ -13,12 +13,19 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from features.errors import ConsentError, ModelUnavailable, NotFound, SaysoError
+from features.errors import ConsentError, CorrectionRefused, ModelUnavailable, NotFound, SaysoError
 from serving.deciding import TooBusy
 from serving.decisions import DecisionDamaged
 
 MEDIA_TYPE = "application/problem+json"
-STATUS_OF: Mapping[type[SaysoError], int] = {NotFound: 404, ConsentError: 422, TooBusy: 409, ModelUnavailable: 409, DecisionDamaged: 409}
+STATUS_OF: Mapping[type[SaysoError], int] = {
+    NotFound: 404,
+    ConsentError: 422,
+    CorrectionRefused: 422,
+    TooBusy: 409,
+    ModelUnavailable: 409,
+    DecisionDamaged: 409,
+}
 
 log = logging.getLogger("sayso.http")
 
@@ -64,12 +71,11 @@ def problem(status: int, detail: str, errors: Sequence[tuple[str, str]] = (), he
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem document."""
+    """Answer every error of `app` that is known with a problem document; `serving.http.last_resort` has the others."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(SaysoError, _refused_by_rule)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -106,8 +112,3 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
         raise error
     detail = error.detail if error.status_code != 404 else "There is nothing at this address."
     return problem(error.status_code, detail, headers=error.headers)
-
-
-async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-    log.error("a request failed: %s", type(error).__name__)
-    return problem(500, "Something went wrong on our side.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.consent import GRANTED, ConsentEvent
+from features.consent_event import GRANTED, WITHDRAWN, ConsentEvent
 from features.errors import ConsentError
 from serving.bootstrap import Sayso
 from serving.pages.rendering import render
 
 METHOD = "preference_page"
-CHANGES = (GRANTED, "withdrawn")
+CHANGES = (GRANTED, WITHDRAWN)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Section:
 def preferences_page(sayso: Sayso, customer: int, token: str, changed: str | None) -> str:
     """The page of one customer, known by pseudonym."""
     catalog = sayso.shop.config.catalog
-    allowed = {(entry["purpose"], entry["category"]) for entry in sayso.shop.ledger.state(customer) if entry["action"] == GRANTED}
+    allowed = {(entry["purpose"], entry["category"]) for entry in sayso.shop.ledger.state(customer) if entry["allowed"]}
     sections = []
     for purpose in catalog.purposes.values():
         asked = [catalog.categories[name] for name in catalog.askable(purpose.name)]

@@ -7,7 +7,6 @@ from typing import Any
 
 from features.catalog import PRODUCT, Catalog
 from features.clock import from_text
-from features.consent import GRANTED
 from serving.bootstrap import Sayso
 from serving.decisions import Decision
 from serving.links import Page
@@ -71,7 +70,7 @@ def _allowed_now(sayso: Sayso, decision: Decision, purpose: str) -> set[str]:
     if decision.customer is None:
         return set()
     state = sayso.shop.ledger.state(decision.customer)
-    return {entry["category"] for entry in state if entry["purpose"] == purpose and entry["action"] == GRANTED}
+    return {entry["category"] for entry in state if entry["purpose"] == purpose and entry["allowed"]}
 
 
 def _used(catalog: Catalog, name: str, answer: dict[str, Any], allowed: bool) -> Used:

@@ -1,0 +1,163 @@
+"""What the database holds of a customer."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table, delete, func, select, update
+
+from features import tables, training_sets
+from features.corrections import read_corrections
+from features.online import Floats, Layout, OnlineRow, online_stores
+from features.shop import Shop
+from serving import decisions
+from serving.rights.store import Person
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one table that carry the customer's number; `show` turns them into what the customer may read."""
+
+    shop: Shop
+    table: Table
+    show: Callable[[Connection, Person], Any] | None = None
+    named: str | None = None
+    remains: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the store is called in a receipt."""
+        return self.named or self.table.name.replace("_", " ")
+
+    @property
+    def _whose(self) -> Column[int]:
+        return self.table.c.customer
+
+    def count(self, connection: Connection, person: Person) -> int:
+        """How many rows there are."""
+        query = select(func.count()).select_from(self.table).where(self._whose == person.customer)
+        return int(connection.execute(query).scalar_one())
+
+    def export(self, connection: Connection, person: Person) -> Any:
+        """What `show` makes of them, else the rows as they are."""
+        if self.show is not None:
+            return self.show(connection, person)
+        rows = connection.execute(select(self.table).where(self._whose == person.customer)).mappings()
+        return [{name: value for name, value in row.items() if name != "customer"} for row in rows]
+
+    def erase(self, connection: Connection, person: Person) -> None:
+        """Delete them."""
+        connection.execute(delete(self.table).where(self._whose == person.customer))
+
+
+@dataclass(frozen=True)
+class DecisionContents:
+    """What was decided about a customer. The records stay, so that their chain can still be verified; their content goes."""
+
+    shop: Shop
+    name: str = "decisions"
+    remains: str | None = "that a decision was made, and its hash, under a number that stands for nobody"
+
+    def count(self, connection: Connection, person: Person) -> int:
+        """Decisions whose content is there."""
+        kept = tables.decisions.c
+        query = select(func.count()).select_from(tables.decisions).where(kept.customer == person.customer, kept.content.is_not(None))
+        return int(connection.execute(query).scalar_one())
+
+    def export(self, connection: Connection, person: Person) -> Any:
+        """Each decision as it was given, with what it was made from."""
+        query = select(tables.decisions).where(tables.decisions.c.customer == person.customer).order_by(tables.decisions.c.seq)
+        rows = connection.execute(query).mappings().all()
+        found = [decisions.opened(connection, self.shop.vault, dict(row)) for row in rows]
+        return [
+            {"kind": decision.kind, "answer": decision.document(), "made_from": json.loads(decision.inputs)}
+            for decision in found
+            if decision.answer
+        ]
+
+    def erase(self, connection: Connection, person: Person) -> None:
+        """Delete the contents."""
+        connection.execute(update(tables.decisions).where(tables.decisions.c.customer == person.customer).values(content=None))
+
+
+@dataclass(frozen=True)
+class TrainingSets:
+    """Which models learnt from the customer."""
+
+    shop: Shop
+    name: str = "training sets"
+    remains: str | None = "that each of these models learnt from somebody who has left, so that it is replaced in time"
+
+    def count(self, connection: Connection, person: Person) -> int:
+        """Training sets that the customer is in."""
+        return len(self.export(connection, person))
+
+    def export(self, connection: Connection, person: Person) -> list[dict[str, str]]:
+        """The training runs, and when they were."""
+        sets = training_sets.read_all(connection)
+        return [{"purpose": one.purpose, "made_at": one.made_at} for one in sets if person.customer in one.customers]
+
+    def erase(self, connection: Connection, person: Person) -> None:
+        """Take the customer out of them."""
+        training_sets.leave(connection, person.customer, self.shop.clock())
+
+
+def consents(shop: Shop) -> Rows:
+    """The evidence of a customer's consents; with it, in an export, their whole history."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        rows = connection.execute(select(tables.evidence).where(tables.evidence.c.customer == person.customer)).all()
+        proofs = {row.seq: shop.vault.opened(connection, person.customer, row.content, f"evidence:{row.seq}").decode() for row in rows}
+        events = [{**event, "evidence": proofs.get(event["seq"])} for event in shop.ledger.history(person.customer)]
+        return {
+            "state": shop.ledger.state(person.customer),
+            "events": [{name: value for name, value in event.items() if name != "customer"} for event in events],
+        }
+
+    remains = "the events of the ledger, under a number that stands for nobody, so that their chain can still be verified"
+    return Rows(shop, tables.evidence, show, "consents", remains)
+
+
+def online(shop: Shop) -> Rows:
+    """The features that are kept ready to answer from."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        ready = {store.purpose: (store.layout, store.read(connection, person.customer)) for store in online_stores(shop)}
+        return {
+            purpose: {"as_of": row.as_of, "features": _known(layout.customer, row.customer), "products": _by_product(layout, row)}
+            for purpose, (layout, row) in ready.items()
+            if row is not None
+        }
+
+    return Rows(shop, tables.online_features, show)
+
+
+def _known(names: tuple[str, ...], values: Floats) -> dict[str, float]:
+    return {name: value for name, value in zip(names, values.tolist(), strict=True) if not math.isnan(value)}
+
+
+def _by_product(layout: Layout, row: OnlineRow) -> dict[str, dict[str, float]]:
+    return {product: _known(layout.history, values) for product, values in zip(row.products, row.columns, strict=True)}
+
+
+def corrections(shop: Shop) -> Rows:
+    """What the customer had put right."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        return [asdict(correction) for _, correction in read_corrections(connection, shop.vault, person.customer)]
+
+    return Rows(shop, tables.corrections, show)
+
+
+def payload_keys(shop: Shop) -> Rows:
+    """The key that the customer's payloads are sealed with. Once it is gone they cannot be read, wherever a copy may lie."""
+    return Rows(shop, tables.payload_keys, lambda _connection, _person: None)
+
+
+def customer_ids(shop: Shop) -> Rows:
+    """The one row that says whose number it is; an export says it at its head."""
+    return Rows(shop, tables.customers, lambda _connection, _person: None, "customer id")

@@ -1,0 +1,133 @@
+"""What lies of a customer in files: the warehouse, refused rows, logs and exports."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Connection
+
+from features.errors import SourceError
+from features.intake.source_files import files_of
+from features.shop import Shop
+from serving.rights.store import Person
+
+PATTERNS = ("rejected/*.csv", "*.log", "*.json", "*.jsonl", "exports/*")
+"""Where a workspace may hold text that names a customer."""
+
+
+@dataclass(frozen=True)
+class WarehouseRows:
+    """What the shop recorded of a customer."""
+
+    shop: Shop
+    name: str = "warehouse"
+    remains: str | None = None
+
+    def count(self, _connection: Connection, person: Person) -> int:
+        """Rows of the customer in all tables."""
+        return self.shop.warehouse.count(person.customer) if self.shop.warehouse.filled else 0
+
+    def export(self, _connection: Connection, person: Person) -> dict[str, list[dict[str, Any]]]:
+        """The rows by table."""
+        if not self.shop.warehouse.filled:
+            return {}
+        tables = self.shop.warehouse.rows_of(person.customer)
+        return {name: table.drop_columns(["customer"]).to_pylist() for name, table in tables.items()}
+
+    def erase(self, _connection: Connection, person: Person) -> None:
+        """Write all tables anew without them."""
+
+        def without(_name: str, rows: pa.Table) -> pa.Table:
+            if "customer" not in rows.column_names:
+                return rows
+            others = np.asarray(rows["customer"].to_numpy() != person.customer)
+            return rows if others.all() else rows.filter(pa.array(others))
+
+        self.shop.warehouse.rewrite(without)
+
+
+@dataclass(frozen=True)
+class TextFiles:
+    """Rows that ingest refused, log files and exports within the workspace, as far as they name the customer.
+
+    A file that is the customer's own export goes as a whole, of others the lines that hold their id.
+    """
+
+    shop: Shop
+    name: str = "files of the workspace"
+    remains: str | None = None
+
+    @cached_property
+    def _sources(self) -> frozenset[Path]:
+        root = self.shop.workspace.root
+        return frozenset(file.resolve() for source in self.shop.config.sources for file in _files_of(source.file, root))
+
+    def count(self, _connection: Connection, person: Person) -> int:
+        """How many lines name the customer; an export of theirs counts as one."""
+        return sum(found for _, found in self._found(person))
+
+    def export(self, _connection: Connection, person: Person) -> list[str]:
+        """Names of the files that do."""
+        return [str(file.relative_to(self.shop.workspace.root)) for file, found in self._found(person) if found]
+
+    def erase(self, _connection: Connection, person: Person) -> None:
+        """Remove them."""
+        for file, found in self._found(person):
+            if found and _is_export_of(file, person):
+                file.unlink()
+            elif found:
+                _write(file, [line for line in _lines(file) if not _names(line, person)])
+
+    def _found(self, person: Person) -> list[tuple[Path, int]]:
+        return [(file, 1 if _is_export_of(file, person) else sum(_names(line, person) for line in _lines(file))) for file in self._files()]
+
+    def _files(self) -> Iterator[Path]:
+        root = self.shop.workspace.root
+        for pattern in PATTERNS:
+            for file in sorted(root.glob(pattern)):
+                if file.is_file() and file.resolve() not in self._sources:
+                    yield file
+
+
+def _files_of(pattern: str, root: Path) -> list[Path]:
+    """Files of a source, if they are still there."""
+    try:
+        return files_of(pattern, root)
+    except SourceError:
+        return []
+
+
+def _is_export_of(file: Path, person: Person) -> bool:
+    if file.suffix != ".json":
+        return False
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(document, dict) and person.customer_id in (document.get("customer_id"), document.get("pii_principal_id"))
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
+
+
+def _write(file: Path, lines: list[str]) -> None:
+    partial = file.with_name(f"{file.name}.partial")
+    partial.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
+    os.replace(partial, file)
+
+
+def _names(line: str, person: Person) -> bool:
+    """Whether the id stands in the line as a word of its own; an id within a longer word or number is somebody else's."""
+    pattern = rf"(?<![\w.@-]){re.escape(person.customer_id)}(?![\w@-])"
+    return re.search(pattern, line) is not None or any(person.customer_id == cell for cell in next(csv.reader([line]), []))

@@ -1,0 +1,136 @@
+"""Export and erasure, through every store there is."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from features import clock, customers, tables
+from features.consent_event import WITHDRAWN, ConsentEvent
+from features.consent_receipt import consent_receipt
+from features.errors import NotFound
+from features.shop import Shop
+from serving.rights import database_stores as kept
+from serving.rights.database_stores import DecisionContents, Rows, TrainingSets
+from serving.rights.file_stores import TextFiles, WarehouseRows
+from serving.rights.store import Person, Store
+
+METHOD = "erasure"
+
+
+class Rights:
+    """A customer's rights in one shop."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._files: Sequence[Store] = (WarehouseRows(shop), TextFiles(shop))
+        self._tables: Sequence[Store] = (
+            kept.consents(shop),
+            kept.online(shop),
+            DecisionContents(shop),
+            Rows(shop, tables.opt_outs),
+            kept.corrections(shop),
+            Rows(shop, tables.contact_permissions),
+            TrainingSets(shop),
+            kept.payload_keys(shop),
+            kept.customer_ids(shop),
+        )
+        self._stores: Sequence[Store] = (*self._files, *self._tables)
+
+    def export(self, customer_id: str) -> dict[str, Any]:
+        """Everything held of a customer, with a few plain words before it. Raises `NotFound`."""
+        person = self._person(customer_id)
+        with self._shop.database.read() as connection:
+            held = {store.name.replace(" ", "_"): store.export(connection, person) for store in self._stores}
+        stated = self._shop.config.shop
+        return {
+            "about": _cover(stated.name, stated.human_contact),
+            "customer_id": customer_id,
+            "issued_at": clock.to_text(self._shop.clock()),
+            "controller": {"name": stated.name, "contact": stated.human_contact, "responsible": stated.owner},
+            "fields": self._fields(),
+            **{name: content for name, content in held.items() if content is not None},
+            "consent_receipt": consent_receipt(self._shop, person.customer, customer_id),
+        }
+
+    def erase(self, customer_id: str) -> dict[str, Any]:
+        """Erase a customer from every store, keep them out from now on, and say what was found before and after.
+
+        From its first step on no answer uses anything of theirs. The files come first and the database last, in one transaction
+        with the receipt; so an erasure that was cut off can be called again. Raises `NotFound`.
+        """
+        person = self._person(customer_id)
+        with self._shop.database.read() as connection:
+            found = {store.name: store.count(connection, person) for store in self._stores}
+        self._stop_use(person)
+        with self._shop.database.write() as connection:
+            for store in self._stores:
+                store.erase(connection, person)
+            receipt = self._receipt(connection, person, found)
+            row = {"id": receipt["erasure_id"], "completed_at": receipt["completed_at"], "receipt": json.dumps(receipt)}
+            connection.execute(insert(tables.erasures).values(**row))
+        self._shop.database.scrub()
+        return receipt
+
+    def _stop_use(self, person: Person) -> None:
+        """Withdraw all that stands and keep the id out, in one transaction."""
+        standing = [entry for entry in self._shop.ledger.state(person.customer) if entry["allowed"]]
+        events = [
+            ConsentEvent(person.customer_id, entry["purpose"], entry["category"], WITHDRAWN, METHOD, actor="erasure") for entry in standing
+        ]
+        with self._shop.database.write() as connection:
+            self._shop.ledger.write(connection, events)
+            customers.suppress(connection, self._shop.vault, person.customer_id, clock.to_text(self._shop.clock()))
+
+    def _receipt(self, connection: Connection, person: Person, found: Mapping[str, int]) -> dict[str, Any]:
+        stores = []
+        for store in self._stores:
+            counts = {"found_before": found[store.name], "found_after": store.count(connection, person)}
+            stores.append({"store": store.name, **counts, "remains": store.remains})
+        return {
+            "erasure_id": "era_" + secrets.token_hex(12),
+            "completed_at": clock.to_text(self._shop.clock()),
+            "complete": all(store["found_after"] == 0 for store in stores),
+            "stores": stores,
+            "kept_out": "The id was replaced by a tag that cannot be turned back; with it a later import is recognised and left out.",
+            "outside": "Files that the shop keeps itself, such as the sources named in sayso.toml and backups, are the shop's to clear.",
+        }
+
+    def _person(self, customer_id: str) -> Person:
+        customer = self._shop.customers.find(customer_id)
+        if customer is None:
+            raise NotFound("There is no such customer.")
+        return Person(customer, customer_id)
+
+    def _fields(self) -> list[dict[str, Any]]:
+        catalog = self._shop.config.catalog
+        return [
+            {
+                "field": field.name,
+                "what": field.label,
+                "category": field.category,
+                "used_for": sorted(field.purposes),
+                "from": field.source,
+                "kept_days": field.retention_days,
+            }
+            for field in catalog.fields.values()
+        ]
+
+
+def _cover(shop: str, contact: str) -> list[str]:
+    return [
+        f"This file holds everything that {shop} keeps about you in Sayso, the program that makes its recommendations and estimates.",
+        "warehouse: what you ordered and what we know of you.",
+        "fields: what each of its columns is, what it may be used for and how long we keep it.",
+        "consents: what you allowed and refused, with every change; consent_receipt says the same in a standard form.",
+        "decisions: what was recommended to you or estimated about you, why, and what each was made from.",
+        "online_features: the figures about you that the next answer would be made from.",
+        "opt_outs: what you do not want to be shown. contact_permissions: whether you may be written to.",
+        "corrections: what you had put right.",
+        "training_sets: when a model learnt from your orders. files_of_the_workspace: other files that name you.",
+        f"You may have anything corrected or erased, or ask a person to look at a decision: {contact}",
+    ]

@@ -1,0 +1,1 @@
+"""The proof that the ledger cannot be rewritten unseen."""

@@ -1,0 +1,1 @@
+"""The proof that no acknowledged withdrawal, refusal or opt-out is lost."""

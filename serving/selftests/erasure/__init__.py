@@ -1,0 +1,1 @@
+"""The proof that an erasure is real."""

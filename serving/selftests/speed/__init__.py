@@ -1,0 +1,1 @@
+"""The proof that consent costs little time."""

@@ -1,0 +1,1 @@
+"""Leaks, planted on purpose: a proof that finds none of them would prove nothing."""

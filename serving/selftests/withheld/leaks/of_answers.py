@@ -1,0 +1,105 @@
+"""Leaks at the moment of answering: masks, explanations, filters, answers that are kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import serving.deciding
+import serving.recommender
+from models.masking import Masking
+from serving.churn_estimator import ChurnEstimator
+from serving.recommender import Recommender
+from serving.selftests.withheld.leaks.leak import Leak, Swap
+
+
+def first_column_stays(original: Any) -> Any:
+    """The mask forgets one column."""
+
+    def allow(masking: Any, features: Any, granted: Any) -> Any:
+        allowed = original(masking, features, granted)
+        allowed[:, :1] = features[:, :1]
+        return allowed
+
+    return allow
+
+
+def products_need_nothing(original: Any) -> Any:
+    """The products of a history are shown whatever is withheld."""
+
+    def history(row: Any, layout: Any, model: Any, standing: Any, statistics: Any) -> Any:
+        masking = replace(model.masking, entries=frozenset())
+        return original(row, layout, replace(model, masking=masking), standing, statistics)
+
+    return history
+
+
+def history_needs_nothing(original: Any) -> Any:
+    """The columns of a history are not masked."""
+
+    def history(row: Any, layout: Any, model: Any, standing: Any, statistics: Any) -> Any:
+        columns = Masking(model.masking.categories, np.zeros_like(model.masking.columns.needs))
+        return original(row, layout, replace(model, masking=replace(model.masking, columns=columns)), standing, statistics)
+
+    return history
+
+
+def any_purpose(original: Any) -> Any:
+    """The answer takes what was granted for another purpose."""
+
+    def standing_of(connection: Any, catalog: Any, customer_id: str, purpose: str, now: str) -> Any:
+        standing = original(connection, catalog, customer_id, purpose, now)
+        other = original(connection, catalog, customer_id, "recommendations" if purpose == "churn_prediction" else "churn_prediction", now)
+        return replace(standing, granted=standing.granted | other.granted)
+
+    return standing_of
+
+
+def looks_the_country_up(original: Any) -> Any:
+    """An explanation fills in what is missing."""
+
+    def make(estimator: Any, standing: Any) -> Any:
+        made = original(estimator, standing)
+        warehouse = estimator._shop.warehouse
+        homes = warehouse.table("customers")
+        found = warehouse.collect(homes.filter(homes.customer == standing.customer))["country"].fillna("nowhere").tolist()
+        return replace(made, answer={**made.answer, "lives_in": sorted(found)})
+
+    return make
+
+
+def hides_what_was_bought(original: Any) -> Any:
+    """Nobody is shown again what they bought, even where that is withheld."""
+
+    def hidden(recommender: Any, request: Any, standing: Any, shelf: Any) -> tuple[str, ...]:
+        warehouse = recommender._shop.warehouse
+        lines = warehouse.table("transactions")
+        bought = warehouse.collect(lines.filter(lines.customer == standing.customer).select("product_id").distinct())["product_id"]
+        return tuple(sorted({*original(recommender, request, standing, shelf), *bought}))
+
+    return hidden
+
+
+def answers_kept_by_customer(original: Any) -> Any:
+    """Who asks again gets the answer of the last time."""
+
+    def make(estimator: Any, standing: Any) -> Any:
+        kept = vars(estimator._shop).setdefault("kept", {})
+        if standing.customer not in kept:
+            kept[standing.customer] = original(estimator, standing)
+        return kept[standing.customer]
+
+    return make
+
+
+LEAKS = (
+    Leak("the mask forgets a column", "churn", (Swap(Masking, "allow", first_column_stays),)),
+    Leak("the mask forgets which products were bought", "next_purchase", (Swap(serving.recommender, "_history", products_need_nothing),)),
+    Leak("the mask forgets the history's columns", "next_purchase", (Swap(serving.recommender, "_history", history_needs_nothing),)),
+    Leak("an answer takes another purpose's consent", "churn", (Swap(serving.deciding, "standing_of", any_purpose),)),
+    Leak("an explanation looks up what is withheld", "churn", (Swap(ChurnEstimator, "_make", looks_the_country_up),)),
+    Leak("what was bought is hidden though withheld", "next_purchase", (Swap(Recommender, "_hidden", hides_what_was_bought),)),
+    Leak("answers are kept by customer alone", "churn", (Swap(ChurnEstimator, "_make", answers_kept_by_customer),)),
+)
