@@ -101,7 +101,7 @@ class Trial:
                 self.faults.append("a consent was acknowledged under a fault and is not in the ledger")
         for customer, action in self._last.items():
             state = self.http.get(f"/v1/customers/{customer}/consents").json()["state"]
-            if {"purpose": PURPOSE, "category": CATEGORY, "action": action} not in state:
+            if (PURPOSE, CATEGORY, action) not in {(entry["purpose"], entry["category"], entry["action"]) for entry in state}:
                 self.faults.append("what was acknowledged last under a fault is not what stands")
 
     def check_not_restarted(self) -> None:
