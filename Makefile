@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check serve
+.PHONY: demo test check selftest serve
 
 demo: $(READY)  ## the whole path on the bundled data: load, consents, train, serve, ask
 	$(BIN)/sayso demo
 
 test: $(READY)  ## all tests but those that need a browser or much time
 	$(BIN)/python -m pytest
+
+selftest: $(READY)  ## what Sayso promises, put to the test at a tenth of the size
+	$(BIN)/sayso selftest withheld durability races chain erasure faults bad_data offline
 
 check: $(READY)  ## lint, types, and who may import whom
 	$(BIN)/ruff check .
