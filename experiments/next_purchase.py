@@ -17,7 +17,8 @@ from features.errors import TrainingError
 from features.pipeline import reads_of
 from features.progress import Progress, silent
 from features.shop import Shop
-from models.candidates import BATCH, LEARNED_READS, CandidateMaker
+from models.candidates import BATCH, CandidateMaker
+from models.learned_features import LEARNED_READS
 from models.metrics import ranking_metrics
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics

@@ -16,7 +16,7 @@ from features.customer_features import CUSTOMER_DEFINITIONS
 from features.history_features import HISTORY_DEFINITIONS
 from features.pipeline import FOR_RANKING, reads_of
 from features.shop import Shop
-from models.candidates import LEARNED_READS
+from models.learned_features import LEARNED_READS
 from models.product_statistics import PRODUCT_FEATURES
 
 OF_CUSTOMERS = [name for definition in CUSTOMER_DEFINITIONS for name in definition.features]

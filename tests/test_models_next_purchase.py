@@ -14,8 +14,9 @@ from features.errors import TrainingError
 from features.pipeline import reads_of
 from features.shop import Shop
 from models import candidates
-from models.candidates import LEARNED_READS, CandidateMaker
+from models.candidates import CandidateMaker
 from models.histories import Histories, HistoryMasking
+from models.learned_features import LEARNED_READS
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import PRODUCT_FEATURES
 from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking

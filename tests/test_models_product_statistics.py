@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.shop import Shop
-from models.product_statistics import FEWEST, NEIGHBOURS, PRODUCT_FEATURES, ProductStatistics, product_statistics
+from models.product_pairs import FEWEST, NEIGHBOURS
+from models.product_statistics import PRODUCT_FEATURES, ProductStatistics, product_statistics
 from models.purchases import orders, prices, statistics_at
 
 AS_OF = datetime(2024, 6, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
