@@ -23,7 +23,7 @@ from models.masking import Bools, Floats, Masking
 from models.precision import rounded
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
 
-FEWEST_ORDERS = 50
+FEWEST_ORDERS = 30
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class NextPurchaseSettings:
     """How the ranker is trained."""
 
     leaves: int = 15
-    learning_rate: float = 0.08
-    trees: int = 120
+    learning_rate: float = 0.06
+    trees: int = 200
     rows_per_leaf: int = 200
     l2: float = 10.0
     feature_share: float = 0.6

@@ -10,8 +10,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.masking import Floats
-
 FEWEST = 5
 NEIGHBOURS = 60
 FITTING = 100
@@ -39,30 +37,17 @@ def similarity(bought: sp.csr_matrix) -> sp.csr_matrix:
 def fitting(bought: sp.csr_matrix) -> sp.csr_matrix:
     """Weights by which what a customer bought foretells a product that they also bought, from a 0/1 matrix (customers, products).
 
-    The ridge regression of EASE (Steck, WWW 2019) on the counts of pairs that are left when those with fewer than `FEWEST`
-    customers are not counted. Each product gives weight to the `FITTING` that it speaks for most.
+    The ridge regression of EASE (Steck, WWW 2019). A pair needs `FEWEST` customers who bought both, and only what speaks for a
+    product is kept; each gives weight to the `FITTING` that it speaks for most.
     """
     buyers = np.asarray(bought.sum(axis=0)).ravel()
     popular = np.sort(np.lexsort((np.arange(len(buyers)), -buyers))[:EASE_PRODUCTS])
-    together = without_few(bought[:, popular].T @ bought[:, popular]).toarray()
-    inverse = _inverse(together)
-    weights = np.where(together > 0, -inverse / np.diag(inverse), 0.0)
+    together = (bought[:, popular].T @ bought[:, popular]).toarray()
+    inverse = np.linalg.inv(together + RIDGE * np.eye(len(together)))
+    weights = np.where(together >= FEWEST, -inverse / np.diag(inverse), 0.0)
     np.fill_diagonal(weights, 0.0)
     kept = largest(sp.csr_matrix(weights.clip(min=0)), FITTING).tocoo()
     return sp.csr_matrix((kept.data, (popular[kept.row], popular[kept.col])), shape=(len(buyers), len(buyers)))
-
-
-def _inverse(together: Floats) -> Floats:
-    """Inverse with as much of a ridge as it takes: without its small counts the matrix need not be positive definite."""
-    ridge = RIDGE
-    while True:
-        raised = together + ridge * np.eye(len(together))
-        try:
-            np.linalg.cholesky(raised)
-        except np.linalg.LinAlgError:
-            ridge *= 2
-        else:
-            return np.asarray(np.linalg.inv(raised))
 
 
 def following(before: sp.csr_matrix, last: sp.csr_matrix) -> sp.csr_matrix:

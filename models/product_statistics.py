@@ -109,7 +109,7 @@ def product_statistics(
     age = (pd.Timestamp(as_of) - past["ordered_at"]).dt.total_seconds().to_numpy() / 86_400
     bought = sp.csr_matrix((np.ones(len(past)), (row, position)), shape=(len(customers), len(product_ids)))
     at_home, abroad = _shares_by_home(bought, customers, homes)
-    last, before = _last_and_before(past, row, position, bought.shape)
+    last, before = _last_and_before(past, bought, row, position, age)
     pairs = {"similar": similarity(bought.sign()), "fitting": fitting(bought.sign()), "following": following(before, last)}
     last_sold = pd.Series(age).groupby(position).min().to_numpy()
     return ProductStatistics(
@@ -124,13 +124,20 @@ def product_statistics(
 
 
 def _last_and_before(
-    past: pd.DataFrame, row: NDArray[np.intp], position: NDArray[np.intp], shape: tuple[int, int]
+    past: pd.DataFrame, bought: sp.csr_matrix, row: NDArray[np.intp], position: NDArray[np.intp], age: Floats
 ) -> tuple[sp.csr_matrix, sp.csr_matrix]:
-    """What each customer bought in their last order and in those before it: two 0/1 matrices (customers, products)."""
+    """What customers bought in their last order and in those before it: two 0/1 matrices (customers, products).
+
+    Only customers who ordered lately (the shorter of `RECENT_DAYS`) are in them, since what follows changes with the seasons.
+    """
     newest = past.sort_values(["ordered_at", "order_id"]).groupby("customer")["order_id"].last()
     in_last = (past["order_id"].to_numpy() == newest.reindex(past["customer"]).to_numpy()).astype(bool)
-    parts = [sp.csr_matrix((np.ones(kept.sum()), (row[kept], position[kept])), shape=shape).sign() for kept in (in_last, ~in_last)]
-    return parts[0], parts[1]
+    counted = (np.bincount(row[age <= RECENT_DAYS[0]], minlength=bought.shape[0]) > 0)[row]
+    last, before = (
+        sp.csr_matrix((np.ones(kept.sum()), (row[kept], position[kept])), shape=bought.shape).sign()
+        for kept in (counted & in_last, counted & ~in_last)
+    )
+    return last, before
 
 
 def _facts(bought: sp.csr_matrix, row: NDArray[np.intp], position: NDArray[np.intp], age: Floats) -> Floats:

@@ -323,7 +323,7 @@ def test_the_same_seed_gives_the_same_model(
 def test_too_few_orders_are_said(
     examples: list[Examples], maker: CandidateMaker, masking: HistoryMasking, category_of: dict[str, str]
 ) -> None:
-    """With fewer than fifty repeat orders the error says how many there are, how many are needed and what to do."""
+    """With fewer than thirty repeat orders the error says how many there are, how many are needed and what to do."""
     few = replace(examples[0], histories=examples[0].histories.slice(0, 20))
-    with pytest.raises(TrainingError, match=r"only 20 repeat orders.*50 are needed.*Load more history"):
+    with pytest.raises(TrainingError, match=r"only 20 repeat orders.*30 are needed.*Load more history"):
         fit_next_purchase([few], maker, masking, category_of, QUICK)
