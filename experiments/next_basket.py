@@ -32,7 +32,7 @@ def sayso(known: Known, settings: NextPurchaseSettings | None = None) -> Rank:
     return lambda asked, k: [np.array([position[item] for item in best], dtype=np.int64) for best in shop.rank(model, asked, k)]
 
 
-METHODS: Mapping[str, Fit] = {
+METHODS: dict[str, Fit] = {
     "sayso": sayso,
     "g_top": g_top,
     "p_top": p_top,

@@ -21,6 +21,7 @@ COMMANDS = {
     "score": "models",
     "serve": "service",
     "keys": "keys",
+    "benchmark": "benchmark",
 }
 """Which module holds which command. Only the one that is called is imported, since some take seconds."""
 
