@@ -30,7 +30,7 @@ PURPOSE = "recommendations"
 NOW = datetime(2020, 1, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
 FOREVER = 1_000_000
 """Days within which a product counts as still sold: where no dates are known, nothing can be said to be gone."""
-PARTS = 5
+PARTS = 10
 """Into how many parts the training customers are split. What is learnt from next baskets is set against a customer only as
 learnt from those of the other parts, else the ranker would learn its own labels."""
 COLUMNS = ("order_id", "product_id", "quantity", "ordered_at")

@@ -31,8 +31,8 @@ class NextPurchaseSettings:
     """How the ranker is trained."""
 
     leaves: int = 15
-    learning_rate: float = 0.06
-    trees: int = 200
+    learning_rate: float = 0.08
+    trees: int = 150
     rows_per_leaf: int = 200
     l2: float = 10.0
     feature_share: float = 0.6
