@@ -26,7 +26,9 @@ LEARNED_READS = {
     "fits_your_last_order": (PRODUCT_ID, ORDERED_AT),
     "follows_your_products": (PRODUCT_ID,),
     "follows_your_last_order": (PRODUCT_ID, ORDERED_AT),
-    "place_by_what_follows": (PRODUCT_ID,),
+    "place_by_what_goes_with_yours": (PRODUCT_ID,),
+    "place_by_what_fits_yours": (PRODUCT_ID,),
+    "place_by_what_follows_yours": (PRODUCT_ID,),
     "place_among_yours": (PRODUCT_ID, ORDER_ID, ORDERED_AT),
     "share_of_your_orders": (PRODUCT_ID, ORDER_ID, QUANTITY),
     "popular_where_you_live": (COUNTRY,),
@@ -54,6 +56,13 @@ AFFINITIES = {
     "follows_your_last_order": ("following", True),
 }
 """Features that sum a matrix of products by products over a history: the matrix, and whether over the last order alone."""
+
+PLACES = {
+    "place_by_what_goes_with_yours": "bought_with_your_products",
+    "place_by_what_fits_yours": "fits_your_products",
+    "place_by_what_follows_yours": "follows_your_products",
+}
+"""Features that count the products that go still better with a history, by one of `AFFINITIES`."""
 
 Rows = NDArray[np.int64]
 
@@ -91,6 +100,8 @@ class Comparison:
             entries = self._last if AFFINITIES[name][1] else np.ones(len(self.histories.products), dtype=bool)
             known = np.bincount(self.histories.rows[entries], minlength=len(self.histories)) > 0
             return np.where(known[rows], self.affinities[name][rows, items], np.nan)
+        if name in PLACES:
+            return self._place(PLACES[name], rows, items)
         made: Floats = getattr(self, f"_{name}")(rows, items)
         return made
 
@@ -112,30 +123,26 @@ class Comparison:
         """Which entries of the histories are of a last order."""
         return np.asarray(self._of_history("orders_since_last_bought") == 0)
 
-    @cached_property
-    def _followers(self) -> Floats:
-        """All products' affinities by what follows, each row ascending."""
-        return np.sort(self.affinities["follows_your_products"], axis=1)
-
-    def _place_by_what_follows(self, rows: Rows, items: Rows) -> Floats:
-        """How many products follow a customer's products more often than this one."""
-        values = self.affinities["follows_your_products"][rows, items]
-        bounds = np.searchsorted(rows, np.arange(len(self.histories) + 1))
+    def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
+        """How many of all products go better with the row's history than this one."""
+        values = self.affinities[affinity]
+        bounds = np.searchsorted(rows, np.arange(len(values) + 1))
         place = np.full(len(rows), np.nan)
         for row in np.flatnonzero(np.diff(self.histories.starts)):
             mine = slice(bounds[row], bounds[row + 1])
-            place[mine] = self._followers.shape[1] - np.searchsorted(self._followers[row], values[mine], side="right")
+            ascending = np.sort(values[row])
+            place[mine] = len(ascending) - np.searchsorted(ascending, values[row, items[mine]], side="right")
         return place
 
     def _place_among_yours(self, rows: Rows, items: Rows) -> Floats:
-        """Place among the products bought, most often and lately bought first; then come all others by what follows."""
+        """Place among the products bought, most often and lately bought first; then come all others by what fits."""
         own, often = self.histories.rows, self._of_history("recent_frequency")
         order = np.lexsort((self.histories.products, -often, own))
         place = np.empty(len(order))
         place[order] = np.arange(len(order)) - self.histories.starts[:-1][own]
         bought = np.bincount(own[~np.isnan(often)], minlength=len(self.histories)).astype(np.float64)
         found = self._at(np.where(np.isnan(often), np.nan, place), rows, items, absent=np.where(bought > 0, -1.0, np.nan))
-        return np.where(found < 0, bought[rows] + self._place_by_what_follows(rows, items), found)
+        return np.where(found < 0, bought[rows] + self._place("fits_your_products", rows, items), found)
 
     def _share_of_your_orders(self, rows: Rows, items: Rows) -> Floats:
         absent = np.where(np.isnan(self._of_customer("orders")), np.nan, 0.0)

@@ -16,7 +16,7 @@ from features.shop import Shop
 from models import candidates
 from models.candidates import CandidateMaker
 from models.histories import Histories, HistoryMasking
-from models.learned_features import AFFINITIES, LEARNED_READS
+from models.learned_features import AFFINITIES, LEARNED_READS, PLACES
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import PRODUCT_FEATURES
 from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
@@ -150,20 +150,20 @@ def test_learned_features_compare_with_the_history(maker: CandidateMaker, histor
 
 
 def test_places_are_counted_among_all_products(maker: CandidateMaker, histories: Histories) -> None:
-    """A customer's own products come first, the most frequent one at 0; all others stand after them by what follows."""
+    """A customer's own products come first, the most frequent one at 0; all others stand after them by what fits."""
     made = maker.make(histories)
     often = maker.history.index("recent_frequency")
     for row in range(0, len(histories), 9):
         mine, at = histories.slice(row, row + 1), made.rows == row
         if not len(mine.products):
             continue
-        sums = maker.statistics.following[mine.products].sum(axis=0).A1
-        follows = column(maker, made.features[at], "place_by_what_follows")
+        for name, affinity in PLACES.items():
+            sums = getattr(maker.statistics, AFFINITIES[affinity][0])[mine.products].sum(axis=0).A1
+            for product, place in zip(made.products[at].tolist(), column(maker, made.features[at], name), strict=True):
+                assert (sums > sums[product] * (1 + 1e-6)).sum() <= place <= (sums > sums[product] * (1 - 1e-6)).sum()
         own = dict(zip(mine.products.tolist(), mine.columns[:, often], strict=True))
-        among = column(maker, made.features[at], "place_among_yours")
-        for product, place, after in zip(made.products[at].tolist(), among, follows, strict=True):
-            more = (sums > sums[product] * (1 + 1e-6)).sum()
-            assert more <= after <= (sums > sums[product] * (1 - 1e-6)).sum()
+        among, fits = (column(maker, made.features[at], name) for name in ("place_among_yours", "place_by_what_fits_yours"))
+        for product, place, after in zip(made.products[at].tolist(), among, fits, strict=True):
             if product in own:
                 assert (np.array(list(own.values())) > own[product]).sum() <= place < len(own)
             else:
