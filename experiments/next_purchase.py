@@ -11,16 +11,16 @@ import pandas as pd
 import scipy.sparse as sp
 
 from experiments.baselines import item_knn, personal_frequency, popular
+from experiments.lineage import reads_by
 from experiments.plots import comparison_plot, importance_plot
 from experiments.run import Lineage, TrainingRun, recorded, run_metrics, run_tags
 from features.errors import TrainingError
-from features.pipeline import reads_of
 from features.progress import Progress, silent
 from features.shop import Shop
-from models.candidates import BATCH, LEARNED_READS, CandidateMaker
+from models.candidates import BATCH
 from models.metrics import ranking_metrics
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
-from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
+from models.product_statistics import ProductStatistics
 from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
 from models.purchases import orders
 from models.tracking import Run, Tracking
@@ -77,13 +77,6 @@ def train_next_purchase(
     )
     version = recorded(shop, tracking, run, data.gate, data.orders["customer"].unique())
     return TrainingRun(version, f"{holdout:%Y-%m-%d}", len(asked), comparison)
-
-
-def reads_by(maker: CandidateMaker) -> dict[str, tuple[str, ...]]:
-    """The fields that each of the ranker's columns reads; a product's own facts read none of a customer's."""
-    defined = {name: reads_of(name) for name in (*maker.history, *maker.customer)}
-    learned = {name: LEARNED_READS[name] for name in maker.learned}
-    return {**defined, **learned, **dict.fromkeys(PRODUCT_FEATURES, ())}
 
 
 def purchase_data(shop: Shop, until: datetime) -> PurchaseData:

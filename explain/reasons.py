@@ -75,6 +75,12 @@ def _bought_before(values: Values, _wording: Wording) -> str | None:
     return f"{said}, last {ago(last)}." if last is not None else f"{said}."
 
 
+def _share(values: Values, _wording: Wording) -> str | None:
+    """How regularly the product was bought; more than all orders there cannot be."""
+    share = values["share_of_your_orders"]
+    return f"In {round(100 * share)} in 100 of your orders." if WORTH_SAYING <= share <= 1 else None
+
+
 def _location(values: Values, wording: Wording) -> str:
     if values.get("home_country"):
         return f"Often bought where you live ({wording.home_country})."
@@ -134,6 +140,12 @@ RECOMMENDATION_SENTENCES: dict[str, Sentence] = {
     ),
     "bought_with_your_products": _together("bought_with_your_products", "Often bought together with products that you bought."),
     "bought_with_your_last_order": _together("bought_with_your_last_order", "Often bought together with products of your last order."),
+    "fits_your_products": _together("fits_your_products", "Customers who bought what you bought often choose this."),
+    "fits_your_last_order": _together("fits_your_last_order", "Customers who bought what you ordered last often choose this."),
+    "follows_your_products": _together("follows_your_products", "Often in the next order of customers who bought what you bought."),
+    "follows_your_last_order": _together("follows_your_last_order", "Often in the order that follows one like your last."),
+    "place_among_yours": _bought_before,
+    "share_of_your_orders": _share,
     "popular_where_you_live": _location,
     "price_against_usual": _price,
     "buyers": _buyers("buyers", "bought this."),

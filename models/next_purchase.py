@@ -23,7 +23,7 @@ from models.masking import Bools, Floats, Masking
 from models.precision import rounded
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
 
-FEWEST_ORDERS = 50
+FEWEST_ORDERS = 30
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class NextPurchaseSettings:
 
     leaves: int = 15
     learning_rate: float = 0.08
-    trees: int = 120
+    trees: int = 150
     rows_per_leaf: int = 200
     l2: float = 10.0
     feature_share: float = 0.6

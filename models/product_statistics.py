@@ -17,12 +17,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.masking import Floats
+from models.product_pairs import FEWEST, fitting, following, similarity
 
-FEWEST = 5
-NEIGHBOURS = 60
 RECENT_DAYS = (30, 90)
-PAIRS = ("similar",)
+PAIRS = ("similar", "fitting", "following")
 """Matrices that say how two products go together."""
+PARTS = {"data": np.float32, "indices": np.int32, "indptr": np.int32}
+"""Arrays that a sparse matrix is kept as."""
 PRODUCT_FEATURES = ("buyers", "buyers_last_30_days", "buyers_last_90_days", "trend", "repeat_rate", "days_on_sale")
 
 
@@ -30,8 +31,8 @@ PRODUCT_FEATURES = ("buyers", "buyers_last_30_days", "buyers_last_90_days", "tre
 class ProductStatistics:
     """Products by position.
 
-    `facts` is (products, PRODUCT_FEATURES) float64; `similar_*` are the rows of a sparse
-    similarity matrix (data, indices, indptr); `sold` tells which products are still sold; `abroad` and `at_home` are the
+    `facts` is (products, PRODUCT_FEATURES) float64; `similar_*`, `fitting_*` and `following_*` are the rows of the sparse
+    matrices of `models.product_pairs` (data, indices, indptr); `sold` tells which products are still sold; `abroad` and `at_home` are the
     shares of customers elsewhere and in the shop's country who bought the product (`NaN` where too few did).
     """
 
@@ -44,11 +45,31 @@ class ProductStatistics:
     similar_data: NDArray[np.float32]
     similar_indices: NDArray[np.int32]
     similar_indptr: NDArray[np.int32]
+    fitting_data: NDArray[np.float32]
+    fitting_indices: NDArray[np.int32]
+    fitting_indptr: NDArray[np.int32]
+    following_data: NDArray[np.float32]
+    following_indices: NDArray[np.int32]
+    following_indptr: NDArray[np.int32]
 
     @cached_property
     def similar(self) -> sp.csr_matrix:
         """Similarity of products: (products, products), each row holding its nearest."""
-        return sp.csr_matrix((self.similar_data, self.similar_indices, self.similar_indptr), shape=(len(self.product_ids),) * 2)
+        return self._matrix("similar")
+
+    @cached_property
+    def fitting(self) -> sp.csr_matrix:
+        """How much having bought one product (row) speaks for another: (products, products)."""
+        return self._matrix("fitting")
+
+    @cached_property
+    def following(self) -> sp.csr_matrix:
+        """How often one product (row) is followed by another: (products, products)."""
+        return self._matrix("following")
+
+    def _matrix(self, name: str) -> sp.csr_matrix:
+        data, indices, indptr = (getattr(self, f"{name}_{part}") for part in PARTS)
+        return sp.csr_matrix((data, indices, indptr), shape=(len(self.product_ids),) * 2)
 
     @cached_property
     def best_sellers(self) -> NDArray[np.intp]:
@@ -109,7 +130,8 @@ def product_statistics(
     age = (pd.Timestamp(as_of) - past["ordered_at"]).dt.total_seconds().to_numpy() / 86_400
     bought = sp.csr_matrix((np.ones(len(past)), (row, position)), shape=(len(customers), len(product_ids)))
     at_home, abroad = _shares_by_home(bought, customers, homes)
-    similar = similarity(bought.sign())
+    last, before = _last_and_before(past, bought, row, position, age)
+    pairs = {"similar": similarity(bought.sign()), "fitting": fitting(bought.sign()), "following": following(before, last)}
     last_sold = pd.Series(age).groupby(position).min().to_numpy()
     return ProductStatistics(
         product_ids=product_ids,
@@ -118,33 +140,25 @@ def product_statistics(
         at_home=at_home,
         abroad=abroad,
         prices=np.full(len(product_ids), np.nan) if prices is None else prices.reindex(product_ids).to_numpy("float64"),
-        similar_data=similar.data.astype(np.float32),
-        similar_indices=similar.indices.astype(np.int32),
-        similar_indptr=similar.indptr.astype(np.int32),
+        **{f"{name}_{part}": getattr(kept, part).astype(kind) for name, kept in pairs.items() for part, kind in PARTS.items()},
     )
 
 
-def similarity(bought: sp.csr_matrix) -> sp.csr_matrix:
-    """Cosine similarity of products by who bought them, from a 0/1 matrix (customers, products).
+def _last_and_before(
+    past: pd.DataFrame, bought: sp.csr_matrix, row: NDArray[np.intp], position: NDArray[np.intp], age: Floats
+) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """What customers bought in their last order and in those before it: two 0/1 matrices (customers, products).
 
-    A pair needs `FEWEST` customers who bought both; each product keeps its `NEIGHBOURS` nearest.
+    Only customers who ordered lately (the shorter of `RECENT_DAYS`) are in them, since what follows changes with the seasons.
     """
-    together = (bought.T @ bought).tocsr()
-    together.setdiag(0)
-    together.data[together.data < FEWEST] = 0
-    together.eliminate_zeros()
-    norms = np.sqrt(np.asarray(bought.sum(axis=0)).ravel()).clip(min=1)
-    scaled = sp.diags(1 / norms) @ together @ sp.diags(1 / norms)
-    return _nearest(scaled.tocsr(), NEIGHBOURS)
-
-
-def _nearest(matrix: sp.csr_matrix, most: int) -> sp.csr_matrix:
-    """Only the `most` largest entries of each row; equal ones in the order of their columns."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
-    place = np.arange(len(order)) - matrix.indptr[:-1][rows]
-    kept = order[place < most]
-    return sp.csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
+    newest = past.sort_values(["ordered_at", "order_id"]).groupby("customer")["order_id"].last()
+    in_last = (past["order_id"].to_numpy() == newest.reindex(past["customer"]).to_numpy()).astype(bool)
+    counted = (np.bincount(row[age <= RECENT_DAYS[0]], minlength=bought.shape[0]) > 0)[row]
+    last, before = (
+        sp.csr_matrix((np.ones(kept.sum()), (row[kept], position[kept])), shape=bought.shape).sign()
+        for kept in (counted & in_last, counted & ~in_last)
+    )
+    return last, before
 
 
 def _facts(bought: sp.csr_matrix, row: NDArray[np.intp], position: NDArray[np.intp], age: Floats) -> Floats:

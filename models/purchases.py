@@ -10,7 +10,8 @@ from features.definition import ShopFacts
 from features.fields import COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, UNIT_PRICE
 from features.gate import Gate
 from features.pipeline import customer_frame
-from models.product_statistics import FEWEST, ProductStatistics, product_statistics
+from models.product_pairs import FEWEST
+from models.product_statistics import ProductStatistics, product_statistics
 from models.targets import everybody
 
 NEXT_PURCHASE_READS = (PRODUCT_ID, ORDER_ID, ORDERED_AT)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.errors import WorkspaceError
 from features.shop import Shop
-from models.product_statistics import FEWEST
+from models.product_pairs import FEWEST
 from models.purchases import orders
 
 RECENT_DAYS = 30

@@ -16,14 +16,14 @@ from features.customer_features import CUSTOMER_DEFINITIONS
 from features.history_features import HISTORY_DEFINITIONS
 from features.pipeline import FOR_RANKING, reads_of
 from features.shop import Shop
-from models.candidates import LEARNED_READS
+from models.learned_features import LEARNED_READS, PLACES
 from models.product_statistics import PRODUCT_FEATURES
 
 OF_CUSTOMERS = [name for definition in CUSTOMER_DEFINITIONS for name in definition.features]
 OF_HISTORIES = [name for definition in HISTORY_DEFINITIONS for name in definition.features]
 RANKING = [name for definition in CUSTOMER_DEFINITIONS if definition.expression.__name__ in FOR_RANKING for name in definition.features]
-SILENT = set(RANKING)
-"""Features of a customer that help to rank products and say nothing of any of them."""
+SILENT = {*RANKING, *PLACES}
+"""Features of a customer that help to rank products and say nothing of any of them, and places in lists that nobody sees."""
 BANNED = re.compile(r"\b(shap|shapley|log-odds|features?|models?|because|score|algorithm)\b", re.IGNORECASE)
 WORDING = Wording("GBP", "United Kingdom of Great Britain and Northern Ireland")
 MOST_WORDS = 20

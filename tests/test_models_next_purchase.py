@@ -14,8 +14,9 @@ from features.errors import TrainingError
 from features.pipeline import reads_of
 from features.shop import Shop
 from models import candidates
-from models.candidates import LEARNED_READS, CandidateMaker
+from models.candidates import CandidateMaker
 from models.histories import Histories, HistoryMasking
+from models.learned_features import AFFINITIES, LEARNED_READS, PLACES
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import PRODUCT_FEATURES
 from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
@@ -84,26 +85,40 @@ def column(maker: CandidateMaker, features: np.ndarray, name: str) -> np.ndarray
 
 
 def test_candidates_are_what_was_bought_what_goes_with_it_and_best_sellers(maker: CandidateMaker, histories: Histories) -> None:
-    """Each row's candidates are exactly its own products still sold, those similar to them, and the best sellers, each once."""
+    """Each row's candidates are exactly its own products still sold, the best of what goes with them or follows, and best sellers."""
     made, statistics = maker.make(histories), maker.statistics
     assert (np.diff(made.rows) >= 0).all()
-    similar = statistics.similar.toarray()
+    since = maker.history.index("orders_since_last_bought")
     for row in range(0, len(histories), 9):
-        own = histories.slice(row, row + 1).products
-        along = np.flatnonzero(similar[own].sum(axis=0) > 0) if len(own) else np.empty(0, dtype=int)
-        wanted = {*own.tolist(), *along.tolist(), *statistics.best_sellers[: candidates.BEST_SELLERS].tolist()} & set(
-            np.flatnonzero(statistics.sold)
-        )
+        mine = histories.slice(row, row + 1)
+        last = mine.products[mine.columns[:, since] == 0]
+        wanted = {*mine.products.tolist(), *statistics.best_sellers[: candidates.BEST_SELLERS].tolist()}
+        for name, most in candidates.OFFERED.items():
+            matrix, of_last = AFFINITIES[name]
+            sums = getattr(statistics, matrix)[last if of_last else mine.products].sum(axis=0).A1
+            assert (sums > 0).sum() <= most
+            wanted |= set(np.flatnonzero(sums > 0).tolist())
         found = made.products[made.rows == row].tolist()
         assert sorted(found) == found
-        assert set(found) == wanted
+        assert set(found) == wanted & set(np.flatnonzero(statistics.sold))
         assert len(set(found)) == len(found)
+
+
+def test_only_the_best_are_offered(maker: CandidateMaker, histories: Histories, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for three of what follows, these are the three that follow most."""
+    monkeypatch.setattr(candidates, "OFFERED", {"follows_your_products": 3})
+    monkeypatch.setattr(candidates, "BEST_SELLERS", 0)
+    made = maker.make(histories)
+    for row in range(0, len(histories), 9):
+        own = histories.slice(row, row + 1).products
+        sums = np.where(maker.statistics.sold, maker.statistics.following[own].sum(axis=0).A1, 0.0)
+        offered = set(made.products[made.rows == row]) - set(own)
+        assert all(sums[product] >= np.sort(sums)[-3] * (1 - 1e-6) and sums[product] > 0 for product in offered)
 
 
 def test_learned_features_compare_with_the_history(maker: CandidateMaker, histories: Histories) -> None:
     """Similarities are sums over the history and over the last order, prices and places compare with the customer's own."""
     made, statistics = maker.make(histories), maker.statistics
-    similar = statistics.similar.toarray().astype(np.float64)
     since, home, usual = (
         maker.history.index("orders_since_last_bought"),
         maker.customer.index("home_country"),
@@ -113,14 +128,15 @@ def test_learned_features_compare_with_the_history(maker: CandidateMaker, histor
         mine, at = histories.slice(row, row + 1), made.rows == row
         products, features = made.products[at], made.features[at]
         last = mine.products[mine.columns[:, since] == 0]
-        for name, entries in (("bought_with_your_products", mine.products), ("bought_with_your_last_order", last)):
+        for name, (matrix, of_last) in AFFINITIES.items():
+            entries, pairs = last if of_last else mine.products, getattr(statistics, matrix).toarray().astype(np.float64)
             expected = (
-                similar[np.ix_(entries, products)].sum(axis=0) / np.sqrt(max(len(entries), 1))
+                pairs[np.ix_(entries, products)].sum(axis=0) / np.sqrt(max(len(entries), 1))
                 if len(entries)
                 else np.full(len(products), np.nan)
             )
             np.testing.assert_allclose(column(maker, features, name), expected, rtol=1e-6)
-        lives = {1.0: statistics.at_home, 0.0: statistics.abroad}.get(mine.customers[0, home], np.full(len(similar), np.nan))
+        lives = {1.0: statistics.at_home, 0.0: statistics.abroad}.get(mine.customers[0, home], np.full(len(statistics.product_ids), np.nan))
         np.testing.assert_array_equal(column(maker, features, "popular_where_you_live"), lives[products])
         np.testing.assert_allclose(
             column(maker, features, "price_against_usual"), np.log(statistics.prices[products] / mine.customers[0, usual])
@@ -131,6 +147,34 @@ def test_learned_features_compare_with_the_history(maker: CandidateMaker, histor
             column(maker, features, "times_bought"), [bought.get(product, never) for product in products.tolist()]
         )
         np.testing.assert_array_equal(features[:, -len(PRODUCT_FEATURES) :], statistics.facts[products])
+
+
+def test_places_are_counted_among_all_products(maker: CandidateMaker, histories: Histories) -> None:
+    """A customer's own products come first, the most frequent one at 0; all others stand after them by what fits."""
+    made = maker.make(histories)
+    often = maker.history.index("recent_frequency")
+    for row in range(0, len(histories), 9):
+        mine, at = histories.slice(row, row + 1), made.rows == row
+        if not len(mine.products) or np.isnan(mine.columns[:, often]).any():
+            continue
+        for name, affinity in PLACES.items():
+            sums = getattr(maker.statistics, AFFINITIES[affinity][0])[mine.products].sum(axis=0).A1
+            for product, place in zip(made.products[at].tolist(), column(maker, made.features[at], name), strict=True):
+                assert (sums > sums[product] * (1 + 1e-6)).sum() <= place <= (sums > sums[product] * (1 - 1e-6)).sum()
+        own = dict(zip(mine.products.tolist(), mine.columns[:, often], strict=True))
+        among, fits = (column(maker, made.features[at], name) for name in ("place_among_yours", "place_by_what_fits_yours"))
+        for product, place, after in zip(made.products[at].tolist(), among, fits, strict=True):
+            if product in own:
+                assert (np.array(list(own.values())) > own[product]).sum() <= place < len(own)
+            else:
+                assert place == len(own) + after
+
+
+def test_the_share_of_orders_is_times_bought_by_orders(maker: CandidateMaker, histories: Histories) -> None:
+    """Of a product never bought it is 0, and of an unknown history there is none."""
+    made = maker.make(histories)
+    times, orders_, share = (column(maker, made.features, name) for name in ("times_bought", "orders", "share_of_your_orders"))
+    np.testing.assert_allclose(share, times / orders_)
 
 
 def test_hidden_and_unsold_products_are_no_candidates(data: PurchaseData, histories: Histories) -> None:
@@ -322,7 +366,7 @@ def test_the_same_seed_gives_the_same_model(
 def test_too_few_orders_are_said(
     examples: list[Examples], maker: CandidateMaker, masking: HistoryMasking, category_of: dict[str, str]
 ) -> None:
-    """With fewer than fifty repeat orders the error says how many there are, how many are needed and what to do."""
+    """With fewer than thirty repeat orders the error says how many there are, how many are needed and what to do."""
     few = replace(examples[0], histories=examples[0].histories.slice(0, 20))
-    with pytest.raises(TrainingError, match=r"only 20 repeat orders.*50 are needed.*Load more history"):
+    with pytest.raises(TrainingError, match=r"only 20 repeat orders.*30 are needed.*Load more history"):
         fit_next_purchase([few], maker, masking, category_of, QUICK)

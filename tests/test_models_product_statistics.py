@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.shop import Shop
-from models.product_statistics import FEWEST, NEIGHBOURS, PRODUCT_FEATURES, ProductStatistics, product_statistics
+from models.product_pairs import DOUBT, FEWEST, NEIGHBOURS, RIDGE, fitting
+from models.product_statistics import PRODUCT_FEATURES, ProductStatistics, product_statistics
 from models.purchases import orders, prices, statistics_at
 
 AS_OF = datetime(2024, 6, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
@@ -68,6 +70,38 @@ def test_statistics_by_brute_force(seed: int) -> None:
             both = len(buyers[product] & buyers[name])
             cosine = both / np.sqrt(len(buyers[product]) * len(buyers[name])) if both >= FEWEST and other != at else 0.0
             assert made.similar[at, other] == pytest.approx(cosine, abs=1e-6)
+            assert made.fitting[at, other] == 0 or (both >= FEWEST and other != at)
+    followed = following_by_loops(past)
+    for at, product in enumerate(made.product_ids.tolist()):
+        for other, name in enumerate(made.product_ids.tolist()):
+            assert made.following[at, other] == pytest.approx(followed.get((product, name), 0.0), abs=1e-6)
+
+
+def following_by_loops(past: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Of customers who ordered within 30 days and had bought one product before their last order, the share with another in that."""
+    had: dict[str, int] = {}
+    both: dict[tuple[str, str], int] = {}
+    for _, mine in past.groupby("customer"):
+        newest = mine.sort_values(["ordered_at", "order_id"])["order_id"].iloc[-1]
+        if (AS_OF - mine["ordered_at"].max()).total_seconds() > 30 * 86_400:
+            continue
+        last = set(mine.loc[mine["order_id"] == newest, "product_id"])
+        for product in set(mine.loc[mine["order_id"] != newest, "product_id"]):
+            had[product] = had.get(product, 0) + 1
+            for name in last:
+                both[product, name] = both.get((product, name), 0) + 1
+    return {pair: count / (had[pair[0]] + DOUBT) for pair, count in both.items() if count >= FEWEST}
+
+
+def test_fitting_is_ease_where_enough_customers_are_behind_it() -> None:
+    """Weights are those of the closed form of EASE where five customers bought both and it speaks for the product, else nothing."""
+    draw = np.random.default_rng(5)
+    bought = (draw.random((200, 30)) < 0.1 + 0.3 * (np.arange(30) % 3 == np.arange(200)[:, None] % 3)).astype(float)
+    gram = bought.T @ bought
+    inverse = np.linalg.inv(gram + RIDGE * np.eye(30))
+    expected = np.where((gram >= FEWEST) & ~np.eye(30, dtype=bool), np.clip(-inverse / np.diag(inverse), 0, None), 0)
+    assert (expected > 0).sum() > 100
+    np.testing.assert_allclose(fitting(sp.csr_matrix(bought)).toarray(), expected, atol=1e-12)
 
 
 def test_only_the_nearest_are_kept() -> None:

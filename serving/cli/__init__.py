@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": "service",
     "keys": "keys",
     "selftest": "selftest",
+    "benchmark": "benchmark",
 }
 """Which module holds which command. Only the one that is called is imported, since some take seconds."""
 

@@ -1,0 +1,77 @@
+"""Which products go together: three sparse matrices of products by products, each made of counts of customers.
+
+No pair with fewer than `FEWEST` customers behind it counts, so that nothing here tells of one customer. Each row keeps its
+largest entries only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+FEWEST = 5
+NEIGHBOURS = 60
+FITTING = 100
+FOLLOWING = 150
+RIDGE = 200.0
+EASE_PRODUCTS = 3_000
+"""Products that take part in the regression: those with most buyers. Its time grows with their cube, 2 s here."""
+DOUBT = 10.0
+"""Buyers added to those of a product before shares of them are taken, so that few buyers make no large share."""
+
+
+def similarity(bought: sp.csr_matrix) -> sp.csr_matrix:
+    """Cosine similarity of products by who bought them, from a 0/1 matrix (customers, products).
+
+    A pair needs `FEWEST` customers who bought both; each product keeps its `NEIGHBOURS` nearest.
+    """
+    together = without_few(bought.T @ bought)
+    together.setdiag(0)
+    together.eliminate_zeros()
+    norms = np.sqrt(np.asarray(bought.sum(axis=0)).ravel()).clip(min=1)
+    scaled = sp.diags(1 / norms) @ together @ sp.diags(1 / norms)
+    return largest(scaled.tocsr(), NEIGHBOURS)
+
+
+def fitting(bought: sp.csr_matrix) -> sp.csr_matrix:
+    """Weights by which what a customer bought foretells a product that they also bought, from a 0/1 matrix (customers, products).
+
+    The ridge regression of EASE (Steck, WWW 2019). A pair needs `FEWEST` customers who bought both, and only what speaks for a
+    product is kept; each gives weight to the `FITTING` that it speaks for most.
+    """
+    buyers = np.asarray(bought.sum(axis=0)).ravel()
+    popular = np.sort(np.lexsort((np.arange(len(buyers)), -buyers))[:EASE_PRODUCTS])
+    together = (bought[:, popular].T @ bought[:, popular]).toarray()
+    inverse = np.linalg.inv(together + RIDGE * np.eye(len(together)))
+    weights = np.where(together >= FEWEST, -inverse / np.diag(inverse), 0.0)
+    np.fill_diagonal(weights, 0.0)
+    kept = largest(sp.csr_matrix(weights.clip(min=0)), FITTING).tocoo()
+    return sp.csr_matrix((kept.data, (popular[kept.row], popular[kept.col])), shape=(len(buyers), len(buyers)))
+
+
+def following(before: sp.csr_matrix, last: sp.csr_matrix) -> sp.csr_matrix:
+    """Share of the customers who had bought a product (row) that have another (column) in their last order.
+
+    `before` and `last` are 0/1 matrices (customers, products): what was bought before the last order, and in it. On the
+    diagonal it says how often a product is bought again.
+    """
+    had = np.asarray(before.sum(axis=0)).ravel()
+    return largest((sp.diags(1 / (had + DOUBT)) @ without_few(before.T @ last)).tocsr(), FOLLOWING)
+
+
+def without_few(counts: sp.spmatrix) -> sp.csr_matrix:
+    """Counts of customers, with those below `FEWEST` taken out."""
+    kept = counts.tocsr()
+    kept.data[kept.data < FEWEST] = 0
+    kept.eliminate_zeros()
+    return kept
+
+
+def largest(matrix: sp.csr_matrix, most: int) -> sp.csr_matrix:
+    """Only the `most` largest entries of each row; equal ones in the order of their columns."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order: NDArray[np.intp] = np.lexsort((matrix.indices, -matrix.data, rows))
+    place = np.arange(len(order)) - matrix.indptr[:-1][rows]
+    kept = order[place < most]
+    return sp.csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
