@@ -15,6 +15,8 @@ from serving.selftests.chain.tampering import TAMPERINGS
 from serving.selftests.empty_shop import make_empty_shop, opened
 from tests.made_up_consents import drop_triggers
 
+pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
+
 EACH = len(TAMPERINGS)
 
 

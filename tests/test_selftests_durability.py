@@ -15,6 +15,8 @@ from serving.selftests.empty_shop import make_empty_shop
 from serving.selftests.postgres import postgres_server
 from serving.selftests.proof import CannotProve
 
+pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
+
 DATABASE = Path("/shop/sayso.db")
 WRITE = '7 pwrite64(5</shop/sayso.db-wal>, ""..., 4096, 0) = 4096'
 SYNC = "7 fdatasync(5</shop/sayso.db-wal>) = 0"

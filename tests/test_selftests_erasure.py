@@ -13,6 +13,8 @@ from serving.selftests.erasure.canaries import canary, found, holding
 from serving.selftests.erasure.canary_shop import make_shop
 from serving.selftests.erasure.proof import Erasure
 
+pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
+
 
 @pytest.fixture(scope="module")
 def erasure(tmp_path_factory):
@@ -36,7 +38,7 @@ def test_nothing_of_an_erased_customer_is_left(erasure):
 
 def test_a_store_that_keeps_something_is_found(erasure, monkeypatch):
     """Where a store deletes nothing, receipts say so and the search finds what is left."""
-    monkeypatch.setattr(Rows, "erase", lambda _rows, _person: None)
+    monkeypatch.setattr(Rows, "erase", lambda _rows, _connection, _person: None)
     forgetful = Erasure(erasure.sayso, [4], [2, 3])
     forgetful.erase(silent)
     forgetful.search("afterwards")

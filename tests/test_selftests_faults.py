@@ -19,6 +19,8 @@ from serving.server import free_port, running
 from tests.namespaces import needs_mounts
 from tests.serving_shop import CATEGORIES, copied, sharing
 
+pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
+
 pytest_plugins = ["tests.serving_fixtures"]
 
 QUICK = ("the database is gone", "the ledger's events are gone", "the catalog is no TOML", "the next-purchase model is cut off")

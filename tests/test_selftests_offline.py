@@ -29,6 +29,8 @@ print(is_telemetry_disabled(), get_telemetry_client())
 """
 TELLS_BENTOML = """
 from bentoml._internal.utils.analytics.usage_stats import do_not_track
+
+pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
 print(do_not_track())
 """
 

@@ -9,6 +9,8 @@ from serving.selftests.races.proof import PROOF, Score, run_races
 from serving.selftests.races.race import Asked, Race, Track
 from serving.selftests.races.switches import OptOut, Withdrawal
 
+pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
+
 pytest_plugins = ["tests.serving_fixtures"]
 
 RACES = 9

@@ -11,6 +11,8 @@ from serving.selftests.speed.limits import Measured
 from serving.selftests.speed.of_gate import FramesDiffer
 from serving.selftests.speed.proof import found
 
+pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
+
 
 def test_the_ledger_is_measured_at_its_share_of_the_size(tmp_path):
     """Every figure of the ledger has a name with its size, and a limit that goes with it."""

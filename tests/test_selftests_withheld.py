@@ -20,6 +20,8 @@ from serving.selftests.withheld.retraining import differing_files
 from serving.selftests.withheld.twins import twins
 from serving.selftests.worlds import draw_world
 
+pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
+
 CUSTOMERS = 70
 QUICK = 4
 """Each leak takes seconds; of so many one is planted by default, and all of them with `-m slow` and by the selftest itself."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, customer_id, products_by
+from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, products_by
 
 pytest_plugins = ["tests.serving_fixtures"]
 
@@ -325,7 +325,7 @@ def _listed(service: Client, customer: str) -> list[dict]:
     return found
 
 
-def test_the_pool_of_customers_is_what_it_claims(service):
+def test_the_pool_of_customers_is_what_it_claims(service, pool):
     """The customers that these tests call sharing share, by the service's own word."""
-    state = service.answer(service.http.get(f"/v1/customers/{customer_id(0)}/consents"))["state"]
+    state = service.answer(service.http.get(f"/v1/customers/{pool.one()}/consents"))["state"]
     assert {entry["action"] for entry in state if entry["purpose"] == FOR_ITEMS} == {"granted"}

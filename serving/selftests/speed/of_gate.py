@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import insert
 
+from features import clock
 from features.consent_event import GRANTED
 from features.gate import Gate
 from features.intake.warehouse_tables import CUSTOMERS, TRANSACTIONS
@@ -107,7 +108,8 @@ def _fill_warehouse(shop: Shop, lines: int, who: int, as_of: datetime) -> None:
 def _grant_everything(shop: Shop, who: int) -> None:
     """Everybody's state, as if they had granted every category."""
     catalog, purpose = shop.config.catalog, shop.config.models.next_purchase.purpose
-    stated = {"purpose": purpose, "action": GRANTED, "seq": 1, "notice_version": catalog.current_notice(purpose).version}
+    version, now = catalog.current_notice(purpose).version, clock.to_text(shop.clock())
+    stated = {"purpose": purpose, "action": GRANTED, "seq": 1, "occurred_at": now, "notice_version": version}
     rows = [{"customer": customer, "category": name, **stated} for customer in range(1, who + 1) for name in catalog.askable(purpose)]
     with shop.database.write() as connection:
         connection.execute(insert(consent_state), rows)
