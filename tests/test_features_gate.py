@@ -163,7 +163,7 @@ def test_a_result_without_its_feature_is_named(gate: Gate, spine: pd.DataFrame) 
         forgetful.table(gate.rows(forgetful.reads, spine), ShopFacts())
 
 
-@pytest.mark.parametrize("definition", set(DEFINITION_OF.values()), ids=lambda definition: definition.expression.__name__)
+@pytest.mark.parametrize("definition", dict.fromkeys(DEFINITION_OF.values()), ids=lambda definition: definition.expression.__name__)
 def test_every_definition_needs_each_field_that_it_declares(gate: Gate, spine: pd.DataFrame, definition: Definition) -> None:
     """A shipped definition fails when any one of its fields is kept from it: what it declares is what it reads."""
     for missing in definition.reads:

@@ -30,11 +30,11 @@ print(is_telemetry_disabled(), get_telemetry_client())
 TELLS_BENTOML = """
 from bentoml._internal.utils.analytics.usage_stats import do_not_track
 
-pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
 print(do_not_track())
 """
 
 
+@pytest.mark.slow
 @needs_strace
 def test_nothing_leaves_the_machine(tmp_path):
     """Without a network a shop is loaded, served, asked and its pages read, and strace sees nobody try to reach one."""
