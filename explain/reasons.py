@@ -144,6 +144,15 @@ RECOMMENDATION_SENTENCES: dict[str, Sentence] = {
     "fits_your_last_order": _together("fits_your_last_order", "Customers who bought what you ordered last often choose this."),
     "follows_your_products": _together("follows_your_products", "Often in the next order of customers who bought what you bought."),
     "follows_your_last_order": _together("follows_your_last_order", "Often in the order that follows one like your last."),
+    "ordered_next_after_your_products": _together(
+        "ordered_next_after_your_products", "Customers often order this next after products that you bought."
+    ),
+    "ordered_next_after_your_last_order": _together(
+        "ordered_next_after_your_last_order", "Customers often order this next after an order like your last."
+    ),
+    "ordered_next_after_your_recent_orders": _together(
+        "ordered_next_after_your_recent_orders", "Customers often order this next after orders like yours lately."
+    ),
     "place_among_yours": _bought_before,
     "share_of_your_orders": _share,
     "popular_where_you_live": _location,

@@ -22,11 +22,11 @@ OFFERED = {
     "bought_with_your_products": 60,
     "fits_your_products": 80,
     "follows_your_products": 100,
-    "follows_your_last_order": 30,
+    "ordered_next_after_your_recent_orders": 30,
 }
 """By how a product goes with a history: how many of the best are candidates."""
 BEST_SELLERS = 100
-BATCH = 512
+BATCH = 128
 
 NEVER_BOUGHT = {"times_bought": 0.0, "recent_frequency": 0.0}
 """What holds for a product that is not in a history; other columns of the history have no value then."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from features.fields import COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY, UNIT_PRICE
 from models.histories import Histories
-from models.masking import Bools, Floats
+from models.masking import Floats
 from models.product_statistics import ProductStatistics
 
 LEARNED_READS = {
@@ -26,6 +26,9 @@ LEARNED_READS = {
     "fits_your_last_order": (PRODUCT_ID, ORDERED_AT),
     "follows_your_products": (PRODUCT_ID,),
     "follows_your_last_order": (PRODUCT_ID, ORDERED_AT),
+    "ordered_next_after_your_products": (PRODUCT_ID,),
+    "ordered_next_after_your_last_order": (PRODUCT_ID, ORDERED_AT),
+    "ordered_next_after_your_recent_orders": (PRODUCT_ID, ORDERED_AT),
     "place_by_what_goes_with_yours": (PRODUCT_ID,),
     "place_by_what_fits_yours": (PRODUCT_ID,),
     "place_by_what_follows_yours": (PRODUCT_ID,),
@@ -40,6 +43,8 @@ MADE_FROM = {
     "bought_with_your_last_order": ("orders_since_last_bought",),
     "fits_your_last_order": ("orders_since_last_bought",),
     "follows_your_last_order": ("orders_since_last_bought",),
+    "ordered_next_after_your_last_order": ("orders_since_last_bought",),
+    "ordered_next_after_your_recent_orders": ("orders_since_last_bought",),
     "place_among_yours": ("recent_frequency",),
     "share_of_your_orders": ("times_bought", "orders"),
     "popular_where_you_live": ("home_country",),
@@ -47,15 +52,21 @@ MADE_FROM = {
 }
 """The columns of the histories that such a feature is made from; a shop that lacks one lacks the feature."""
 
+EVERYTHING, RECENT, LAST = 1.0, 0.5, 0.0
+"""What a product weighs in a sum over a history, by the power of how many orders ago it was last bought."""
+
 AFFINITIES = {
-    "bought_with_your_products": ("similar", False),
-    "bought_with_your_last_order": ("similar", True),
-    "fits_your_products": ("fitting", False),
-    "fits_your_last_order": ("fitting", True),
-    "follows_your_products": ("following", False),
-    "follows_your_last_order": ("following", True),
+    "bought_with_your_products": ("similar", EVERYTHING),
+    "bought_with_your_last_order": ("similar", LAST),
+    "fits_your_products": ("fitting", EVERYTHING),
+    "fits_your_last_order": ("fitting", LAST),
+    "follows_your_products": ("following", EVERYTHING),
+    "follows_your_last_order": ("following", LAST),
+    "ordered_next_after_your_products": ("ordered_next", EVERYTHING),
+    "ordered_next_after_your_last_order": ("ordered_next", LAST),
+    "ordered_next_after_your_recent_orders": ("ordered_next", RECENT),
 }
-"""Features that sum a matrix of products by products over a history: the matrix, and whether over the last order alone."""
+"""Features that sum a matrix of products by products over a history: the matrix, and the decay from order to order."""
 
 PLACES = {
     "place_by_what_goes_with_yours": "bought_with_your_products",
@@ -88,7 +99,7 @@ class Comparison:
 
     @cached_property
     def affinities(self) -> dict[str, Floats]:
-        """By name from `AFFINITIES` (rows, products) float64, in units of the root of the number of products summed."""
+        """By name from `AFFINITIES` (rows, products) float64, in units of the root of the weights summed."""
         return {name: self._summed(*AFFINITIES[name]) for name in self.features if name in AFFINITIES}
 
     def columns(self, rows: Rows, items: Rows) -> Floats:
@@ -97,31 +108,32 @@ class Comparison:
 
     def _column(self, name: str, rows: Rows, items: Rows) -> Floats:
         if name in AFFINITIES:
-            entries = self._last if AFFINITIES[name][1] else np.ones(len(self.histories.products), dtype=bool)
-            known = np.bincount(self.histories.rows[entries], minlength=len(self.histories)) > 0
+            known = np.bincount(self.histories.rows, weights=self._weights(AFFINITIES[name][1]), minlength=len(self.histories)) > 0
             return np.where(known[rows], self.affinities[name][rows, items], np.nan)
         if name in PLACES:
             return self._place(PLACES[name], rows, items)
         made: Floats = getattr(self, f"_{name}")(rows, items)
         return made
 
-    def _summed(self, matrix: str, of_last: bool) -> Floats:
+    def _weights(self, decay: float) -> Floats:
+        """What each entry of the histories weighs; nothing where it has to be known how long ago and is not."""
+        if decay == EVERYTHING:
+            return np.ones(len(self.histories.products))
+        return np.nan_to_num(decay ** self._of_history("orders_since_last_bought"))
+
+    def _summed(self, matrix: str, decay: float) -> Floats:
         """Adds up by hand what a sparse product would: for one customer that takes a tenth of the time."""
         pairs: sp.csr_matrix = getattr(self.statistics, matrix)
-        entries = self._last if of_last else slice(None)
-        own, bought = self.histories.rows[entries], self.histories.products[entries]
+        weights = self._weights(decay)
+        counted = weights > 0
+        own, bought, weights = self.histories.rows[counted], self.histories.products[counted], weights[counted]
         begins, lengths = pairs.indptr[bought], np.diff(pairs.indptr)[bought]
         at = np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
         shape = (len(self.histories), pairs.shape[0])
         keys = np.repeat(own * shape[1], lengths) + pairs.indices[at]
-        sums = np.bincount(keys, weights=pairs.data[at], minlength=shape[0] * shape[1]).reshape(shape)
-        sizes = np.bincount(own, minlength=shape[0]).clip(min=1)
-        return np.asarray(sums / np.sqrt(sizes)[:, None])
-
-    @property
-    def _last(self) -> Bools:
-        """Which entries of the histories are of a last order."""
-        return np.asarray(self._of_history("orders_since_last_bought") == 0)
+        sums = np.bincount(keys, weights=pairs.data[at] * np.repeat(weights, lengths), minlength=shape[0] * shape[1]).reshape(shape)
+        sizes = np.bincount(own, weights=weights, minlength=shape[0])
+        return np.asarray(sums / np.sqrt(np.where(sizes > 0, sizes, 1.0))[:, None])
 
     def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
         """How many of all products go better with the row's history than this one."""

@@ -1,4 +1,4 @@
-"""Which products go together: three sparse matrices of products by products, each made of counts of customers.
+"""Which products go together: four sparse matrices of products by products, each made of counts of customers.
 
 No pair with fewer than `FEWEST` customers behind it counts, so that nothing here tells of one customer. Each row keeps its
 largest entries only.
@@ -6,17 +6,23 @@ largest entries only.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+Rows = NDArray[np.int64]
 FEWEST = 5
 NEIGHBOURS = 60
 FITTING = 100
 FOLLOWING = 150
+NEXT = 150
 RIDGE = 200.0
 EASE_PRODUCTS = 3_000
 """Products that take part in the regression: those with most buyers. Its time grows with their cube, 2 s here."""
+MOST_AT_ONCE = 5_000_000
+"""Pairs of products that are counted at a time."""
 DOUBT = 10.0
 """Buyers added to those of a product before shares of them are taken, so that few buyers make no large share."""
 
@@ -58,6 +64,37 @@ def following(before: sp.csr_matrix, last: sp.csr_matrix) -> sp.csr_matrix:
     """
     had = np.asarray(before.sum(axis=0)).ravel()
     return largest((sp.diags(1 / (had + DOUBT)) @ without_few(before.T @ last)).tocsr(), FOLLOWING)
+
+
+def ordered_next(customers: Rows, orders: Rows, products: Rows, count: int) -> sp.csr_matrix:
+    """Share of the customers who ordered a product (row), and ordered again, with another (column) in the very next order.
+
+    Takes one entry for each product of an order, by customer and time: its customer, its order (numbered in that sequence), its
+    product (int64); `count` is the number of products. Unlike `following` it knows what goes at the same time of the year.
+    """
+    firsts = np.flatnonzero(np.diff(orders, prepend=-1))
+    sizes = np.diff(firsts, append=len(orders))
+    again = np.append(customers[firsts][1:] == customers[firsts][:-1], False)
+    following_size = np.where(again, np.append(sizes[1:], 0), 0)
+    lines = np.flatnonzero(again[orders])
+    repeats, begins = following_size[orders[lines]], np.append(firsts[1:], 0)[orders[lines]]
+    had = np.bincount(np.unique(customers[lines] * count + products[lines]) % count, minlength=count)
+    seen = sp.csr_matrix((count, count))
+    for part in _whole_customers(customers[lines], repeats):
+        own, many = lines[part], repeats[part]
+        after = np.repeat(begins[part] - np.cumsum(many) + many, many) + np.arange(many.sum())
+        keys = np.unique((np.repeat(customers[own] * count + products[own], many)) * count + products[after])
+        pairs = keys % (count * count)
+        seen += sp.csr_matrix((np.ones(len(pairs)), np.divmod(pairs, count)), shape=seen.shape)
+    return largest((sp.diags(1 / (had + DOUBT)) @ without_few(seen)).tocsr(), NEXT)
+
+
+def _whole_customers(customers: Rows, repeats: Rows) -> list[slice]:
+    """Stretches of entries, each of whole customers and of few more than `MOST_AT_ONCE` pairs unless one customer has more."""
+    begins = np.flatnonzero(np.diff(customers, prepend=-1))
+    load = np.append(0, np.cumsum(repeats))[begins] // MOST_AT_ONCE
+    cuts = [*begins[np.flatnonzero(np.diff(load, prepend=-1))].tolist(), len(customers)]
+    return [slice(begin, end) for begin, end in pairwise(cuts)]
 
 
 def without_few(counts: sp.spmatrix) -> sp.csr_matrix:

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.masking import Floats
-from models.product_pairs import FEWEST, fitting, following, similarity
+from models.product_pairs import FEWEST, fitting, following, ordered_next, similarity
 
 RECENT_DAYS = (30, 90)
 PAIRS = ("similar", "fitting", "following")
@@ -31,7 +31,7 @@ PRODUCT_FEATURES = ("buyers", "buyers_last_30_days", "buyers_last_90_days", "tre
 class ProductStatistics:
     """Products by position.
 
-    `facts` is (products, PRODUCT_FEATURES) float64; `similar_*`, `fitting_*` and `following_*` are the rows of the sparse
+    `facts` is (products, PRODUCT_FEATURES) float64; `similar_*`, `fitting_*`, `following_*` and `ordered_next_*` are the rows of the sparse
     matrices of `models.product_pairs` (data, indices, indptr); `sold` tells which products are still sold; `abroad` and `at_home` are the
     shares of customers elsewhere and in the shop's country who bought the product (`NaN` where too few did).
     """
@@ -51,6 +51,9 @@ class ProductStatistics:
     following_data: NDArray[np.float32]
     following_indices: NDArray[np.int32]
     following_indptr: NDArray[np.int32]
+    ordered_next_data: NDArray[np.float32]
+    ordered_next_indices: NDArray[np.int32]
+    ordered_next_indptr: NDArray[np.int32]
 
     @cached_property
     def similar(self) -> sp.csr_matrix:
@@ -66,6 +69,11 @@ class ProductStatistics:
     def following(self) -> sp.csr_matrix:
         """How often one product (row) is followed by another: (products, products)."""
         return self._matrix("following")
+
+    @cached_property
+    def ordered_next(self) -> sp.csr_matrix:
+        """How often one product (row) is followed by another in the very next order: (products, products)."""
+        return self._matrix("ordered_next")
 
     def _matrix(self, name: str) -> sp.csr_matrix:
         data, indices, indptr = (getattr(self, f"{name}_{part}") for part in PARTS)
@@ -132,6 +140,7 @@ def product_statistics(
     at_home, abroad = _shares_by_home(bought, customers, homes)
     last, before = _last_and_before(past, bought, row, position, age)
     pairs = {"similar": similarity(bought.sign()), "fitting": fitting(bought.sign()), "following": following(before, last)}
+    pairs["ordered_next"] = _ordered_next(past, row, position, len(product_ids))
     last_sold = pd.Series(age).groupby(position).min().to_numpy()
     return ProductStatistics(
         product_ids=product_ids,
@@ -159,6 +168,13 @@ def _last_and_before(
         for kept in (counted & in_last, counted & ~in_last)
     )
     return last, before
+
+
+def _ordered_next(past: pd.DataFrame, row: NDArray[np.intp], position: NDArray[np.intp], products: int) -> sp.csr_matrix:
+    order_id = np.unique(past["order_id"].to_numpy(dtype=str), return_inverse=True)[1]
+    sequence = np.lexsort((position, order_id, past["ordered_at"].to_numpy(), row))
+    changes = np.diff(row[sequence], prepend=-1) | np.diff(order_id[sequence], prepend=-1)
+    return ordered_next(row[sequence], np.cumsum(changes != 0) - 1, position[sequence], products)
 
 
 def _facts(bought: sp.csr_matrix, row: NDArray[np.intp], position: NDArray[np.intp], age: Floats) -> Floats:

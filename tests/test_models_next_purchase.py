@@ -84,19 +84,20 @@ def column(maker: CandidateMaker, features: np.ndarray, name: str) -> np.ndarray
 # ---- candidates ----
 
 
-def test_candidates_are_what_was_bought_what_goes_with_it_and_best_sellers(maker: CandidateMaker, histories: Histories) -> None:
-    """Each row's candidates are exactly its own products still sold, the best of what goes with them or follows, and best sellers."""
+def test_candidates_are_what_was_bought_what_goes_with_it_and_best_sellers(
+    maker: CandidateMaker, histories: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is room for all, a row's candidates are its own products still sold, what goes with or follows them, best sellers."""
+    monkeypatch.setattr(candidates, "OFFERED", dict.fromkeys(candidates.OFFERED, 1_000))
     made, statistics = maker.make(histories), maker.statistics
     assert (np.diff(made.rows) >= 0).all()
     since = maker.history.index("orders_since_last_bought")
     for row in range(0, len(histories), 9):
         mine = histories.slice(row, row + 1)
-        last = mine.products[mine.columns[:, since] == 0]
         wanted = {*mine.products.tolist(), *statistics.best_sellers[: candidates.BEST_SELLERS].tolist()}
-        for name, most in candidates.OFFERED.items():
-            matrix, of_last = AFFINITIES[name]
-            sums = getattr(statistics, matrix)[last if of_last else mine.products].sum(axis=0).A1
-            assert (sums > 0).sum() <= most
+        for name in candidates.OFFERED:
+            matrix, decay = AFFINITIES[name]
+            sums = decay ** mine.columns[:, since] @ getattr(statistics, matrix)[mine.products]
             wanted |= set(np.flatnonzero(sums > 0).tolist())
         found = made.products[made.rows == row].tolist()
         assert sorted(found) == found
@@ -127,14 +128,10 @@ def test_learned_features_compare_with_the_history(maker: CandidateMaker, histor
     for row in range(0, len(histories), 9):
         mine, at = histories.slice(row, row + 1), made.rows == row
         products, features = made.products[at], made.features[at]
-        last = mine.products[mine.columns[:, since] == 0]
-        for name, (matrix, of_last) in AFFINITIES.items():
-            entries, pairs = last if of_last else mine.products, getattr(statistics, matrix).toarray().astype(np.float64)
-            expected = (
-                pairs[np.ix_(entries, products)].sum(axis=0) / np.sqrt(max(len(entries), 1))
-                if len(entries)
-                else np.full(len(products), np.nan)
-            )
+        for name, (matrix, decay) in AFFINITIES.items():
+            weights = decay ** mine.columns[:, since]
+            pairs = getattr(statistics, matrix).toarray().astype(np.float64)[np.ix_(mine.products, products)]
+            expected = weights @ pairs / np.sqrt(weights.sum()) if len(weights) else np.full(len(products), np.nan)
             np.testing.assert_allclose(column(maker, features, name), expected, rtol=1e-6)
         lives = {1.0: statistics.at_home, 0.0: statistics.abroad}.get(mine.customers[0, home], np.full(len(statistics.product_ids), np.nan))
         np.testing.assert_array_equal(column(maker, features, "popular_where_you_live"), lives[products])

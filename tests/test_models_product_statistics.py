@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.shop import Shop
+from models import product_pairs
 from models.product_pairs import DOUBT, FEWEST, NEIGHBOURS, RIDGE, fitting
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics, product_statistics
 from models.purchases import orders, prices, statistics_at
@@ -71,10 +73,11 @@ def test_statistics_by_brute_force(seed: int) -> None:
             cosine = both / np.sqrt(len(buyers[product]) * len(buyers[name])) if both >= FEWEST and other != at else 0.0
             assert made.similar[at, other] == pytest.approx(cosine, abs=1e-6)
             assert made.fitting[at, other] == 0 or (both >= FEWEST and other != at)
-    followed = following_by_loops(past)
+    followed, next_ = following_by_loops(past), ordered_next_by_loops(past)
     for at, product in enumerate(made.product_ids.tolist()):
         for other, name in enumerate(made.product_ids.tolist()):
             assert made.following[at, other] == pytest.approx(followed.get((product, name), 0.0), abs=1e-6)
+            assert made.ordered_next[at, other] == pytest.approx(next_.get((product, name), 0.0), abs=1e-6)
 
 
 def following_by_loops(past: pd.DataFrame) -> dict[tuple[str, str], float]:
@@ -91,6 +94,30 @@ def following_by_loops(past: pd.DataFrame) -> dict[tuple[str, str], float]:
             for name in last:
                 both[product, name] = both.get((product, name), 0) + 1
     return {pair: count / (had[pair[0]] + DOUBT) for pair, count in both.items() if count >= FEWEST}
+
+
+def ordered_next_by_loops(past: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Of customers who ordered one product and then again, the share with another in the order right after."""
+    had: dict[str, set[int]] = {}
+    both: dict[tuple[str, str], set[int]] = {}
+    for customer, mine in past.groupby("customer"):
+        orders_ = [set(part["product_id"]) for _, part in mine.groupby(["ordered_at", "order_id"])]
+        for one, after in pairwise(orders_):
+            for product in one:
+                had.setdefault(product, set()).add(customer)
+                for name in after:
+                    both.setdefault((product, name), set()).add(customer)
+    return {pair: len(who) / (len(had[pair[0]]) + DOUBT) for pair, who in both.items() if len(who) >= FEWEST}
+
+
+def test_counting_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pairs are counted at a time, the statistics are the same."""
+    frame, _ = some_orders(2)
+    made = product_statistics(frame, AS_OF, 90).ordered_next.toarray()
+    for most in (1, 7, 60):
+        monkeypatch.setattr(product_pairs, "MOST_AT_ONCE", most)
+        np.testing.assert_array_equal(product_statistics(frame, AS_OF, 90).ordered_next.toarray(), made)
+    assert made.any()
 
 
 def test_fitting_is_ease_where_enough_customers_are_behind_it() -> None:
