@@ -23,3 +23,10 @@ def test_rows_of_others_stay_as_they_are():
     rejected = rejections([("orders.csv", 7, "no number"), ("orders.csv", 9, "no number")]).assign(raw=["joann,o1", "ann-2,o1"])
     assert without_erased(rejected, {"ann"}.intersection).equals(rejected)
     assert without_erased(rejected.iloc[:0], {"ann"}.intersection).empty
+
+
+@pytest.mark.parametrize("raw", ["a\rb,c", 'a"b\rc', "a\nb\rc", "\x00,a"])
+def test_rows_that_are_no_csv_are_kept_as_they_are(raw):
+    """A row that no reader of CSV takes is looked through all the same, and stays as it is where it names nobody erased."""
+    rejected = rejections([("orders.csv", 3, "odd")]).assign(raw=raw)
+    assert without_erased(rejected, lambda _texts: ())["raw"].tolist() == [raw]

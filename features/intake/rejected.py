@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import re
@@ -45,7 +46,10 @@ def without_erased(rejected: pd.DataFrame, erased: Callable[[Collection[str]], C
 
 def _cells(raw: str) -> frozenset[str]:
     """All that may be a cell of a row, however misshapen the row is."""
-    return frozenset([*SEPARATORS.split(raw.strip()), *(cell.strip() for cell in next(csv.reader([raw]), []))])
+    quoted: list[str] = []
+    with contextlib.suppress(csv.Error):  # a row may be refused for the very reason that it is no CSV
+        quoted = next(csv.reader([raw]), [])
+    return frozenset([*SEPARATORS.split(raw.strip()), *(cell.strip() for cell in quoted)])
 
 
 def write_rejected(folder: Path, by_source: Mapping[str, pd.DataFrame]) -> dict[str, Path]:
