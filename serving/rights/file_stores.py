@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -130,4 +131,8 @@ def _write(file: Path, lines: list[str]) -> None:
 def _names(line: str, person: Person) -> bool:
     """Whether the id stands in the line as a word of its own; an id within a longer word or number is somebody else's."""
     pattern = rf"(?<![\w.@-]){re.escape(person.customer_id)}(?![\w@-])"
-    return re.search(pattern, line) is not None or any(person.customer_id == cell for cell in next(csv.reader([line]), []))
+    if re.search(pattern, line) is not None:
+        return True
+    with contextlib.suppress(csv.Error):  # no line of CSV at all
+        return person.customer_id in next(csv.reader([line]), [])
+    return False
