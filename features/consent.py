@@ -21,7 +21,7 @@ from features.clock import Clock, utc_now
 from features.consent_event import ALLOWING, EXPIRED, ConsentEvent, check_event, moment_of, notice_of, valid_until
 from features.database import Database
 from features.errors import ConsentError
-from features.grants import grants
+from features.grants import grants, is_in_force
 from features.ledger_batch import LedgerBatch
 from features.tables import consent_events, consent_state, ledger_head
 from features.vault import Vault
@@ -90,8 +90,8 @@ class Ledger:
         """
         now = clock.to_text(self._clock())
         with self._database.read() as connection:
-            rows = connection.execute(select(consent_state).where(consent_state.c.customer == customer)).all()
-        known = {(row.purpose, row.category): row for row in rows}
+            rows = connection.execute(select(consent_state).where(consent_state.c.customer == customer)).mappings().all()
+        known = {(row["purpose"], row["category"]): dict(row) for row in rows}
         asked = [(purpose, category) for purpose in self._catalog.purposes for category in self._catalog.askable(purpose)]
         return [{"purpose": p, "category": c, **self._standing(p, known.get((p, c)), now)} for p, c in asked]
 
@@ -106,13 +106,14 @@ class Ledger:
         with self._database.read() as connection:
             return position(connection)
 
-    def _standing(self, purpose: str, row: Any, now: str) -> dict[str, Any]:
-        if row is None:
+    def _standing(self, purpose: str, state: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
+        if state is None:
             return {"action": UNKNOWN, "allowed": False, "notice_version": None, "valid_until": None}
-        over = row.action in ALLOWING and row.valid_until is not None and row.valid_until <= now
-        allowed = row.action in ALLOWING and not over and row.notice_version in self._catalog.versions_in_force(purpose)
-        action = EXPIRED if over else row.action
-        return {"action": action, "allowed": allowed, "notice_version": row.notice_version, "valid_until": row.valid_until}
+        runs_out = state["valid_until"]
+        over = state["action"] in ALLOWING and runs_out is not None and runs_out <= now
+        allowed = is_in_force(state, self._catalog.versions_in_force(purpose), now)
+        action = EXPIRED if over else state["action"]
+        return {"action": action, "allowed": allowed, "notice_version": state["notice_version"], "valid_until": runs_out}
 
     def _written(self, connection: Connection, events: Sequence[ConsentEvent]) -> Iterator[Receipt]:
         head = connection.execute(select(ledger_head).with_for_update()).one()

@@ -6,7 +6,7 @@ not in force, the category is not granted, the gate (`features.gate`) passes no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -32,6 +32,12 @@ def in_force(catalog: Catalog, purpose: str, now: str) -> ColumnElement[bool]:
         or_(state.valid_until.is_(None), state.valid_until > now),
         state.notice_version.in_(catalog.versions_in_force(purpose)),
     )
+
+
+def is_in_force(state: Mapping[str, Any], versions: Collection[str], now: str) -> bool:
+    """The rule of `in_force` for a state that was read already; `versions` of the notice are those that still mean what they said."""
+    runs_out = state["valid_until"]
+    return state["action"] in ALLOWING and (runs_out is None or runs_out > now) and state["notice_version"] in versions
 
 
 def granted_to(connection: Connection, catalog: Catalog, customer: int, purpose: str, now: str) -> frozenset[str]:

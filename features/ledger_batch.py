@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from features import customers
-from features.consent_event import ALLOWING, ConsentEvent
+from features.consent_event import ConsentEvent
 from features.database import upsert
 from features.errors import ConsentError
-from features.grants import STATE_COLUMNS, State, fold
+from features.grants import STATE_COLUMNS, State, fold, is_in_force
 from features.tables import consent_events, consent_state, evidence, online_features
 from features.vault import PayloadKey, Vault
 
@@ -69,13 +69,7 @@ class LedgerBatch:
         """
         occurred: str = row["occurred_at"]
         standing = self._state.get((row["customer"], row["purpose"], row["category"]))
-        goes_on = (
-            standing is not None
-            and standing["action"] in ALLOWING
-            and standing["notice_version"] in versions
-            and (standing["valid_until"] is None or standing["valid_until"] > occurred)
-        )
-        if standing is None or not goes_on:
+        if standing is None or not is_in_force(standing, versions, occurred):
             return occurred
         from_then = standing["covers_from"]
         return None if from_then is None else min(from_then, occurred)
