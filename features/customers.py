@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from features.database import Database
+from features.database import Database, insert_missing
+from features.errors import NotFound
 from features.tables import customers, suppressed
 from features.vault import Vault
 
@@ -51,6 +51,12 @@ class Customers:
             parts = (_erased(connection, self._vault, asked[start : start + BATCH]) for start in range(0, len(asked), BATCH))
             return frozenset().union(*parts)
 
+    def pseudonym(self, external_id: str) -> int:
+        """Pseudonym of the shop's id. Raises `NotFound`, in the same words for whoever is not there and whoever was erased."""
+        if (customer := self.find(external_id)) is None:
+            raise NotFound("There is no such customer.")
+        return customer
+
     def all(self) -> dict[int, str]:
         """The shop's ids of everybody, by pseudonym."""
         with self._database.read() as connection:
@@ -82,9 +88,8 @@ def find_or_add(connection: Connection, vault: Vault, external_ids: Collection[s
     new = [external_id for external_id in new if external_id not in erased]
     if not new:
         return known
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(customers).on_conflict_do_nothing(index_elements=["external_id"])
-    connection.execute(statement, [{"customer": secrets.randbits(62), "external_id": external_id} for external_id in new])
+    rows = [{"customer": secrets.randbits(62), "external_id": external_id} for external_id in new]
+    insert_missing(connection, customers, ["external_id"], rows)
     return _known(connection, external_ids)
 
 

@@ -74,12 +74,20 @@ class Database:
         self.engine.dispose()
 
 
+def insert_missing(connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put `rows` into `table`, but for those whose `keys` are there already."""
+    connection.execute(_dialect(connection).insert(table).on_conflict_do_nothing(index_elements=list(keys)), rows)
+
+
 def upsert(connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Put `rows` into `table`, in place of those with the same `keys`."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
+    statement = _dialect(connection).insert(table)
     others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=others), rows)
+
+
+def _dialect(connection: Connection) -> Any:
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
 
 
 def _engine(url: str) -> Engine:

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, bindparam, delete, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from features.database import Database
+from features.database import Database, insert_missing
 from features.errors import PayloadGone, WorkspaceError
 from features.master_keys import MasterKey, MasterKeys
 from features.tables import payload_keys
@@ -75,8 +74,7 @@ class Vault:
             _keep_rotation_out(connection)
             newest = self._masters.all()[0]
             rows = [{"customer": c, "master": newest.name, "wrapped": _wrapped(c, _new(), newest)} for c in missing]
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            connection.execute(dialect.insert(payload_keys).on_conflict_do_nothing(index_elements=["customer"]), rows)
+            insert_missing(connection, payload_keys, ["customer"], rows)
             known |= self.keys(connection, missing)  # another writer may have been first
         return known
 

@@ -18,7 +18,7 @@ from features.shop import Shop
 from features.simulated_consents import simulated_consents
 from features.verification import rebuild_state, verify_ledger
 from features.workspace import Workspace
-from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
+from serving.cli.options import DEFAULT_WORKSPACE, CustomerArgument, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
 from serving.decisions import verify_decisions
 
@@ -63,7 +63,7 @@ def import_(
 
 @app.command("show")
 def show(
-    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The shop's id of the customer.")],
+    customer: CustomerArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     as_json: JsonOption = False,
@@ -72,9 +72,7 @@ def show(
     """Show a customer's consents as they stand, and how it came to that."""
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
-    pseudonym = shop.customers.find(customer)
-    if pseudonym is None:
-        raise NotFound(f"there is no customer {customer!r}; nothing of theirs was ingested, and no consent recorded")
+    pseudonym = _pseudonym(shop, customer)
     state, history = shop.ledger.state(pseudonym), shop.ledger.history(pseudonym)
     rows = [(s["purpose"], s["category"], s["action"], "yes" if s["allowed"] else "no", s["valid_until"] or "") for s in state]
     screen.table(f"Customer {customer}", ("purpose", "category", "stands", "used", "until"), rows)
@@ -136,7 +134,7 @@ def anchor(
 
 @app.command("receipts")
 def receipts(
-    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The shop's id of the customer.")],
+    customer: CustomerArgument,
     out: Annotated[Path, typer.Option("--out", help="JSON file to write.", dir_okay=False)],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
@@ -146,9 +144,7 @@ def receipts(
     """Write a customer's consents as receipts in the structure of ISO/IEC TS 27560."""
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
-    if (pseudonym := shop.customers.find(customer)) is None:
-        raise NotFound(f"there is no customer {customer!r}; nothing of theirs was ingested, and no consent recorded")
-    document = consent_receipt(shop, pseudonym, customer)
+    document = consent_receipt(shop, _pseudonym(shop, customer), customer)
     out.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     screen.say(f"[bold]{out}[/bold]: {len(document['processing']):,} purposes.")
     screen.result({"file": str(out), "purposes": len(document["processing"])})
@@ -171,6 +167,12 @@ def simulate(
     _refresh(shop)
     screen.say(f"[bold]{len(receipts):,}[/bold] simulated events of {len(customer_ids):,} customers were added to the ledger.")
     screen.result({"added": len(receipts), "customers": len(customer_ids), "ledger_seq": shop.ledger.position()})
+
+
+def _pseudonym(shop: Shop, customer: str) -> int:
+    if (pseudonym := shop.customers.find(customer)) is None:
+        raise NotFound(f"there is no customer {customer!r}; nothing of theirs was ingested, and no consent recorded")
+    return pseudonym
 
 
 def _refresh(shop: Shop) -> None:

@@ -9,16 +9,14 @@ from typing import Annotated
 import typer
 
 from features.corrections import Correction, correct
-from features.errors import NotFound
 from features.settings import Settings
 from features.shop import Shop
 from features.workspace import Workspace
-from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
+from serving.cli.options import DEFAULT_WORKSPACE, CustomerArgument, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
 from serving.rights.rights import Rights
 
 app = typer.Typer(help="A customer's rights: to see, to correct, to be erased.", no_args_is_help=True, rich_markup_mode=None)
-CustomerArgument = Annotated[str, typer.Argument(metavar="ID", help="The shop's id of the customer.")]
 
 
 def register(root: typer.Typer) -> None:
@@ -82,8 +80,6 @@ def put_right(
     """Put a customer's data right: at once, for every later answer, and after every later load of the sources."""
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
-    if (pseudonym := shop.customers.find(customer)) is None:
-        raise NotFound("There is no such customer.")
-    changed = correct(shop, pseudonym, Correction(field, value, order, product))
+    changed = correct(shop, shop.customers.pseudonym(customer), Correction(field, value, order, product))
     screen.say(f"[bold]{changed:,}[/bold] rows were put right. The next answer is made from them.")
     screen.result({"field": field, "rows": changed})

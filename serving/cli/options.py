@@ -13,6 +13,7 @@ WorkspaceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+CustomerArgument = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The shop's id of the customer.")]
 DEFAULT_WORKSPACE = Path("workspace")
 
 

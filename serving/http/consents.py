@@ -7,7 +7,6 @@ from dataclasses import asdict
 from fastapi.responses import JSONResponse
 
 from features.consent import ConsentEvent
-from features.errors import NotFound
 from serving.answers import ConsentEntry, ConsentReceipt, Consents, Notices
 from serving.http.routes import Service, scope, scoped_router
 from serving.requests import ConsentRequest, document
@@ -26,9 +25,7 @@ def consent(request: ConsentRequest, sayso: Service) -> JSONResponse:
 @router.get("/customers/{id}/consents", responses={200: {"model": Consents}}, response_model=None, **scope("consent"))
 def consents(id: str, sayso: Service) -> JSONResponse:
     """A customer's consents by purpose and category, and every event behind them."""
-    customer = sayso.shop.customers.find(id)
-    if customer is None:
-        raise NotFound("There is no such customer.")
+    customer = sayso.shop.customers.pseudonym(id)
     events = sayso.shop.ledger.history(customer)
     return JSONResponse(
         {

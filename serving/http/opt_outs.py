@@ -8,9 +8,7 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 
 from features import clock
-from features.errors import NotFound
 from serving.answers import OptOutAnswer, OptOutList
-from serving.bootstrap import Sayso
 from serving.http.problems import Refused
 from serving.http.routes import Service, scope, scoped_router
 from serving.requests import OptOutRequest
@@ -24,14 +22,14 @@ def opt_out(request: OptOutRequest, sayso: Service) -> JSONResponse:
     if request.scope == "purpose" and request.value not in (known := sayso.shop.config.catalog.purposes):
         raise Refused(422, "The request breaks a rule in `value`.", [("value", f"there is no such purpose; known are {', '.join(known)}")])
     until = None if request.until is None else clock.to_text(request.until)
-    made = sayso.opt_outs.add(_customer(sayso, request.customer_id), request.scope, request.value, until)
+    made = sayso.opt_outs.add(sayso.shop.customers.pseudonym(request.customer_id), request.scope, request.value, until)
     return JSONResponse({"customer_id": request.customer_id, **asdict(made)}, 201)
 
 
 @router.get("/customers/{id}/opt-outs", responses={200: {"model": OptOutList}}, response_model=None, **scope("consent"))
 def list_opt_outs(id: str, sayso: Service) -> JSONResponse:
     """A customer's opt-outs in force."""
-    standing = sayso.opt_outs.of(_customer(sayso, id))
+    standing = sayso.opt_outs.of(sayso.shop.customers.pseudonym(id))
     return JSONResponse({"customer_id": id, "opt_outs": [{"customer_id": id, **asdict(opt_out)} for opt_out in standing]})
 
 
@@ -40,10 +38,3 @@ def take_back(id: str, sayso: Service) -> Response:
     """Take an opt-out back."""
     sayso.opt_outs.remove(id)
     return Response(status_code=204)
-
-
-def _customer(sayso: Sayso, customer_id: str) -> int:
-    customer = sayso.shop.customers.find(customer_id)
-    if customer is None:
-        raise NotFound("There is no such customer.")
-    return customer

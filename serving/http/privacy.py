@@ -9,7 +9,6 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 
 from features.corrections import Correction, correct
-from features.errors import NotFound
 from serving.answers import Corrected, ErasureReceipt
 from serving.http.routes import Service, scope, scoped_router
 from serving.requests import CorrectionRequest, document
@@ -33,8 +32,5 @@ def erase(id: str, sayso: Service) -> JSONResponse:
 @router.post("/customers/{id}/corrections", status_code=201, responses={201: {"model": Corrected}}, response_model=None, **scope("privacy"))
 def put_right(id: str, request: CorrectionRequest, sayso: Service) -> JSONResponse:
     """Put a customer's data right; the next answer is made from it."""
-    customer = sayso.shop.customers.find(id)
-    if customer is None:
-        raise NotFound("There is no such customer.")
-    rows = correct(sayso.shop, customer, Correction(**document(request)))
+    rows = correct(sayso.shop, sayso.shop.customers.pseudonym(id), Correction(**document(request)))
     return JSONResponse({"customer_id": id, "field": request.field, "rows": rows}, 201)

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, insert
 from features import clock, customers, tables
 from features.consent_event import WITHDRAWN, ConsentEvent
 from features.consent_receipt import consent_receipt
-from features.errors import NotFound
 from features.shop import Shop
 from serving.rights import database_stores as kept
 from serving.rights.database_stores import DecisionContents, Rows, TrainingSets
@@ -43,7 +42,7 @@ class Rights:
 
     def export(self, customer_id: str) -> dict[str, Any]:
         """Everything held of a customer, with a few plain words before it. Raises `NotFound`."""
-        person = self._person(customer_id)
+        person = Person(self._shop.customers.pseudonym(customer_id), customer_id)
         with self._shop.database.read() as connection:
             held = {store.name.replace(" ", "_"): store.export(connection, person) for store in self._stores}
         stated = self._shop.config.shop
@@ -63,7 +62,7 @@ class Rights:
         From its first step on no answer uses anything of theirs. The files come first and the database last, in one transaction
         with the receipt; so an erasure that was cut off can be called again. Raises `NotFound`.
         """
-        person = self._person(customer_id)
+        person = Person(self._shop.customers.pseudonym(customer_id), customer_id)
         with self._shop.database.read() as connection:
             found = {store.name: store.count(connection, person) for store in self._stores}
         self._stop_use(person)
@@ -99,12 +98,6 @@ class Rights:
             "kept_out": "The id was replaced by a tag that cannot be turned back; with it a later import is recognised and left out.",
             "outside": "Files that the shop keeps itself, such as the sources named in sayso.toml and backups, are the shop's to clear.",
         }
-
-    def _person(self, customer_id: str) -> Person:
-        customer = self._shop.customers.find(customer_id)
-        if customer is None:
-            raise NotFound("There is no such customer.")
-        return Person(customer, customer_id)
 
     def _fields(self) -> list[dict[str, Any]]:
         catalog = self._shop.config.catalog
