@@ -54,14 +54,17 @@ def import_consents(file: Path, shop: Shop) -> ImportReport:
 
 
 def _read(file: Path) -> pd.DataFrame:
+    """All cells as text; the empty text where there is nothing."""
     try:
         if file.suffix.lower() == ".parquet":
-            return pd.read_parquet(file)
-        return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            frame = pd.read_parquet(file)
+        else:
+            frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise SourceError("there is no such file", file=file) from None
     except (ValueError, OSError) as error:
         raise SourceError(f"this is neither CSV in UTF-8 nor Parquet: {error}", file=file) from None
+    return frame.map(_text)
 
 
 def _require_columns(frame: pd.DataFrame, file: Path) -> None:
@@ -77,16 +80,19 @@ def _require_columns(frame: pd.DataFrame, file: Path) -> None:
 def _events(frame: pd.DataFrame) -> Iterator[ConsentEvent]:
     names = [name for name in (*REQUIRED, *OPTIONAL) if name in frame.columns]
     for row in frame[names].to_dict("records"):
-        stated = {str(name): _text(value) for name, value in row.items()}
-        required = {name: stated.pop(name) or "" for name in ("customer_id", "purpose", "category", "action", "method")}
-        yield ConsentEvent(**required, **{name: value for name, value in stated.items() if value is not None})
+        stated = {str(name): text for name, text in row.items() if text}
+        required = {name: stated.pop(name, "") for name in ("customer_id", "purpose", "category", "action", "method")}
+        yield ConsentEvent(**required, **stated)
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if pd.isna(value):
+        return ""
     if isinstance(value, pd.Timestamp):
         return str(value.isoformat())
-    text = "" if value is None or value != value else str(value).strip()  # noqa: PLR0124 - only NaN and NaT differ from themselves
-    return text or None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _refuse_faulty(file: Path, events: list[ConsentEvent], ledger: Ledger) -> None:

@@ -51,11 +51,11 @@ def contact_columns(columns: Sequence[str]) -> ContactColumns | None:
 def import_contact_permissions(
     frame: pd.DataFrame, columns: ContactColumns, file: Path, database: Database, customers: Customers, now: Clock
 ) -> int:
-    """Keep the permissions of `frame` in place of earlier ones; how many.
+    """Keep the permissions of `frame` (texts alone) in place of earlier ones; how many.
 
     Raises `SourceError` for a value that is neither yes nor no; nothing is kept then.
     """
-    named = frame[columns.customer].map(_text).str.lstrip("'")  # some exports mark numbers as text with an apostrophe
+    named = frame[columns.customer].str.lstrip("'")  # some exports mark numbers as text with an apostrophe
     told = frame[named != ""]
     said = {column: _allowed(told[column], column, file) for column in columns.channels}
     pseudonyms = customers.assign(named[named != ""])
@@ -75,14 +75,8 @@ def import_contact_permissions(
 
 def _allowed(words: pd.Series, column: str, file: Path) -> list[bool]:
     found = []
-    for position, word in words.map(_text).items():
+    for position, word in words.items():
         if (allowed := SAID.get(word.casefold())) is None:
             raise SourceError(f"`{column}` is {word!r}, which is neither yes nor no", file=file, line=int(str(position)) + 2)
         found.append(allowed)
     return found
-
-
-def _text(value: object) -> str:
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 - only NaN and NaT differ from themselves
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()

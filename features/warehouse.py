@@ -87,7 +87,8 @@ class Warehouse:
         last = self.collect(self.table("transactions").aggregate(last=ibis._[RECORDED_AT].max()))["last"].iloc[0]
         if pd.isna(last):
             raise WorkspaceError("the warehouse holds no order any more; load newer ones with `sayso ingest`")
-        return datetime(last.year, last.month, last.day) + timedelta(days=1)  # noqa: DTZ001 - the warehouse's times are naive UTC
+        midnight: datetime = (last.normalize() + timedelta(days=1)).to_pydatetime()
+        return midnight
 
     def replace(self, tables: Mapping[str, pa.Table]) -> None:
         """Put `tables` in place of all that was here; until the last rename readers see what was."""

@@ -5,7 +5,7 @@ Nothing is dropped or put right in silence: a row is read as it stands or it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -192,5 +192,5 @@ def _with_amounts(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _list(names: object) -> str:
-    return ", ".join(f"`{name}`" for name in names)  # type: ignore[attr-defined]  # any iterable of names
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
