@@ -10,3 +10,8 @@ Progress = Callable[[str, float], None]
 
 def silent(_what: str, _share: float) -> None:
     """Progress that nobody watches."""
+
+
+def part_of(progress: Progress, begin: float, end: float) -> Progress:
+    """Where a part that goes from `begin` to `end` of the whole tells its progress."""
+    return lambda what, share: progress(what, begin + (end - begin) * share)

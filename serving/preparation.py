@@ -14,7 +14,7 @@ from features.intake.bundled import bundled_file
 from features.intake.ingest import ingest
 from features.intake.new_workspace import create
 from features.online import refresh_online
-from features.progress import Progress
+from features.progress import Progress, part_of
 from features.settings import Settings
 from features.shop import Shop
 from features.simulated_consents import simulated_consents
@@ -49,7 +49,7 @@ def prepare_demo(root: Path, settings: Settings, progress: Progress) -> Prepared
         refresh_online(shop)
     tracking = Tracking.of(shop.workspace)
     shares = {"churn": (0.2, 0.45), "next_purchase": (0.45, 0.95)}
-    return Prepared(shop, {name: _champion(shop, tracking, name, _within(progress, *shares[name])) for name in TRAIN})
+    return Prepared(shop, {name: _champion(shop, tracking, name, part_of(progress, *shares[name])) for name in TRAIN})
 
 
 def _champion(shop: Shop, tracking: Tracking, model: str, progress: Progress) -> Version:
@@ -60,8 +60,3 @@ def _champion(shop: Shop, tracking: Tracking, model: str, progress: Progress) ->
     challenger, results = judge(tracking, model, [fresh(shop)])
     promote(tracking, challenger, results)
     return challenger
-
-
-def _within(progress: Progress, begin: float, end: float) -> Progress:
-    """Progress of a part as progress of the whole."""
-    return lambda what, share: progress(what, begin + (end - begin) * share)

@@ -50,7 +50,7 @@ def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace of the made-up shop with its orders loaded and its customers' consents in the ledger; nobody has it open."""
     folder = tmp_path_factory.mktemp("synthetic")
     root = folder / "shop"
-    create(root, [write_orders(folder / "orders.csv")], stopped_clock)
+    create(root, [write_orders(folder / "orders.csv")])  # kept as long as the machine's own clock needs, which commands go by
     workspace = Workspace.open(root)
     database = Database.open(workspace.database_url)
     ingest(workspace, database, clock=stopped_clock)

@@ -45,6 +45,11 @@ class World:
         return file
 
 
+def customer_id(number: int) -> str:
+    """The shop's id of a customer."""
+    return f"made-up-{number:05}"
+
+
 def draw_world(seed: int, customers: int) -> World:
     """The world of `seed`; the same every time."""
     draw = np.random.default_rng(seed)
@@ -56,7 +61,7 @@ def draw_world(seed: int, customers: int) -> World:
     price = np.round(np.random.default_rng(PRODUCTS).uniform(0.5, 40, PRODUCTS), 2)[product]
     country = draw.choice(COUNTRIES, size=customers, p=(0.6, 0.3, 0.1))
     lines = {
-        "customer_id": [f"made-up-{number:05}" for number in whose[order]],
+        "customer_id": [customer_id(number) for number in whose[order].tolist()],
         "order_id": [f"o{seed}-{number:06}" for number in order],
         "product_id": [f"p{number:02}" for number in product],
         "title": [f"Product {number}" for number in product],

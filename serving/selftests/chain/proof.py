@@ -5,12 +5,11 @@ from __future__ import annotations
 from math import ceil
 from pathlib import Path
 
-from features.progress import Progress
+from features.progress import Progress, part_of
 from serving.selftests.chain.appending import WRITERS, append_at_once
 from serving.selftests.chain.detecting import EVENTS, exported_anchor, fill, undetected
 from serving.selftests.chain.refusing import accepted_changes, statements
 from serving.selftests.empty_shop import make_empty_shop, opened
-from serving.selftests.part import part_of
 from serving.selftests.postgres import postgres_server
 from serving.selftests.proof import CannotProve, Finding, Proof
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from math import ceil
 from pathlib import Path
 
-from features.progress import Progress
+from features.progress import Progress, part_of
 from serving.selftests.durability.killing import kill_again_and_again
 from serving.selftests.durability.promised import Promised
 from serving.selftests.durability.starving import fail_calls, fill_up
 from serving.selftests.durability.tracing import can_trace, order_of, traced
 from serving.selftests.empty_shop import make_empty_shop
-from serving.selftests.part import part_of
 from serving.selftests.postgres import postgres_server
 from serving.selftests.proof import CannotProve, Finding, Proof
 

@@ -20,7 +20,7 @@ from features.corrections import Correction, correct
 from features.intake.ingest import ingest
 from features.intake.new_workspace import create
 from features.online import refresh_online
-from features.progress import Progress
+from features.progress import Progress, part_of
 from features.workspace import Workspace
 from models.churn import ChurnSettings
 from models.next_purchase import NextPurchaseSettings
@@ -28,7 +28,6 @@ from models.tracking import Tracking
 from serving.bootstrap import Sayso, assemble
 from serving.requests import RecommendationRequest
 from serving.selftests.erasure.canaries import canary, customer_id
-from serving.selftests.part import part_of
 
 CUSTOMERS, PRODUCTS, DAYS = 240, 40, 300
 BEGIN = datetime(2024, 1, 1, 9)  # noqa: DTZ001 - the shop's own time, as its export states it

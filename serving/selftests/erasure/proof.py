@@ -13,7 +13,7 @@ from pathlib import Path
 from features.consent_file import import_consents
 from features.errors import LedgerBroken
 from features.intake.ingest import ingest
-from features.progress import Progress
+from features.progress import Progress, part_of
 from features.verification import verify_ledger
 from serving.bootstrap import Sayso
 from serving.decisions import verify_decisions
@@ -21,7 +21,6 @@ from serving.selftests.erasure.canaries import customer_id, found, holding
 from serving.selftests.erasure.canary_shop import make_shop, write_consents
 from serving.selftests.erasure.others import changed, held
 from serving.selftests.erasure.payloads import payloads, still_open, wrapped_keys
-from serving.selftests.part import part_of
 from serving.selftests.proof import Finding, Proof
 
 ERASED = 100

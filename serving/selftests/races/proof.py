@@ -14,9 +14,8 @@ from features.online import refresh_online
 from features.progress import Progress
 from features.shop import Shop
 from features.simulated_consents import simulated_consents
-from models.tracking import Tracking
 from serving.keys import Keys
-from serving.selftests.made_up_shop import MODELS, make_shop, train
+from serving.selftests.made_up_shop import make_shop, promote_both
 from serving.selftests.proof import Finding, Proof
 from serving.selftests.races.race import Race, Track
 from serving.selftests.races.switches import OptOut, Switch, Withdrawal
@@ -117,9 +116,7 @@ def _ready_shop(folder: Path) -> Shop:
     shop = make_shop(folder, SEED, CUSTOMERS)
     shop.ledger.append_all(simulated_consents(shop.config.catalog, sorted(shop.customers.all().values()), SEED, everything=True))
     refresh_online(shop)
-    tracking = Tracking.of(shop.workspace)
-    for model in MODELS:
-        tracking.promote(train(shop, tracking, model), {})
+    promote_both(shop)
     return shop
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from features.progress import Progress
-from serving.selftests.part import part_of
+from features.progress import Progress, part_of
 from serving.selftests.proof import Finding, Proof
 from serving.selftests.speed import of_gate, of_ledger
 from serving.selftests.speed.limits import Measured
