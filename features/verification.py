@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from features.anchors import Anchor
 from features.catalog import Catalog
-from features.chain import fits
+from features.chain import Walk, fits
 from features.consent import BATCH, LATER_COLUMNS
 from features.database import Database
 from features.errors import LedgerBroken, NoticeChanged
@@ -25,9 +25,8 @@ def verify_ledger(database: Database, catalog: Catalog, anchors: Sequence[Anchor
     for an anchor that the ledger does not contain; `NoticeChanged` where a notice is no longer the text that was agreed to.
     """
     with database.read() as connection:
-        walk = _Walk({anchor.seq: anchor.hash for anchor in anchors})
+        walk = _AnchoredWalk({anchor.seq: anchor.hash for anchor in anchors})
         state = fold(walk.events(connection))
-        _check_end(connection, walk)
         if state != _stored(connection):
             raise LedgerBroken(
                 "the chain holds, but the state that answers obey is not what the events amount to; find out who changed it, and make "
@@ -44,9 +43,8 @@ def rebuild_state(database: Database) -> int:
     Raises `LedgerBroken` where it does not; the state then stays as it is.
     """
     with database.write() as connection:
-        walk = _Walk({})
+        walk = _AnchoredWalk({})
         state = fold(walk.events(connection))
-        _check_end(connection, walk)
         connection.execute(delete(consent_state))
         connection.execute(delete(online_features))
         rows = [{**dict(zip(STATE_KEY, key, strict=True)), **stands} for key, stands in state.items()]
@@ -55,41 +53,31 @@ def rebuild_state(database: Database) -> int:
     return walk.seq
 
 
-class _Walk:
-    """The way along the chain; `anchored` are hashes by sequence number that have to be met on it."""
+class _AnchoredWalk(Walk):
+    """The way along the ledger; `anchored` are hashes by sequence number that have to be met on it."""
 
     def __init__(self, anchored: Mapping[int, str]) -> None:
+        super().__init__("event", "ledger")
         self._anchored = dict(anchored)
-        self.seq = 0
-        self.hash = ""
 
     def events(self, connection: Connection) -> Iterator[Mapping[str, Any]]:
-        """All events in their order, each checked. Raises `LedgerBroken`."""
+        """All events in their order, each checked, up to the end that was written. Raises `LedgerBroken`."""
         self._meet_anchor()
         ordered = select(consent_events).order_by(consent_events.c.seq).execution_options(yield_per=BATCH)
         with connection.execute(ordered) as found:
             for row in found.mappings():
-                self.seq += 1
                 event = dict(row)
-                if event["seq"] != self.seq or event["previous_hash"] != self.hash or not fits(event, LATER_COLUMNS):
-                    raise LedgerBroken(f"event {self.seq} of the ledger is not the one that was written", seq=self.seq)
-                self.hash = event["hash"]
+                self.step(event, intact=fits(event, LATER_COLUMNS))
                 self._meet_anchor()
                 yield event
         if self._anchored:
             missing = min(self._anchored)
             raise LedgerBroken(f"the ledger ends at event {self.seq}, but an anchor was taken at event {missing}", seq=self.seq + 1)
+        self.arrive(connection.execute(select(ledger_head)).one_or_none())
 
     def _meet_anchor(self) -> None:
         if self._anchored.pop(self.seq, self.hash) != self.hash:
             raise LedgerBroken(f"event {self.seq} of the ledger is not the one that the anchor was taken at", seq=self.seq)
-
-
-def _check_end(connection: Connection, walk: _Walk) -> None:
-    head = connection.execute(select(ledger_head)).one_or_none()
-    if head is None or (head.seq, head.hash) != (walk.seq, walk.hash):
-        written = "an unknown number" if head is None else head.seq
-        raise LedgerBroken(f"the ledger ends at event {walk.seq}, but {written} were written", seq=walk.seq + 1)
 
 
 def _stored(connection: Connection) -> dict[State, dict[str, Any]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,6 @@ from models.masking import Floats
 from models.product_pairs import FEWEST, fitting, following, ordered_next, similarity
 
 RECENT_DAYS = (30, 90)
-PAIRS = ("similar", "fitting", "following")
-"""Matrices that say how two products go together."""
 PARTS = {"data": np.float32, "indices": np.int32, "indptr": np.int32}
 """Arrays that a sparse matrix is kept as."""
 PRODUCT_FEATURES = ("buyers", "buyers_last_30_days", "buyers_last_90_days", "trend", "repeat_rate", "days_on_sale")
@@ -94,25 +93,39 @@ class ProductStatistics:
         """Positions of product ids; -1 for a product without statistics."""
         return np.array([self._position.get(product, -1) for product in product_ids], dtype=np.intp)
 
-    def without_pairs(self, products: Sequence[NDArray[np.intp]] | None = None) -> ProductStatistics:
-        """The statistics without every pair of products that are in one of `products` (positions) together; without any for None."""
-        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in PAIRS:
-            data = np.zeros_like(arrays[f"{name}_data"]) if products is None else arrays[f"{name}_data"].copy()
-            for together in products or ():
+    def without_pairs(self, products: Sequence[NDArray[np.intp]]) -> ProductStatistics:
+        """The statistics without every pair of products that are in one of `products` (positions) together, in whichever matrix."""
+        arrays = self._arrays
+        for name in MATRICES:
+            data = arrays[f"{name}_data"].copy()
+            for together in products:
                 _drop(data, arrays[f"{name}_indices"], arrays[f"{name}_indptr"], together)
             arrays[f"{name}_data"] = data
         return ProductStatistics(**arrays)
 
+    @cached_property
+    def unpaired(self) -> ProductStatistics:
+        """The statistics without any pair."""
+        nothing = {f"{name}_data": np.zeros_like(getattr(self, f"{name}_data")) for name in MATRICES}
+        return ProductStatistics(**{**self._arrays, **nothing})
+
+    @property
+    def _arrays(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def save(self, file: Path) -> None:
         """Write all arrays to one `.npz`, none of them pickled."""
-        np.savez_compressed(file, allow_pickle=False, **{field.name: getattr(self, field.name) for field in fields(self)})
+        np.savez_compressed(file, allow_pickle=False, **self._arrays)
 
     @classmethod
     def load(cls, file: Path) -> ProductStatistics:
         """Read what `save` wrote."""
         with np.load(file, allow_pickle=False) as arrays:
             return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+MATRICES = tuple(field.name.removesuffix("_indptr") for field in fields(ProductStatistics) if field.name.endswith("_indptr"))
+"""All matrices that say how two products go together."""
 
 
 def _drop(data: NDArray[np.float32], indices: NDArray[np.int32], indptr: NDArray[np.int32], products: NDArray[np.intp]) -> None:

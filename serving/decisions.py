@@ -18,8 +18,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from features.chain import canonical, fits, link
-from features.errors import LedgerBroken, NotFound, PayloadGone, SaysoError
+from features.chain import Walk, canonical, fits, link
+from features.errors import NotFound, PayloadGone, SaysoError
 from features.tables import decision_head, decisions
 from features.vault import Vault
 
@@ -102,17 +102,13 @@ def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Deci
 
 def verify_decisions(connection: Connection) -> int:
     """Check the chain of all decisions; how many there are. Raises `LedgerBroken` at the first that is not as it was written."""
-    seq, previous = 0, ""
+    walk = Walk("decision", "record")
     with connection.execute(select(decisions).order_by(decisions.c.seq).execution_options(yield_per=BATCH)) as found:
         for row in found.mappings():
-            seq += 1
-            if row["seq"] != seq or row["previous_hash"] != previous or not _unchanged(dict(row)):
-                raise LedgerBroken(f"decision {seq} is not the one that was written", seq=seq)
-            previous = row["hash"]
-    head = connection.execute(select(decision_head)).one_or_none()
-    if head is None or (head.seq, head.hash) != (seq, previous):
-        raise LedgerBroken(f"the decisions end at {seq}, but more were written", seq=seq + 1)
-    return seq
+            decision = dict(row)
+            walk.step(decision, intact=_unchanged(decision))
+    walk.arrive(connection.execute(select(decision_head)).one_or_none())
+    return walk.seq
 
 
 def _unchanged(row: Mapping[str, Any]) -> bool:

@@ -80,7 +80,7 @@ class LiveStatistics:
         """Statistics that nobody who withdrew up to `ledger_seq` is behind, as far as pairs of products go."""
         made = self._made
         if made is None:
-            return champion.model.maker.statistics.without_pairs()
+            return champion.model.maker.statistics.unpaired
         if made.ledger_seq >= ledger_seq:
             return made.statistics
         return self._without_withdrawn(made, ledger_seq)
