@@ -78,12 +78,12 @@ def ordered_next(customers: Rows, orders: Rows, products: Rows, count: int) -> s
     following_size = np.where(again, np.append(sizes[1:], 0), 0)
     lines = np.flatnonzero(again[orders])
     repeats, begins = following_size[orders[lines]], np.append(firsts[1:], 0)[orders[lines]]
-    had = np.bincount(np.unique(customers[lines] * count + products[lines]) % count, minlength=count)
+    had = np.bincount(distinct(customers[lines] * count + products[lines]) % count, minlength=count)
     seen = sp.csr_matrix((count, count))
     for part in _whole_customers(customers[lines], repeats):
         own, many = lines[part], repeats[part]
         after = np.repeat(begins[part] - np.cumsum(many) + many, many) + np.arange(many.sum())
-        keys = np.unique((np.repeat(customers[own] * count + products[own], many)) * count + products[after])
+        keys = distinct(np.repeat(customers[own] * count + products[own], many) * count + products[after])
         pairs = keys % (count * count)
         seen += sp.csr_matrix((np.ones(len(pairs)), np.divmod(pairs, count)), shape=seen.shape)
     return largest((sp.diags(1 / (had + DOUBT)) @ without_few(seen)).tocsr(), NEXT)
@@ -95,6 +95,12 @@ def _whole_customers(customers: Rows, repeats: Rows) -> list[slice]:
     load = np.append(0, np.cumsum(repeats))[begins] // MOST_AT_ONCE
     cuts = [*begins[np.flatnonzero(np.diff(load, prepend=-1))].tolist(), len(customers)]
     return [slice(begin, end) for begin, end in pairwise(cuts)]
+
+
+def distinct(keys: Rows) -> Rows:
+    """Each of `keys` (none negative) once, ascending. Sorting is several times as quick here as the hash table of `np.unique`."""
+    ordered = np.sort(keys)
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=-1))]
 
 
 def without_few(counts: sp.spmatrix) -> sp.csr_matrix:
