@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +24,10 @@ from models.precision import rounded
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
 
 FEWEST_ORDERS = 30
+PLENTY = 2_000
+"""Orders from which on the settings hold as they are; with fewer there are fewer trees and smaller leaves."""
+FEWEST_TREES = 0.4
+FEWEST_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,12 @@ class NextPurchaseSettings:
     faceless_share: float = 0.03
     seed: int = 7
     threads: int = 2
+
+    def suited(self, orders: int) -> NextPurchaseSettings:
+        """The settings for so many orders to learn from."""
+        share = min(orders / PLENTY, 1.0)
+        rows = min(self.rows_per_leaf, max(FEWEST_ROWS, round(self.rows_per_leaf * share)))
+        return replace(self, trees=round(self.trees * max(share, FEWEST_TREES)), rows_per_leaf=rows)
 
 
 @dataclass(frozen=True)
@@ -151,6 +161,7 @@ def fit_next_purchase(
             f"only {orders} repeat orders to learn from, and {FEWEST_ORDERS} are needed: orders of customers who allow what they bought "
             "and when to be used, with an order before. Load more history or ask more customers."
         )
+    settings = settings.suited(orders)
     generator = np.random.default_rng(settings.seed)
     parts = [part for example in examples for part in _copies(example, masking, settings, generator)]
     features, labels, groups, weights = (np.concatenate(column) for column in zip(*parts, strict=True))

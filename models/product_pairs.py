@@ -19,8 +19,8 @@ FITTING = 100
 FOLLOWING = 150
 NEXT = 150
 RIDGE = 200.0
-EASE_PRODUCTS = 3_000
-"""Products that take part in the regression: those with most buyers. Its time grows with their cube, 2 s here."""
+EASE_PRODUCTS = 2_000
+"""Products that take part in the regression: those with most buyers. The time grows with their cube: about a second."""
 MOST_AT_ONCE = 5_000_000
 """Pairs of products that are counted at a time."""
 DOUBT = 10.0

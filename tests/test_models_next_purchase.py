@@ -367,3 +367,12 @@ def test_too_few_orders_are_said(
     few = replace(examples[0], histories=examples[0].histories.slice(0, 20))
     with pytest.raises(TrainingError, match=r"only 20 repeat orders.*30 are needed.*Load more history"):
         fit_next_purchase([few], maker, masking, category_of, QUICK)
+
+
+def test_few_orders_get_fewer_trees_and_smaller_leaves() -> None:
+    """From two thousand orders on the settings hold; below they shrink in proportion, to two fifths of the trees and 20 rows."""
+    settings = NextPurchaseSettings(trees=100, rows_per_leaf=200)
+    assert settings.suited(2_000) == settings.suited(90_000) == settings
+    assert settings.suited(1_000) == replace(settings, trees=50, rows_per_leaf=100)
+    assert settings.suited(30) == replace(settings, trees=40, rows_per_leaf=20)
+    assert replace(settings, rows_per_leaf=5).suited(30).rows_per_leaf == 5
