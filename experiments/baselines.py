@@ -18,6 +18,7 @@ from models.next_purchase import Examples
 from models.product_statistics import ProductStatistics
 
 RFM = ("days_since_last_order", "orders", "total_spent")
+WITHOUT_ORDER_IDS = ("days_since_last_order", "order_days", "total_spent")
 
 
 def recency_score(features: Floats, names: Sequence[str]) -> Floats:
@@ -28,7 +29,7 @@ def recency_score(features: Floats, names: Sequence[str]) -> Floats:
 
 def logistic_rfm(rows: ChurnRows, names: Sequence[str]) -> Pipeline:
     """Logistic regression on log recency, frequency and money, with a mark where one is withheld; fitted on `rows`."""
-    columns = [list(names).index(name) for name in RFM if name in names]
+    columns = [list(names).index(name) for name in (RFM if "orders" in names else WITHOUT_ORDER_IDS) if name in names]
     model = make_pipeline(
         FunctionTransformer(_LogOf(columns)), SimpleImputer(strategy="median", add_indicator=True), StandardScaler(), LogisticRegression()
     )

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from experiments.baselines import logistic_rfm, recency_score
+from experiments.churn_trial import split_history
 from experiments.plots import calibration_plot, comparison_plot, gain_plot, importance_plot
 from experiments.run import Lineage, TrainingRun, recorded, run_metrics, run_tags
 from features.pipeline import reads_of
 from features.progress import Progress, silent
 from features.shop import Shop
-from models.churn import ChurnModel, ChurnSettings, ChurnTask, fit_churn, require_enough
-from models.churn_rows import ChurnRows, churn_rows, rolling_dates
+from models.churn import ChurnModel
+from models.churn_rows import ChurnRows
+from models.churn_training import ChurnSettings, ChurnTask, fit_churn
 from models.masking import Floats, Masking
 from models.metrics import churn_metrics
-from models.targets import first_orders
 from models.tracking import Run, Tracking
 
 MODEL = "churn"
@@ -30,19 +30,13 @@ def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, set
     Raises `TrainingError` where there is too little to learn from; the registry then stays as it was.
     """
     settings = settings or ChurnSettings()
-    section = shop.config.models.churn
-    horizon, features = section.horizon_days, section.features
+    gate = shop.gate(shop.config.models.churn.purpose)
     task = churn_task(shop)
-    gate = shop.gate(section.purpose)
-    holdout = shop.loaded_until() - timedelta(days=horizon)
+    features = task.features
     progress("making features at many moments", 0.0)
-    earliest = first_orders(gate, shop.loaded_until()).min()
-    dates = [*rolling_dates(earliest, holdout - timedelta(days=horizon), horizon), holdout]
-    frame, everything = churn_rows(gate, features, dates, horizon, shop.facts)
-    require_enough(frame["customer"].nunique())
-    judged_at = np.datetime64(holdout, "us")
-    known = everything.at(everything.as_of < judged_at)
-    judged = everything.at(everything.as_of == judged_at)
+    history = split_history(gate, task, shop.loaded_until(), shop.facts)
+    trial, everything = history.trial(task), history.everything
+    known, judged = trial.known, trial.judged
     progress("training the churn model", 0.4)
     tried = fit_churn(known, task, settings)
     baseline = logistic_rfm(known, features)
@@ -58,8 +52,8 @@ def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, set
         save=model.save,
         parameters={
             **asdict(settings),
-            "horizon_days": horizon,
-            "moments": len(dates),
+            "horizon_days": task.horizon_days,
+            "moments": history.moments,
             "rows": len(everything.labels),
             "trees": model.booster.num_trees(),
         },
@@ -73,8 +67,8 @@ def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, set
             "importance": importance_plot(features, model.booster.feature_importance("gain")),
         },
     )
-    version = recorded(shop, tracking, run, gate, frame["customer"].unique())
-    return TrainingRun(version, f"{holdout:%Y-%m-%d}", len(judged.labels), comparison)
+    version = recorded(shop, tracking, run, gate, history.customers)
+    return TrainingRun(version, f"{history.holdout:%Y-%m-%d}", len(judged.labels), comparison)
 
 
 def churn_lineage(shop: Shop) -> Lineage:

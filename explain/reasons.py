@@ -105,6 +105,16 @@ def _buyers(feature: str, text: str) -> Sentence:
     return lambda values, _wording: f"{counted(values[feature], 'customer', 'customers')} {text}" if values[feature] >= 1 else None
 
 
+def _fading_days(feature: str, over: int) -> Sentence:
+    """Days with an order, the older counting less."""
+    return lambda values, _wording: f"Over about {over} days, older orders counting less: ordered on {values[feature]:.1f} days."
+
+
+def _fading_spending(feature: str, over: int) -> Sentence:
+    """Money spent, the older counting less."""
+    return lambda values, wording: f"Over about {over} days, older orders counting less: spent {wording.money(values[feature])}."
+
+
 def _lives(values: Values, wording: Wording) -> str:
     return f"Lives in {wording.home_country}." if values["home_country"] else f"Lives outside {wording.home_country}."
 
@@ -117,6 +127,10 @@ CHURN_SENTENCES: dict[str, Sentence] = {
     "order_days": lambda v, _w: f"Ordered on {counted(v['order_days'], 'day', 'different days')} so far.",
     "order_days_last_30_days": lambda v, _w: f"Ordered on {counted(v['order_days_last_30_days'], 'day', 'days')} of the last 30.",
     "order_days_last_90_days": lambda v, _w: f"Ordered on {counted(v['order_days_last_90_days'], 'day', 'days')} of the last 90.",
+    **{name: _fading_days(name, over) for over, name in ((n, f"order_days_fading_over_{n}_days") for n in (30, 90, 270))},
+    "wait_as_share_of_time_known": lambda v, _w: (
+        f"The time since the last order is {100 * v['wait_as_share_of_time_known']:.0f}% of the time since the first."
+    ),
     "orders": lambda v, _w: f"Placed {counted(v['orders'], 'order', 'orders')} so far.",
     "products": lambda v, _w: f"Bought {counted(v['products'], 'product', 'different products')} so far.",
     "items": lambda v, _w: f"Bought {counted(v['items'], 'item', 'items')} so far.",
@@ -127,6 +141,7 @@ CHURN_SENTENCES: dict[str, Sentence] = {
     "total_spent": lambda v, w: f"Spent {w.money(v['total_spent'])} so far.",
     "highest_amount": lambda v, w: f"Spent at most {w.money(v['highest_amount'])} on one product of an order.",
     "spent_last_90_days": lambda v, w: f"Spent {w.money(v['spent_last_90_days'])} in the last 90 days.",
+    **{name: _fading_spending(name, over) for over, name in ((n, f"spent_fading_over_{n}_days") for n in (90, 270))},
     "average_order_value": lambda v, w: f"Spends {w.money(v['average_order_value'])} on an order on average.",
     "usual_price": lambda v, w: f"Usually buys products at {w.money(v['usual_price'])}.",
     "home_country": _lives,

@@ -11,6 +11,7 @@ from features.fields import AMOUNT, COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, Q
 
 SECONDS_PER_DAY = 86_400.0
 MONEY_DIGITS = 4
+FADING_DIGITS = 12
 
 
 def days_between(earlier: TimestampValue, later: TimestampValue) -> FloatingValue:
@@ -22,6 +23,11 @@ def exact_sum(amounts: NumericValue, digits: int = MONEY_DIGITS) -> NumericValue
     """Sum to so many digits after the point, in whole numbers: it does not depend on the order in which threads add."""
     unit = 10**digits
     return (amounts * unit).round().cast("int64").sum() / unit
+
+
+def fading(age: FloatingValue, over_days: float) -> FloatingValue:
+    """Weight of what happened `age` days ago: 1 now, 1/e after `over_days`."""
+    return (-age / over_days).exp()
 
 
 @defines(
@@ -47,6 +53,25 @@ def order_rhythm(rows: Table, _shop: ShopFacts) -> Table:
     waits = (seen.order_days - 1).nullif(0)
     usual = (seen.days_since_first_order - seen.days_since_last_order) / waits
     return seen.mutate(days_between_orders=usual, overdue=seen.days_since_last_order / (usual + 1))
+
+
+@defines(
+    "order_days_fading_over_30_days",
+    "order_days_fading_over_90_days",
+    "order_days_fading_over_270_days",
+    "wait_as_share_of_time_known",
+    reads=[ORDERED_AT],
+)
+def order_pace(rows: Table, _shop: ShopFacts) -> Table:
+    """How often a customer orders lately: each day with an order counts, the less the older it is, with no edge of a window."""
+    aged = rows.mutate(day=rows.ordered_at.date(), age=days_between(rows.ordered_at, rows.as_of))
+    days = aged.group_by("customer", "as_of", "day").aggregate(age=aged.age.min(), oldest=aged.age.max())
+    return days.group_by("customer", "as_of").aggregate(
+        order_days_fading_over_30_days=exact_sum(fading(days.age, 30), FADING_DIGITS),
+        order_days_fading_over_90_days=exact_sum(fading(days.age, 90), FADING_DIGITS),
+        order_days_fading_over_270_days=exact_sum(fading(days.age, 270), FADING_DIGITS),
+        wait_as_share_of_time_known=days.age.min() / days.oldest.max().nullif(0),
+    )
 
 
 @defines("orders", "products", "items", "lines_per_order", reads=[ORDER_ID, PRODUCT_ID, QUANTITY])
@@ -78,6 +103,16 @@ def recent_spending(rows: Table, _shop: ShopFacts) -> Table:
     return rows.mutate(recent=recent).group_by("customer", "as_of").aggregate(spent_last_90_days=exact_sum(ibis._.recent))
 
 
+@defines("spent_fading_over_90_days", "spent_fading_over_270_days", reads=[AMOUNT, ORDERED_AT])
+def spending_pace(rows: Table, _shop: ShopFacts) -> Table:
+    """What a customer spends lately: each amount counts, the less the older it is."""
+    age = days_between(rows.ordered_at, rows.as_of)
+    return rows.group_by("customer", "as_of").aggregate(
+        spent_fading_over_90_days=exact_sum(rows.amount * fading(age, 90)),
+        spent_fading_over_270_days=exact_sum(rows.amount * fading(age, 270)),
+    )
+
+
 @defines("average_order_value", reads=[AMOUNT, ORDER_ID])
 def order_value(rows: Table, _shop: ShopFacts) -> Table:
     """What a customer spends on one order."""
@@ -99,10 +134,12 @@ def home(rows: Table, shop: ShopFacts) -> Table:
 
 CUSTOMER_DEFINITIONS: tuple[Definition, ...] = (
     order_rhythm,
+    order_pace,
     variety,
     recent_variety,
     spending,
     recent_spending,
+    spending_pace,
     order_value,
     price_level,
     home,

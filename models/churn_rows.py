@@ -56,7 +56,7 @@ def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[da
     if not dates:
         raise TrainingError(
             f"the history is too short for a horizon of {horizon_days} days: it begins on {first:%Y-%m-%d}, and the newest moment whose "
-            f"future is known is {last:%Y-%m-%d}. Load more history or shorten `horizon_days` in sayso.toml."
+            f"future is known is {last:%Y-%m-%d}. Load more history or shorten the horizon (`horizon_days` in sayso.toml)."
         )
     return dates[::-1]
 

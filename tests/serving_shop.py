@@ -20,7 +20,7 @@ from features.intake.new_workspace import create
 from features.online import refresh_online
 from features.shop import Shop
 from features.workspace import Workspace
-from models.churn import ChurnSettings
+from models.churn_training import ChurnSettings
 from models.next_purchase import NextPurchaseSettings
 from models.tracking import Tracking
 from serving.links import Links, Page

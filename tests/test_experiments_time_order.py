@@ -16,7 +16,7 @@ from features.intake.ingest import ingest
 from features.intake.new_workspace import create
 from features.shop import Shop
 from features.workspace import Workspace
-from models.churn import fit_churn
+from models.churn_training import fit_churn
 from models.next_purchase import fit_next_purchase
 from models.tracking import Run, Version
 from tests.serving_shop import CHURN, NEXT_PURCHASE, said, write_lines

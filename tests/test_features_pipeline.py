@@ -24,7 +24,7 @@ def plain_customer(lines: pd.DataFrame, countries: pd.DataFrame, as_of: pd.Times
     age = (as_of - lines["ordered_at"]).dt.floor("s") / DAY
     days = lines["ordered_at"].dt.date
     wait = (age.max() - age.min()) / (days.nunique() - 1) if days.nunique() > 1 else np.nan
-    orders = lines["order_id"].nunique()
+    orders, latest = lines["order_id"].nunique(), age.groupby(days).min()
     return {
         "days_since_last_order": age.min(),
         "days_since_first_order": age.max(),
@@ -36,11 +36,14 @@ def plain_customer(lines: pd.DataFrame, countries: pd.DataFrame, as_of: pd.Times
         "orders": orders,
         "products": lines["product_id"].nunique(),
         "items": lines["quantity"].sum(),
+        **{f"order_days_fading_over_{n}_days": np.exp(-latest / n).sum() for n in (30, 90, 270)},
+        "wait_as_share_of_time_known": age.min() / age.max() if age.max() else np.nan,
         "lines_per_order": len(lines) / orders,
         "products_last_90_days": lines.loc[age <= 90, "product_id"].nunique(),
         "total_spent": lines["amount"].sum(),
         "highest_amount": lines["amount"].max(),
         "spent_last_90_days": lines.loc[age <= 90, "amount"].sum(),
+        **{f"spent_fading_over_{n}_days": (lines["amount"] * np.exp(-age / n)).round(4).sum() for n in (90, 270)},
         "average_order_value": lines["amount"].sum() / orders,
         "usual_price": lines["unit_price"].mean(),
         "home_country": float(countries.sort_values("recorded_at")["country"].iloc[-1] == home) if len(countries) and home else np.nan,

@@ -20,8 +20,9 @@ from features.intake.warehouse_tables import TRANSACTIONS
 from features.pipeline import reads_of
 from features.shop import Shop
 from features.warehouse import Warehouse
-from models.churn import DIRECTIONS, FEWEST_CUSTOMERS, ChurnModel, ChurnSettings, ChurnTask, fit_churn, require_enough
+from models.churn import ChurnModel
 from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, ChurnRows, churn_rows, rolling_dates, spine_of
+from models.churn_training import DIRECTIONS, FEWEST_CUSTOMERS, ChurnSettings, ChurnTask, fit_churn, require_enough, trials
 from models.masking import Masking
 from models.metrics import churn_metrics
 from models.targets import churned, first_orders
@@ -112,14 +113,6 @@ def test_only_customers_are_in_the_spine() -> None:
     assert made.to_numpy().tolist() == [[1, pd.Timestamp(AS_OF)], [1, pd.Timestamp(END)], [2, pd.Timestamp(END)]]
 
 
-def test_each_moment_weighs_the_same() -> None:
-    """However many customers a moment has, its weights add up to the same, and the mean weight is 1."""
-    moments = np.array([AS_OF] * 5 + [END] * 20, dtype="datetime64[us]")
-    weights = ChurnRows(np.zeros((25, 1)), np.zeros(25), moments).weights
-    assert weights[:5].sum() == pytest.approx(weights[5:].sum())
-    assert weights.mean() == pytest.approx(1)
-
-
 @pytest.fixture(scope="module")
 def task(shop: Shop) -> ChurnTask:
     """What the made-up shop's churn model has to learn."""
@@ -208,7 +201,7 @@ def test_churn_moves_as_common_sense_says(rows: ChurnRows, model: ChurnModel, fe
 def test_who_withholds_everything_gets_about_the_base_rate(rows: ChurnRows, model: ChurnModel) -> None:
     """The answer for a row in which nothing is known lies within five points of the share of all who left."""
     nothing = model.probability(np.full((1, len(model.features)), np.nan))[0]
-    assert nothing == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=0.05)
+    assert nothing == pytest.approx(rows.labels.mean(), abs=0.05)
 
 
 def test_too_few_rows_are_said(rows: ChurnRows, task: ChurnTask) -> None:
@@ -236,11 +229,35 @@ def test_one_class_is_said(rows: ChurnRows, task: ChurnTask, label: float, said:
         fit_churn(rows.at(rows.labels == label), task, QUICK)
 
 
-def test_a_short_history_is_trained_with_moderate_settings(rows: ChurnRows, task: ChurnTask) -> None:
-    """With one moment only nothing can be tried ahead of time, and the model is trained all the same."""
+def test_rows_of_one_moment_are_tried_on_other_customers(rows: ChurnRows) -> None:
+    """Where nothing lies ahead of anything, each third of the customers is judged by the others, and by nobody who is in it."""
     one = rows.at(rows.as_of == rows.as_of.max())
-    model = fit_churn(one, task, QUICK)
+    pairs = list(trials(one, HORIZON, seed=7))
+    assert sum(len(judged.labels) for _, judged in pairs) == len(one.labels)
+    assert {len(learnt.labels) + len(judged.labels) for learnt, judged in pairs} == {len(one.labels)}
+
+
+def test_rows_of_many_moments_are_tried_ahead_of_time(rows: ChurnRows) -> None:
+    """What is learnt from has ended its horizon when what it is tried on begins."""
+    pairs = list(trials(rows, HORIZON, seed=7))
+    assert pairs
+    for learnt, judged in pairs:
+        assert learnt.as_of.max() + np.timedelta64(HORIZON, "D") <= judged.as_of.min()
+
+
+def test_what_cannot_be_tried_is_trained_with_moderate_settings(rows: ChurnRows, task: ChurnTask) -> None:
+    """With two moments within one horizon nothing can be tried, and the model is trained all the same."""
+    two = rows.at(rows.as_of >= np.unique(rows.as_of)[-2])
+    model = fit_churn(two, task, QUICK)
     assert (model.booster.num_trees(), model.calibrator.slope) == (25, 1.0)
+
+
+def test_of_very_many_rows_some_are_enough(rows: ChurnRows, task: ChurnTask) -> None:
+    """With a limit the trees grow on so many rows, drawn at random, and the answers are still right on average."""
+    model = fit_churn(rows, task, replace(QUICK, most_rows=500))
+    assert model.booster.num_trees() > 0
+    mean = np.average(model.probability(rows.features), weights=rows.weights)
+    assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=1e-6)
 
 
 @settings(max_examples=25, deadline=None)

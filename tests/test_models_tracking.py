@@ -21,8 +21,8 @@ from features.intake.new_workspace import create
 from features.pipeline import reads_of
 from features.shop import Shop
 from features.workspace import Workspace
-from models.churn import ChurnSettings, ChurnTask, fit_churn
 from models.churn_rows import churn_rows
+from models.churn_training import ChurnSettings, ChurnTask, fit_churn
 from models.learned_features import LEARNED_READS
 from models.masking import Masking
 from models.next_purchase import NextPurchaseSettings, fit_next_purchase

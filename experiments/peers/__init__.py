@@ -1,1 +1,1 @@
-"""Published next-basket methods, each as its paper has it, to be measured beside the next-purchase model."""
+"""Published methods, each as its paper has it and as well as it can be, to be measured beside our models."""

@@ -13,7 +13,7 @@ from features.pipeline import ModelName
 from features.settings import Settings
 from features.shop import Shop
 from features.workspace import Workspace
-from models.churn import ChurnSettings
+from models.churn_training import ChurnSettings
 from models.next_purchase import NextPurchaseSettings
 from models.tracking import Tracking, Version
 from serving.selftests.worlds import draw_world

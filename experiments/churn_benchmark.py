@@ -1,0 +1,89 @@
+"""Sayso's churn model beside its peers: the class, features and settings of `sayso train churn` on data that anybody can check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from experiments.churn_trial import ChurnTrial, split_history
+from experiments.paired_bootstrap import PairedBootstrap, interval
+from experiments.peers.bg_nbd import BgNbd
+from experiments.peers.order_models import order_model_peer
+from experiments.peers.pareto_nbd import ParetoNbd
+from experiments.peers.scores import logistic_rfm_peer, recency_peer
+from experiments.peers.tables import boosting_machine_peer, logistic_peer, random_forest_peer
+from features.definition import ShopFacts
+from features.errors import TrainingError
+from features.pipeline import features_for, reads_of
+from features.progress import Progress, silent
+from features.public_orders import PURPOSE, known_until, public_catalog, public_gate
+from models.churn_training import ChurnSettings, ChurnTask, fit_churn
+from models.masking import Floats, Masking
+from models.metrics import churn_metrics
+
+Peer = Callable[[ChurnTrial], Floats]
+PEERS: Mapping[str, Peer] = {
+    "recency": recency_peer,
+    "logistic_rfm": logistic_rfm_peer,
+    "logistic": logistic_peer,
+    "bg_nbd": partial(order_model_peer, BgNbd),
+    "pareto_nbd": partial(order_model_peer, ParetoNbd),
+    "random_forest": random_forest_peer,
+    "ebm": boosting_machine_peer,
+}
+SEED = 7
+
+
+def public_task(horizon_days: int) -> ChurnTask:
+    """What to learn of public orders: from every churn feature that times and amounts suffice for."""
+    catalog = public_catalog()
+    features = features_for(catalog, "churn", PURPOSE)
+    masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(PURPOSE))
+    return ChurnTask(features, masking, {name: catalog.category_of(reads_of(name)) for name in features}, horizon_days)
+
+
+def public_trial(orders: pd.DataFrame, horizon_days: int) -> ChurnTrial:
+    """The newest horizon of `orders` (customer, ordered_at, amount) to be judged on, and all that was known before it.
+
+    Raises `TrainingError` where the history is too short, or of too few customers.
+    """
+    task = public_task(horizon_days)
+    with TemporaryDirectory() as folder:
+        return split_history(public_gate(orders, Path(folder)), task, known_until(orders), ShopFacts()).trial(task)
+
+
+def compare(
+    trials: Sequence[ChurnTrial], progress: Progress = silent, settings: ChurnSettings | None = None, peers: Mapping[str, Peer] = PEERS
+) -> dict[str, Any]:
+    """Every method fitted on each trial and judged on the judged rows of all: the report of `sayso benchmark churn --json`.
+
+    `differences` hold Sayso minus the peer, with 95% intervals of a paired bootstrap. Raises `TrainingError` where Sayso itself cannot
+    be trained; a peer that cannot be is an `error` in the report.
+    """
+    labels = np.concatenate([trial.judged.labels for trial in trials])
+    bootstrap = PairedBootstrap(labels, SEED)
+    progress("sayso", 0.0)
+    ours = np.concatenate([_sayso(trial, settings or ChurnSettings()) for trial in trials])
+    drawn = bootstrap.metrics(ours)
+    methods: dict[str, Any] = {"sayso": churn_metrics(labels, ours)}
+    differences: dict[str, Any] = {}
+    for position, (name, peer) in enumerate(peers.items(), start=1):
+        progress(name, position / (len(peers) + 1))
+        try:
+            theirs = np.concatenate([peer(trial) for trial in trials])
+            methods[name] = churn_metrics(labels, theirs)
+        except (TrainingError, ValueError, np.linalg.LinAlgError) as error:
+            methods[name] = differences[name] = {"error": str(error)}
+            continue
+        differences[name] = {metric: interval(drawn[metric] - draws) for metric, draws in bootstrap.metrics(theirs).items()}
+    return {"customers": len(labels), "base_rate": float(labels.mean()), "methods": methods, "differences": differences}
+
+
+def _sayso(trial: ChurnTrial, settings: ChurnSettings) -> Floats:
+    return fit_churn(trial.known, trial.task, settings).probability(trial.judged.features)

@@ -1,0 +1,60 @@
+"""What churn methods are tried on: rows to learn from, and the newest rows to be judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.definition import ShopFacts
+from features.gate import Gate
+from models.churn_rows import ChurnRows, churn_rows, rolling_dates
+from models.churn_training import ChurnTask, require_enough
+from models.masking import Floats
+from models.targets import first_orders
+
+
+@dataclass(frozen=True)
+class ChurnTrial:
+    """`known` was on record before the rows of `judged` began; `task` names the columns of both."""
+
+    task: ChurnTask
+    known: ChurnRows
+    judged: ChurnRows
+
+    def column(self, name: str, rows: ChurnRows) -> Floats:
+        """One feature of `rows` by its name, shape (rows,)."""
+        return rows.features[:, self.task.features.index(name)]
+
+
+@dataclass(frozen=True)
+class SplitHistory:
+    """All rows of a shop, the moment from which on a model is judged, how many moments there are, and whose rows (customers) they are."""
+
+    everything: ChurnRows
+    holdout: datetime
+    moments: int
+    customers: NDArray[np.int64]
+
+    def trial(self, task: ChurnTask) -> ChurnTrial:
+        """Rows before the holdout, and those of it."""
+        judged_at = np.datetime64(self.holdout, "us")
+        before, within = self.everything.as_of < judged_at, self.everything.as_of == judged_at
+        return ChurnTrial(task, self.everything.at(before), self.everything.at(within))
+
+
+def split_history(gate: Gate, task: ChurnTask, until: datetime, shop: ShopFacts) -> SplitHistory:
+    """Rows at rolling moments, the last a horizon before `until`; every row learnt from ends its horizon before that holdout.
+
+    Raises `TrainingError` where the history is too short or of too few customers.
+    """
+    horizon = timedelta(days=task.horizon_days)
+    holdout = until - horizon
+    earliest = first_orders(gate, until).min()
+    dates = [*rolling_dates(earliest, holdout - horizon, task.horizon_days), holdout]
+    frame, everything = churn_rows(gate, task.features, dates, task.horizon_days, shop)
+    customers = frame["customer"].unique()
+    require_enough(len(customers))
+    return SplitHistory(everything, holdout, len(dates), customers)

@@ -1,0 +1,69 @@
+"""`sayso benchmark churn`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from experiments.churn_benchmark import SEED, compare, public_trial
+from experiments.churn_trial import ChurnTrial
+from experiments.withholding import withholding
+from features.public_orders import read_parquet, read_public_orders
+from models.labelled_rows import folds, labelled_rows
+from serving.cli.options import DebugOption, JsonOption
+from serving.cli.screen import Screen
+
+METRICS = ("auc", "log_loss", "ece", "brier")
+FOLDS = 5
+
+
+def churn(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Parquet with customer_id, date, value; or, with --label, a row per customer.")
+    ],
+    horizon: Annotated[int, typer.Option("--horizon", min=1, max=3_650, help="Who orders nothing within so many days has left.")] = 90,
+    label: Annotated[str | None, typer.Option("--label", help="Column that says who left, where customers have contracts.")] = None,
+    withhold: Annotated[bool, typer.Option("--withholding", help="Also measure answers when data is withheld.")] = False,
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Judge the churn model beside its peers on the newest horizon of a table of orders, or by five folds on labelled customers."""
+    screen = Screen(as_json=as_json)
+    with screen.progress() as progress:
+        progress("making features at many moments", 0.0)
+        trials = _labelled(file, label) if label else [public_trial(read_public_orders(file), horizon)]
+        report = compare(trials, progress)
+        if withhold:
+            report["withholding"] = withholding(trials[0], progress)
+    _show(screen, report)
+    screen.result(report)
+
+
+def _labelled(file: Path, label: str) -> list[ChurnTrial]:
+    task, rows = labelled_rows(read_parquet(file), label)
+    return [ChurnTrial(task, known, judged) for known, judged in folds(rows, FOLDS, SEED)]
+
+
+def _show(screen: Screen, report: Mapping[str, Any]) -> None:
+    left = f"{report['customers']:,} customers, of whom {report['base_rate']:.1%} left"
+    rows = [(name, *_cells(name, report)) for name in report["methods"]]
+    screen.table(f"{left}; differences are Sayso's AUC and log loss minus the peer's", ("method", *METRICS, "AUC", "log loss"), rows)
+    if "withholding" in report:
+        patterns = {name: values for name, values in report["withholding"].items() if name != "none"}
+        measured = ("auc", "auc_trained_for_it", "ece")
+        screen.table("When data is withheld", ("", *measured), [(n, *(f"{v[m]:.4f}" for m in measured)) for n, v in patterns.items()])
+        nothing = report["withholding"]["none"]
+        screen.say(f"Who shares nothing is given {nothing['probability']:.3f}; {nothing['base_rate']:.3f} left.")
+
+
+def _cells(name: str, report: Mapping[str, Any]) -> list[str]:
+    measured, compared = report["methods"][name], report["differences"].get(name, {})
+    if "error" in measured:
+        return [f"not fitted: {measured['error']}"] + [""] * (len(METRICS) + 1)
+    numbers = [f"{measured[metric]:.4f}" for metric in METRICS]
+    intervals = [f"{low:+.4f} to {high:+.4f}" for low, _, high in (compared[m] for m in ("auc", "log_loss"))] if compared else ["", ""]
+    return numbers + intervals
