@@ -44,10 +44,10 @@ def _on_sqlite(folder: Path, share: float, progress: Progress) -> Finding:
     promised = Promised(make_empty_shop(folder / "sqlite"))
     cycles = ceil(CYCLES * share)
     kill_again_and_again(promised, cycles, None, part_of(progress, 0.0, 0.5))
-    figures = {
-        **_lost(promised, cycles),
-        "events refused on a full disk": fill_up(promised, ceil(FULL_DISKS * share), part_of(progress, 0.5, 0.7)),
-    }
+    refused = fill_up(promised, ceil(FULL_DISKS * share), part_of(progress, 0.5, 0.7))
+    if not refused:
+        promised.faults.append("no event was refused on a full disk, so nothing was shown of that")
+    figures: Figures = {**_lost(promised, cycles), "events refused on a full disk": refused}
     if can_trace():
         figures["calls to the disk that failed"] = fail_calls(promised, ceil(FAILING_DISKS * share), part_of(progress, 0.7, 0.9))
         figures |= _traced(promised, ceil(TRACED_EVENTS * share))

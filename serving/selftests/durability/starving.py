@@ -16,8 +16,10 @@ from serving.selftests.durability.writer import write
 TRIES = 30
 """So many events does a writer try to write."""
 BOTH_PARTS = 2
+FEWEST_BYTES = 50_000
+"""Without so much a database cannot even be opened."""
 LEFT_BYTES = 200_000
-"""At most so much may a file grow before the disk is full."""
+"""At most so much more may be written to a file before the disk is full: less than the journal of all tries, whatever the database holds."""
 ERRORS = ("fsync,fdatasync:error=EIO", "pwrite64:error=ENOSPC", "pwrite64:error=EIO")
 WHENS = ("{}", "{}+")
 """One call fails, or that one and all after it."""
@@ -25,12 +27,11 @@ LATEST_CALL = 40
 
 
 def fill_up(promised: Promised, times: int, progress: Progress) -> int:
-    """Let files of the database grow no further, time and again; how many events were refused, and none of them acknowledged."""
+    """Let nothing be written beyond the first bytes of a file, time and again; how many events were refused, and none of them acknowledged."""
     draw, refused = random.Random(times), 0  # noqa: S311 - an amount, no secret
     for number in range(times):
         progress(f"filling the disk, {number + 1} of {times}", number / times)
-        left = draw.randrange(LEFT_BYTES)
-        refused += _write_on_a_full_disk(promised, f"full-{number}", left)
+        refused += _write_on_a_full_disk(promised, f"full-{number}", FEWEST_BYTES + draw.randrange(LEFT_BYTES))
         promised.check(f"disk full {number + 1}")
     return refused
 
@@ -48,10 +49,9 @@ def fail_calls(promised: Promised, times: int, progress: Progress) -> int:
     return failed
 
 
-def _write_on_a_full_disk(promised: Promised, who: str, left: int) -> int:
+def _write_on_a_full_disk(promised: Promised, who: str, most_bytes: int) -> int:
     ours, theirs = FROM_A_CLEAN_PROCESS.Pipe(duplex=False)
-    largest = max(file.stat().st_size for file in promised.root.glob("sayso.db*"))
-    writer = FROM_A_CLEAN_PROCESS.Process(target=_starve, args=(promised.root, who, largest + left, theirs), daemon=True)
+    writer = FROM_A_CLEAN_PROCESS.Process(target=_starve, args=(promised.root, who, most_bytes, theirs), daemon=True)
     writer.start()
     theirs.close()
     refused = hear(ours, promised)
@@ -62,7 +62,7 @@ def _write_on_a_full_disk(promised: Promised, who: str, left: int) -> int:
 
 
 def _starve(root: Path, who: str, most_bytes: int, connection: Connection) -> None:
-    """Write while no file may be larger than that, until it is refused; then lift the limit and go on in the same process."""
+    """Write while no file may be written beyond that, until it is refused; then lift the limit and go on in the same process."""
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, unlimited[1]))
     connection.send(write(root, None, who, TRIES, connection.send))
