@@ -17,7 +17,7 @@ from features.errors import TrainingError
 from models.calibration import Calibrator, best_slope, loss_within_periods, shift_to
 from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
-from models.masking import Masking
+from models.masking import Floats, Masking
 from models.precision import rounded
 
 RISES = dict.fromkeys(("days_since_last_order", "wait_as_share_of_time_known"), 1)
@@ -60,6 +60,7 @@ class ChurnSettings:
     masked_copies: int = 2
     masked_weight: float = 0.5
     most_rows: int = 100_000
+    most_judged: int = 50_000
     seed: int = 7
     threads: int = 2
 
@@ -82,6 +83,7 @@ def fit_churn(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Chur
     require_enough(len(rows.labels))
     _require_both_outcomes(rows)
     trees, slope = _tune(rows, task, settings)
+    rows = _enough(rows, settings.most_rows, np.random.default_rng(settings.seed))
     booster = _boost(rows, task, settings, trees)
     raw = slope * np.asarray(booster.predict(rounded(rows.features), raw_score=True))
     observed = float(np.average(rows.labels, weights=rows.weights))
@@ -107,18 +109,25 @@ def _require_both_outcomes(rows: ChurnRows) -> None:
 
 def _tune(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> tuple[int, float]:
     """Trees and slope that predict best for rows not learnt from; moderate ones where there are too few to try."""
-    sizes = range(settings.tree_step, settings.most_trees + 1, settings.tree_step)
+    generator = np.random.default_rng(settings.seed)
     tries = []
-    for learnt, judged in trials(rows, task.horizon_days, settings.seed):
-        booster = _boost(learnt, task, settings, settings.most_trees)
-        tries.append(
-            [(np.asarray(booster.predict(rounded(judged.features), raw_score=True, num_iteration=n)), judged.labels) for n in sizes]
-        )
+    for learnt, met in trials(rows, task.horizon_days, settings.seed):
+        judged = _enough(met, settings.most_judged, generator)
+        booster = _boost(_enough(learnt, settings.most_rows, generator), task, settings, settings.most_trees)
+        tries.append([(raw, judged.labels) for raw in _growing(booster, judged, settings)])
     if not tries:
         return settings.most_trees // 3, 1.0
     by_size = list(zip(*tries, strict=True))
     best = int(np.argmin([loss_within_periods(1.0, periods) for periods in by_size]))
-    return sizes[best], best_slope(by_size[best])
+    return (best + 1) * settings.tree_step, best_slope(by_size[best])
+
+
+def _growing(booster: lightgbm.Booster, rows: ChurnRows, settings: ChurnSettings) -> Iterator[Floats]:
+    """Raw scores (rows,) by the first trees, in steps of more and more of them."""
+    features, raw = rounded(rows.features), np.zeros(len(rows.labels))
+    for begin in range(0, settings.most_trees, settings.tree_step):
+        raw = raw + booster.predict(features, raw_score=True, start_iteration=begin, num_iteration=settings.tree_step)
+        yield raw
 
 
 def trials(rows: ChurnRows, horizon_days: int, seed: int) -> Iterator[tuple[ChurnRows, ChurnRows]]:
@@ -144,9 +153,8 @@ def _by_customers(rows: ChurnRows, seed: int) -> Iterator[tuple[ChurnRows, Churn
 
 
 def _boost(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int) -> lightgbm.Booster:
-    """Boost on the rows, or as many of them drawn at random as are enough, and on copies of them with categories withheld."""
+    """Boost on the rows and on copies of them with categories withheld."""
     generator = np.random.default_rng(settings.seed)
-    rows = _enough(rows, settings.most_rows, generator)
     counts = len(rows.labels)
     copies = [task.masking.withhold(rows.features, task.masking.draw(counts, generator)) for _ in range(settings.masked_copies)]
     data = lightgbm.Dataset(

@@ -30,6 +30,7 @@ from features.workspace import Workspace
 from tests.made_up_consents import catalog_of
 from tests.synthetic_shop import END, consents, write_orders
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line does, before LightGBM is imported
 KINDS = ("sqlite", "postgresql")
 SECONDS_TO_START = 30
 

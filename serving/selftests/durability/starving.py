@@ -19,7 +19,7 @@ BOTH_PARTS = 2
 FEWEST_BYTES = 50_000
 """Without so much a database cannot even be opened."""
 LEFT_BYTES = 200_000
-"""At most so much more may be written to a file before the disk is full: less than the journal of all tries, whatever the database holds."""
+"""At most so much more goes into a file before the disk is full: less than the journal of all tries, however large the database."""
 ERRORS = ("fsync,fdatasync:error=EIO", "pwrite64:error=ENOSPC", "pwrite64:error=EIO")
 WHENS = ("{}", "{}+")
 """One call fails, or that one and all after it."""
@@ -27,7 +27,7 @@ LATEST_CALL = 40
 
 
 def fill_up(promised: Promised, times: int, progress: Progress) -> int:
-    """Let nothing be written beyond the first bytes of a file, time and again; how many events were refused, and none of them acknowledged."""
+    """Let nothing be written beyond the first bytes of a file, time and again; how many events were refused, none of them acknowledged."""
     draw, refused = random.Random(times), 0  # noqa: S311 - an amount, no secret
     for number in range(times):
         progress(f"filling the disk, {number + 1} of {times}", number / times)
