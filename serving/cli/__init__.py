@@ -52,7 +52,7 @@ def command_line(wanted: str | None = None) -> typer.Typer:
 def main() -> None:
     """Run the command line: 0 on success, 2 for wrong use, 1 for a failure that is explained on stderr."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # LightGBM's threads wait without spinning, or a busy machine trains 20 times slower
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else LightGBM trains 20 times slower on a busy machine
     try:
         command_line(next(iter(sys.argv[1:]), None))()
     except (SaysoError, OSError) as error:
