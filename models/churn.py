@@ -15,12 +15,16 @@ import numpy as np
 
 from models.calibration import Calibrator
 from models.masking import Floats, Masking
+from models.outlook import Outlook
 from models.precision import rounded
 
 
 @dataclass(frozen=True)
 class ChurnModel:
-    """A trained model: `features` in the order of its columns, `category_of` the category that each is shown under."""
+    """A trained model: `features` in the order of its columns, `category_of` the category that each is shown under.
+
+    `outlook` tells what else to expect of a customer; None where a label alone said who left.
+    """
 
     booster: lightgbm.Booster
     calibrator: Calibrator
@@ -28,6 +32,7 @@ class ChurnModel:
     masking: Masking
     category_of: Mapping[str, str]
     horizon_days: int
+    outlook: Outlook | None = None
 
     def raw(self, features: Floats) -> Floats:
         """The booster's score of (rows, features), before calibration; one thread, since single answers are small."""
@@ -42,8 +47,10 @@ class ChurnModel:
         return self.calibrator.probability(self.raw(features))
 
     def save(self, folder: Path) -> None:
-        """Write the model as data: the booster's text and a manifest."""
+        """Write the model as data: the boosters' texts and a manifest."""
         self.booster.save_model(folder / "booster.txt")
+        if self.outlook is not None:
+            self.outlook.save(folder)
         manifest = {
             "features": self.features,
             "categories": self.masking.categories,
@@ -65,4 +72,5 @@ class ChurnModel:
             masking=Masking(tuple(manifest["categories"]), np.array(manifest["needs"], dtype=bool)),
             category_of=manifest["category_of"],
             horizon_days=manifest["horizon_days"],
+            outlook=Outlook.load(folder, manifest["horizon_days"]),
         )

@@ -15,7 +15,7 @@ from features.errors import TrainingError
 from features.gate import Gate
 from features.pipeline import customer_frame
 from models.masking import Floats
-from models.targets import churned, first_orders
+from models.targets import first_orders, futures
 
 MOMENTS_PER_HORIZON = 6
 """As_of dates lie a sixth of the horizon apart, so that the seasons blend."""
@@ -25,15 +25,20 @@ SHARE_OF_HORIZON_BEFORE = 6
 
 @dataclass(frozen=True)
 class ChurnRows:
-    """Rows to learn from: `features` (rows, features) float64, `labels` (rows) 0 or 1, `as_of` (rows) datetime64."""
+    """Rows to learn from: `features` (rows, features) float64, `labels` (rows) 0 or 1, `as_of` (rows) datetime64.
+
+    `futures` (rows, 3) hold what `models.targets.futures` tells of the horizon; None where a label alone says who left.
+    """
 
     features: Floats
     labels: Floats
     as_of: NDArray[np.datetime64]
+    futures: Floats | None = None
 
     def at(self, chosen: NDArray[np.bool_]) -> ChurnRows:
         """The rows where `chosen` holds."""
-        return ChurnRows(self.features[chosen], self.labels[chosen], self.as_of[chosen])
+        futures = None if self.futures is None else self.futures[chosen]
+        return ChurnRows(self.features[chosen], self.labels[chosen], self.as_of[chosen], futures)
 
     @property
     def weights(self) -> Floats:
@@ -77,7 +82,8 @@ def churn_rows(
     """
     spine = spine_of(first_orders(gate, max(dates)), dates)
     frame = customer_frame(gate, features, spine, shop)
-    labels = churned(gate, spine, horizon_days).to_numpy("float64")
+    future = futures(gate, spine, horizon_days).to_numpy("float64")
+    labels = (future[:, 0] == 0).astype(np.float64)
     values, as_of = frame[list(features)].to_numpy("float64"), frame["as_of"].to_numpy()
-    order = np.lexsort((*values.T, labels, as_of))
-    return frame, ChurnRows(values[order], labels[order], as_of[order])
+    order = np.lexsort((*future.T, *values.T, labels, as_of))
+    return frame, ChurnRows(values[order], labels[order], as_of[order], future[order])

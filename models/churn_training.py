@@ -17,6 +17,7 @@ from models.calibration import Calibrator, best_slope, loss_within_periods, shif
 from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
 from models.masking import Floats, Masking
+from models.outlook import Outlook, fit_outlook
 from models.precision import rounded
 
 RISES = dict.fromkeys(("days_since_last_order", "wait_as_share_of_time_known"), 1)
@@ -41,6 +42,9 @@ FALLS = dict.fromkeys(
 DIRECTIONS = RISES | FALLS
 """Which way churn moves with a feature where common sense knows; the trees may not contradict it."""
 
+SIGNS = {"binary": 1, "poisson": -1, "tweedie": -1, "regression": 0}
+"""Orders and their value move against churn; when the next order comes follows no such rule."""
+
 FEWEST_CUSTOMERS = 50
 FOLDS = 3
 
@@ -61,6 +65,7 @@ class ChurnSettings:
     masked_weight: float = 0.5
     most_rows: int = 100_000
     most_judged: int = 50_000
+    outlook_trees: int = 150
     seed: int = 7
     threads: int = 2
 
@@ -88,7 +93,8 @@ def fit_churn(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Chur
     raw = slope * np.asarray(booster.predict(rounded(rows.features), raw_score=True))
     observed = float(np.average(rows.labels, weights=rows.weights))
     calibrator = Calibrator(slope, shift_to(raw, observed, rows.weights))
-    return ChurnModel(booster, calibrator, task.features, task.masking, task.category_of, task.horizon_days)
+    outlook = _outlook(rows, task, settings)
+    return ChurnModel(booster, calibrator, task.features, task.masking, task.category_of, task.horizon_days, outlook)
 
 
 def require_enough(customers: int) -> None:
@@ -152,19 +158,31 @@ def _by_customers(rows: ChurnRows, seed: int) -> Iterator[tuple[ChurnRows, Churn
         yield rows.at(fold != part), rows.at(fold == part)
 
 
-def _boost(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int) -> lightgbm.Booster:
-    """Boost on the rows and on copies of them with categories withheld."""
+def _boost(
+    rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int, objective: str = "binary", target: Floats | None = None
+) -> lightgbm.Booster:
+    """Boost on the rows and on copies of them with categories withheld; `target` (rows,) is the label unless another is given."""
+    wanted = rows.labels if target is None else target
+    known = np.isfinite(wanted)
+    rows, wanted = rows.at(known), wanted[known]
     generator = np.random.default_rng(settings.seed)
-    counts = len(rows.labels)
-    copies = [task.masking.withhold(rows.features, task.masking.draw(counts, generator)) for _ in range(settings.masked_copies)]
+    copies = [task.masking.withhold(rows.features, task.masking.draw(len(wanted), generator)) for _ in range(settings.masked_copies)]
     data = lightgbm.Dataset(
         np.vstack([rounded(part) for part in (rows.features, *copies)]),
-        np.tile(rows.labels, 1 + len(copies)),
+        np.tile(wanted, 1 + len(copies)),
         weight=np.concatenate([rows.weights, *[settings.masked_weight * rows.weights] * settings.masked_copies]),
         feature_name=list(task.features),
         params={"verbose": -1},
     )
-    return lightgbm.train(_parameters(task.features, settings), data, num_boost_round=trees)
+    return lightgbm.train(_parameters(task.features, settings, objective), data, num_boost_round=trees)
+
+
+def _outlook(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Outlook | None:
+    if rows.futures is None:
+        return None
+    return fit_outlook(
+        rows.futures, task.horizon_days, lambda objective, target: _boost(rows, task, settings, settings.outlook_trees, objective, target)
+    )
 
 
 def _enough(rows: ChurnRows, most: int, generator: np.random.Generator) -> ChurnRows:
@@ -176,16 +194,16 @@ def _enough(rows: ChurnRows, most: int, generator: np.random.Generator) -> Churn
     return rows.at(chosen)
 
 
-def _parameters(features: tuple[str, ...], settings: ChurnSettings) -> dict[str, object]:
+def _parameters(features: tuple[str, ...], settings: ChurnSettings, objective: str) -> dict[str, object]:
     return {
-        "objective": "binary",
+        "objective": objective,
         "num_leaves": settings.leaves,
         "learning_rate": settings.learning_rate,
         "min_data_in_leaf": settings.rows_per_leaf,
         "path_smooth": settings.smoothing,
         "lambda_l2": settings.l2,
         "feature_fraction": settings.feature_share,
-        "monotone_constraints": [DIRECTIONS.get(name, 0) for name in features],
+        "monotone_constraints": [SIGNS[objective] * DIRECTIONS.get(name, 0) for name in features],
         "seed": settings.seed,
         "num_threads": settings.threads,
         "deterministic": True,

@@ -111,6 +111,14 @@ class SuggestedAction(BaseModel):
     text: str
 
 
+class ExpectedOrders(BaseModel):
+    """What else to expect within the horizon: orders, their value, and the days until the next one, should there be one."""
+
+    orders: float
+    value: float | None
+    days_to_next_order: float
+
+
 class Churn(BaseModel):
     """An answer to `POST /v1/churn`; the estimate's fields are absent where there is none."""
 
@@ -124,6 +132,7 @@ class Churn(BaseModel):
     probability: float | None = None
     horizon_days: int | None = None
     band: Literal["low", "medium", "high"] | None = None
+    expected: ExpectedOrders | None = None
     model: ModelName | None
     consent: ConsentUsed
     explanation: ChurnExplanation | None = None

@@ -68,6 +68,7 @@ def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel]) -> dict[str, A
         "probability": game.output_value,
         "horizon_days": model.horizon_days,
         "band": band(game.output_value),
+        "expected": None if model.outlook is None else asdict(model.outlook.expected(features)),
         "model": champion.name,
         "explanation": {
             "unit": "log_odds",

@@ -25,7 +25,7 @@ from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, Chur
 from models.churn_training import DIRECTIONS, FEWEST_CUSTOMERS, ChurnSettings, ChurnTask, fit_churn, require_enough, trials
 from models.masking import Masking
 from models.metrics import churn_metrics
-from models.targets import churned, first_orders
+from models.targets import first_orders, futures
 from tests.feature_frames import covering
 
 PURPOSE = "churn_prediction"
@@ -61,7 +61,7 @@ def spine(*customers: int) -> pd.DataFrame:
 def test_an_order_keeps_a_customer_from_as_of_to_the_horizon(shop: Shop, tmp_path: Path, moment: datetime, left: bool) -> None:
     """An order exactly at as_of counts as coming back, one exactly at the end of the horizon no more."""
     gate = gate_to(shop, tmp_path, (1, AS_OF - timedelta(days=9)), (1, moment))
-    assert churned(gate, spine(1), HORIZON).tolist() == [left]
+    assert (futures(gate, spine(1), HORIZON)["order_days"] == 0).tolist() == [left]
 
 
 def test_targets_stand_in_the_order_of_the_spine(shop: Shop, tmp_path: Path) -> None:
@@ -69,7 +69,17 @@ def test_targets_stand_in_the_order_of_the_spine(shop: Shop, tmp_path: Path) -> 
     gate = gate_to(shop, tmp_path, (1, AS_OF), (2, END), (3, AS_OF - TICK))
     asked = spine(3, 1, 2).set_axis([7, 5, 9])
     asked.loc[9, "as_of"] = pd.Timestamp(END)
-    assert churned(gate, asked, HORIZON).to_dict() == {7: True, 5: False, 9: False}
+    assert futures(gate, asked, HORIZON)["order_days"].to_dict() == {7: 0.0, 5: 1.0, 9: 1.0}
+
+
+def test_what_the_horizon_held_is_counted(shop: Shop, tmp_path: Path) -> None:
+    """Two orders of a day are one day with an order, the wait ends with the first, and who did not order has no wait at all."""
+    third = AS_OF + timedelta(days=3)
+    gate = gate_to(shop, tmp_path, (1, third), (1, third + timedelta(hours=2)), (1, AS_OF + timedelta(days=9)), (2, AS_OF - TICK))
+    found = futures(gate, spine(1, 2), HORIZON)
+    assert found["order_days"].tolist() == [2, 0]
+    assert found["days_to_next_order"].tolist() == pytest.approx([3, np.nan], nan_ok=True)
+    assert found["value"].isna().all(), "nobody allowed amounts to be used"
 
 
 def test_first_orders_are_of_those_who_allow_their_times(shop: Shop) -> None:
@@ -156,15 +166,31 @@ def test_the_model_tells_who_leaves(rows: ChurnRows, model: ChurnModel) -> None:
     assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=1e-6)
 
 
+def test_expectations_are_right_on_average(rows: ChurnRows, model: ChurnModel) -> None:
+    """Orders and their value are foreseen rightly over all customers, and a wait lies within the horizon."""
+    assert rows.futures is not None
+    assert model.outlook is not None
+    found = [model.outlook.expected(rows.features[at : at + 1]) for at in range(0, len(rows.labels), 3)]
+    observed = np.nanmean(rows.futures[::3], axis=0)
+    assert np.mean([one.orders for one in found]) == pytest.approx(observed[0], rel=0.15)
+    assert np.mean([one.value for one in found]) == pytest.approx(observed[1], rel=0.15)
+    assert all(0 <= one.days_to_next_order <= HORIZON for one in found)
+    nothing = model.outlook.expected(np.full((1, len(model.features)), np.nan))
+    assert nothing.orders == pytest.approx(observed[0], rel=0.3), "who shares nothing is expected to do what customers do on average"
+
+
 def test_saving_and_loading_changes_nothing(rows: ChurnRows, model: ChurnModel, tmp_path: Path) -> None:
     """A loaded model gives the same probabilities to the last bit, and knows the same features, categories and horizon."""
     model.save(tmp_path)
     loaded = ChurnModel.load(tmp_path)
     assert loaded.probability(rows.features).tobytes() == model.probability(rows.features).tobytes()
     assert (loaded.features, loaded.category_of, loaded.horizon_days) == (model.features, model.category_of, HORIZON)
+    assert loaded.outlook is not None
+    assert loaded.outlook.expected(rows.features[:1]) == model.outlook.expected(rows.features[:1])
     assert (loaded.calibrator, loaded.masking.categories) == (model.calibrator, model.masking.categories)
     np.testing.assert_array_equal(loaded.masking.needs, model.masking.needs)
-    assert {path.name for path in tmp_path.iterdir()} == {"booster.txt", "manifest.json"}
+    expectations = {f"expected_{name}.txt" for name in ("orders", "value", "days_to_next_order")}
+    assert {path.name for path in tmp_path.iterdir()} == {"booster.txt", "manifest.json", *expectations}
 
 
 def test_the_same_seed_gives_the_same_model(rows: ChurnRows, task: ChurnTask, model: ChurnModel, tmp_path: Path) -> None:
