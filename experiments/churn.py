@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -11,12 +12,13 @@ from experiments.baselines import logistic_rfm, recency_score
 from experiments.churn_trial import split_history
 from experiments.plots import calibration_plot, comparison_plot, gain_plot, importance_plot
 from experiments.run import Lineage, TrainingRun, recorded, run_metrics, run_tags
+from experiments.tuning import CHURN_SPACE, Tried, tuned
 from features.pipeline import reads_of
-from features.progress import Progress, silent
+from features.progress import Progress, part_of, silent
 from features.shop import Shop
 from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
-from models.churn_training import ChurnSettings, ChurnTask, fit_churn
+from models.churn_training import ChurnSettings, ChurnTask, fit_churn, foretold_loss
 from models.masking import Floats, Masking
 from models.metrics import churn_metrics
 from models.tracking import Run, Tracking
@@ -24,10 +26,13 @@ from models.tracking import Run, Tracking
 MODEL = "churn"
 
 
-def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, settings: ChurnSettings | None = None) -> TrainingRun:
+def train_churn(
+    shop: Shop, tracking: Tracking, progress: Progress = silent, settings: ChurnSettings | None = None, trials: int = 0
+) -> TrainingRun:
     """Train, compare with the baselines, log to MLflow and register as challenger.
 
-    Raises `TrainingError` where there is too little to learn from; the registry then stays as it was.
+    With `trials`, better settings are looked for first, so many times. Raises `TrainingError` where there is too little to learn
+    from; the registry then stays as it was.
     """
     settings = settings or ChurnSettings()
     gate = shop.gate(shop.config.models.churn.purpose)
@@ -37,6 +42,9 @@ def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, set
     history = split_history(gate, task, shop.loaded_until(), shop.facts)
     trial, everything = history.trial(task), history.everything
     known, judged = trial.known, trial.judged
+    tried_settings: tuple[Tried, ...] = ()
+    if trials:
+        settings, tried_settings = tuned(settings, CHURN_SPACE, partial(foretold_loss, known, task), trials, part_of(progress, 0.1, 0.4))
     progress("training the churn model", 0.4)
     tried = fit_churn(known, task, settings)
     baseline = logistic_rfm(known, features)
@@ -59,6 +67,7 @@ def train_churn(shop: Shop, tracking: Tracking, progress: Progress = silent, set
         },
         metrics=run_metrics(comparison) | _by_withheld(tried, judged),
         tags=run_tags(shop, gate),
+        trials=[(tried.parameters, {"loss": tried.loss}) for tried in tried_settings],
         documents={"features": churn_lineage(shop).document(), "comparison": comparison},
         figures={
             "calibration": calibration_plot(judged.labels, forecasts),

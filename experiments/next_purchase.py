@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from datetime import datetime
 
@@ -14,10 +15,11 @@ from experiments.baselines import item_knn, personal_frequency, popular
 from experiments.lineage import reads_by
 from experiments.plots import comparison_plot, importance_plot
 from experiments.run import Lineage, TrainingRun, recorded, run_metrics, run_tags
+from experiments.tuning import NEXT_PURCHASE_SPACE, Tried, tuned
 from features.errors import TrainingError
-from features.progress import Progress, silent
+from features.progress import Progress, part_of, silent
 from features.shop import Shop
-from models.candidates import BATCH
+from models.candidates import BATCH, CandidateMaker
 from models.metrics import ranking_metrics
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import ProductStatistics
@@ -32,11 +34,12 @@ K = 10
 
 
 def train_next_purchase(
-    shop: Shop, tracking: Tracking, progress: Progress = silent, settings: NextPurchaseSettings | None = None
+    shop: Shop, tracking: Tracking, progress: Progress = silent, settings: NextPurchaseSettings | None = None, trials: int = 0
 ) -> TrainingRun:
     """Train, compare with the baselines, log to MLflow and register as challenger.
 
-    Raises `TrainingError` where there is too little to learn from; the registry then stays as it was.
+    With `trials`, better settings are looked for first, so many times. Raises `TrainingError` where there is too little to learn
+    from; the registry then stays as it was.
     """
     settings = settings or NextPurchaseSettings()
     now = shop.loaded_until()
@@ -52,12 +55,20 @@ def train_next_purchase(
     progress("making examples", 0.1)
     judged, asked = data.examples(holdout)
     lineage = Lineage(shop.config.catalog, reads_by(judged.maker))
-    known = [data.examples(begin)[0] for begin in past]
+    known, placed = zip(*[data.examples(begin) for begin in past], strict=True)
+
+    def fit(examples: Sequence[Examples], maker: CandidateMaker, chosen: NextPurchaseSettings) -> NextPurchaseModel:
+        return fit_next_purchase(examples, maker, masking, lineage.category_of, chosen)
+
+    tried_settings: tuple[Tried, ...] = ()
+    if trials:
+        loss = missed(fit, known, _held(placed[0], data.orders))
+        settings, tried_settings = tuned(settings, NEXT_PURCHASE_SPACE, loss, trials, part_of(progress, 0.2, 0.4))
     progress("training the ranker", 0.4)
-    tried = fit_next_purchase(known, judged.maker, masking, lineage.category_of, settings)
+    tried = fit(known, judged.maker, settings)
     comparison = compare(tried, judged, asked, data, holdout)
     progress("fitting it anew on everything", 0.6)
-    model = fit_next_purchase([judged, *known[: BLOCKS - 1]], data.maker(now), masking, lineage.category_of, settings)
+    model = fit([judged, *known[: BLOCKS - 1]], data.maker(now), settings)
     progress("logging to MLflow", 0.9)
     run = Run(
         model=MODEL,
@@ -66,6 +77,7 @@ def train_next_purchase(
         parameters={**asdict(settings), "blocks": len(past), "block_days": BLOCK_DAYS, "sold_within_days": data.sold_within_days},
         metrics=run_metrics(comparison),
         tags=run_tags(shop, data.gate),
+        trials=[(tried.parameters, {"loss": tried.loss}) for tried in tried_settings],
         documents={
             "features": lineage.document(),
             "comparison": comparison,
@@ -86,6 +98,26 @@ def purchase_data(shop: Shop, until: datetime) -> PurchaseData:
     return PurchaseData(gate, orders(gate, until), section.features, shop.facts, section.sold_within_days)
 
 
+def missed(
+    fit: Callable[[Sequence[Examples], CandidateMaker, NextPurchaseSettings], NextPurchaseModel],
+    past: Sequence[Examples],
+    truth: Sequence[AbstractSet[str]],
+) -> Callable[[NextPurchaseSettings], float]:
+    """What settings are compared by: the share of what the newest orders of the `past` held (`truth`) that a ranker misses.
+
+    It learns from the earlier ones alone. Raises `TrainingError` where there are none.
+    """
+    newest, *earlier = past
+    if not earlier:
+        raise TrainingError(f"the history is too short to try settings on: {4 * BLOCK_DAYS} days of orders and more are needed")
+
+    def loss(settings: NextPurchaseSettings) -> float:
+        answers = _own_answers(fit(earlier, newest.maker, settings), newest)
+        return 1 - ranking_metrics(answers, truth, K)[f"recall@{K}"]
+
+    return loss
+
+
 def compare(
     model: NextPurchaseModel, judged: Examples, asked: pd.DataFrame, data: PurchaseData, holdout: datetime
 ) -> dict[str, dict[str, float]]:
@@ -94,17 +126,27 @@ def compare(
     Everything but a customer's own history is from before `holdout`.
     """
     statistics = judged.maker.statistics
-    ranked = [model.rank(batch, K) for _, batch in judged.histories.batches(BATCH)]
-    ours = [statistics.product_ids[part.candidates.products[best]].tolist() for part in ranked for best in part.best]
     answers: dict[str, Sequence[Sequence[str]]] = {
-        "sayso": ours,
+        "sayso": _own_answers(model, judged),
         "popular": popular(statistics, len(asked), K),
         "personal_frequency": personal_frequency(judged, K),
         "item_knn": item_knn(judged, _bought_before(data.orders, holdout, statistics), K),
     }
-    held = asked.merge(data.orders, on=["customer", "order_id"]).groupby("customer")["product_id"].agg(set)
-    truth = [held[customer] for customer in asked["customer"]]
+    truth = _held(asked, data.orders)
     return {name: ranking_metrics(answer, truth, K) for name, answer in answers.items()}
+
+
+def _own_answers(model: NextPurchaseModel, judged: Examples) -> list[list[str]]:
+    """The best products of each row of `judged`."""
+    ids = judged.maker.statistics.product_ids
+    ranked = [model.rank(batch, K) for _, batch in judged.histories.batches(BATCH)]
+    return [ids[part.candidates.products[best]].tolist() for part in ranked for best in part.best]
+
+
+def _held(asked: pd.DataFrame, orders: pd.DataFrame) -> list[set[str]]:
+    """What each of the orders `asked` (customer, order_id) held."""
+    held = asked.merge(orders, on=["customer", "order_id"]).groupby("customer")["product_id"].agg(set)
+    return [held[customer] for customer in asked["customer"]]
 
 
 def _bought_before(orders: pd.DataFrame, moment: datetime, statistics: ProductStatistics) -> sp.csr_matrix:

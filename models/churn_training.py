@@ -6,7 +6,7 @@ more, the fewer rows it has (path smoothing), and the trees are small and many.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import lightgbm
@@ -45,6 +45,7 @@ DIRECTIONS = RISES | FALLS
 SIGNS = {"binary": 1, "poisson": -1, "tweedie": -1, "regression": 0}
 """Orders and their value move against churn; when the next order comes follows no such rule."""
 
+Forecast = tuple[Floats, Floats]
 FEWEST_CUSTOMERS = 50
 FOLDS = 3
 
@@ -113,19 +114,36 @@ def _require_both_outcomes(rows: ChurnRows) -> None:
         raise TrainingError(f"within the horizon {said}, so there is nothing to tell apart; choose another horizon, or another label")
 
 
+def foretold_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> float:
+    """Log loss of forecasts made ahead of time within `rows`, with as many trees as do best: by this, settings are compared.
+
+    Raises `TrainingError` where the history is too short to try anything.
+    """
+    losses, _ = _foretold(rows, task, settings)
+    if not losses:
+        raise TrainingError("the history is too short to try settings on: nothing could be foretold and then seen. Load more history.")
+    return min(losses)
+
+
 def _tune(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> tuple[int, float]:
     """Trees and slope that predict best for rows not learnt from; moderate ones where there are too few to try."""
+    losses, by_size = _foretold(rows, task, settings)
+    if not losses:
+        return settings.most_trees // 3, 1.0
+    best = int(np.argmin(losses))
+    return (best + 1) * settings.tree_step, best_slope(by_size[best])
+
+
+def _foretold(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> tuple[list[float], list[Sequence[Forecast]]]:
+    """For more and more trees: the loss ahead of time, and the forecasts (raw scores, labels) that it comes from, one a trial."""
     generator = np.random.default_rng(settings.seed)
     tries = []
     for learnt, met in trials(rows, task.horizon_days, settings.seed):
         judged = _enough(met, settings.most_judged, generator)
         booster = _boost(_enough(learnt, settings.most_rows, generator), task, settings, settings.most_trees)
         tries.append([(raw, judged.labels) for raw in _growing(booster, judged, settings)])
-    if not tries:
-        return settings.most_trees // 3, 1.0
-    by_size = list(zip(*tries, strict=True))
-    best = int(np.argmin([loss_within_periods(1.0, periods) for periods in by_size]))
-    return (best + 1) * settings.tree_step, best_slope(by_size[best])
+    by_size: list[Sequence[Forecast]] = list(zip(*tries, strict=True))
+    return [loss_within_periods(1.0, periods) for periods in by_size], by_size
 
 
 def _growing(booster: lightgbm.Booster, rows: ChurnRows, settings: ChurnSettings) -> Iterator[Floats]:

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -37,7 +37,10 @@ SEAL = "files.json"
 
 @dataclass(frozen=True)
 class Run:
-    """What one training run leaves behind. `save` writes the model's files to a folder."""
+    """What one training run leaves behind. `save` writes the model's files to a folder.
+
+    `trials` are the attempts (parameters, metrics) that its settings were chosen from; each becomes a nested run.
+    """
 
     model: str
     booster: lightgbm.Booster
@@ -47,6 +50,7 @@ class Run:
     tags: Mapping[str, str]
     documents: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    trials: Sequence[tuple[Mapping[str, object], Mapping[str, float]]] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,10 @@ class Tracking:
         with mlflow.start_run(tags=dict(run.tags)) as active:
             mlflow.log_params(dict(run.parameters))
             mlflow.log_metrics(dict(run.metrics))
+            for number, (parameters, metrics) in enumerate(run.trials):
+                with mlflow.start_run(run_name=f"trial {number}", nested=True):
+                    mlflow.log_params(dict(parameters))
+                    mlflow.log_metrics(dict(metrics))
             for name, document in run.documents.items():
                 mlflow.log_dict(document, f"{name}.json")
             for name, figure in run.figures.items():

@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
 def train(
     model: Annotated[ModelChoice, typer.Argument(help="Which model.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    trials: Annotated[int, typer.Option("--trials", min=0, help="Try so many other settings first, within the past; 0: the defaults.")] = 0,
     *,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -50,7 +51,7 @@ def train(
     """Train a model, compare it with its baselines, log it to MLflow and register it as challenger."""
     screen = Screen(as_json=as_json)
     with screen.progress() as progress:
-        run = train_model(Workspace.open(workspace, Settings()), model, progress)
+        run = train_model(Workspace.open(workspace, Settings()), model, progress, trials)
     show_run(screen, model, run)
     screen.say(f"Version {run.version.version} is the challenger; `sayso promote {model}` makes it answer.")
     screen.result(
@@ -65,11 +66,11 @@ def train(
     )
 
 
-def train_model(workspace: Workspace, model: ModelChoice, progress: Progress) -> TrainingRun:
+def train_model(workspace: Workspace, model: ModelChoice, progress: Progress, trials: int = 0) -> TrainingRun:
     """Train either model of a workspace."""
     shop, tracking = Shop(workspace), Tracking.of(workspace)
     trained = train_churn if model is ModelChoice.CHURN else train_next_purchase
-    return trained(shop, tracking, progress)
+    return trained(shop, tracking, progress, trials=trials)
 
 
 def show_run(screen: Screen, model: ModelChoice, run: TrainingRun) -> None:

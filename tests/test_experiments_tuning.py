@@ -1,0 +1,80 @@
+"""Better settings are looked for within the past, the defaults first, and every attempt is on record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from experiments.churn import train_churn
+from experiments.next_purchase import train_next_purchase
+from experiments.tuning import CHURN_SPACE, NEXT_PURCHASE_SPACE, tuned
+from features.errors import TrainingError
+from features.shop import Shop
+from models.churn_training import ChurnSettings
+from models.next_purchase import NextPurchaseSettings
+from models.tracking import Tracking
+
+CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, threads=1, outlook_trees=5)
+NEXT_PURCHASE = NextPurchaseSettings(trees=20, rows_per_leaf=20, threads=1)
+
+
+def far_from(leaves: int):
+    """A loss that is least at so many leaves."""
+    return lambda settings: abs(settings.leaves - leaves)
+
+
+def test_the_best_attempt_is_chosen_and_the_defaults_are_tried_first() -> None:
+    """What is found is no worse than the defaults, whatever they are."""
+    found, tried = tuned(ChurnSettings(), CHURN_SPACE, far_from(12), trials=25)
+    assert dict(tried[0].parameters) == {name: getattr(ChurnSettings(), name) for name in CHURN_SPACE}
+    assert len(tried) == 25
+    assert min(one.loss for one in tried) == abs(found.leaves - 12) < tried[0].loss
+    unbeaten, _ = tuned(ChurnSettings(), CHURN_SPACE, far_from(ChurnSettings().leaves), trials=5)
+    assert unbeaten == ChurnSettings()
+
+
+def test_the_same_data_gives_the_same_attempts() -> None:
+    """The search is seeded; another seed searches elsewhere."""
+    first, again, other = (
+        tuned(replace(NextPurchaseSettings(), seed=seed), NEXT_PURCHASE_SPACE, far_from(20), trials=6)[1] for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_an_attempt_that_cannot_be_trained_is_passed_over() -> None:
+    """Settings under which nothing can be learnt lose, unless they are the defaults: then the reason is said."""
+
+    def loss(settings: ChurnSettings) -> float:
+        if settings.leaves > 7:
+            raise TrainingError("too little to learn from")
+        return 1.0
+
+    found, tried = tuned(ChurnSettings(), CHURN_SPACE, loss, trials=15)
+    assert found == ChurnSettings()
+    assert 0 < len(tried) < 15
+    with pytest.raises(TrainingError, match="too little to learn from"):
+        tuned(replace(ChurnSettings(), leaves=9), CHURN_SPACE, loss, trials=3)
+
+
+def test_every_attempt_is_a_nested_run(shop: Shop, tmp_path: Path) -> None:
+    """The registered run has the chosen settings, and below it a run for each attempt with its loss."""
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    version = train_next_purchase(shop, Tracking(store, tmp_path / "artifacts"), settings=NEXT_PURCHASE, trials=3).version
+    client = MlflowClient(store)
+    run = client.get_run(version.run_id)
+    nested = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{version.run_id}'")
+    assert len(nested) == 3
+    assert all(0 < attempt.data.metrics["loss"] < 1 for attempt in nested)
+    best = min(nested, key=lambda attempt: attempt.data.metrics["loss"])
+    assert {name: run.data.params[name] for name in best.data.params} == best.data.params
+
+
+def test_a_history_too_short_to_try_anything_on_is_said(shop: Shop, tmp_path: Path) -> None:
+    """Where no forecast could be made ahead of time and then seen, nothing is chosen by chance, and nothing is registered."""
+    tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
+    with pytest.raises(TrainingError, match=r"too short to try settings on.*Load more history"):
+        train_churn(shop, tracking, settings=CHURN, trials=2)
+    assert tracking.by_alias("churn", "challenger") is None
