@@ -30,6 +30,7 @@ class Consequences:
         self._shop = shop
         self._churn = churn
         self._recommender = recommender
+        self._askable = shop.config.catalog.askable(shop.config.models.next_purchase.purpose)
 
     def of_churn(self, customer: int) -> Game | None:
         """The consent game of the estimate in probability points, as it would be given now; None where there is none.
@@ -45,21 +46,20 @@ class Consequences:
         """
         standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
         asked = _of_every_product(request or RecommendationRequest(customer_id=self._external_id(customer)))
-        now = self._recommender.preview(asked, standing)
-        players = now["consent"]["used"]
-        if not now["personalized"] or len(players) > MOST_PLAYERS:
+        players = [name for name in self._askable if name in standing.granted]
+        if len(players) > MOST_PLAYERS:
             return None
+        imagined = [standing, *(standing.without([name]) for name in players), standing.without(players)]
+        now, *without, nothing = self._recommender.previews(asked, imagined)
         present = coalitions(len(players)).tolist()
         seen = self._recommender.seen(
             [standing.without([name for name, held in zip(players, row, strict=True) if not held]) for row in present]
         )
-        if seen is None:
+        if not now["personalized"] or seen is None:
             return None
         known = [product for product in dict.fromkeys(product_ids) if seen.knows(product)]
-        scores = coalition_scores(seen.model, seen.allowed, known)
-        without = {name: _listed(self._recommender.preview(asked, standing.without([name]))) for name in players}
-        nothing = _listed(self._recommender.preview(asked, standing.without(players)))
-        return rank_game(players, known, scores, Lists(_listed(now), without, nothing))
+        lists = Lists(_listed(now), dict(zip(players, map(_listed, without), strict=True)), _listed(nothing))
+        return rank_game(players, known, coalition_scores(seen.model, seen.allowed, known), lists)
 
     def _standing(self, customer: int, purpose: str) -> Standing:
         with self._shop.database.read() as connection:
