@@ -30,6 +30,11 @@ class ChurnEstimator:
         self._section = shop.config.models.churn
         self._askable = shop.config.catalog.askable(self._section.purpose)
 
+    @property
+    def champion(self) -> Loaded[ChurnModel] | None:
+        """The model that answers now; None where there is none."""
+        return self._champion.current
+
     def answer(self, customer_id: str) -> dict[str, Any]:
         """The recorded answer."""
         return decide(self._shop, self.KIND, customer_id, self._section.purpose, self._make)

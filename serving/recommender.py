@@ -86,6 +86,11 @@ class Recommender:
         titles = {item["product_id"]: item["title"] for item in answer["items"]}
         return Made({**inputs.document(), "titles": titles}, answer, answer["model"])
 
+    @property
+    def champion(self) -> Loaded[NextPurchaseModel] | None:
+        """The model that answers now; None where there is none."""
+        return self._champion.current
+
     def seen(self, standings: Sequence[Standing]) -> Seen | None:
         """What the ranker would be shown at each of several standings of one customer; None where there is no champion."""
         champion, customer = self._champion.current, standings[0].customer
