@@ -13,9 +13,10 @@ from math import factorial
 
 import numpy as np
 
+from features.catalog import MOST_CATEGORIES
 from models.masking import Bools, Floats
 
-MOST_PLAYERS = 10
+MOST_PLAYERS = MOST_CATEGORIES
 
 
 @dataclass(frozen=True)
