@@ -15,6 +15,10 @@ PRODUCT = "product"
 """Category of a product's own facts (title, price, popularity): nobody's personal data, never withheld."""
 
 
+MOST_CATEGORIES = 10
+"""What each of them changes is told exactly, from the answers under all combinations: two to the power of this many."""
+
+
 @dataclass(frozen=True)
 class Category:
     """A group of fields that a customer grants or refuses as one."""

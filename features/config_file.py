@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from features.catalog import PRODUCT, Catalog
+from features.catalog import MOST_CATEGORIES, PRODUCT, Catalog
 from features.config import Config
 from features.errors import ConfigError
 from features.pipeline import DEFINITION_OF
@@ -59,6 +59,9 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
     yield from _faults_of_fields(config)
     yield from _faults_of_notices(config)
     for purpose in config.purposes:
+        if (asked := len(config.catalog.askable(purpose))) > MOST_CATEGORIES:
+            told = f"the purpose `{purpose}` asks for {asked} categories, and what each changes can be told of {MOST_CATEGORIES} at most"
+            yield ("purposes", purpose), f"{told}; put fields that belong together into one category"
         if purpose not in {notice.purpose for notice in config.notices}:
             yield ("purposes", purpose), f"the purpose `{purpose}` has no notice, so nobody could have agreed to it; add a [[notices]]"
     for name, section in (("churn", config.models.churn), ("next_purchase", config.models.next_purchase)):

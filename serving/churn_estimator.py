@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from features import clock
@@ -30,6 +30,11 @@ class ChurnEstimator:
         self._section = shop.config.models.churn
         self._askable = shop.config.catalog.askable(self._section.purpose)
 
+    @property
+    def champion(self) -> Loaded[ChurnModel] | None:
+        """The model that answers now; None where there is none."""
+        return self._champion.current
+
     def answer(self, customer_id: str) -> dict[str, Any]:
         """The recorded answer."""
         return decide(self._shop, self.KIND, customer_id, self._section.purpose, self._make)
@@ -39,6 +44,10 @@ class ChurnEstimator:
         moment = clock.to_text(self._shop.clock())
         with self._shop.database.read() as connection:
             standing = standing_of(connection, self._shop.config.catalog, customer_id, self._section.purpose, moment)
+        return self.preview(standing)
+
+    def preview(self, standing: Standing) -> Mapping[str, Any]:
+        """The answer as it would be at a standing, not given to anybody and not recorded."""
         return self._make(standing).answer
 
     def _make(self, standing: Standing) -> Made:
@@ -54,7 +63,7 @@ class ChurnEstimator:
 
     def _inputs(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> ChurnInputs:
         reason = self._unavailable(standing, champion)
-        row = self._online.ready(standing.customer) if reason is None and standing.customer is not None else None
+        row = self._row(standing.customer, standing.granted) if reason is None and standing.customer is not None else None
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
@@ -67,6 +76,10 @@ class ChurnEstimator:
             customer=_allowed(row, self._online.layout, champion.model, standing) if row and champion else {},
             human_contact=shop.human_contact,
         )
+
+    def _row(self, customer: int, granted: Collection[str]) -> OnlineRow:
+        """The customer's features, as they are made where only these categories are granted."""
+        return self._online.under(self._online.ready(customer), granted)
 
     def _unavailable(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> str | None:
         """Why there is no estimate at all; None where there may be one."""

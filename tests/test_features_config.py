@@ -103,6 +103,18 @@ def test_a_purpose_nobody_was_told_of_is_refused(file: Path) -> None:
     assert error.line == line
 
 
+def test_more_categories_than_can_be_explained_are_refused(file: Path) -> None:
+    """With eleven categories for one purpose the answers under all combinations would be too many, and that is told at once."""
+    text = file.read_text(encoding="utf-8")
+    field = text[text.index("[fields.transactions.amount]") :].split("\n\n")[0]
+    for number in range(7):
+        own = field.replace("amount]", f"extra{number}]").replace('category = "spending"', f'category = "extra{number}"')
+        text += f'\n[categories.extra{number}]\nlabel = "E"\ndescription = "E"\n\n{own}\n'
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"asks for 11 categories, .* 10 at most"):
+        read_config(file)
+
+
 def test_broken_toml_is_said_to_be_none(file: Path) -> None:
     """A file that is not TOML is refused with the place where reading failed."""
     error, line = fault_in(file, "[shop]", "[shop")

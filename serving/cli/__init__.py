@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "models",
     "promote": "models",
     "score": "models",
+    "explain": "explain",
     "models": "status",
     "serve": "service",
     "keys": "keys",
