@@ -44,6 +44,10 @@ class ChurnEstimator:
         moment = clock.to_text(self._shop.clock())
         with self._shop.database.read() as connection:
             standing = standing_of(connection, self._shop.config.catalog, customer_id, self._section.purpose, moment)
+        return self.preview(standing)
+
+    def preview(self, standing: Standing) -> Mapping[str, Any]:
+        """The answer as it would be at a standing, not given to anybody and not recorded."""
         return self._make(standing).answer
 
     def _make(self, standing: Standing, language: str | None = None) -> Made:
@@ -64,7 +68,7 @@ class ChurnEstimator:
 
     def _inputs(self, standing: Standing, champion: Loaded[ChurnModel] | None, language: str) -> ChurnInputs:
         reason = self._unavailable(standing, champion)
-        row = self._online.ready(standing.customer) if reason is None and standing.customer is not None else None
+        row = self._row(standing.customer, standing) if reason is None and standing.customer is not None else None
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
@@ -77,6 +81,10 @@ class ChurnEstimator:
             customer=_allowed(row, self._online.layout, champion.model, standing) if row and champion else {},
             human_contact=shop.human_contact,
         )
+
+    def _row(self, customer: int, standing: Standing) -> OnlineRow:
+        """The customer's features, as they are made under the consent of this moment."""
+        return self._online.under(self._online.ready(customer), standing.granted)
 
     def _unavailable(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> str | None:
         """Why there is no estimate at all; None where there may be one."""

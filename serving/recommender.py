@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from explain.coalition_scores import Allowed
 from explain.reasons import sentences_of
 from explain.wording import Wording
 from explain.words import Words
@@ -27,6 +28,18 @@ from serving.recommendation import NOT_PERSONAL, PERSONAL, RecommendationInputs,
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
 from serving.standing import Standing
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the ranker `model` is shown of one customer, at several standings."""
+
+    model: NextPurchaseModel
+    allowed: Sequence[Allowed]
+
+    def knows(self, product_id: str) -> bool:
+        """Whether there are statistics of a product at every one of the standings."""
+        return all(part.statistics.positions([product_id])[0] >= 0 for part in self.allowed)
 
 
 class Recommender:
@@ -58,16 +71,31 @@ class Recommender:
             record_signal(self._shop, request.customer_id, self._section.purpose)
 
         def make(standing: Standing) -> Made:
-            champion = self._champion.current
-            inputs = self._inputs(request, standing, champion, privacy_signal=privacy_signal)
-            wording = self._words.wording(inputs.wording["language"])
-            answer = recommend(inputs, champion, self._shelf().titles, wording)
-            titles = {item["product_id"]: item["title"] for item in answer["items"]}
-            said = (reason for item in answer["items"] for reason in item.get("explanation", {}).get("reasons", ()))
-            sentences = sentences_of(said, wording, (PERSONAL, NOT_PERSONAL))
-            return Made({**inputs.document(), "titles": titles, "sentences": sentences}, answer, answer["model"])
+            return self._make(request, standing, privacy_signal=privacy_signal)
 
         return decide(self._shop, self.KIND, request.customer_id, self._section.purpose, make)
+
+    def preview(self, request: RecommendationRequest, standing: Standing) -> Mapping[str, Any]:
+        """The answer as it would be at a standing, not given to anybody and not recorded."""
+        return self._make(request, standing).answer
+
+    def _make(self, request: RecommendationRequest, standing: Standing, *, privacy_signal: bool = False) -> Made:
+        champion = self._champion.current
+        inputs = self._inputs(request, standing, champion, privacy_signal=privacy_signal)
+        wording = self._words.wording(inputs.wording["language"])
+        answer = recommend(inputs, champion, self._shelf().titles, wording)
+        titles = {item["product_id"]: item["title"] for item in answer["items"]}
+        said = (reason for item in answer["items"] for reason in item.get("explanation", {}).get("reasons", ()))
+        sentences = sentences_of(said, wording, (PERSONAL, NOT_PERSONAL))
+        return Made({**inputs.document(), "titles": titles, "sentences": sentences}, answer, answer["model"])
+
+    def seen(self, standings: Sequence[Standing]) -> Seen | None:
+        """What the ranker would be shown at each of several standings of one customer; None where there is no champion."""
+        champion, customer = self._champion.current, standings[0].customer
+        if champion is None or customer is None:
+            return None
+        row = self._online.ready(customer)
+        return Seen(champion.model, [self._allowed(row, champion, standing) for standing in standings])
 
     def replay(self, decision: Decision) -> Mapping[str, Any]:
         """The answer made anew from what was recorded, by the version that made it."""
@@ -81,7 +109,7 @@ class Recommender:
     ) -> RecommendationInputs:
         shelf = self._shelf()
         reason = self._not_personalized(request, standing, champion, privacy_signal=privacy_signal)
-        row = self._online.ready(standing.customer) if reason is None and standing.customer is not None else None
+        row = self._row(standing.customer, standing) if reason is None and standing.customer is not None else None
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
@@ -108,11 +136,20 @@ class Recommender:
         self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, hidden: Sequence[str]
     ) -> tuple[tuple[str, ...], str]:
         """Ids of the products to rank, and what the ranker sees of each."""
-        statistics = self._statistics.at(champion, standing.ledger_seq)
-        maker = replace(champion.model.maker, statistics=statistics)
+        allowed = self._allowed(row, champion, standing)
+        statistics = allowed.statistics
         positions = statistics.positions(hidden)
-        made = maker.make(_history(row, self._online.layout, champion.model, standing, statistics), positions[positions >= 0])
+        made = replace(champion.model.maker, statistics=statistics).make(allowed.histories, positions[positions >= 0])
         return tuple(statistics.product_ids[made.products].tolist()), pack(made.features)
+
+    def _row(self, customer: int, standing: Standing) -> OnlineRow:
+        """The customer's features, as they are made under the consent of this moment."""
+        return self._online.under(self._online.ready(customer), standing.granted)
+
+    def _allowed(self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing) -> Allowed:
+        """What the consent of this moment allows of a customer, and the statistics to set it against."""
+        statistics = self._statistics.imagined(champion, standing)
+        return Allowed(_history(row, self._online.layout, champion.model, standing, statistics), statistics)
 
     def _not_personalized(
         self, request: RecommendationRequest, standing: Standing, champion: Loaded[NextPurchaseModel] | None, *, privacy_signal: bool
