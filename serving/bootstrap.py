@@ -43,6 +43,7 @@ class Sayso:
     links: Links
     watch: Watch
     words: Words
+    shelf: ShelfKeeper
 
     def close(self) -> None:
         """Stop what runs in the background and give the connections back."""
@@ -75,4 +76,5 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         links=Links(workspace.secret(), base_url),
         watch=Watch([shelf.look, churn.look, next_purchase.look, statistics.look]),
         words=words,
+        shelf=shelf,
     )
