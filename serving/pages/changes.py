@@ -128,7 +128,7 @@ def _say(sayso: Sayso, customer: int, about: Sequence[tuple[str, str]], form: Pr
 
 def _event(sayso: Sayso, customer_id: str, purpose: str, category: str, form: PreferenceForm, language: str) -> ConsentEvent:
     catalog = sayso.shop.config.catalog
-    key = None if form.once is None else f"{form.once}-{_short(purpose, category, form.action or '')}"
+    key = None if form.once is None else _told_once(form.once, customer_id, purpose, category, form.action or "")
     event = ConsentEvent(customer_id, purpose, category, form.action or "", METHOD, idempotency_key=key)
     if purpose not in catalog.purposes:
         return event
@@ -137,5 +137,6 @@ def _event(sayso: Sayso, customer_id: str, purpose: str, category: str, form: Pr
     return ConsentEvent(**{**vars(event), "notice_version": shown.version, "notice_language": shown.language})
 
 
-def _short(*names: str) -> str:
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+def _told_once(once: str, *about: str) -> str:
+    """The ledger's key of one event of one form: the form's random token is in it, so that nothing can be told from it."""
+    return "page-" + hashlib.sha256("\n".join([once, *about]).encode()).hexdigest()
