@@ -86,6 +86,8 @@ class OnlineStore:
         self._shop = shop
         self.purpose = purpose
         self.layout = Layout.of(features)
+        catalog = shop.config.catalog
+        self._needs = {name: catalog.categories_of(reads_of(name)) for name in features}
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
         """The stored row, or None where there is none in this layout, or its key was destroyed."""
@@ -121,15 +123,13 @@ class OnlineStore:
 
     def under(self, row: OnlineRow, granted: Collection[str]) -> OnlineRow:
         """The row as it is made for somebody who grants only these categories."""
+        allowed = frozenset(granted)
         customer, columns = (
-            np.array([self._available(name, granted) for name in names], dtype=bool) for names in vars(self.layout).values()
+            np.array([self._needs[name] <= allowed for name in names], dtype=bool) for names in (self.layout.customer, self.layout.history)
         )
         known = slice(None) if columns.any() else slice(0)
         held = np.where(columns, row.columns, np.nan)[known]
         return OnlineRow(row.as_of, np.where(customer, row.customer, np.nan), row.products[known], held)
-
-    def _available(self, feature: str, granted: Collection[str]) -> bool:
-        return self._shop.config.catalog.categories_of(reads_of(feature)) <= frozenset(granted)
 
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""

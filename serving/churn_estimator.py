@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from explain.reasons import sentences_of
@@ -34,6 +34,11 @@ class ChurnEstimator:
         self._words = words or Words({})
         self._section = shop.config.models.churn
         self._askable = shop.config.catalog.askable(self._section.purpose)
+
+    @property
+    def champion(self) -> Loaded[ChurnModel] | None:
+        """The model that answers now; None where there is none."""
+        return self._champion.current
 
     def answer(self, customer_id: str, language: str | None = None) -> dict[str, Any]:
         """The recorded answer, in `language` or the shop's."""
@@ -68,7 +73,7 @@ class ChurnEstimator:
 
     def _inputs(self, standing: Standing, champion: Loaded[ChurnModel] | None, language: str) -> ChurnInputs:
         reason = self._unavailable(standing, champion)
-        row = self._row(standing.customer, standing) if reason is None and standing.customer is not None else None
+        row = self._row(standing.customer, standing.granted) if reason is None and standing.customer is not None else None
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
@@ -82,9 +87,9 @@ class ChurnEstimator:
             human_contact=shop.human_contact,
         )
 
-    def _row(self, customer: int, standing: Standing) -> OnlineRow:
-        """The customer's features, as they are made under the consent of this moment."""
-        return self._online.under(self._online.ready(customer), standing.granted)
+    def _row(self, customer: int, granted: Collection[str]) -> OnlineRow:
+        """The customer's features, as they are made where only these categories are granted."""
+        return self._online.under(self._online.ready(customer), granted)
 
     def _unavailable(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> str | None:
         """Why there is no estimate at all; None where there may be one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,9 @@ from serving.recommendation import NOT_PERSONAL, PERSONAL, RecommendationInputs,
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
 from serving.standing import Standing
+
+Read = Callable[[int], OnlineRow]
+"""Reads a customer's features; all that were granted."""
 
 
 @dataclass(frozen=True)
@@ -71,23 +75,29 @@ class Recommender:
             record_signal(self._shop, request.customer_id, self._section.purpose)
 
         def make(standing: Standing) -> Made:
-            return self._make(request, standing, privacy_signal=privacy_signal)
+            return self._make(request, standing, self._online.ready, privacy_signal=privacy_signal)
 
         return decide(self._shop, self.KIND, request.customer_id, self._section.purpose, make)
 
-    def preview(self, request: RecommendationRequest, standing: Standing) -> Mapping[str, Any]:
-        """The answer as it would be at a standing, not given to anybody and not recorded."""
-        return self._make(request, standing).answer
+    def previews(self, request: RecommendationRequest, standings: Sequence[Standing]) -> list[Mapping[str, Any]]:
+        """The answers as they would be at several standings of one customer, not given to anybody and not recorded."""
+        read = lru_cache(1)(self._online.ready)
+        return [self._make(request, standing, read).answer for standing in standings]
 
-    def _make(self, request: RecommendationRequest, standing: Standing, *, privacy_signal: bool = False) -> Made:
+    def _make(self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False) -> Made:
         champion = self._champion.current
-        inputs = self._inputs(request, standing, champion, privacy_signal=privacy_signal)
+        inputs = self._inputs(request, standing, champion, read, privacy_signal=privacy_signal)
         wording = self._words.wording(inputs.wording["language"])
         answer = recommend(inputs, champion, self._shelf().titles, wording)
         titles = {item["product_id"]: item["title"] for item in answer["items"]}
         said = (reason for item in answer["items"] for reason in item.get("explanation", {}).get("reasons", ()))
         sentences = sentences_of(said, wording, (PERSONAL, NOT_PERSONAL))
         return Made({**inputs.document(), "titles": titles, "sentences": sentences}, answer, answer["model"])
+
+    @property
+    def champion(self) -> Loaded[NextPurchaseModel] | None:
+        """The model that answers now; None where there is none."""
+        return self._champion.current
 
     def seen(self, standings: Sequence[Standing]) -> Seen | None:
         """What the ranker would be shown at each of several standings of one customer; None where there is no champion."""
@@ -105,11 +115,18 @@ class Recommender:
         return recommend(inputs, champion, stated["titles"], Wording(inputs.wording["language"], stated["sentences"]))
 
     def _inputs(
-        self, request: RecommendationRequest, standing: Standing, champion: Loaded[NextPurchaseModel] | None, *, privacy_signal: bool
+        self,
+        request: RecommendationRequest,
+        standing: Standing,
+        champion: Loaded[NextPurchaseModel] | None,
+        read: Read,
+        *,
+        privacy_signal: bool,
     ) -> RecommendationInputs:
         shelf = self._shelf()
         reason = self._not_personalized(request, standing, champion, privacy_signal=privacy_signal)
-        row = self._row(standing.customer, standing) if reason is None and standing.customer is not None else None
+        found = read(standing.customer) if reason is None and standing.customer is not None else None
+        row = None if found is None else self._online.under(found, standing.granted)
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
@@ -141,10 +158,6 @@ class Recommender:
         positions = statistics.positions(hidden)
         made = replace(champion.model.maker, statistics=statistics).make(allowed.histories, positions[positions >= 0])
         return tuple(statistics.product_ids[made.products].tolist()), pack(made.features)
-
-    def _row(self, customer: int, standing: Standing) -> OnlineRow:
-        """The customer's features, as they are made under the consent of this moment."""
-        return self._online.under(self._online.ready(customer), standing.granted)
 
     def _allowed(self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing) -> Allowed:
         """What the consent of this moment allows of a customer, and the statistics to set it against."""

@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "models",
     "promote": "models",
     "score": "models",
+    "explain": "explain",
     "models": "status",
     "serve": "service",
     "keys": "keys",
