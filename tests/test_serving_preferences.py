@@ -200,7 +200,7 @@ def test_the_consequence_shown_is_what_happens(service, pool):
             choices.press(purpose=purpose, category=category, action="withdrawn")
         answer, estimate = service.recommend(choices.customer), service.churn(choices.customer)
         titles = [item["title"] for item in answer["items"][:3]]
-        assert all(title in promised[FOR_ITEMS] for title in titles) or "stay the same" in promised[FOR_ITEMS]
+        assert all(title in promised[FOR_ITEMS] for title in titles) or "stay the same" in promised[FOR_ITEMS], titles
         assert f"{round(100 * estimate['probability'])} in 100" in promised[FOR_CHURN]
 
 
