@@ -6,6 +6,7 @@ The summary holds means over many customers and no single one's values, so it ma
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,29 +18,44 @@ from models.masking import Bools, Floats
 RAISES, LOWERS, QUIET = "#c8663f", "#24405e", "#b9c2cc"
 MOST_SHOWN = 14
 WIDTH, LINE = 9.0, 0.42
+SAID_PLAINLY = {"$E[f(X)]$": "with nothing known:", "$f(x)$": "answer:"}
+"""The library's names of both ends; the first is an expectation there, and here the answer of which everything is withheld."""
 FEWEST_OF_A_KIND = 10
 """A mean over fewer customers than this is not shown."""
 
 
 def waterfall(explanation: shap.Explanation, title: str) -> Figure:
     """How the features lead from the answer without any of them to the answer of one row."""
-    return _drawn(lambda: shap.plots.waterfall(explanation, max_display=MOST_SHOWN, show=False), explanation.values.shape[-1], title)
+    figure = _drawn(lambda shown: shap.plots.waterfall(shown, max_display=MOST_SHOWN, show=False), explanation, title)
+    for axes in figure.axes:
+        name, *value = [label.get_text() for label in axes.get_xticklabels()]
+        if plain := SAID_PLAINLY.get(name.strip()):
+            axes.set_xticks(axes.get_xticks(), [f"{name.replace(name.strip(), plain)} {value[0].strip().strip('$= ')}", ""])
+    return figure
 
 
 def beeswarm(explanation: shap.Explanation, title: str) -> Figure:
     """The contributions of many rows, one point for each, coloured by the feature's value."""
-    return _drawn(
-        lambda: shap.plots.beeswarm(explanation, max_display=MOST_SHOWN, show=False, plot_size=None), explanation.values.shape[-1], title
-    )
+    figure = _drawn(lambda shown: shap.plots.beeswarm(shown, max_display=MOST_SHOWN, show=False, plot_size=None), explanation, title)
+    figure.axes[0].set_xlabel("contribution")
+    return figure
 
 
-def _drawn(draw: Callable[[], object], features: int, title: str) -> Figure:
+def write(figure: Figure, file: Path) -> None:
+    """Write a picture, as large as its labels need, in the format that the file's ending names."""
+    figure.savefig(file, dpi=150, bbox_inches="tight", pad_inches=0.3)
+
+
+def _drawn(draw: Callable[[shap.Explanation], object], explanation: shap.Explanation, title: str) -> Figure:
     """What `draw` draws on the current figure of pyplot, which only knows of it meanwhile."""
-    figure = plt.figure(figsize=(WIDTH, 1.6 + LINE * min(features, MOST_SHOWN)))
+    names = [name.replace("_", " ") for name in explanation.feature_names]
+    shown = shap.Explanation(explanation.values, explanation.base_values, explanation.data, feature_names=names)
+    size = (WIDTH, 1.6 + LINE * min(len(names), MOST_SHOWN))
+    figure = plt.figure(figsize=size)
     try:
-        draw()
-        figure.set_size_inches(WIDTH, 1.6 + LINE * min(features, MOST_SHOWN))
-        figure.suptitle(title, x=0.02, ha="left", fontsize=13)
+        draw(shown)
+        figure.set_size_inches(size)
+        figure.axes[0].set_title(title, loc="left", fontsize=13, pad=34)
         return figure
     finally:
         plt.close(figure)

@@ -13,7 +13,7 @@ import typer
 from explain.analyst import stated_explanation
 from features.settings import Settings
 from features.workspace import Workspace
-from models.contribution_plots import beeswarm, waterfall
+from models.contribution_plots import beeswarm, waterfall, write
 from serving.bootstrap import Sayso, assemble
 from serving.cli.options import DEFAULT_WORKSPACE, CustomerArgument, DebugOption, JsonOption, ModelChoice, WorkspaceOption
 from serving.cli.screen import Screen
@@ -125,4 +125,4 @@ def _draw(sayso: Sayso, model: ModelChoice, kind: Kind, answer: Mapping[str, Any
     else:
         first = answer["items"][0]
         figure = waterfall(stated_explanation(first["explanation"]), f"What speaks for {first['title']}, in its ranking score")
-    figure.savefig(file, dpi=150)
+    write(figure, file)
