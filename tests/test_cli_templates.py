@@ -52,17 +52,13 @@ def test_a_new_language_begins_with_the_file_that_the_command_prints(tmp_path):
 def _filled(text: str) -> str:
     """A .po file with something made up in place of every empty translation."""
     head, *blocks = text.replace("#, fuzzy\n", "", 1).split("\n\n")
-    said = []
-    for block in blocks:
-        english = "".join(json.loads(line) for line in _quoted(block.split("msgid_plural")[-1].split("msgstr")[0]))
-        lines = block.split("\n")
-        said.append(
-            "\n".join(
-                line.replace('""', json.dumps(accented(english), ensure_ascii=False)) if line.startswith("msgstr") else line
-                for line in lines
-            )
-        )
-    return "\n\n".join([head, *said])
+    return "\n\n".join([head, *(_filled_in(block) for block in blocks)])
+
+
+def _filled_in(block: str) -> str:
+    english = "".join(json.loads(line) for line in _quoted(block.rsplit("msgid_plural", maxsplit=1)[-1].split("msgstr", maxsplit=1)[0]))
+    words = json.dumps(accented(english), ensure_ascii=False)
+    return "\n".join(line.replace('""', words) if line.startswith("msgstr") else line for line in block.split("\n"))
 
 
 def _quoted(text: str) -> list[str]:

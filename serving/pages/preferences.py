@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explain.game import Game
-from explain.rank_game import RankGame
+from explain.rank_game import Lists
 from explain.wording import Wording
 from features.catalog import Notice
 from features.clock import from_text
@@ -83,9 +83,7 @@ class PreferencesPage:
         self._opt_outs = sayso.opt_outs.of(customer)
         models = sayso.shop.config.models
         self._churn = {models.churn.purpose: sayso.consequences.of_churn(customer)}
-        popular = [best.product_id for best in sayso.shelf.current.best_sellers[:1]]
-        places = sayso.consequences.of_recommendation(customer, popular) if popular else None
-        self._places = {models.next_purchase.purpose: places}
+        self._lists = {models.next_purchase.purpose: sayso.consequences.lists(customer)}
 
     @property
     def wording(self) -> Wording:
@@ -169,8 +167,8 @@ class PreferencesPage:
     def _consequence(self, purpose: str, category: str) -> str | None:
         if (game := self._churn.get(purpose)) is not None:
             return self._estimate_without(game, category)
-        places = self._places.get(purpose)
-        return self._first_without(places, category) if places is not None else None
+        lists = self._lists.get(purpose)
+        return self._first_without(lists, category) if lists is not None else None
 
     def _estimate_without(self, game: Game, category: str) -> str | None:
         without = next((part.without for part in game.played if part.category == category), None)
@@ -183,10 +181,10 @@ class PreferencesPage:
             return self.wording.say("If you stop this, the estimate about you stays at {now}.", now=now)
         return self.wording.say("If you stop this, the estimate about you changes from {now} to {then}.", now=now, then=then)
 
-    def _first_without(self, game: RankGame, category: str) -> str | None:
-        if category not in game.lists.without:
+    def _first_without(self, lists: Lists, category: str) -> str | None:
+        if category not in lists.without:
             return None
-        now, then = game.lists.now[:FIRST], game.lists.without[category][:FIRST]
+        now, then = lists.now[:FIRST], lists.without[category][:FIRST]
         if now == then:
             return self.wording.say("If you stop this, the first suggestions stay the same.")
         titles = [self._sayso.shelf.current.title(product) for product in then]

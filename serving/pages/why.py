@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explain.game import Played
-from explain.rank_game import RankGame
+from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
 from features.clock import from_text
@@ -77,7 +77,7 @@ class WhyPage:
         self.answer = decision.document()
         self.purpose: str = getattr(sayso.shop.config.models, PURPOSE_OF[decision.kind]).purpose
         self.allowed = self._allowed_now()
-        self.game = self._game() if live else None
+        self.lists = self._lists() if live else None
 
     @property
     def wording(self) -> Wording:
@@ -163,12 +163,11 @@ class WhyPage:
         state = self._sayso.shop.ledger.state(self._decision.customer)
         return frozenset(entry["category"] for entry in state if entry["purpose"] == self.purpose and entry["allowed"])
 
-    def _game(self) -> RankGame | None:
-        """What each category changes of these products' places, asked of serving as it stands now."""
-        products = [item["product_id"] for item in self.answer.get("items", ())[:OPEN_ITEMS]]
-        if not products or self._decision.customer is None or not self.answer["personalized"]:
+    def _lists(self) -> Lists | None:
+        """What is suggested with and without each category, asked of serving as it stands now."""
+        if self._decision.customer is None or not self.answer.get("items") or not self.answer["personalized"]:
             return None
-        return self._sayso.consequences.of_recommendation(self._decision.customer, products)
+        return self._sayso.consequences.lists(self._decision.customer)
 
     def _played(self) -> list[Played]:
         game = self.answer.get("explanation", {}).get("categories", {})
@@ -208,9 +207,9 @@ class WhyPage:
         return self.wording.say("Products here that it is a reason for: {count} of {all}.", **numbers)
 
     def _first_without(self, name: str) -> str | None:
-        if self.game is None or name not in self.game.lists.without:
+        if self.lists is None or name not in self.lists.without:
             return None
-        now, without = self.game.lists.now[:FIRST], self.game.lists.without[name][:FIRST]
+        now, without = self.lists.now[:FIRST], self.lists.without[name][:FIRST]
         if now == without:
             return self.wording.say("Without it, the first products would stay the same.")
         return self.wording.say("Without it, these would come first: {titles}.", titles=self._titles(without))
@@ -224,15 +223,15 @@ class WhyPage:
         return ShownItem(item["title"], said, self._places(id), id, shelf.category_of.get(id), shelf.brand_of.get(id))
 
     def _places(self, product: str) -> tuple[str, ...]:
-        ranked = self.game.of(product) if self.game else None
-        if ranked is None:
-            return ()
-        return tuple(self._place(self.label(name), place) for name, place in ranked.place_without.items())
+        without = self.lists.without if self.lists else {}
+        return tuple(self._place(self.label(name), product, listed) for name, listed in without.items())
 
-    def _place(self, category: str, place: int | None) -> str:
-        if place is None:
+    def _place(self, category: str, product: str, listed: Sequence[str]) -> str:
+        if product not in listed:
             return self.wording.say("Without “{category}” it would not be among the suggestions.", category=category)
-        return self.wording.say("Without “{category}”: place {place}.", category=category, place=self.wording.number(place))
+        return self.wording.say(
+            "Without “{category}”: place {place}.", category=category, place=self.wording.number(listed.index(product) + 1)
+        )
 
     def text(self, reason: Mapping[str, Any]) -> str:
         """A recorded reason in the reader's language, or as it was said where it cannot be said again."""
