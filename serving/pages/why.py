@@ -126,8 +126,8 @@ class WhyPage:
 
     @property
     def items(self) -> list[ShownItem]:
-        """The products that were chosen."""
-        return [self._item(item) for item in self.answer.get("items", ())]
+        """The products that were chosen; where each would stand without a category is told of the first ones."""
+        return [self._item(item, placed=at < OPEN_ITEMS) for at, item in enumerate(self.answer.get("items", ()))]
 
     @property
     def for_everybody(self) -> str | None:
@@ -217,10 +217,11 @@ class WhyPage:
     def _titles(self, products: Sequence[str]) -> str:
         return self.wording.listed([self._sayso.shelf.current.title(product) for product in products])
 
-    def _item(self, item: Mapping[str, Any]) -> ShownItem:
+    def _item(self, item: Mapping[str, Any], *, placed: bool) -> ShownItem:
         shelf, id = self._sayso.shelf.current, item["product_id"]
         said = tuple(self.text(reason) for reason in _reasons(item))
-        return ShownItem(item["title"], said, self._places(id), id, shelf.category_of.get(id), shelf.brand_of.get(id))
+        places = self._places(id) if placed else ()
+        return ShownItem(item["title"], said, places, id, shelf.category_of.get(id), shelf.brand_of.get(id))
 
     def _places(self, product: str) -> tuple[str, ...]:
         without = self.lists.without if self.lists else {}
