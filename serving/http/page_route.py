@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from features.errors import ConsentError, NotFound, SaysoError
@@ -55,7 +56,7 @@ class PageRoute(APIRoute):
                 return _refused(request, 422)
             except HTTPException as error:
                 return _refused(request, error.status_code)
-            except SaysoError as error:
+            except (SaysoError, SQLAlchemyError, OSError) as error:
                 log.error("a page failed: %s", type(error).__name__)  # noqa: TRY400 - its text or traceback may hold what customers shared
                 return _notice(request, FAILED, FAILED_TEXT, 500)
 
