@@ -50,18 +50,27 @@ class Consequences:
         `request` says what else was asked (basket, exclusions, ...). Products without statistics are left out.
         """
         standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
-        asked = _of_every_product(request or RecommendationRequest(customer_id=self._external_id(customer)))
-        players = self._players(standing)
-        if len(players) > MOST_PLAYERS:
-            return None
-        imagined = [standing, *(standing.without([name]) for name in players), standing.without(players)]
-        now, *without, nothing = self._recommender.previews(asked, imagined)
-        seen = self._seen(standing, players)
-        if not now["personalized"] or seen is None:
+        lists, players = self._lists(customer, standing, request), self._players(standing)
+        seen = None if lists is None else self._seen(standing, players)
+        if lists is None or seen is None:
             return None
         known = [product for product in dict.fromkeys(product_ids) if seen.knows(product)]
-        lists = Lists(_listed(now), dict(zip(players, map(_listed, without), strict=True)), _listed(nothing))
         return rank_game(players, known, coalition_scores(seen.model, seen.allowed, known), lists)
+
+    def lists(self, customer: int) -> Lists | None:
+        """The lists alone that serving would give now, without each granted category and for everybody; None as above."""
+        return self._lists(customer, self._standing(customer, self._shop.config.models.next_purchase.purpose), None)
+
+    def _lists(self, customer: int, standing: Standing, request: RecommendationRequest | None) -> Lists | None:
+        players = self._players(standing)
+        if not players or len(players) > MOST_PLAYERS:
+            return None
+        asked = _of_every_product(request or RecommendationRequest(customer_id=self._external_id(customer)))
+        imagined = [standing, *(standing.without([name]) for name in players), standing.without(players)]
+        now, *without, nothing = self._recommender.previews(asked, imagined)
+        if not now["personalized"]:
+            return None
+        return Lists(_listed(now), dict(zip(players, map(_listed, without), strict=True)), _listed(nothing))
 
     def seen_under_every_coalition(self, customer: int) -> Seen | None:
         """What the ranker is shown of a customer under each coalition of what they grant; None where there is nothing to show."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,14 +39,15 @@ class OptOuts:
         self._database = database
         self._clock = clock
 
-    def add(self, customer: int, scope: Scope, value: str | None, until: str | None) -> OptOut:
-        """Write an opt-out; once this returns it is durable. The same one twice is one."""
+    def add(self, customer: int, scope: Scope, value: str | None, until: str | None, *, once: str | None = None) -> OptOut:
+        """Write an opt-out; once this returns it is durable. The same one twice is one, as are two with the same text `once`."""
+        id = "opt_" + (_told_once(customer, scope, value, once) if once else secrets.token_hex(12))
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
             for standing in in_force(connection, customer, now):
-                if (standing.scope, standing.value, standing.until) == (scope, value, until):
+                if standing.id == id or (standing.scope, standing.value, standing.until) == (scope, value, until):
                     return standing
-            made = OptOut("opt_" + secrets.token_hex(12), scope, value, until, now)
+            made = OptOut(id, scope, value, until, now)
             connection.execute(
                 insert(opt_outs).values(id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now)
             )
@@ -60,6 +63,10 @@ class OptOuts:
         with self._database.write() as connection:
             if not connection.execute(delete(opt_outs).where(opt_outs.c.id == id)).rowcount:
                 raise NotFound("There is no such opt-out.")
+
+
+def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:
+    return hashlib.sha256(json.dumps([customer, scope, value, once]).encode()).hexdigest()[:24]
 
 
 def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:

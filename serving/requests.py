@@ -11,6 +11,9 @@ from serving import opt_outs
 MOST_ITEMS = 100
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Language = Annotated[str, Field(min_length=2, max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
+Spoken = Annotated[
+    Language | None, Field(description="Language of the sentences; the shop's own for none, or one that is not there.", examples=["en"])
+]
 Moment = AwareDatetime
 
 
@@ -29,7 +32,7 @@ class RecommendationRequest(Request):
     basket: Annotated[tuple[Id, ...], Field(max_length=200, description="Products already in the basket.")] = ()
     exclude: Annotated[tuple[Id, ...], Field(max_length=1_000, description="Products not to recommend.")] = ()
     product_categories: Annotated[tuple[Id, ...] | None, Field(max_length=100, description="Recommend only from these.")] = None
-    language: Language = "en"
+    language: Spoken = None
     explain: Literal["full", "reasons", "none"] = "full"
 
 
@@ -37,7 +40,7 @@ class ChurnRequest(Request):
     """Whose churn to estimate."""
 
     customer_id: Annotated[Id, Field(description="The shop's own id of the customer.", examples=["17850"])]
-    language: Language = "en"
+    language: Spoken = None
 
 
 class ConsentRequest(Request):

@@ -27,7 +27,7 @@ ROUTES = {
     ("delete", "/v1/customers/{id}"): "privacy",
     ("post", "/v1/customers/{id}/corrections"): "privacy",
 }
-PAGES = {("get", "/why/{token}"), ("get", "/preferences/{token}"), ("post", "/preferences/{token}")}
+PAGES = {("get", "/why/{token}"), ("get", "/why/{token}/panel"), ("get", "/preferences/{token}"), ("post", "/preferences/{token}")}
 OF_RECOMMENDATION = {
     *("decision_id", "customer_id", "generated_at", "personalized", "not_personalized_because", "automated", "disclosure", "model"),
     *("consent", "items", "why_url", "preferences_url"),

@@ -29,6 +29,7 @@ COMMANDS = {
     "keys": "keys",
     "selftest": "selftest",
     "benchmark": "benchmark",
+    "templates": "templates",
 }
 """Which module holds which command. Only the one that is called is imported, since some take seconds."""
 
