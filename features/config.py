@@ -131,6 +131,15 @@ class Models(Section):
     """After a withdrawal, versions trained on that customer's data are to be replaced within so many days."""
 
 
+class ReviewsSection(Section):
+    """How a contested decision is looked at."""
+
+    answer_within_days: Days = 30
+    """A review that waits longer than this is overdue: it is shown first and counted in the metrics."""
+    owner: Text | None = None
+    """Who sees to it that reviews are answered; the shop's owner where nobody is named."""
+
+
 class Config(Section):
     """The whole of `sayso.toml`."""
 
@@ -141,6 +150,7 @@ class Config(Section):
     notices: tuple[NoticeSection, ...]
     fields: dict[TableName, dict[str, FieldSection]]
     models: Models
+    reviews: ReviewsSection = ReviewsSection()
 
     @property
     def catalog(self) -> Catalog:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -111,6 +111,14 @@ class SuggestedAction(BaseModel):
     text: str
 
 
+class BandSetByReview(BaseModel):
+    """The review in which a person set the band, until when it holds, and the band that was estimated."""
+
+    review_id: str
+    until: str
+    estimated: Literal["low", "medium", "high"]
+
+
 class Churn(BaseModel):
     """An answer to `POST /v1/churn`; the estimate's fields are absent where there is none."""
 
@@ -124,6 +132,7 @@ class Churn(BaseModel):
     probability: float | None = None
     horizon_days: int | None = None
     band: Literal["low", "medium", "high"] | None = None
+    band_set_by_review: BandSetByReview | None = None
     model: ModelName | None
     consent: ConsentUsed
     explanation: ChurnExplanation | None = None
@@ -251,6 +260,33 @@ class OptOutList(BaseModel):
 
     customer_id: str
     opt_outs: list[OptOutAnswer]
+
+
+class ReviewAnswer(BaseModel):
+    """A review, and the decision that it is about, as it was recorded and as the customer sees it."""
+
+    id: str
+    decision_id: str
+    customer_id: str | None
+    status: Literal["open", "upheld", "overridden"]
+    overdue: bool
+    owner: str
+    created_at: str
+    due_at: str
+    text: str | None
+    reviewer: str | None
+    reason: str | None
+    effects: dict[str, Any]
+    resolved_at: str | None
+    decision: dict[str, Any] | None
+
+
+class ReviewList(BaseModel):
+    """Reviews, those due first at the head."""
+
+    open: int
+    overdue: int
+    reviews: list[ReviewAnswer]
 
 
 class ModelVersion(BaseModel):

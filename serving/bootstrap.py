@@ -17,6 +17,7 @@ from serving.links import Links
 from serving.live_statistics import LiveStatistics
 from serving.opt_outs import OptOuts
 from serving.recommender import Recommender
+from serving.reviews import Reviews
 from serving.rights.rights import Rights
 from serving.shelf import ShelfKeeper
 from serving.watch import Watch
@@ -32,6 +33,7 @@ class Sayso:
     churn: ChurnEstimator
     decisions: DecisionLog
     opt_outs: OptOuts
+    reviews: Reviews
     rights: Rights
     keys: Keys
     links: Links
@@ -61,6 +63,7 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         churn=estimator,
         decisions=DecisionLog(shop.database, shop.vault, {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}),
         opt_outs=OptOuts(shop.database, shop.clock),
+        reviews=Reviews(shop),
         rights=Rights(shop),
         keys=Keys(shop.database, shop.clock),
         links=Links(workspace.secret(), base_url),

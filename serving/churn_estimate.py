@@ -22,7 +22,10 @@ DISCLOSURE = "Estimated automatically from what this customer agreed to share."
 
 @dataclass(frozen=True)
 class ChurnInputs:
-    """All that an estimate is made from. `customer` is already masked by the consent read with it."""
+    """All that an estimate is made from. `customer` is already masked by the consent read with it.
+
+    `band_set` is the band that a reviewer set for them, which then holds in place of the estimated one.
+    """
 
     used: tuple[str, ...]
     withheld: tuple[str, ...]
@@ -30,6 +33,7 @@ class ChurnInputs:
     wording: Mapping[str, str]
     customer: Mapping[str, float]
     human_contact: str
+    band_set: Mapping[str, str] | None = None
 
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""
@@ -64,10 +68,12 @@ def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel]) -> dict[str, A
     parts = attribution.contributions(features)[0]
     why = explanation(model.features, model.category_of, features[0], parts, attribution.base_value, log_odds)
     reasons = reasons_for(_honest(why.contributions, game), inputs.customer, CHURN_SENTENCES, Wording(**inputs.wording), helpful_only=False)
+    in_band = band(game.output_value) if inputs.band_set is None else inputs.band_set["band"]
     return {
         "probability": game.output_value,
         "horizon_days": model.horizon_days,
-        "band": band(game.output_value),
+        "band": in_band,
+        **({} if inputs.band_set is None else {"band_set_by_review": _set_by(inputs.band_set, game.output_value)}),
         "model": champion.name,
         "explanation": {
             "unit": "log_odds",
@@ -80,8 +86,12 @@ def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel]) -> dict[str, A
             },
             "reasons": [asdict(reason) for reason in reasons],
         },
-        "suggested_actions": [asdict(action) for action in suggested(game.output_value, inputs.customer.get("orders"))],
+        "suggested_actions": [asdict(action) for action in suggested(in_band, inputs.customer.get("orders"))],
     }
+
+
+def _set_by(band_set: Mapping[str, str], probability: float) -> dict[str, str]:
+    return {"review_id": band_set["review_id"], "until": band_set["until"], "estimated": band(probability)}
 
 
 def play_churn(model: ChurnModel, features: Floats, granted: Sequence[str]) -> Game:

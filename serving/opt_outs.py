@@ -41,14 +41,7 @@ class OptOuts:
         """Write an opt-out; once this returns it is durable. The same one twice is one."""
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
-            for standing in in_force(connection, customer, now):
-                if (standing.scope, standing.value, standing.until) == (scope, value, until):
-                    return standing
-            made = OptOut("opt_" + secrets.token_hex(12), scope, value, until, now)
-            connection.execute(
-                insert(opt_outs).values(id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now)
-            )
-        return made
+            return write(connection, customer, scope, value, until, now)
 
     def of(self, customer: int) -> Sequence[OptOut]:
         """A customer's opt-outs in force, oldest first."""
@@ -60,6 +53,16 @@ class OptOuts:
         with self._database.write() as connection:
             if not connection.execute(delete(opt_outs).where(opt_outs.c.id == id)).rowcount:
                 raise NotFound("There is no such opt-out.")
+
+
+def write(connection: Connection, customer: int, scope: Scope, value: str | None, until: str | None, now: str) -> OptOut:
+    """Write an opt-out within a transaction that is already open; the same one twice is one."""
+    for standing in in_force(connection, customer, now):
+        if (standing.scope, standing.value, standing.until) == (scope, value, until):
+            return standing
+    made = OptOut("opt_" + secrets.token_hex(12), scope, value, until, now)
+    connection.execute(insert(opt_outs).values(id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now))
+    return made
 
 
 def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:

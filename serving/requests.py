@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from serving import opt_outs
+from serving.review import MOST_CHARACTERS
 
 MOST_ITEMS = 100
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -83,6 +84,25 @@ class OptOutRequest(Request):
             wanted = "no value" if scope == "all" else f"the {scope} it is about as its value"
             raise ValueError(f"an opt-out of scope `{scope}` needs {wanted}")
         return value
+
+
+class ReviewRequest(Request):
+    """Which decision a person is asked to look at, and why."""
+
+    decision_id: Id
+    text: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS, description="What the customer says is wrong.")]
+
+
+class ResolveRequest(Request):
+    """What a person decided about a review. Overriding needs at least one of `suppress`, `correction` and `band`."""
+
+    outcome: Literal["upheld", "overridden"]
+    reason: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS, description="Why; the customer reads it.")]
+    reviewer: Annotated[Id, Field(description="Name of the person who decided.")]
+    suppress: Annotated[Id | None, Field(description="A product of the decision that is not to be shown any more.")] = None
+    correction: Annotated[CorrectionRequest | None, Field(description="A field that is put right.")] = None
+    band: Annotated[Literal["low", "medium", "high"] | None, Field(description="The churn band that holds instead.")] = None
+    band_until: Annotated[Moment | None, Field(description="Until when that band holds.")] = None
 
 
 def document(request: BaseModel) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
 
@@ -13,16 +13,21 @@ from features.errors import LedgerBroken
 from features.grants import granted_to
 from features.tables import consent_events
 from serving.opt_outs import OptOut, in_force
+from serving.set_bands import SetBand
 
 
 @dataclass(frozen=True)
 class Standing:
-    """`customer` is the pseudonym, None for somebody the shop never told of. `granted` are categories for one purpose."""
+    """`customer` is the pseudonym, None for somebody the shop never told of. `granted` are categories for one purpose.
+
+    `band` is the churn band that a reviewer set for them, where that was looked up.
+    """
 
     customer: int | None
     granted: frozenset[str]
     opt_outs: tuple[OptOut, ...]
     ledger_seq: int
+    band: SetBand | None = None
 
     def opted_out(self, scope: str, value: str | None = None) -> bool:
         """Whether an opt-out of that scope (and value) is in force."""
@@ -34,7 +39,7 @@ class Standing:
 
     def same_permission(self, other: Standing) -> bool:
         """Whether an answer made under one of the two may be given under the other."""
-        return (self.customer, self.granted, self.opt_outs) == (other.customer, other.granted, other.opt_outs)
+        return replace(self, ledger_seq=other.ledger_seq) == other
 
 
 def standing_of(connection: Connection, catalog: Catalog, customer_id: str, purpose: str, now: str) -> Standing:

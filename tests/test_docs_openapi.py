@@ -26,8 +26,11 @@ ROUTES = {
     ("get", "/v1/customers/{id}/export"): "privacy",
     ("delete", "/v1/customers/{id}"): "privacy",
     ("post", "/v1/customers/{id}/corrections"): "privacy",
+    ("post", "/v1/reviews"): "review",
+    ("get", "/v1/reviews"): "review",
+    ("post", "/v1/reviews/{id}/resolve"): "review",
 }
-PAGES = {("get", "/why/{token}"), ("get", "/preferences/{token}"), ("post", "/preferences/{token}")}
+PAGES = {("get", "/why/{token}"), ("get", "/preferences/{token}"), ("post", "/preferences/{token}"), ("post", "/why/{token}/review")}
 OF_RECOMMENDATION = {
     *("decision_id", "customer_id", "generated_at", "personalized", "not_personalized_because", "automated", "disclosure", "model"),
     *("consent", "items", "why_url", "preferences_url"),
