@@ -11,6 +11,7 @@ from models.tracking import Tracking
 from serving.catalog_watch import CatalogWatch
 from serving.champions import churn_champion, next_purchase_champion
 from serving.churn_estimator import ChurnEstimator
+from serving.console.sessions import Sessions
 from serving.decision_log import DecisionLog
 from serving.keys import Keys
 from serving.links import Links
@@ -36,6 +37,7 @@ class Sayso:
     reviews: Reviews
     rights: Rights
     keys: Keys
+    sessions: Sessions
     links: Links
     watch: Watch
 
@@ -56,6 +58,7 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
     statistics = LiveStatistics(shop, next_purchase)
     recommender = Recommender(shop, next_purchase, for_next_purchase, lambda: shelf.current, statistics)
     estimator = ChurnEstimator(shop, churn, for_churn)
+    keys = Keys(shop.database, shop.clock)
     return Sayso(
         shop=shop,
         tracking=tracking,
@@ -65,7 +68,8 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         opt_outs=OptOuts(shop.database, shop.clock),
         reviews=Reviews(shop),
         rights=Rights(shop),
-        keys=Keys(shop.database, shop.clock),
+        keys=keys,
+        sessions=Sessions(keys, workspace.secret(), secure=base_url.startswith("https://")),
         links=Links(workspace.secret(), base_url),
         watch=Watch([shelf.look, churn.look, next_purchase.look, statistics.look]),
     )
