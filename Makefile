@@ -12,7 +12,7 @@ test: $(READY)  ## all tests but those that need a browser or much time
 	$(BIN)/python -m pytest
 
 selftest: $(READY)  ## what Sayso promises, put to the test at a tenth of the size
-	$(BIN)/sayso selftest withheld durability races chain erasure faults bad_data offline
+	$(BIN)/sayso selftest withheld control durability races chain erasure faults bad_data offline
 
 check: $(READY)  ## lint, types, and who may import whom
 	$(BIN)/ruff check .

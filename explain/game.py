@@ -45,9 +45,13 @@ def play(players: Sequence[str], answers: Callable[[Bools], Floats]) -> Game:
     count = len(players)
     if count > MOST_PLAYERS:
         raise ValueError(f"{count} categories would need {2**count} answers; at most {MOST_PLAYERS} can be played")
-    values = answers(coalitions(count))
+    return game_of(players, answers(coalitions(count)))
+
+
+def game_of(players: Sequence[str], values: Floats) -> Game:
+    """The outcome of a game given by v of its coalitions (2^players,), in the order of `coalitions`."""
     shares = shapley(values)
-    everything = 2**count - 1
+    count, everything = len(players), len(values) - 1
     without = [float(values[everything ^ (1 << player)]) for player in range(count)]
     played = tuple(Played(name, float(share), rest) for name, share, rest in zip(players, shares, without, strict=True))
     return Game(float(values[0]), float(values[everything]), played)

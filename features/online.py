@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from features import clock
 from features.errors import PayloadGone
 from features.gate import Gate
 from features.grants import grants
-from features.pipeline import customer_frame, history_frame, is_of_history
+from features.pipeline import customer_frame, history_frame, is_of_history, reads_of
 from features.shop import Shop
 from features.tables import corrections, online_features
 from features.vault import PayloadKey
@@ -86,6 +86,8 @@ class OnlineStore:
         self._shop = shop
         self.purpose = purpose
         self.layout = Layout.of(features)
+        catalog = shop.config.catalog
+        self._needs = {name: catalog.categories_of(reads_of(name)) for name in features}
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
         """The stored row, or None where there is none in this layout, or its key was destroyed."""
@@ -118,6 +120,16 @@ class OnlineStore:
             if self._grants(connection, customer).equals(granted) and _corrections(connection, customer) == corrected:
                 self._store(connection, {customer: row})
         return row
+
+    def under(self, row: OnlineRow, granted: Collection[str]) -> OnlineRow:
+        """The row as it is made for somebody who grants only these categories."""
+        allowed = frozenset(granted)
+        customer, columns = (
+            np.array([self._needs[name] <= allowed for name in names], dtype=bool) for names in (self.layout.customer, self.layout.history)
+        )
+        known = slice(None) if columns.any() else slice(0)
+        held = np.where(columns, row.columns, np.nan)[known]
+        return OnlineRow(row.as_of, np.where(customer, row.customer, np.nan), row.products[known], held)
 
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""

@@ -64,16 +64,26 @@ class CandidateMaker:
 
         Takes memory of rows x products: hand many rows over in batches (`Histories.batches`, `BATCH`).
         """
+        compared = self.compare(histories)
+        return self.describe(compared, self.picked(compared, hidden))
+
+    def compare(self, histories: Histories) -> Comparison:
+        """The histories set against all products."""
+        return Comparison(histories, self.statistics, self.history, self.customer)
+
+    def picked(self, compared: Comparison, hidden: Sequence[int] | NDArray[np.intp] = ()) -> Rows:
+        """The candidates of every row as row x products + product, ascending."""
         shown = self.statistics.sold.copy()
         shown[np.asarray(hidden, dtype=np.intp)] = False
-        products = len(shown)
-        compared = Comparison(histories, self.statistics, self.history, self.customer)
-        own = histories.rows * products + histories.products
-        picked = np.unique(np.concatenate([own[shown[histories.products]], *self._offered(compared, shown)]))
-        rows, items = np.divmod(picked, products)
+        own = compared.own[shown[compared.histories.products]]
+        return np.unique(np.concatenate([own, *self._offered(compared, shown)]))
+
+    def describe(self, compared: Comparison, picked: Rows) -> Candidates:
+        """What the ranker sees of products (row x products + product, ascending), candidates or not."""
+        rows, items = np.divmod(picked, len(self.statistics.product_ids))
         columns = [
-            self._history_columns(histories, own, picked),
-            histories.customers[rows],
+            self._history_columns(compared.histories, compared.own, picked),
+            compared.histories.customers[rows],
             compared.columns(rows, items),
             self.statistics.facts[items],
         ]

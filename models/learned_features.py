@@ -98,6 +98,11 @@ class Comparison:
         return learned_features({*self.history, *self.customer})
 
     @cached_property
+    def own(self) -> Rows:
+        """What each history holds, as row x products + product."""
+        return self.histories.rows * len(self.statistics.product_ids) + self.histories.products
+
+    @cached_property
     def affinities(self) -> dict[str, Floats]:
         """By name from `AFFINITIES` (rows, products) float64, in units of the root of the weights summed."""
         return {name: self._summed(*AFFINITIES[name]) for name in self.features if name in AFFINITIES}
@@ -169,8 +174,7 @@ class Comparison:
 
     def _at(self, values: Floats, rows: Rows, items: Rows, absent: Floats) -> Floats:
         """`values` of the histories' entries by candidate; `absent` (histories,) for what is not in a history that is known."""
-        products = len(self.statistics.product_ids)
-        own, asked = self.histories.rows * products + self.histories.products, rows * products + items
+        own, asked = self.own, rows * len(self.statistics.product_ids) + items
         found = np.where((np.diff(self.histories.starts) > 0), absent, np.nan)[rows]
         if len(own):
             at = np.searchsorted(own, asked).clip(max=len(own) - 1)

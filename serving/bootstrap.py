@@ -11,6 +11,7 @@ from models.tracking import Tracking
 from serving.catalog_watch import CatalogWatch
 from serving.champions import churn_champion, next_purchase_champion
 from serving.churn_estimator import ChurnEstimator
+from serving.consequences import Consequences
 from serving.console.sessions import Sessions
 from serving.decision_log import DecisionLog
 from serving.keys import Keys
@@ -32,6 +33,7 @@ class Sayso:
     tracking: Tracking
     recommender: Recommender
     churn: ChurnEstimator
+    consequences: Consequences
     decisions: DecisionLog
     opt_outs: OptOuts
     reviews: Reviews
@@ -64,6 +66,7 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         tracking=tracking,
         recommender=recommender,
         churn=estimator,
+        consequences=Consequences(shop, estimator, recommender),
         decisions=DecisionLog(shop.database, shop.vault, {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}),
         opt_outs=OptOuts(shop.database, shop.clock),
         reviews=Reviews(shop),

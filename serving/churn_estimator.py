@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +44,10 @@ class ChurnEstimator:
         with self._shop.database.read() as connection:
             found = standing_of(connection, self._shop.config.catalog, customer_id, self._section.purpose, moment)
             standing = with_band(connection, found, moment)
+        return self.preview(standing)
+
+    def preview(self, standing: Standing) -> Mapping[str, Any]:
+        """The answer as it would be at a standing, not given to anybody and not recorded."""
         return self._make(standing).answer
 
     def _make(self, standing: Standing) -> Made:
@@ -59,7 +63,7 @@ class ChurnEstimator:
 
     def _inputs(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> ChurnInputs:
         reason = self._unavailable(standing, champion)
-        row = self._online.ready(standing.customer) if reason is None and standing.customer is not None else None
+        row = self._row(standing.customer, standing.granted) if reason is None and standing.customer is not None else None
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
@@ -73,6 +77,10 @@ class ChurnEstimator:
             human_contact=shop.human_contact,
             band_set=None if standing.band is None else standing.band.document(),
         )
+
+    def _row(self, customer: int, granted: Collection[str]) -> OnlineRow:
+        """The customer's features, as they are made where only these categories are granted."""
+        return self._online.under(self._online.ready(customer), granted)
 
     def _unavailable(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> str | None:
         """Why there is no estimate at all; None where there may be one."""

@@ -22,6 +22,7 @@ from models.next_purchase import NextPurchaseModel
 from models.product_statistics import ProductStatistics
 from models.purchases import NEXT_PURCHASE_READS, orders, statistics_at
 from serving.champions import Champion, Loaded
+from serving.standing import Standing
 
 REST = 10
 """Making statistics anew may take this part of the time at the most."""
@@ -61,6 +62,7 @@ class LiveStatistics:
         self._categories = shop.config.catalog.categories_of(NEXT_PURCHASE_READS)
         self._made: _Made | None = None
         self._reduced: _Reduced | None = None
+        self._imagined: _Reduced | None = None
         self._rest_until = 0.0
 
     def look(self) -> None:
@@ -79,14 +81,26 @@ class LiveStatistics:
     def at(self, champion: Loaded[NextPurchaseModel], ledger_seq: int) -> ProductStatistics:
         """Statistics that nobody who withdrew up to `ledger_seq` is behind, as far as pairs of products go."""
         made = self._made
-        if made is None:
-            return champion.model.maker.statistics.unpaired
-        if made.ledger_seq >= ledger_seq:
-            return made.statistics
-        return self._without_withdrawn(made, ledger_seq)
+        return champion.model.maker.statistics.unpaired if made is None else self._reduced_to(made, ledger_seq).statistics
 
-    def _without_withdrawn(self, made: _Made, ledger_seq: int) -> ProductStatistics:
+    def imagined(self, champion: Loaded[NextPurchaseModel], standing: Standing) -> ProductStatistics:
+        """Statistics as they would be at the customer's standing, who is behind no pair once they have withdrawn what counts them."""
+        made, customer = self._made, standing.customer
+        if made is None or customer is None or not standing.imagined & self._categories:
+            return self.at(champion, standing.ledger_seq)
+        known = self._reduced_to(made, standing.ledger_seq)
+        if customer in known.gone:
+            return known.statistics
+        kept, gone = self._imagined, known.gone | {customer}
+        if kept is None or kept.made is not made or kept.gone != gone:
+            kept = _Reduced(made, known.ledger_seq, gone, made.without(gone))
+            self._imagined = kept  # the answers to a customer's next questions are imagined with the same ones
+        return kept.statistics
+
+    def _reduced_to(self, made: _Made, ledger_seq: int) -> _Reduced:
         """The statistics `made`, reduced by who withdrew since; kept until more of them do."""
+        if made.ledger_seq >= ledger_seq:
+            return _Reduced(made, made.ledger_seq, frozenset(), made.statistics)
         known = self._reduced
         if known is None or known.made is not made:
             known = _Reduced(made, made.ledger_seq, frozenset(), made.statistics)
@@ -96,7 +110,7 @@ class LiveStatistics:
             gone = known.gone | more
             known = _Reduced(made, ledger_seq, gone, made.without(gone) if more else known.statistics)
             self._reduced = known
-        return known.statistics
+        return known
 
     def _make(self, generation: str) -> _Made:
         shop, section = self._shop, self._section

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from explain.coalition_scores import Allowed
 from features.online import Layout, OnlineRow, OnlineStore
 from features.shop import Shop
 from models.histories import Histories
@@ -24,6 +26,21 @@ from serving.recommendation import RecommendationInputs, pack, recommend
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
 from serving.standing import Standing
+
+Read = Callable[[int], OnlineRow]
+"""Reads a customer's features; all that were granted."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the ranker `model` is shown of one customer, at several standings."""
+
+    model: NextPurchaseModel
+    allowed: Sequence[Allowed]
+
+    def knows(self, product_id: str) -> bool:
+        """Whether there are statistics of a product at every one of the standings."""
+        return all(part.statistics.positions([product_id])[0] >= 0 for part in self.allowed)
 
 
 class Recommender:
@@ -53,13 +70,29 @@ class Recommender:
             record_signal(self._shop, request.customer_id, self._section.purpose)
 
         def make(standing: Standing) -> Made:
-            champion = self._champion.current
-            inputs = self._inputs(request, standing, champion, privacy_signal=privacy_signal)
-            answer = recommend(inputs, champion, self._shelf().titles)
-            titles = {item["product_id"]: item["title"] for item in answer["items"]}
-            return Made({**inputs.document(), "titles": titles}, answer, answer["model"])
+            return self._make(request, standing, self._online.ready, privacy_signal=privacy_signal)
 
         return decide(self._shop, self.KIND, request.customer_id, self._section.purpose, make)
+
+    def previews(self, request: RecommendationRequest, standings: Sequence[Standing]) -> list[Mapping[str, Any]]:
+        """The answers as they would be at several standings of one customer, not given to anybody and not recorded."""
+        read = lru_cache(1)(self._online.ready)
+        return [self._make(request, standing, read).answer for standing in standings]
+
+    def _make(self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False) -> Made:
+        champion = self._champion.current
+        inputs = self._inputs(request, standing, champion, read, privacy_signal=privacy_signal)
+        answer = recommend(inputs, champion, self._shelf().titles)
+        titles = {item["product_id"]: item["title"] for item in answer["items"]}
+        return Made({**inputs.document(), "titles": titles}, answer, answer["model"])
+
+    def seen(self, standings: Sequence[Standing]) -> Seen | None:
+        """What the ranker would be shown at each of several standings of one customer; None where there is no champion."""
+        champion, customer = self._champion.current, standings[0].customer
+        if champion is None or customer is None:
+            return None
+        row = self._online.ready(customer)
+        return Seen(champion.model, [self._allowed(row, champion, standing) for standing in standings])
 
     def replay(self, decision: Decision) -> Mapping[str, Any]:
         """The answer made anew from what was recorded, by the version that made it."""
@@ -68,11 +101,18 @@ class Recommender:
         return recommend(RecommendationInputs.from_document(stated), champion, stated["titles"])
 
     def _inputs(
-        self, request: RecommendationRequest, standing: Standing, champion: Loaded[NextPurchaseModel] | None, *, privacy_signal: bool
+        self,
+        request: RecommendationRequest,
+        standing: Standing,
+        champion: Loaded[NextPurchaseModel] | None,
+        read: Read,
+        *,
+        privacy_signal: bool,
     ) -> RecommendationInputs:
         shelf = self._shelf()
         reason = self._not_personalized(request, standing, champion, privacy_signal=privacy_signal)
-        row = self._online.ready(standing.customer) if reason is None and standing.customer is not None else None
+        found = read(standing.customer) if reason is None and standing.customer is not None else None
+        row = None if found is None else self._online.under(found, standing.granted)
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
@@ -95,11 +135,16 @@ class Recommender:
         self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, hidden: Sequence[str]
     ) -> tuple[tuple[str, ...], str]:
         """Ids of the products to rank, and what the ranker sees of each."""
-        statistics = self._statistics.at(champion, standing.ledger_seq)
-        maker = replace(champion.model.maker, statistics=statistics)
+        allowed = self._allowed(row, champion, standing)
+        statistics = allowed.statistics
         positions = statistics.positions(hidden)
-        made = maker.make(_history(row, self._online.layout, champion.model, standing, statistics), positions[positions >= 0])
+        made = replace(champion.model.maker, statistics=statistics).make(allowed.histories, positions[positions >= 0])
         return tuple(statistics.product_ids[made.products].tolist()), pack(made.features)
+
+    def _allowed(self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing) -> Allowed:
+        """What the consent of this moment allows of a customer, and the statistics to set it against."""
+        statistics = self._statistics.imagined(champion, standing)
+        return Allowed(_history(row, self._online.layout, champion.model, standing, statistics), statistics)
 
     def _not_personalized(
         self, request: RecommendationRequest, standing: Standing, champion: Loaded[NextPurchaseModel] | None, *, privacy_signal: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
@@ -21,6 +22,7 @@ class Standing:
     """`customer` is the pseudonym, None for somebody the shop never told of. `granted` are categories for one purpose.
 
     `band` is the churn band that a reviewer set for them, where that was looked up.
+    `imagined` are categories that they grant and are thought not to, for an answer that nobody is given.
     """
 
     customer: int | None
@@ -28,6 +30,12 @@ class Standing:
     opt_outs: tuple[OptOut, ...]
     ledger_seq: int
     band: SetBand | None = None
+    imagined: frozenset[str] = frozenset()
+
+    def without(self, categories: Collection[str]) -> Standing:
+        """Where the customer would stand had they withdrawn `categories`."""
+        gone = self.granted.intersection(categories)
+        return replace(self, granted=self.granted - gone, imagined=self.imagined | gone)
 
     def opted_out(self, scope: str, value: str | None = None) -> bool:
         """Whether an opt-out of that scope (and value) is in force."""
@@ -47,11 +55,15 @@ def standing_of(connection: Connection, catalog: Catalog, customer_id: str, purp
 
     Raises `LedgerBroken` where the newest event is not the one that was written last: what stands may then be older than it should.
     """
+    return standing_as(connection, catalog, customers.find(connection, customer_id), purpose, now)
+
+
+def standing_as(connection: Connection, catalog: Catalog, customer: int | None, purpose: str, now: str) -> Standing:
+    """The standing of a pseudonym, as `standing_of` of the shop's customer."""
     seq = position(connection)
     newest = connection.execute(select(func.max(consent_events.c.seq))).scalar() or 0
     if newest != seq:
         raise LedgerBroken(f"the ledger ends at event {newest}, but {seq} were written", seq=newest + 1)
-    customer = customers.find(connection, customer_id)
     if customer is None:
         return Standing(None, frozenset(), (), seq)
     return Standing(customer, granted_to(connection, catalog, customer, purpose, now), tuple(in_force(connection, customer, now)), seq)

@@ -1,0 +1,86 @@
+"""What a customer's choices change: the answers that serving would give them with less of their data, asked for and not guessed.
+
+Every number here is an answer of the parts that answer customers, at a standing of which categories are taken away. Nothing is
+recorded, nobody is given the answer, and nothing is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from explain.coalition_scores import coalition_scores
+from explain.game import MOST_PLAYERS, Game, Played, coalitions
+from explain.rank_game import Lists, Products, RankGame, rank_game
+from features import clock
+from features.customers import external_id_of
+from features.shop import Shop
+from serving.churn_estimator import ChurnEstimator
+from serving.recommender import Recommender
+from serving.requests import RecommendationRequest
+from serving.standing import Standing, standing_as
+
+EVERY_PRODUCT = 1_000_000
+
+
+class Consequences:
+    """Answers "what if I did not share this" for the customers (pseudonyms) of one shop."""
+
+    def __init__(self, shop: Shop, churn: ChurnEstimator, recommender: Recommender) -> None:
+        self._shop = shop
+        self._churn = churn
+        self._recommender = recommender
+        self._askable = shop.config.catalog.askable(shop.config.models.next_purchase.purpose)
+
+    def of_churn(self, customer: int) -> Game | None:
+        """The consent game of the estimate in probability points, as it would be given now; None where there is none.
+
+        Without the last category there is no estimate any more; the number is then what is known of nobody.
+        """
+        return churn_game(self._churn.preview(self._standing(customer, self._shop.config.models.churn.purpose)))
+
+    def of_recommendation(self, customer: int, product_ids: Sequence[str], request: RecommendationRequest | None = None) -> RankGame | None:
+        """What each granted category changes of the places of `product_ids` among all products; None where nothing is personal now.
+
+        `request` says what else was asked (basket, exclusions, ...). Products without statistics are left out.
+        """
+        standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
+        asked = _of_every_product(request or RecommendationRequest(customer_id=self._external_id(customer)))
+        players = [name for name in self._askable if name in standing.granted]
+        if len(players) > MOST_PLAYERS:
+            return None
+        imagined = [standing, *(standing.without([name]) for name in players), standing.without(players)]
+        now, *without, nothing = self._recommender.previews(asked, imagined)
+        present = coalitions(len(players)).tolist()
+        seen = self._recommender.seen(
+            [standing.without([name for name, held in zip(players, row, strict=True) if not held]) for row in present]
+        )
+        if not now["personalized"] or seen is None:
+            return None
+        known = [product for product in dict.fromkeys(product_ids) if seen.knows(product)]
+        lists = Lists(_listed(now), dict(zip(players, map(_listed, without), strict=True)), _listed(nothing))
+        return rank_game(players, known, coalition_scores(seen.model, seen.allowed, known), lists)
+
+    def _standing(self, customer: int, purpose: str) -> Standing:
+        with self._shop.database.read() as connection:
+            return standing_as(connection, self._shop.config.catalog, customer, purpose, clock.to_text(self._shop.clock()))
+
+    def _external_id(self, customer: int) -> str:
+        with self._shop.database.read() as connection:
+            return external_id_of(connection, customer) or str(customer)
+
+
+def churn_game(answer: Mapping[str, Any]) -> Game | None:
+    """The consent game that an answer to `POST /v1/churn` states; None where it has no estimate."""
+    if not answer["available"]:
+        return None
+    stated = answer["explanation"]["categories"]
+    return Game(stated["base_value"], stated["output_value"], tuple(Played(**part) for part in stated["contributions"]))
+
+
+def _of_every_product(request: RecommendationRequest) -> RecommendationRequest:
+    return request.model_copy(update={"k": EVERY_PRODUCT, "explain": "none"})
+
+
+def _listed(answer: Mapping[str, Any]) -> Products:
+    return tuple(item["product_id"] for item in answer["items"])

@@ -1,0 +1,1 @@
+"""The proof that what a page foretells is what happens."""

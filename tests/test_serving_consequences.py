@@ -1,0 +1,173 @@
+"""What a customer's choices would change is what they do change: foretold, done, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from math import nextafter
+
+import pytest
+from sqlalchemy import func, select
+
+from explain.game import Game
+from features.consent_event import ConsentEvent
+from features.progress import silent
+from features.tables import decisions, opt_outs
+from features.workspace import Workspace
+from serving.bootstrap import Sayso, assemble
+from serving.consequences import Consequences
+from serving.requests import RecommendationRequest
+from serving.selftests.control.proof import compare
+from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, sharing
+
+pytest_plugins = ["tests.serving_fixtures"]
+
+EXACT = 1e-9
+WHO = sharing(*CATEGORIES)[:12]
+
+
+@pytest.fixture(scope="module")
+def sayso(served_root, tmp_path_factory) -> Iterator[Sayso]:
+    """The parts that answer, on a copy of the shop, whose statistics stay as they are unless a test looks."""
+    made = assemble(Workspace.open(copied(served_root, tmp_path_factory.mktemp("consequences") / "mugs")), "")
+    made.watch.look()
+    yield made
+    made.close()
+
+
+def pseudonym(sayso: Sayso, customer: str) -> int:
+    """A customer's pseudonym."""
+    return sayso.shop.customers.pseudonym(customer)
+
+
+def say(sayso: Sayso, customer: str, purpose: str, action: str, *categories: str) -> None:
+    """A customer says something."""
+    for category in categories:
+        sayso.shop.ledger.append(ConsentEvent(customer, purpose, category, action, "test", "1"))
+
+
+def listed(sayso: Sayso, customer: str, **fields: object) -> dict[str, float]:
+    """What is recommended, best first, with its score."""
+    answer = sayso.recommender.answer(RecommendationRequest(customer_id=customer, k=60, explain="none", **fields))
+    return {item["product_id"]: item["score"] for item in answer["items"]}
+
+
+def test_places_and_scores_without_a_category_are_those_after_its_withdrawal(sayso):
+    """Withdrawn, each category leaves exactly the list, the places and the scores that the game said."""
+    for customer, category in product(WHO[:2], CATEGORIES):
+        before = listed(sayso, customer)
+        game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), list(before))
+        say(sayso, customer, FOR_ITEMS, "withdrawn", category)
+        after = listed(sayso, customer)
+        assert game.lists.now == tuple(before)
+        assert game.lists.without[category] == tuple(after)
+        for one in game.products:
+            assert one.place == list(before).index(one.product_id) + 1
+            assert one.place_without[category] == (list(after).index(one.product_id) + 1 if one.product_id in after else None)
+            part = {part.category: part for part in one.score.played}[category]
+            assert one.score.output_value == before[one.product_id]
+            assert part.without == after.get(one.product_id, part.without)
+        say(sayso, customer, FOR_ITEMS, "granted", category)
+        sayso.watch.look()
+
+
+def test_what_everybody_sees_is_what_is_left_without_anything(sayso):
+    """Everything withdrawn, serving lists exactly what the game said everybody sees."""
+    customer = WHO[6]
+    before = listed(sayso, customer)
+    game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), list(before))
+    say(sayso, customer, FOR_ITEMS, "withdrawn", *CATEGORIES)
+    assert game.lists.for_everybody == tuple(listed(sayso, customer))
+    assert sayso.consequences.of_recommendation(pseudonym(sayso, customer), list(before)) is None
+
+
+def test_shares_of_a_score_add_up(sayso):
+    """From the score that a product has for everybody, which is the same for all, the shares lead to the one it has here."""
+    bases: dict[str, set[float]] = {}
+    for customer in WHO[7:10]:
+        game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), [f"p{number:02}" for number in range(30)])
+        assert len(game.products) == 30
+        for one in game.products:
+            assert one.score.base_value + sum(part.contribution for part in one.score.played) == pytest.approx(
+                one.score.output_value, abs=EXACT
+            )
+            bases.setdefault(one.product_id, set()).add(one.score.base_value)
+    assert {len(values) for values in bases.values()} == {1}
+    assert len({value for values in bases.values() for value in values}) > 10
+
+
+def test_the_game_of_an_estimate_is_the_one_that_the_answer_shows(sayso):
+    """The probability without a category is the one served after its withdrawal; without the last one there is no estimate."""
+    for customer, category in zip(WHO[7:11], CATEGORIES, strict=True):
+        game = sayso.consequences.of_churn(pseudonym(sayso, customer))
+        say(sayso, customer, FOR_CHURN, "withdrawn", category)
+        assert sayso.churn.answer(customer)["probability"] == {part.category: part.without for part in game.played}[category]
+        say(sayso, customer, FOR_CHURN, "withdrawn", *CATEGORIES)
+        assert sayso.consequences.of_churn(pseudonym(sayso, customer)) is None
+
+
+def test_who_shares_less_plays_with_less(sayso):
+    """Only granted categories are players, and a product that nobody knows of is left out."""
+    customer = sharing("purchases", "order_times", "spending")[0]
+    game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), ["p03", "no-such-product", "p03"])
+    assert set(game.lists.without) == {"purchases", "order_times", "spending"}
+    assert [one.product_id for one in game.products] == ["p03"]
+    assert game.of("p03").product_id == "p03"
+    assert game.of("no-such-product") is None
+
+
+def test_opt_outs_and_the_request_count_as_in_an_answer(sayso):
+    """What is excluded or opted out of is in none of the lists."""
+    customer = WHO[11]
+    first, second, *_ = listed(sayso, customer)
+    sayso.opt_outs.add(pseudonym(sayso, customer), "product", first, None)
+    request = RecommendationRequest(customer_id=customer, exclude=(second,))
+    lists = sayso.consequences.of_recommendation(pseudonym(sayso, customer), [first, second], request).lists
+    assert all(not {first, second} & set(products) for products in (lists.now, lists.for_everybody, *lists.without.values()))
+
+
+def test_asking_changes_nothing(sayso):
+    """No decision, opt-out or consent is recorded by looking at what would be."""
+
+    def recorded() -> tuple[int, ...]:
+        with sayso.shop.database.read() as connection:
+            counts = [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (decisions, opt_outs)]
+        return (*counts, sayso.shop.ledger.position())
+
+    before = recorded()
+    sayso.consequences.of_churn(pseudonym(sayso, WHO[0]))
+    sayso.consequences.of_recommendation(pseudonym(sayso, WHO[0]), ["p01"])
+    assert recorded() == before
+
+
+def test_nothing_is_said_of_somebody_who_shares_nothing(sayso):
+    """Without consent there is no game to play, and for somebody unknown neither."""
+    nobody = pseudonym(sayso, sharing()[0])
+    for customer in (nobody, 987_654_321):
+        assert sayso.consequences.of_churn(customer) is None
+        assert sayso.consequences.of_recommendation(customer, ["p01"]) is None
+
+
+def test_the_selftest_finds_nothing_wrong(sayso):
+    """Category after category of customers who are left: all is as foretold, for both models, and some of it is a change."""
+    score = compare(sayso, 12, silent)
+    assert not score.faults
+    assert score.pairs == 12
+    assert score.probabilities + score.endings == score.lists == 12
+    assert score.changed > 4
+    assert score.scores > 100
+
+
+def test_a_foretelling_that_is_off_is_found_by_the_selftest(sayso, monkeypatch):
+    """A probability that is foretold wrong by the smallest amount is told."""
+    really = Consequences.of_churn
+
+    def off(self: Consequences, customer: int) -> Game | None:
+        game = really(self, customer)
+        return (
+            None if game is None else replace(game, played=tuple(replace(part, without=nextafter(part.without, 1)) for part in game.played))
+        )
+
+    monkeypatch.setattr(Consequences, "of_churn", off)
+    assert any("was foretold" in fault for fault in compare(sayso, 4, silent).faults)
