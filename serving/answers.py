@@ -66,7 +66,11 @@ class Recommendation(BaseModel):
     customer_id: str
     generated_at: str
     personalized: bool
-    not_personalized_because: Literal["unknown_customer", "no_consent", "opted_out", "privacy_signal", "model_unavailable"] | None
+    not_personalized_because: (
+        Literal["unknown_customer", "no_consent", "opted_out", "privacy_signal", "model_unavailable", "not_now"] | None
+    )
+    not_now_because: Literal["quiet_hours", "frequency"] | None = None
+    not_before: str | None = None
     automated: bool
     disclosure: str
     model: ModelName | None

@@ -19,6 +19,7 @@ from features.errors import SaysoError
 from features.shop import Shop
 from serving import decisions
 from serving.decisions import Decision
+from serving.shown import Shown, record_shown
 from serving.standing import Standing, standing_of
 
 MOST_TRIES = 5
@@ -30,11 +31,12 @@ class TooBusy(SaysoError):
 
 @dataclass(frozen=True)
 class Made:
-    """An answer that was made, before it is recorded: what it was made from, and by which model."""
+    """An answer that was made, before it is recorded: what it was made from, by which model, and what it shows to the customer."""
 
     inputs: Mapping[str, Any]
     answer: Mapping[str, Any]
     model: Mapping[str, str] | None
+    shown: Shown | None = None
 
 
 Look = Callable[[Connection, Standing, str], Standing]
@@ -64,9 +66,12 @@ def decide(
         answer["consent"] = {"ledger_seq": standing.ledger_seq, **made.answer["consent"]}
         decision = _decision(id, kind, standing, moment, made, answer)
         with shop.database.write() as connection:
+            decisions.wait_for_turn(connection)  # so that nobody is shown anything between what is read here and what is recorded
             now_standing = look(connection, standing_of(connection, catalog, customer_id, purpose, moment), moment)
             if now_standing.same_permission(standing):
                 decisions.record(connection, shop.vault, decision)
+                if made.shown is not None and standing.customer is not None:
+                    record_shown(connection, id, standing.customer, made.shown, moment)
                 return answer
     raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
 

@@ -14,14 +14,19 @@ from features.clock import Clock, utc_now
 from features.database import Database
 from features.errors import NotFound
 from features.tables import opt_outs
+from serving.manners.caps import Cap, cap_of
 
-Scope = Literal["all", "purpose", "channel", "product", "product_category", "brand"]
+Scope = Literal["all", "purpose", "channel", "product", "product_category", "brand", "frequency"]
+FREQUENCY: Scope = "frequency"
 SCOPES: tuple[str, ...] = get_args(Scope)
 
 
 @dataclass(frozen=True)
 class OptOut:
-    """One opt-out. `value` names the purpose, channel, product, product category or brand; an opt-out from `all` has none."""
+    """One opt-out. `value` names the purpose, channel, product, product category or brand; an opt-out from `all` has none.
+
+    That of scope `frequency` is a cap of the customer's own, such as `email:1/7` (`serving.manners.caps`).
+    """
 
     id: str
     scope: str
@@ -42,6 +47,15 @@ class OptOuts:
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
             return write(connection, customer, scope, value, until, now)
+
+    def limit(self, customer: int, cap: Cap) -> OptOut:
+        """Keep a customer's own cap in place of those that they had on the same channel."""
+        now = clock.to_text(self._clock())
+        with self._database.write() as connection:
+            for standing in in_force(connection, customer, now):
+                if standing.scope == FREQUENCY and standing.value is not None and cap_of(standing.value).channel == cap.channel:
+                    connection.execute(delete(opt_outs).where(opt_outs.c.id == standing.id))
+            return write(connection, customer, FREQUENCY, cap.text, None, now)
 
     def of(self, customer: int) -> Sequence[OptOut]:
         """A customer's opt-outs in force, oldest first."""

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from features.config import Zone
 from serving import opt_outs
+from serving.manners.caps import cap_of
 from serving.review import MOST_CHARACTERS
 
 MOST_ITEMS = 100
@@ -30,6 +32,10 @@ class RecommendationRequest(Request):
     basket: Annotated[tuple[Id, ...], Field(max_length=200, description="Products already in the basket.")] = ()
     exclude: Annotated[tuple[Id, ...], Field(max_length=1_000, description="Products not to recommend.")] = ()
     product_categories: Annotated[tuple[Id, ...] | None, Field(max_length=100, description="Recommend only from these.")] = None
+    discover: Annotated[
+        float | None, Field(ge=0, le=0.5, strict=True, description="Share of places for products outside the customer's usual.")
+    ] = None
+    time_zone: Annotated[Zone | None, Field(description="The customer's time zone, for quiet hours; the shop's otherwise.")] = None
     language: Language = "en"
     explain: Literal["full", "reasons", "none"] = "full"
 
@@ -73,7 +79,9 @@ class OptOutRequest(Request):
 
     customer_id: Id
     scope: opt_outs.Scope
-    value: Annotated[Id | None, Field(description="What the scope is about; none for `all`.", validate_default=True)] = None
+    value: Annotated[
+        Id | None, Field(description="What the scope is about; none for `all`; `channel:most/days` for `frequency`.", validate_default=True)
+    ] = None
     until: Moment | None = None
 
     @field_validator("value")
@@ -83,6 +91,8 @@ class OptOutRequest(Request):
         if scope is not None and (value is None) != (scope == "all"):
             wanted = "no value" if scope == "all" else f"the {scope} it is about as its value"
             raise ValueError(f"an opt-out of scope `{scope}` needs {wanted}")
+        if scope == opt_outs.FREQUENCY and value is not None:
+            cap_of(value)
         return value
 
 

@@ -13,6 +13,7 @@ from features.consent import position
 from features.errors import LedgerBroken
 from features.grants import granted_to
 from features.tables import consent_events
+from serving.manners.contact import NotNow
 from serving.opt_outs import OptOut, in_force
 from serving.set_bands import SetBand
 
@@ -21,7 +22,7 @@ from serving.set_bands import SetBand
 class Standing:
     """`customer` is the pseudonym, None for somebody the shop never told of. `granted` are categories for one purpose.
 
-    `band` is the churn band that a reviewer set for them, where that was looked up.
+    `band` is the churn band that a reviewer set for them, and `not_now` why nothing is shown at this moment, where that was looked up.
     `imagined` are categories that they grant and are thought not to, for an answer that nobody is given.
     """
 
@@ -30,6 +31,7 @@ class Standing:
     opt_outs: tuple[OptOut, ...]
     ledger_seq: int
     band: SetBand | None = None
+    not_now: NotNow | None = None
     imagined: frozenset[str] = frozenset()
 
     def without(self, categories: Collection[str]) -> Standing:

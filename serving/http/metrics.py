@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.errors import SaysoError
 from serving.bootstrap import Sayso
 from serving.http.routes import Service
+from serving.shown import discoveries
 
 router = APIRouter(include_in_schema=False)
 REGISTRY = CollectorRegistry()
@@ -26,6 +27,8 @@ SECONDS = Histogram(
 )
 REVIEWS_OPEN = Gauge("sayso_reviews_open", "Reviews that wait for a person.", registry=REGISTRY)
 REVIEWS_OVERDUE = Gauge("sayso_reviews_overdue", "Reviews that wait for longer than was promised.", registry=REGISTRY)
+PLACES = Gauge("sayso_places_30_days", "Places of lists that known customers were shown in the last 30 days.", registry=REGISTRY)
+DISCOVERIES = Gauge("sayso_discovery_share", "Share of these places that were discoveries.", registry=REGISTRY)
 
 
 @router.get("/metrics")
@@ -41,8 +44,11 @@ def _look(sayso: Sayso) -> None:
         waiting = sayso.reviews.waiting()
         REVIEWS_OPEN.set(waiting.open)
         REVIEWS_OVERDUE.set(waiting.overdue)
+        found = discoveries(sayso.shop)
+        PLACES.set(found.places)
+        DISCOVERIES.set(found.share)
     except (SaysoError, SQLAlchemyError):
-        for gauge in (REVIEWS_OPEN, REVIEWS_OVERDUE):
+        for gauge in (REVIEWS_OPEN, REVIEWS_OVERDUE, PLACES, DISCOVERIES):
             gauge.set(math.nan)
 
 
