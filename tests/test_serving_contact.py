@@ -16,6 +16,7 @@ from features.online import OnlineRow, online_stores
 from features.tables import shown
 from models.tracking import Tracking
 from serving import answers
+from serving.bootstrap import assemble
 from serving.champions import next_purchase_champion
 from serving.live_statistics import LiveStatistics
 from serving.manners.caps import Cap
@@ -212,3 +213,31 @@ def test_a_faulty_section_is_refused(stated):
     """`[manners]` of sayso.toml takes nothing that could not be followed."""
     with pytest.raises(ValueError, match=next(iter(stated))):
         MannersSection.model_validate(stated)
+
+
+def test_what_is_sensitive_leads_to_nothing_else(served, pool):
+    """With a sensitive department the lists are those of customers who never bought there; no item or reason comes from it."""
+    sayso = assemble(served.workspace, "http://127.0.0.1")
+    sayso.watch.look()
+    sensitive = "department 1"
+    recommender, ready = sayso.recommender, sayso.recommender._online.ready
+    of_department = recommender._shelf().hidden_by([sensitive], [])
+    changed = 0
+    for customer in pool.take(3):
+        plain = RecommendationRequest(customer_id=customer)
+        usual = recommender.answer(plain)["items"]
+        recommender._manners = MannersSection(sensitive=(sensitive,))
+        held = recommender.answer(plain)["items"]
+        asked = recommender.answer(RecommendationRequest(customer_id=customer, product_categories=(sensitive,)))["items"]
+        recommender._manners = MannersSection()
+        recommender._online.ready = lambda number: _without(ready(number), of_department)
+        never = recommender.answer(RecommendationRequest(customer_id=customer, exclude=tuple(of_department)))["items"]
+        recommender._online.ready = ready
+        assert held == never
+        assert {item["product_id"] for item in asked} <= of_department
+        assert all(
+            part["value"] == 0 for item in asked for part in item["explanation"]["contributions"] if part["feature"] == "times_bought"
+        )
+        changed += held != [item for item in usual if item["product_id"] not in of_department]
+    assert changed
+    sayso.close()
