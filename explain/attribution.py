@@ -9,9 +9,9 @@ from __future__ import annotations
 import lightgbm
 import numpy as np
 
-from explain.tree_shapley import shapley_values, trees_of
 from models.masking import Floats
 from models.precision import rounded
+from models.tree_shapley import shapley_values, trees_of
 
 
 class Attribution:

@@ -23,10 +23,21 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Reason:
-    """A sentence that a customer understands, and the category of data it rests on."""
+    """A sentence that a customer understands, and the category of data it rests on.
+
+    `template` and `values` are what it can be said from again in another language (see `explain.templates`); `direction` is
+    what it speaks for: `raises` or `lowers` an estimate, or `for` a product.
+    """
 
     category: str
     text: str
+    template: str
+    values: Mapping[str, Any]
+    direction: str
+
+    def document(self) -> dict[str, Any]:
+        """The reason as plain data."""
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,11 @@ SUGGESTED = {
 }
 
 
+ONBOARDING = Action(Kind.ONBOARDING, "Show how ordering, delivery and returns work.")
+TEXTS = tuple(dict.fromkeys(action.text for actions in (*SUGGESTED.values(), (ONBOARDING,)) for action in actions))
+"""What all actions say, in English."""
+
+
 def band(probability: float) -> str:
     """The band that a probability falls into: low, medium or high."""
     return next(name for end, name in BANDS if probability <= end)
@@ -48,5 +53,5 @@ def suggested(band: str, orders: float | None) -> tuple[Action, ...]:
     """Actions for a customer in a band; who ordered once so far is helped to find their way."""
     actions = SUGGESTED[band]
     if band != "low" and orders == 1:
-        return (*actions, Action(Kind.ONBOARDING, "Show how ordering, delivery and returns work."))
+        return (*actions, ONBOARDING)
     return actions

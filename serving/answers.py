@@ -32,10 +32,13 @@ class FeatureContribution(BaseModel):
 
 
 class SaidReason(BaseModel):
-    """A sentence, and the category of data it rests on."""
+    """A sentence, and the category of data it rests on; `template` and `values` say it again in another language."""
 
     category: str
     text: str
+    template: str
+    values: dict[str, float | str]
+    direction: Literal["raises", "lowers", "for"]
 
 
 class ItemExplanation(BaseModel):
@@ -73,6 +76,7 @@ class Recommendation(BaseModel):
     not_before: str | None = None
     automated: bool
     disclosure: str
+    language: str
     model: ModelName | None
     consent: ConsentUsed
     items: list[Item]
@@ -133,6 +137,7 @@ class Churn(BaseModel):
     unavailable_because: Literal["unknown_customer", "no_consent", "opted_out", "model_unavailable"] | None
     automated: bool
     disclosure: str
+    language: str
     probability: float | None = None
     horizon_days: int | None = None
     band: Literal["low", "medium", "high"] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from explain.words import Words, open_words
 from features.online import online_stores
 from features.shop import Shop
 from features.workspace import Workspace
@@ -24,6 +25,9 @@ from serving.rights.rights import Rights
 from serving.shelf import ShelfKeeper
 from serving.watch import Watch
 
+SPOKEN_BY = ("explain", "serving.pages")
+"""Packages that say something to customers, with their translations."""
+
 
 @dataclass(frozen=True)
 class Sayso:
@@ -42,6 +46,8 @@ class Sayso:
     sessions: Sessions
     links: Links
     watch: Watch
+    words: Words
+    shelf: ShelfKeeper
 
     def close(self) -> None:
         """Stop what runs in the background and give the connections back."""
@@ -58,8 +64,9 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
     churn, next_purchase = churn_champion(tracking, catalog.holds), next_purchase_champion(tracking, catalog.holds)
     shelf = ShelfKeeper(shop)
     statistics = LiveStatistics(shop, next_purchase)
-    recommender = Recommender(shop, next_purchase, for_next_purchase, lambda: shelf.current, statistics)
-    estimator = ChurnEstimator(shop, churn, for_churn)
+    words = open_words(workspace.root, shop.config.shop.language, SPOKEN_BY)
+    recommender = Recommender(shop, next_purchase, for_next_purchase, lambda: shelf.current, statistics, words)
+    estimator = ChurnEstimator(shop, churn, for_churn, words)
     keys = Keys(shop.database, shop.clock)
     return Sayso(
         shop=shop,
@@ -75,4 +82,6 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         sessions=Sessions(keys, workspace.secret(), secure=base_url.startswith("https://")),
         links=Links(workspace.secret(), base_url),
         watch=Watch([shelf.look, churn.look, next_purchase.look, statistics.look]),
+        words=words,
+        shelf=shelf,
     )

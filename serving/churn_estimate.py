@@ -11,7 +11,10 @@ import numpy as np
 
 from explain.explanation import Contribution, explanation
 from explain.game import Game, play
-from explain.reasons import CHURN_SENTENCES, Wording, reasons_for
+from explain.reasons import reasons_for
+from explain.templates import CHURN_TEMPLATES, ShopWords
+from explain.wording import Wording
+from features.errors import ModelUnavailable
 from models.churn import ChurnModel
 from models.masking import Bools, Floats
 from serving.actions import band, suggested
@@ -22,7 +25,7 @@ DISCLOSURE = "Estimated automatically from what this customer agreed to share."
 
 @dataclass(frozen=True)
 class ChurnInputs:
-    """All that an estimate is made from. `customer` is already masked by the consent read with it.
+    """All that an estimate is made from. `customer` is already masked by the consent read with it; `wording` names the language.
 
     `band_set` is the band that a reviewer set for them, which then holds in place of the estimated one.
     """
@@ -41,33 +44,38 @@ class ChurnInputs:
 
     @classmethod
     def from_document(cls, stated: Mapping[str, Any]) -> ChurnInputs:
-        """The inputs that `document` gave."""
-        return cls(**{**stated, "used": tuple(stated["used"]), "withheld": tuple(stated["withheld"])})
+        """The inputs that `document` gave. Raises `ModelUnavailable` for what an earlier version recorded otherwise."""
+        if "language" not in stated["wording"]:
+            raise ModelUnavailable("This decision was recorded by an earlier version of Sayso: it can be shown, but not made again.")
+        own = {field.name: stated[field.name] for field in fields(cls) if field.name in stated}
+        return cls(**{**own, "used": tuple(stated["used"]), "withheld": tuple(stated["withheld"])})
 
 
-def estimate_churn(inputs: ChurnInputs, champion: Loaded[ChurnModel] | None) -> dict[str, Any]:
-    """The part of the answer that follows from `inputs` and the model."""
+def estimate_churn(inputs: ChurnInputs, champion: Loaded[ChurnModel] | None, wording: Wording) -> dict[str, Any]:
+    """The part of the answer that follows from `inputs`, the model and the sentences of the language."""
     answer = {
         "available": champion is not None and inputs.unavailable_because is None,
         "unavailable_because": inputs.unavailable_because,
         "automated": True,
-        "disclosure": DISCLOSURE,
+        "disclosure": wording.say(DISCLOSURE),
+        "language": inputs.wording["language"],
         "consent": {"used": list(inputs.used), "withheld": list(inputs.withheld)},
         "human_contact": inputs.human_contact,
     }
     if champion is None or inputs.unavailable_because is not None:
         return {**answer, "model": None}
-    return {**answer, **_estimated(inputs, champion)}
+    return {**answer, **_estimated(inputs, champion, wording)}
 
 
-def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel]) -> dict[str, Any]:
+def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel], wording: Wording) -> dict[str, Any]:
     model, attribution = champion.model, champion.attribution
     features = np.array([[inputs.customer.get(name, math.nan) for name in model.features]])
     game = play_churn(model, features, inputs.used)
     log_odds = float(model.log_odds(features)[0])
     parts = attribution.contributions(features)[0]
     why = explanation(model.features, model.category_of, features[0], parts, attribution.base_value, log_odds)
-    reasons = reasons_for(_honest(why.contributions, game), inputs.customer, CHURN_SENTENCES, Wording(**inputs.wording), helpful_only=False)
+    shop = ShopWords(inputs.wording["currency"], inputs.wording["home_country"])
+    reasons = reasons_for(_honest(why.contributions, game), inputs.customer, CHURN_TEMPLATES, shop, wording, helpful_only=False)
     in_band = band(game.output_value) if inputs.band_set is None else inputs.band_set["band"]
     return {
         "probability": game.output_value,
@@ -84,10 +92,15 @@ def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel]) -> dict[str, A
                 "output_value": game.output_value,
                 "contributions": [asdict(part) for part in game.played],
             },
-            "reasons": [asdict(reason) for reason in reasons],
+            "reasons": [reason.document() for reason in reasons],
         },
-        "suggested_actions": [asdict(action) for action in suggested(in_band, inputs.customer.get("orders"))],
+        "suggested_actions": _suggested(in_band, inputs, wording),
     }
+
+
+def _suggested(in_band: str, inputs: ChurnInputs, wording: Wording) -> list[dict[str, str]]:
+    actions = suggested(in_band, inputs.customer.get("orders"))
+    return [{"action": action.action, "text": wording.say(action.text)} for action in actions]
 
 
 def _set_by(band_set: Mapping[str, str], probability: float) -> dict[str, str]:

@@ -10,12 +10,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from explain.reasons import sentences_of
+from explain.wording import Wording
+from explain.words import Words
 from features import clock
 from features.online import Layout, OnlineRow, OnlineStore
 from features.shop import Shop
 from models.churn import ChurnModel
+from serving.actions import TEXTS
 from serving.champions import Champion, Loaded
-from serving.churn_estimate import ChurnInputs, estimate_churn
+from serving.churn_estimate import DISCLOSURE, ChurnInputs, estimate_churn
 from serving.deciding import Made, decide
 from serving.decisions import Decision
 from serving.set_bands import band_of
@@ -27,16 +31,26 @@ class ChurnEstimator:
 
     KIND = "churn"
 
-    def __init__(self, shop: Shop, champion: Champion[ChurnModel], online: OnlineStore) -> None:
+    def __init__(self, shop: Shop, champion: Champion[ChurnModel], online: OnlineStore, words: Words | None = None) -> None:
         self._shop = shop
         self._champion = champion
         self._online = online
+        self._words = words or Words({})
         self._section = shop.config.models.churn
         self._askable = shop.config.catalog.askable(self._section.purpose)
 
-    def answer(self, customer_id: str) -> dict[str, Any]:
-        """The recorded answer."""
-        return decide(self._shop, self.KIND, customer_id, self._section.purpose, self._make, with_band)
+    @property
+    def champion(self) -> Loaded[ChurnModel] | None:
+        """The model that answers now; None where there is none."""
+        return self._champion.current
+
+    def answer(self, customer_id: str, language: str | None = None) -> dict[str, Any]:
+        """The recorded answer, in `language` or the shop's."""
+
+        def make(standing: Standing) -> Made:
+            return self._make(standing, language)
+
+        return decide(self._shop, self.KIND, customer_id, self._section.purpose, make, with_band)
 
     def estimate(self, customer_id: str) -> Mapping[str, Any]:
         """The answer as it would be now, not given to anybody and not recorded."""
@@ -50,18 +64,23 @@ class ChurnEstimator:
         """The answer as it would be at a standing, not given to anybody and not recorded."""
         return self._make(standing).answer
 
-    def _make(self, standing: Standing) -> Made:
+    def _make(self, standing: Standing, language: str | None = None) -> Made:
         champion = self._champion.current
-        inputs = self._inputs(standing, champion)
-        answer = estimate_churn(inputs, champion)
-        return Made(inputs.document(), answer, answer["model"])
+        wording = self._words.wording(language)
+        inputs = self._inputs(standing, champion, wording.language)
+        answer = estimate_churn(inputs, champion, wording)
+        said = answer.get("explanation", {}).get("reasons", ())
+        sentences = sentences_of(said, wording, (DISCLOSURE, *TEXTS))
+        return Made({**inputs.document(), "sentences": sentences}, answer, answer["model"])
 
     def replay(self, decision: Decision) -> Mapping[str, Any]:
         """The answer made anew from what was recorded, by the version that made it."""
         champion = self._champion.version(decision.model_version) if decision.model_version else None
-        return estimate_churn(ChurnInputs.from_document(json.loads(decision.inputs)), champion)
+        stated = json.loads(decision.inputs)
+        inputs = ChurnInputs.from_document(stated)
+        return estimate_churn(inputs, champion, Wording(inputs.wording["language"], stated["sentences"]))
 
-    def _inputs(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> ChurnInputs:
+    def _inputs(self, standing: Standing, champion: Loaded[ChurnModel] | None, language: str) -> ChurnInputs:
         reason = self._unavailable(standing, champion)
         row = self._row(standing.customer, standing.granted) if reason is None and standing.customer is not None else None
         if row is not None and row.empty:
@@ -72,7 +91,7 @@ class ChurnEstimator:
             used=used,
             withheld=tuple(name for name in self._askable if name not in used),
             unavailable_because=reason,
-            wording={"currency": shop.currency, "home_country": shop.home_country or ""},
+            wording={"currency": shop.currency, "home_country": shop.home_country or "", "language": language},
             customer=_allowed(row, self._online.layout, champion.model, standing) if row and champion else {},
             human_contact=shop.human_contact,
             band_set=None if standing.band is None else standing.band.document(),

@@ -16,7 +16,7 @@ from features import clock
 from features.customers import external_id_of
 from features.shop import Shop
 from serving.churn_estimator import ChurnEstimator
-from serving.recommender import Recommender
+from serving.recommender import Recommender, Seen
 from serving.requests import RecommendationRequest
 from serving.standing import Standing, standing_as
 
@@ -39,6 +39,11 @@ class Consequences:
         """
         return churn_game(self._churn.preview(self._standing(customer, self._shop.config.models.churn.purpose)))
 
+    def recommendations(self, customer: int, request: RecommendationRequest) -> Mapping[str, Any]:
+        """The answer to `request` as it would be given now."""
+        (answer,) = self._recommender.previews(request, [self._standing(customer, self._shop.config.models.next_purchase.purpose)])
+        return answer
+
     def of_recommendation(self, customer: int, product_ids: Sequence[str], request: RecommendationRequest | None = None) -> RankGame | None:
         """What each granted category changes of the places of `product_ids` among all products; None where nothing is personal now.
 
@@ -46,20 +51,31 @@ class Consequences:
         """
         standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
         asked = _of_every_product(request or RecommendationRequest(customer_id=self._external_id(customer)))
-        players = [name for name in self._askable if name in standing.granted]
+        players = self._players(standing)
         if len(players) > MOST_PLAYERS:
             return None
         imagined = [standing, *(standing.without([name]) for name in players), standing.without(players)]
         now, *without, nothing = self._recommender.previews(asked, imagined)
-        present = coalitions(len(players)).tolist()
-        seen = self._recommender.seen(
-            [standing.without([name for name, held in zip(players, row, strict=True) if not held]) for row in present]
-        )
+        seen = self._seen(standing, players)
         if not now["personalized"] or seen is None:
             return None
         known = [product for product in dict.fromkeys(product_ids) if seen.knows(product)]
         lists = Lists(_listed(now), dict(zip(players, map(_listed, without), strict=True)), _listed(nothing))
         return rank_game(players, known, coalition_scores(seen.model, seen.allowed, known), lists)
+
+    def seen_under_every_coalition(self, customer: int) -> Seen | None:
+        """What the ranker is shown of a customer under each coalition of what they grant; None where there is nothing to show."""
+        standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
+        return self._seen(standing, self._players(standing))
+
+    def _seen(self, standing: Standing, players: Sequence[str]) -> Seen | None:
+        present = coalitions(len(players)).tolist()
+        return self._recommender.seen(
+            [standing.without([name for name, held in zip(players, row, strict=True) if not held]) for row in present]
+        )
+
+    def _players(self, standing: Standing) -> list[str]:
+        return [name for name in self._askable if name in standing.granted]
 
     def _standing(self, customer: int, purpose: str) -> Standing:
         with self._shop.database.read() as connection:

@@ -12,6 +12,8 @@ from itsdangerous.encoding import base64_decode, base64_encode
 from features.errors import SaysoError
 
 VALID_FOR = timedelta(days=90)
+STATED_FOR = timedelta(minutes=15)
+"""How long a page repeats what was just done."""
 
 
 class Page(StrEnum):
@@ -38,7 +40,11 @@ class Links:
 
     def url(self, page: Page, subject: str) -> str:
         """Address of `page` for `subject` (a decision, or a customer's pseudonym)."""
-        return f"{self._base_url}{self.path(page, subject)}"
+        return self.at(self.path(page, subject))
+
+    def at(self, path: str) -> str:
+        """The whole address of a path of ours."""
+        return f"{self._base_url}{path}"
 
     def path(self, page: Page, subject: str) -> str:
         """The address without host."""
@@ -56,7 +62,18 @@ class Links:
             raise LinkRefused("This link does not work.", expired=False) from None
         return str(subject)
 
-    def _signer(self, page: Page) -> URLSafeTimedSerializer:
+    def statement(self, text: str) -> str:
+        """A short text that a page may repeat after a redirect, signed."""
+        return str(self._signer("statement").dumps(text))
+
+    def stated(self, token: str) -> str | None:
+        """The text of a statement; None for one that is forged or too old to be repeated."""
+        try:
+            return str(self._signer("statement").loads(token, max_age=int(STATED_FOR.total_seconds())))
+        except BadSignature:
+            return None
+
+    def _signer(self, page: str) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(
             self._secret, salt=f"sayso.{page}", signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,11 +44,12 @@ class OptOuts:
         self._database = database
         self._clock = clock
 
-    def add(self, customer: int, scope: Scope, value: str | None, until: str | None) -> OptOut:
-        """Write an opt-out; once this returns it is durable. The same one twice is one."""
+    def add(self, customer: int, scope: Scope, value: str | None, until: str | None, *, once: str | None = None) -> OptOut:
+        """Write an opt-out; once this returns it is durable. The same one twice is one, as are two with the same text `once`."""
+        id = "opt_" + _told_once(customer, scope, value, once) if once else new_id()
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
-            return write(connection, customer, scope, value, until, now)
+            return write(connection, customer, scope, value, until, now, id)
 
     def limit(self, customer: int, cap: Cap) -> OptOut:
         """Keep a customer's own cap in place of those that they had on the same channel."""
@@ -69,14 +72,23 @@ class OptOuts:
                 raise NotFound("There is no such opt-out.")
 
 
-def write(connection: Connection, customer: int, scope: Scope, value: str | None, until: str | None, now: str) -> OptOut:
-    """Write an opt-out within a transaction that is already open; the same one twice is one."""
+def new_id() -> str:
+    """An opt-out's id."""
+    return "opt_" + secrets.token_hex(12)
+
+
+def write(connection: Connection, customer: int, scope: Scope, value: str | None, until: str | None, now: str, id: str = "") -> OptOut:
+    """Write an opt-out within a transaction that is already open; the same one twice is one, as are two with the same `id`."""
     for standing in in_force(connection, customer, now):
-        if (standing.scope, standing.value, standing.until) == (scope, value, until):
+        if standing.id == id or (standing.scope, standing.value, standing.until) == (scope, value, until):
             return standing
-    made = OptOut("opt_" + secrets.token_hex(12), scope, value, until, now)
+    made = OptOut(id or new_id(), scope, value, until, now)
     connection.execute(insert(opt_outs).values(id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now))
     return made
+
+
+def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:
+    return hashlib.sha256(json.dumps([customer, scope, value, once]).encode()).hexdigest()[:24]
 
 
 def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.explanation import Contribution, Explanation, explanation
-from explain.reasons import RECOMMENDATION_SENTENCES, Wording, reasons_for
+from explain.reasons import reasons_for
+from explain.templates import RECOMMENDATION_TEMPLATES, ShopWords
+from explain.wording import Wording
 from features.catalog import PRODUCT
 from features.errors import ModelUnavailable
 from models.candidates import Candidates
@@ -35,7 +37,9 @@ class RecommendationInputs:
 
     `candidates` are the products to rank and `features` what the ranker sees of each (`pack` wrote it), made under the consent
     that was read with them; `best_sellers` (product, buyers) stand in where the answer is not personalised. Nothing that must
-    not appear is in either. `not_now` is why nothing is shown at this moment, `floor` the relevance floor (`serving.manners.floor`),
+    not appear is in either. `wording` names the language to answer in, and what its sentences need to know of the shop.
+
+    `not_now` is why nothing is shown at this moment, `floor` the relevance floor (`serving.manners.floor`),
     and `draw` what discoveries are drawn by (`serving.manners.discover`), None where there are none.
     """
 
@@ -60,7 +64,7 @@ class RecommendationInputs:
     @classmethod
     def from_document(cls, stated: Mapping[str, Any]) -> RecommendationInputs:
         """The inputs that `document` gave. Raises `ModelUnavailable` for what an earlier version recorded otherwise."""
-        if "candidates" not in stated:
+        if "candidates" not in stated or "language" not in stated["wording"]:
             raise ModelUnavailable("This decision was recorded by an earlier version of Sayso: it can be shown, but not made again.")
         lists = {name: tuple(stated[name]) for name in ("used", "withheld", "candidates")}
         best = tuple((product, buyers) for product, buyers in stated["best_sellers"])
@@ -79,15 +83,17 @@ def unpack(text: str, candidates: int) -> Floats:
     return values.reshape(candidates, -1).astype(np.float64)
 
 
-def recommend(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | None, titles: Mapping[str, str]) -> dict[str, Any]:
-    """The part of the answer that follows from `inputs`, the model and the titles of products."""
+def recommend(
+    inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | None, titles: Mapping[str, str], wording: Wording
+) -> dict[str, Any]:
+    """The part of the answer that follows from `inputs`, the model, the titles of products and the sentences of the language."""
     items: list[dict[str, Any]] = []
     if inputs.nothing:
         pass
     elif inputs.not_personalized_because or champion is None:
-        items = _best_sellers(inputs)
+        items = _best_sellers(inputs, wording)
     else:
-        items = _ranked(inputs, champion)
+        items = _ranked(inputs, champion, wording)
     for item in items:
         item["title"] = titles.get(item["product_id"], item["product_id"])
     personalized = inputs.not_personalized_because is None
@@ -96,14 +102,15 @@ def recommend(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] 
         "not_personalized_because": inputs.not_personalized_because,
         **({} if inputs.not_now is None else {"not_now_because": inputs.not_now["because"], "not_before": inputs.not_now["not_before"]}),
         "automated": True,
-        "disclosure": PERSONAL if personalized else NOT_PERSONAL,
+        "disclosure": wording.say(PERSONAL if personalized else NOT_PERSONAL),
+        "language": inputs.wording["language"],
         "model": champion.name if personalized and champion else None,
         "consent": {"used": list(inputs.used), "withheld": list(inputs.withheld)},
         "items": items,
     }
 
 
-def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel]) -> list[dict[str, Any]]:
+def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel], wording: Wording) -> list[dict[str, Any]]:
     model, attribution = champion.model, champion.attribution
     if not inputs.candidates:
         return []
@@ -120,7 +127,7 @@ def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel]) -
     for rank, (place, score, values, parts) in enumerate(rows, 1):
         why = explanation(model.features, model.category_of, values, parts, attribution.base_value, score)
         known = {name: value for name, value in zip(model.features, values.tolist(), strict=True) if not math.isnan(value)}
-        items.append({**_item(rank, place, score), "explanation": _explained(why, known, inputs)})
+        items.append({**_item(rank, place, score), "explanation": _explained(why, known, inputs, wording)})
     return items
 
 
@@ -145,15 +152,16 @@ def _item(rank: int, place: Place, score: float) -> dict[str, Any]:
     }
 
 
-def _explained(why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs) -> dict[str, Any]:
-    reasons = reasons_for(why.contributions, known, RECOMMENDATION_SENTENCES, Wording(**inputs.wording), helpful_only=True)
-    said = [dict(vars(reason)) for reason in reasons]
+def _explained(why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs, wording: Wording) -> dict[str, Any]:
+    shop = ShopWords(inputs.wording["currency"], inputs.wording["home_country"])
+    reasons = reasons_for(why.contributions, known, RECOMMENDATION_TEMPLATES, shop, wording, helpful_only=True)
+    said = [reason.document() for reason in reasons]
     if inputs.explain == "reasons":
         return {"reasons": said}
     return {**why.document(), "reasons": said}
 
 
-def _best_sellers(inputs: RecommendationInputs) -> list[dict[str, Any]]:
+def _best_sellers(inputs: RecommendationInputs, wording: Wording) -> list[dict[str, Any]]:
     """Best sellers; their score is the number of customers who bought them lately."""
     items = []
     for rank, (product, buyers) in enumerate(inputs.best_sellers[: inputs.k], 1):
@@ -161,6 +169,6 @@ def _best_sellers(inputs: RecommendationInputs) -> list[dict[str, Any]]:
         if inputs.explain != "none":
             part = Contribution(BEST_SELLER_FEATURE, PRODUCT, float(buyers), float(buyers))
             why = Explanation(0.0, float(buyers), (part,))
-            item["explanation"] = _explained(why, {BEST_SELLER_FEATURE: float(buyers)}, inputs)
+            item["explanation"] = _explained(why, {BEST_SELLER_FEATURE: float(buyers)}, inputs, wording)
         items.append(item)
     return items

@@ -14,6 +14,9 @@ import numpy as np
 from sqlalchemy import Connection
 
 from explain.coalition_scores import Allowed
+from explain.reasons import sentences_of
+from explain.wording import Wording
+from explain.words import Words
 from features import clock
 from features.online import Layout, OnlineRow, OnlineStore
 from features.shop import Shop
@@ -30,7 +33,7 @@ from serving.manners.discover import Draw
 from serving.manners.sensitive import unasked
 from serving.opt_outs import FREQUENCY
 from serving.privacy_signal import record_signal
-from serving.recommendation import RecommendationInputs, pack, recommend
+from serving.recommendation import NOT_PERSONAL, PERSONAL, RecommendationInputs, pack, recommend
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
 from serving.shown import Shown, shown_since
@@ -65,12 +68,14 @@ class Recommender:
         online: OnlineStore,
         shelf: Callable[[], Shelf],
         statistics: LiveStatistics,
+        words: Words | None = None,
     ) -> None:
         self._shop = shop
         self._champion = champion
         self._online = online
         self._shelf = shelf
         self._statistics = statistics
+        self._words = words or Words({})
         self._section = shop.config.models.next_purchase
         self._askable = shop.config.catalog.askable(self._section.purpose)
         self._manners = shop.config.manners
@@ -97,9 +102,17 @@ class Recommender:
     def _make(self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False) -> Made:
         champion = self._champion.current
         inputs = self._inputs(request, standing, champion, read, privacy_signal=privacy_signal)
-        answer = recommend(inputs, champion, self._shelf().titles)
+        wording = self._words.wording(inputs.wording["language"])
+        answer = recommend(inputs, champion, self._shelf().titles, wording)
         titles = {item["product_id"]: item["title"] for item in answer["items"]}
-        return Made({**inputs.document(), "titles": titles}, answer, answer["model"], _shown(request, answer))
+        said = (reason for item in answer["items"] for reason in item.get("explanation", {}).get("reasons", ()))
+        sentences = sentences_of(said, wording, (PERSONAL, NOT_PERSONAL))
+        return Made({**inputs.document(), "titles": titles, "sentences": sentences}, answer, answer["model"], _shown(request, answer))
+
+    @property
+    def champion(self) -> Loaded[NextPurchaseModel] | None:
+        """The model that answers now; None where there is none."""
+        return self._champion.current
 
     def seen(self, standings: Sequence[Standing]) -> Seen | None:
         """What the ranker would be shown at each of several standings of one customer; None where there is no champion."""
@@ -113,7 +126,8 @@ class Recommender:
         """The answer made anew from what was recorded, by the version that made it."""
         champion = self._champion.version(decision.model_version) if decision.model_version else None
         stated = json.loads(decision.inputs)
-        return recommend(RecommendationInputs.from_document(stated), champion, stated["titles"])
+        inputs = RecommendationInputs.from_document(stated)
+        return recommend(inputs, champion, stated["titles"], Wording(inputs.wording["language"], stated["sentences"]))
 
     def _at_this_moment(self, request: RecommendationRequest, connection: Connection, standing: Standing, moment: str) -> Standing:
         """Where a customer stands, with whether this is a moment to show them anything."""
@@ -148,7 +162,11 @@ class Recommender:
             withheld=tuple(name for name in self._askable if name not in used),
             not_personalized_because=reason,
             nothing=_silenced(request, standing) or standing.not_now is not None,
-            wording={"currency": self._shop.config.shop.currency, "home_country": self._shop.config.shop.home_country or ""},
+            wording={
+                "currency": self._shop.config.shop.currency,
+                "home_country": self._shop.config.shop.home_country or "",
+                "language": self._words.wording(request.language).language,
+            },
             candidates=candidates,
             features=features,
             best_sellers=() if reason is None else _first_best_sellers(shelf, hidden, request.k),

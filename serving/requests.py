@@ -14,6 +14,9 @@ from serving.review import MOST_CHARACTERS
 MOST_ITEMS = 100
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Language = Annotated[str, Field(min_length=2, max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
+Spoken = Annotated[
+    Language | None, Field(description="Language of the sentences; the shop's own for none, or one that is not there.", examples=["en"])
+]
 Moment = AwareDatetime
 
 
@@ -36,7 +39,7 @@ class RecommendationRequest(Request):
         float | None, Field(ge=0, le=0.5, strict=True, description="Share of places for products outside the customer's usual.")
     ] = None
     time_zone: Annotated[Zone | None, Field(description="The customer's time zone, for quiet hours; the shop's otherwise.")] = None
-    language: Language = "en"
+    language: Spoken = None
     explain: Literal["full", "reasons", "none"] = "full"
 
 
@@ -44,7 +47,7 @@ class ChurnRequest(Request):
     """Whose churn to estimate."""
 
     customer_id: Annotated[Id, Field(description="The shop's own id of the customer.", examples=["17850"])]
-    language: Language = "en"
+    language: Spoken = None
 
 
 class ConsentRequest(Request):

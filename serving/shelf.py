@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
 import pandas as pd
 
@@ -36,6 +37,16 @@ class Shelf:
     def title(self, product_id: str) -> str:
         """A product's title; its id where it has none."""
         return self.titles.get(product_id, product_id)
+
+    @cached_property
+    def category_of(self) -> Mapping[str, str]:
+        """Each product's category, where it has one."""
+        return {product: name for name, products in self.product_categories.items() for product in products}
+
+    @cached_property
+    def brand_of(self) -> Mapping[str, str]:
+        """Each product's brand, where it has one."""
+        return {product: name for name, products in self.brands.items() for product in products}
 
     def hidden_by(self, product_categories: Collection[str], brands: Collection[str]) -> set[str]:
         """Products of these categories and brands."""

@@ -14,6 +14,7 @@ from models.tracking import Tracking
 from serving.keys import Keys
 from serving.links import Links
 from serving.server import free_port, running
+from tests.made_up_languages import ACCENTED, MIRRORED, write_language
 from tests.serving_shop import CATEGORIES, Client, Pool, copied, make_shop, train_both
 
 
@@ -30,6 +31,8 @@ def served_root(untrained_root: Path, tmp_path_factory: pytest.TempPathFactory) 
     shop = Shop(Workspace.open(root))
     train_both(shop, Tracking.of(shop.workspace))
     shop.database.close()
+    for language in (ACCENTED, MIRRORED):
+        write_language(root, language)
     return root
 
 

@@ -143,9 +143,9 @@ class Client:
         headers = fields.pop("headers", None)
         return self.answer(self.http.post("/v1/recommendations", json={"customer_id": customer, **fields}, headers=headers))
 
-    def churn(self, customer: str) -> dict[str, Any]:
+    def churn(self, customer: str, **fields: Any) -> dict[str, Any]:
         """The answer to `POST /v1/churn`."""
-        return self.answer(self.http.post("/v1/churn", json={"customer_id": customer}))
+        return self.answer(self.http.post("/v1/churn", json={"customer_id": customer, **fields}))
 
     def say(self, customer: str, purpose: str, category: str, action: str) -> dict[str, Any]:
         """Record what a customer said."""

@@ -30,7 +30,10 @@ ROUTES = {
     ("get", "/v1/reviews"): "review",
     ("post", "/v1/reviews/{id}/resolve"): "review",
 }
-PAGES = {("get", "/why/{token}"), ("get", "/preferences/{token}"), ("post", "/preferences/{token}"), ("post", "/why/{token}/review")}
+PAGES = {
+    *(("get", "/why/{token}"), ("get", "/why/{token}/panel"), ("post", "/why/{token}/review")),
+    *(("get", "/preferences/{token}"), ("post", "/preferences/{token}")),
+}
 OF_RECOMMENDATION = {
     *("decision_id", "customer_id", "generated_at", "personalized", "not_personalized_because", "automated", "disclosure", "model"),
     *("consent", "items", "why_url", "preferences_url"),

@@ -10,23 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explain.explanation import Contribution
-from explain.reasons import CHURN_SENTENCES, MOST_REASONS, RECOMMENDATION_SENTENCES, Wording, ago, counted, days, reasons_for
+from explain.reasons import MOST_REASONS, reasons_for, said_again, sentences_of
+from explain.templates import CHURN_TEMPLATES, FOR, LOWERS, RAISES, RECOMMENDATION_TEMPLATES, SILENT, TEMPLATES, ShopWords, Template
+from explain.wording import Wording
+from explain.words import open_words
 from features.catalog import PRODUCT
 from features.customer_features import CUSTOMER_DEFINITIONS
 from features.history_features import HISTORY_DEFINITIONS
 from features.pipeline import FOR_RANKING, reads_of
 from features.shop import Shop
-from models.learned_features import LEARNED_READS, PLACES
+from models.learned_features import LEARNED_READS
 from models.product_statistics import PRODUCT_FEATURES
+from tests.plain_words import MOST_WORDS, banned
 
 OF_CUSTOMERS = [name for definition in CUSTOMER_DEFINITIONS for name in definition.features]
 OF_HISTORIES = [name for definition in HISTORY_DEFINITIONS for name in definition.features]
 RANKING = [name for definition in CUSTOMER_DEFINITIONS if definition.expression.__name__ in FOR_RANKING for name in definition.features]
-SILENT = {*RANKING, *PLACES}
-"""Features of a customer that help to rank products and say nothing of any of them, and places in lists that nobody sees."""
-BANNED = re.compile(r"\b(shap|shapley|log-odds|features?|models?|because|score|algorithm)\b", re.IGNORECASE)
-WORDING = Wording("GBP", "United Kingdom of Great Britain and Northern Ireland")
-MOST_WORDS = 20
+SHOP = ShopWords("GBP", "United Kingdom")
+ENGLISH = Wording()
+WORDS = open_words(None)
 
 numbers = st.one_of(st.sampled_from([0.0, 0.4, 0.5, 1.0, 1.4, 1.5, 2.0, 30.0]), st.floats(0, 1e7))
 
@@ -36,58 +38,68 @@ def values_of(names: list[str]) -> st.SearchStrategy[dict[str, float]]:
     return st.fixed_dictionaries({name: st.sampled_from([0.0, 1.0]) if name == "home_country" else numbers for name in names})
 
 
+def spoken_for(templates: tuple[Template, ...]) -> set[str]:
+    """The features that have a sentence."""
+    return {feature for template in templates for feature in template.features}
+
+
+def filled(templates: tuple[Template, ...], values: Mapping[str, float], wording: Wording = ENGLISH) -> list[str]:
+    """All sentences that are true of the values."""
+    recorded = [(template, template.fill(values, SHOP)) for template in templates]
+    return [wording.fill(template.text, template.many, said) for template, said in recorded if said is not None]
+
+
 def test_every_churn_feature_has_a_sentence() -> None:
     """Whatever may speak for or against leaving can be said, and nothing is said of what does not exist."""
-    assert set(CHURN_SENTENCES) == set(OF_CUSTOMERS)
+    assert spoken_for(CHURN_TEMPLATES) == set(OF_CUSTOMERS)
 
 
-def test_every_ranking_feature_has_a_sentence_or_is_silent() -> None:
-    """Whatever may speak for a product can be said or is listed here as silent, and nothing is said of what does not exist."""
+def test_every_ranking_feature_has_a_sentence_or_is_silent_for_a_reason() -> None:
+    """Whatever may speak for a product can be said, or is listed as silent with the reason; nothing is said of what does not exist."""
     columns = {*OF_HISTORIES, *RANKING, *LEARNED_READS, *PRODUCT_FEATURES}
-    assert columns - set(RECOMMENDATION_SENTENCES) == SILENT
-    assert set(RECOMMENDATION_SENTENCES) <= columns
+    assert columns - spoken_for(RECOMMENDATION_TEMPLATES) == set(SILENT)
+    assert spoken_for(RECOMMENDATION_TEMPLATES) <= columns
+    assert all(SILENT.values())
+
+
+def test_every_sentence_has_a_key_of_its_own() -> None:
+    """No two sentences share a key, since a recorded reason is said again by it."""
+    assert len(TEMPLATES) == len(CHURN_TEMPLATES) + len(RECOMMENDATION_TEMPLATES)
+
+
+@pytest.mark.parametrize("language", list(WORDS.languages))
+@settings(max_examples=8, deadline=None)
+@given(values=values_of([*OF_CUSTOMERS, *OF_HISTORIES, *LEARNED_READS, *PRODUCT_FEATURES]))
+def test_sentences_are_short_and_plain(language: str, values: dict[str, float]) -> None:
+    """With any values and in every language a sentence is one of at most twenty words, without jargon or loose ends, or is none."""
+    for text in filled((*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES), values, WORDS.wording(language)):
+        assert len(text.split()) <= MOST_WORDS
+        assert not banned(text)
+        assert re.fullmatch(r"\S[^{}]*[.]", text)
+        assert text[0] == text[0].upper()
+        assert "  " not in text
+        assert "nan" not in text.lower().split()
 
 
 @settings(max_examples=40, deadline=None)
-@given(values=values_of([*OF_CUSTOMERS, *OF_HISTORIES, *LEARNED_READS, *PRODUCT_FEATURES]))
-def test_sentences_are_short_and_plain(values: dict[str, float]) -> None:
-    """With any values a sentence is one sentence of at most twenty words, without jargon, loose ends or missing numbers, or is none."""
-    churn = [sentence(values, WORDING) for sentence in CHURN_SENTENCES.values()]
-    assert None not in churn
-    for text in (*churn, *(sentence(values, WORDING) for sentence in RECOMMENDATION_SENTENCES.values())):
-        if text:
-            assert len(text.split()) <= MOST_WORDS
-            assert not BANNED.search(text)
-            assert re.fullmatch(r"[A-Z0-9][^{}]*[.]", text)
-            assert "  " not in text
-            assert "nan" not in text.lower().split()
+@given(values=values_of(OF_CUSTOMERS))
+def test_every_churn_feature_speaks_whatever_its_value(values: dict[str, float]) -> None:
+    """With any values each feature of a customer has a sentence that is true."""
+    for feature in OF_CUSTOMERS:
+        assert filled(tuple(template for template in CHURN_TEMPLATES if feature in template.features), values)
+
+
+@pytest.mark.parametrize("kept", OF_CUSTOMERS)
+def test_a_feature_speaks_for_itself(kept: str) -> None:
+    """A sentence needs no other feature than its own: a shop may list one without the others."""
+    assert reasons_for([Contribution(kept, "any", 3.0, 0.5)], {kept: 3.0}, CHURN_TEMPLATES, SHOP, ENGLISH, helpful_only=False)
 
 
 @pytest.mark.parametrize("usual", [0.2, 0.49])
 def test_a_rhythm_of_hours_reads_well(usual: float) -> None:
     """Who orders twice around midnight is not said to order every less than a day."""
-    said = CHURN_SENTENCES["overdue"]({"days_since_last_order": 3.0, "days_between_orders": usual}, WORDING)
-    assert said is not None
-    assert "every less" not in said
-
-
-def test_numbers_are_said_as_people_say_them() -> None:
-    """Singular and plural, today and yesterday, thousands and currencies."""
-    assert (days(0.2), days(1.2), days(1_234.4)) == ("less than a day", "1 day", "1,234 days")
-    assert (ago(0.4), ago(1), ago(17.6)) == ("today", "yesterday", "18 days ago")
-    assert (counted(1, "order", "orders"), counted(0, "order", "orders"), counted(2_000, "order", "orders")) == (
-        "1 order",
-        "0 orders",
-        "2,000 orders",
-    )
-    assert Wording("GBP").money(1_234.5) == "1,234.50 GBP"
-    assert Wording().money(2) == "2.00"
-
-
-@pytest.mark.parametrize("kept", CHURN_SENTENCES)
-def test_a_feature_speaks_for_itself(kept: str) -> None:
-    """A sentence needs no other feature than its own: a shop may list one without the others."""
-    assert CHURN_SENTENCES[kept]({kept: 3.0}, WORDING)
+    assert filled(CHURN_TEMPLATES, {"days_since_last_order": 3.0, "days_between_orders": usual})[0] == "Last order 3 days ago."
+    assert filled(CHURN_TEMPLATES, {"days_between_orders": usual}) == ["Orders follow one another within a day."]
 
 
 UNTRUE = {
@@ -104,7 +116,9 @@ ABSURD = {"repeat_rate": (0.0, "0 in 100"), "buyers_last_30_days": (0.0, "0 cust
 def test_a_sentence_is_said_where_it_is_true(feature: str) -> None:
     """A feature whose value contradicts the sentence, or makes it absurd, gives no such reason even if its contribution is positive."""
     value, untrue = (UNTRUE | ABSURD)[feature]
-    said = reasons_for([Contribution(feature, "any", value, 0.5)], {feature: value}, RECOMMENDATION_SENTENCES, WORDING, helpful_only=True)
+    said = reasons_for(
+        [Contribution(feature, "any", value, 0.5)], {feature: value}, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=True
+    )
     assert not [reason for reason in said if untrue in reason.text]
 
 
@@ -132,12 +146,12 @@ def shown(shop: Shop) -> dict[str, str]:
 def test_reasons_are_few_and_their_own(shown: dict[str, str], data: st.DataObject) -> None:
     """At most four reasons, one for each category, each that of a helping contribution, the product's own facts last."""
     contributions, values = data.draw(explained(list(shown), shown))
-    reasons = reasons_for(contributions, values, RECOMMENDATION_SENTENCES, WORDING, helpful_only=True)
+    reasons = reasons_for(contributions, values, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=True)
     categories = [reason.category for reason in reasons]
     assert len(reasons) <= MOST_REASONS
     assert len(set(categories)) == len(categories)
     assert PRODUCT not in categories[:-1]
-    helping = {part.category for part in contributions if part.contribution > 0 and part.feature in RECOMMENDATION_SENTENCES}
+    helping = {part.category for part in contributions if part.contribution > 0 and part.feature in spoken_for(RECOMMENDATION_TEMPLATES)}
     assert set(categories) <= helping
     if not values.get("times_bought"):
         assert not any("You bought" in reason.text for reason in reasons)
@@ -154,12 +168,13 @@ def test_nothing_is_said_of_what_is_withheld(shop: Shop, shown: dict[str, str], 
     there = [name for name in shown if not needed[name] & withheld]
     contributions, values = data.draw(explained(there, shown))
     for helpful_only in (True, False):
-        for reason in reasons_for(contributions, values, RECOMMENDATION_SENTENCES, WORDING, helpful_only=helpful_only):
+        for reason in reasons_for(contributions, values, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=helpful_only):
             assert reason.category not in withheld
             if "order_times" in withheld:
                 assert not re.search(r"\b(ago|yesterday|today)\b", reason.text)
             if "location" in withheld:
-                assert "live" not in reason.text
+                assert "residence" not in reason.text
+                assert "you live" not in reason.text
 
 
 def test_the_largest_contribution_of_a_category_speaks() -> None:
@@ -171,14 +186,47 @@ def test_the_largest_contribution_of_a_category_speaks() -> None:
     ]
     values = {"orders": 3.0, "items": 9.0, "total_spent": 9.0}
     for order in (parts, parts[::-1]):
-        said = reasons_for(order, values, CHURN_SENTENCES, WORDING, helpful_only=False)
-        assert [reason.text for reason in said] == ["Bought 9 items so far.", "Spent 9.00 GBP so far."]
-    helping = reasons_for(parts, values, CHURN_SENTENCES, WORDING, helpful_only=True)
-    assert [reason.text for reason in helping] == ["Spent 9.00 GBP so far.", "Placed 3 orders so far."]
+        said = reasons_for(order, values, CHURN_TEMPLATES, SHOP, ENGLISH, helpful_only=False)
+        assert [reason.text for reason in said] == ["9 items bought so far.", "£9.00 spent so far."]
+        assert [reason.direction for reason in said] == [LOWERS, RAISES]
+    helping = reasons_for(parts, values, CHURN_TEMPLATES, SHOP, ENGLISH, helpful_only=True)
+    assert [reason.text for reason in helping] == ["£9.00 spent so far.", "3 orders so far."]
 
 
 def test_a_product_never_bought_is_not_said_to_be_bought() -> None:
     """The history's features give no reason for a product with no purchase, and the next of the category takes its place."""
     parts = [Contribution("times_bought", "purchases", 0.0, 0.9), Contribution("bought_with_your_products", "purchases", 0.5, 0.1)]
-    said = reasons_for(parts, {"times_bought": 0.0, "bought_with_your_products": 0.5}, RECOMMENDATION_SENTENCES, WORDING, helpful_only=True)
+    said = reasons_for(
+        parts, {"times_bought": 0.0, "bought_with_your_products": 0.5}, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=True
+    )
     assert [reason.text for reason in said] == ["Often bought together with products that you bought."]
+
+
+def test_a_recorded_reason_is_said_again_in_another_language() -> None:
+    """From its key and values a reason is said in any language; one without a key, or with an unknown one, is not."""
+    (reason,) = reasons_for(
+        [Contribution("times_bought", "purchases", 3.0, 0.5)],
+        {"times_bought": 3.0, "days_since_last_bought": 12.2},
+        RECOMMENDATION_TEMPLATES,
+        SHOP,
+        ENGLISH,
+        helpful_only=True,
+    )
+    assert reason.text == "You bought this 3 times, last 12 days ago."
+    assert (reason.template, reason.values, reason.direction) == ("bought.last", {"count": 3, "ago": 12}, FOR)
+    recorded = reason.document()
+    assert said_again(recorded, WORDS.wording("de")) == "Sie haben dies 3-mal gekauft, zuletzt vor 12 Tagen."
+    assert said_again(recorded, ENGLISH) == reason.text
+    for unknown in ({"text": "x"}, {**recorded, "template": "gone"}, {**recorded, "values": {}}):
+        assert said_again(unknown, ENGLISH) is None
+
+
+def test_what_is_recorded_of_a_language_says_the_same_again() -> None:
+    """The sentences kept with a decision are enough to say its reasons once more, even if the translations are others by then."""
+    values = {"orders": 5.0, "total_spent": 9.0, "days_since_last_order": 1.0}
+    parts = [Contribution(name, name, value, 0.5) for name, value in values.items()]
+    polish = WORDS.wording("pl")
+    said = reasons_for(parts, values, CHURN_TEMPLATES, SHOP, polish, helpful_only=False)
+    kept = Wording("pl", sentences_of([reason.document() for reason in said], polish))
+    assert 0 < len(kept.sentences) < len(polish.sentences)
+    assert reasons_for(parts, values, CHURN_TEMPLATES, SHOP, kept, helpful_only=False) == said

@@ -202,6 +202,22 @@ def test_a_customer_contests_from_the_page_and_twice_is_once(service, pool):
     assert [entry["text"] for entry in listed if entry["decision_id"] == decision["decision_id"]] == [SCRIPT]
 
 
+def test_the_page_shows_what_became_of_a_contest(service, pool):
+    """A page offers the form, then says until when a person answers, and in the end what they decided and why, as text."""
+    decision = service.recommend(pool.one())
+    address = decision["why_url"]
+    assert 'name="text"' in service.page(address).text
+    contest(service, address, text="No.")
+    waiting = service.page(address).text
+    assert 'name="text"' not in waiting
+    assert "A person looks at this" in waiting
+    review = ask(service, decision, "No.", 200)
+    service.answer(resolve(service, review, reason="Because <b>it</b> is right."))
+    done = service.page(address).text
+    assert "left it as it is" in done
+    assert "Because &lt;b&gt;it&lt;/b&gt; is right." in done
+
+
 def test_looking_at_the_address_contests_nothing(decision, served):
     """A GET of the form's address, as a mail scanner makes it, writes no review."""
     address = decision["why_url"] + "/review"

@@ -22,11 +22,13 @@ COMMANDS = {
     "train": "models",
     "promote": "models",
     "score": "models",
+    "explain": "explain",
     "models": "status",
     "serve": "service",
     "keys": "keys",
     "selftest": "selftest",
     "benchmark": "benchmark",
+    "templates": "templates",
 }
 """Which module holds which command. Only the one that is called is imported, since some take seconds."""
 

@@ -15,4 +15,4 @@ router = scoped_router()
 @router.post("/churn", responses={200: {"model": Churn}}, response_model=None, **scope("score"))
 def estimate(request: ChurnRequest, sayso: Service) -> JSONResponse:
     """How likely a customer is to order nothing within the horizon, with reasons and what each category of data changed."""
-    return JSONResponse(addressed(sayso, sayso.churn.answer(request.customer_id), request.customer_id))
+    return JSONResponse(addressed(sayso, sayso.churn.answer(request.customer_id, request.language), request.customer_id))

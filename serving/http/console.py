@@ -21,7 +21,7 @@ from serving.console.decision_view import decision_view
 from serving.console.figures import allowed_by_purpose, decided_about, decided_today
 from serving.console.rendering import render
 from serving.console.sessions import COOKIE, LASTS, Staff
-from serving.http.pages import HEADERS
+from serving.http.page_route import HEADERS
 from serving.http.routes import Service, sayso_of
 from serving.review import AlreadyResolved, Effects, Review, ReviewRefused, Status, Verdict
 

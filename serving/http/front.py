@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from serving.http.pages import HEADERS
+from serving.http.page_route import HEADERS, reader_for
 from serving.http.problems import Refused
-from serving.http.routes import SCOPE
+from serving.http.routes import SCOPE, sayso_of
 from serving.pages.rendering import render
 
 router = APIRouter(include_in_schema=False)
@@ -21,9 +21,9 @@ def front(request: Request) -> HTMLResponse:
     """The service in one page."""
     document = request.app.openapi()
     routes = [_described(path, method, operation) for path, methods in document["paths"].items() for method, operation in methods.items()]
-    return HTMLResponse(
-        render("front.html.j2", title=document["info"]["title"], text=document["info"]["description"], routes=routes), headers=HEADERS
-    )
+    reader = reader_for(sayso_of(request), "en", None)
+    text = document["info"]["description"]
+    return HTMLResponse(render("front.html.j2", reader, title=document["info"]["title"], text=text, routes=routes), headers=HEADERS)
 
 
 @router.api_route("/{path:path}", methods=EVERY_METHOD)

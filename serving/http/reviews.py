@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
 
 from features import clock
 from features.corrections import Correction
-from features.errors import NotFound
 from serving.answers import ReviewAnswer, ReviewList
 from serving.bootstrap import Sayso
 from serving.decisions import DecisionDamaged
-from serving.http.pages import HEADERS, _closed
+from serving.http.page_route import HEADERS, PageRoute
 from serving.http.routes import Service, scope, scoped_router
-from serving.links import LinkRefused, Page
-from serving.pages.rendering import render
+from serving.links import Page
 from serving.requests import ResolveRequest, ReviewRequest, document
 from serving.review import Effects, Review, ReviewRefused, Status, Verdict
 
 router = APIRouter()
 staff = scoped_router()
+customers = APIRouter(route_class=PageRoute)
 
 
 @staff.post("/reviews", status_code=201, responses={200: {"model": ReviewAnswer}, 201: {"model": ReviewAnswer}}, **scope("review"))
@@ -49,19 +50,24 @@ def resolve(id: str, request: ResolveRequest, sayso: Service) -> JSONResponse:
     return JSONResponse(told(sayso, sayso.reviews.resolve(id, _verdict(request))))
 
 
-router.include_router(staff)
-
-
-@router.post("/why/{token}/review", response_class=HTMLResponse, tags=["pages"])
-def contest(token: str, sayso: Service, text: Annotated[str, Form()] = "") -> Response:
+@customers.post("/why/{token}/review", response_class=HTMLResponse, tags=["pages"])
+def contest(
+    token: str,
+    sayso: Service,
+    text: Annotated[str, Form()] = "",
+    language: Annotated[str | None, Query(max_length=35, description="Language of the page.")] = None,
+) -> Response:
     """A customer asks a person to look at the decision of a page, then sees that page with what became of it."""
     try:
         sayso.reviews.ask(sayso.links.subject(Page.WHY, token), text)
-    except (LinkRefused, NotFound, DecisionDamaged) as error:
-        return _closed(error)
     except ReviewRefused as error:
-        return HTMLResponse(render("closed.html.j2", title="That did not work", text=str(error)), 422, headers=HEADERS)
-    return RedirectResponse(f"/why/{token}?changed=review", 303, headers=HEADERS)
+        raise HTTPException(422, str(error)) from None
+    kept = f"?{urlencode({'language': language})}" if language else ""
+    return RedirectResponse(f"/why/{token}{kept}", 303, headers=HEADERS)
+
+
+router.include_router(staff)
+router.include_router(customers)
 
 
 def told(sayso: Sayso, review: Review) -> dict[str, Any]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
+
+from explain.wording import Wording
+from serving.pages.reader import Reader
 
 
 @cache
@@ -19,11 +24,26 @@ def _templates() -> Environment:
     )
 
 
-def render(template: str, **values: Any) -> str:
-    """A page from its template; every value is escaped."""
-    return _templates().get_template(template).render(**values)
+def render(template: str, reader: Reader, **values: Any) -> str:
+    """A page from its template, in the reader's language; every value is escaped.
+
+    `say` says a sentence with values, `mail` makes a link of an address to write to;
+    `once` tells the forms of this rendering from those of all others, so that one sent twice acts once.
+    """
+    wording = reader.wording
+
+    def say(text: str, many: str = "", number: float | None = None, /, **places: object) -> Markup:
+        return Markup(escape(wording.sentence(text, many, number))).format(**places)  # noqa: S704 - escaped right here, as all places are
+
+    spoken = {"say": say, "mail": mail, "reader": reader, "once": secrets.token_urlsafe(12)}
+    return _templates().get_template(template).render(**spoken, **values)
 
 
-def in_hundred(probability: float) -> str:
+def mail(address: str) -> Markup:
+    """An address that can be written to, as a link."""
+    return Markup('<a href="mailto:{0}">{0}</a>').format(address)
+
+
+def in_hundred(wording: Wording, probability: float) -> str:
     """A probability as a count, which people read more easily than a percentage."""
-    return f"{round(100 * probability)} in 100"
+    return wording.say("{count} in 100", count=wording.number(round(100 * probability)))

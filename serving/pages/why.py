@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from features.catalog import PRODUCT, Catalog
+from explain.game import Played
+from explain.rank_game import RankGame
+from explain.reasons import MOST_REASONS, said_again
+from explain.wording import Wording
 from features.clock import from_text
 from serving.bootstrap import Sayso
 from serving.decisions import Decision
 from serving.links import Page
+from serving.pages.confirmation import confirmation
+from serving.pages.reader import Reader
 from serving.pages.rendering import in_hundred, render
+from serving.pages.rounding import rounded_to_sum
 
 PURPOSE_OF = {"recommendation": "next_purchase", "churn": "churn"}
 WHY_NOT = {
@@ -21,88 +28,264 @@ WHY_NOT = {
     "not_now": "It was no moment to show you anything, so nothing was chosen and nothing about you was used.",
     "model_unavailable": "No personal estimate could be made, so nothing about you was used.",
 }
+FIRST = 3
+"""How many products stand for a list."""
+OPEN_ITEMS = 5
+"""Products beyond these are folded away."""
 
 
 @dataclass(frozen=True)
 class Used:
-    """A category that an answer used: its `reasons`, what the answer would be without it, and whether it is still allowed."""
+    """A category that an answer used: what is said of it, and whether it is still allowed."""
 
     name: str
     label: str
-    reasons: tuple[str, ...]
+    said: tuple[str, ...]
     without: str | None
     allowed: bool
 
 
-def why_page(sayso: Sayso, decision: Decision, customer_id: str | None, token: str, changed: str | None) -> str:
-    """The page of one decision."""
-    answer = decision.document()
-    catalog, shop = sayso.shop.config.catalog, sayso.shop.config.shop
-    purpose = _purpose(sayso, decision)
-    allowed = _allowed_now(sayso, decision, purpose)
-    used = [_used(catalog, name, answer, name in allowed) for name in answer["consent"]["used"]]
-    why_not = answer.get("not_personalized_because") or answer.get("unavailable_because")
+@dataclass(frozen=True)
+class Row:
+    """A line of the sum that an estimate is: what it is of, and by how many in 100 it changes the estimate."""
+
+    label: str
+    points: int
+    written: str
+
+
+@dataclass(frozen=True)
+class ShownItem:
+    """A product with its reasons, where it would stand without each category, and what it can be hidden by."""
+
+    title: str
+    reasons: tuple[str, ...]
+    places: tuple[str, ...]
+    product: str
+    category: str | None
+    brand: str | None
+
+
+class WhyPage:
+    """The page of one decision for one reader, as things stand now."""
+
+    def __init__(self, sayso: Sayso, decision: Decision, reader: Reader, *, live: bool = True) -> None:
+        """With `live`, serving is asked what each category changes now."""
+        self._sayso = sayso
+        self._decision = decision
+        self._reader = reader
+        self._catalog = sayso.shop.config.catalog
+        self.answer = decision.document()
+        self.purpose: str = getattr(sayso.shop.config.models, PURPOSE_OF[decision.kind]).purpose
+        self.allowed = self._allowed_now()
+        self.game = self._game() if live else None
+
+    @property
+    def wording(self) -> Wording:
+        """The reader's."""
+        return self._reader.wording
+
+    def label(self, category: str) -> str:
+        """A category's name in the reader's language."""
+        known = self._catalog.categories.get(category)
+        return self.wording.sentence(known.label) if known else category
+
+    @property
+    def lead(self) -> str:
+        """What was done, when, by whom, and that no person did it."""
+        said = {"when": self.wording.moment(from_text(self._decision.created_at)), "shop": self._sayso.shop.config.shop.name}
+        if self._decision.kind == "churn":
+            return self._lead_of_estimate(said)
+        if self.answer["consent"]["used"]:
+            return self.wording.say("{shop} chose these products automatically on {when}, from what you agreed to share.", **said)
+        return self.wording.say("{shop} chose these products automatically on {when}, without any personal data.", **said)
+
+    def _lead_of_estimate(self, said: Mapping[str, str]) -> str:
+        chance = self.chance("output_value")
+        if chance is None:
+            return self.wording.say("{shop} made no estimate about you on {when}.", **said)
+        days = self.answer["horizon_days"]
+        one = "{shop} made this estimate automatically on {when}. The chance that you order nothing within {count} day is {chance}."
+        many = "{shop} made this estimate automatically on {when}. The chance that you order nothing within {count} days is {chance}."
+        return self.wording.say(one, many, days, count=self.wording.number(days), chance=chance, **said)
+
+    @property
+    def used(self) -> list[Used]:
+        """Every category that the answer used."""
+        return [self._used(name) for name in self.answer["consent"]["used"]]
+
+    @property
+    def withheld(self) -> list[str]:
+        """Names of the categories that were not used."""
+        return [self.label(name) for name in self.answer["consent"]["withheld"]]
+
+    @property
+    def why_not(self) -> str | None:
+        """Why nothing personal was used; None where something was."""
+        said = self.answer.get("not_personalized_because") or self.answer.get("unavailable_because")
+        return self.wording.say(WHY_NOT[said]) if said else None
+
+    @property
+    def items(self) -> list[ShownItem]:
+        """The products that were chosen."""
+        return [self._item(item) for item in self.answer.get("items", ())]
+
+    @property
+    def for_everybody(self) -> str | None:
+        """The products that everybody sees, as a list within a sentence."""
+        shelf = self._sayso.shelf.current
+        best = [shelf.title(best.product_id) for best in shelf.best_sellers[:FIRST]]
+        return self.wording.listed(best) if best and "items" in self.answer else None
+
+    @property
+    def sum(self) -> list[Row]:
+        """How the estimate adds up: at most four categories, and everything else."""
+        played = sorted(self._played(), key=lambda part: -abs(part.contribution))
+        points = self.points
+        rows = [Row(self.label(part.category), points[part.category], self._signed(points[part.category])) for part in played]
+        rest = sum(row.points for row in rows[MOST_REASONS:])
+        others = [Row(self.wording.say("Everything else"), rest, self._signed(rest))] if len(rows) > MOST_REASONS else []
+        return rows[:MOST_REASONS] + others
+
+    @property
+    def points(self) -> dict[str, int]:
+        """By how many in 100 each category changes the estimate; with the base they add up to it as shown."""
+        if "probability" not in self.answer:
+            return {}
+        game = self.answer["explanation"]["categories"]
+        total = round(100 * game["output_value"]) - round(100 * game["base_value"])
+        played = self._played()
+        shares = rounded_to_sum([100 * part.contribution for part in played], total)
+        return {part.category: share for part, share in zip(played, shares, strict=True)}
+
+    def _allowed_now(self) -> frozenset[str]:
+        if self._decision.customer is None:
+            return frozenset()
+        state = self._sayso.shop.ledger.state(self._decision.customer)
+        return frozenset(entry["category"] for entry in state if entry["purpose"] == self.purpose and entry["allowed"])
+
+    def _game(self) -> RankGame | None:
+        """What each category changes of these products' places, asked of serving as it stands now."""
+        products = [item["product_id"] for item in self.answer.get("items", ())[:OPEN_ITEMS]]
+        if not products or self._decision.customer is None or not self.answer["personalized"]:
+            return None
+        return self._sayso.consequences.of_recommendation(self._decision.customer, products)
+
+    def _played(self) -> list[Played]:
+        game = self.answer.get("explanation", {}).get("categories", {})
+        return [Played(**part) for part in game.get("contributions", ())]
+
+    def _used(self, name: str) -> Used:
+        if "items" in self.answer:
+            return Used(name, self.label(name), (self._share_of_items(name),), self._first_without(name), name in self.allowed)
+        part = next((part for part in self._played() if part.category == name), None)
+        said = (*self._facts(name), *self._effect(part))
+        without = None if part is None else self._estimate_without(part)
+        return Used(name, self.label(name), said, without, name in self.allowed)
+
+    def _estimate_without(self, part: Played) -> str:
+        return self.wording.say("Without it, the estimate would be {chance}.", chance=in_hundred(self.wording, part.without))
+
+    def _facts(self, category: str) -> list[str]:
+        return [self.text(reason) for reason in self.answer["explanation"]["reasons"] if reason["category"] == category]
+
+    def _effect(self, part: Played | None) -> list[str]:
+        """A sentence with the share; none where its direction is not that of what happens without the category."""
+        if part is None or part.contribution * (self.answer["probability"] - part.without) <= 0:
+            return []
+        points = self.points[part.category]
+        if not points or points * part.contribution < 0:
+            return [self.wording.say("It changes the estimate by less than 1 in 100.")]
+        chance = in_hundred(self.wording, abs(points) / 100)
+        text = "It raises the estimate by {chance}." if points > 0 else "It lowers the estimate by {chance}."
+        return [self.wording.say(text, chance=chance)]
+
+    def _share_of_items(self, name: str) -> str:
+        items = self.answer["items"]
+        named = sum(any(reason["category"] == name for reason in _reasons(item)) for item in items)
+        if not named:
+            return self.wording.say("It was used, but is no main reason for any of these products.")
+        numbers = {"count": self.wording.number(named), "all": self.wording.number(len(items))}
+        return self.wording.say("Products here that it is a reason for: {count} of {all}.", **numbers)
+
+    def _first_without(self, name: str) -> str | None:
+        if self.game is None or name not in self.game.lists.without:
+            return None
+        now, without = self.game.lists.now[:FIRST], self.game.lists.without[name][:FIRST]
+        if now == without:
+            return self.wording.say("Without it, the first products would stay the same.")
+        return self.wording.say("Without it, these would come first: {titles}.", titles=self._titles(without))
+
+    def _titles(self, products: Sequence[str]) -> str:
+        return self.wording.listed([self._sayso.shelf.current.title(product) for product in products])
+
+    def _item(self, item: Mapping[str, Any]) -> ShownItem:
+        shelf, id = self._sayso.shelf.current, item["product_id"]
+        said = tuple(self.text(reason) for reason in _reasons(item))
+        return ShownItem(item["title"], said, self._places(id), id, shelf.category_of.get(id), shelf.brand_of.get(id))
+
+    def _places(self, product: str) -> tuple[str, ...]:
+        ranked = self.game.of(product) if self.game else None
+        if ranked is None:
+            return ()
+        return tuple(self._place(self.label(name), place) for name, place in ranked.place_without.items())
+
+    def _place(self, category: str, place: int | None) -> str:
+        if place is None:
+            return self.wording.say("Without “{category}” it would not be among the suggestions.", category=category)
+        return self.wording.say("Without “{category}”: place {place}.", category=category, place=self.wording.number(place))
+
+    def text(self, reason: Mapping[str, Any]) -> str:
+        """A recorded reason in the reader's language, or as it was said where it cannot be said again."""
+        return said_again(reason, self.wording) or str(reason["text"])
+
+    def _signed(self, points: int) -> str:
+        return f"{'+' if points > 0 else '−' if points < 0 else ''}{self.wording.number(abs(points))}"  # noqa: RUF001 - a minus sign, not a hyphen
+
+    def points_of(self, which: str) -> str | None:
+        """The same as a bare number."""
+        if "probability" not in self.answer:
+            return None
+        return self.wording.number(round(100 * self.answer["explanation"]["categories"][which]))
+
+    def chance(self, which: str) -> str | None:
+        """`output_value` or `base_value` of the estimate as so many in 100; None where there is none."""
+        if "probability" not in self.answer:
+            return None
+        return in_hundred(self.wording, self.answer["explanation"]["categories"][which])
+
+
+def why_page(
+    sayso: Sayso, decision: Decision, token: str, reader: Reader, done: str | None, *, reviews: bool = False, review: object = None
+) -> str:
+    """The page of one decision. `done` is the signed statement of a change that was just made.
+
+    `reviews` tells that a review can be asked for, `review` the one that was (with status, outcome, reason, due).
+    """
+    page = WhyPage(sayso, decision, reader)
+    customer = decision.customer
     return render(
         "why.html.j2",
-        shop=shop,
-        known=customer_id is not None,
-        kind=decision.kind,
-        when=from_text(decision.created_at).strftime("%d %B %Y, %H:%M UTC"),
-        answer=answer,
-        chance=in_hundred(answer["probability"]) if "probability" in answer else None,
-        base=in_hundred(answer["explanation"]["categories"]["base_value"]) if "probability" in answer else None,
-        used=used,
-        withheld=[catalog.categories[name].label for name in answer["consent"]["withheld"]],
-        why_not=WHY_NOT[why_not] if why_not else None,
-        for_everybody=_for_everybody(answer),
-        purpose=purpose,
+        reader,
+        shop=sayso.shop.config.shop,
+        page=page,
+        answer=page.answer,
+        decision=decision,
+        chance=page.chance("output_value"),
+        base=page.chance("base_value"),
+        chance_points=page.points_of("output_value"),
+        base_points=page.points_of("base_value"),
+        used=page.used,
+        items=page.items,
         token=token,
-        preferences=sayso.links.path(Page.PREFERENCES, str(decision.customer)) if decision.customer is not None else None,
-        changed=_confirmation(catalog, used, changed),
+        preferences=None if customer is None else sayso.links.path(Page.PREFERENCES, str(customer)),
+        open_items=OPEN_ITEMS,
+        confirmed=confirmation(sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.current, reader),
+        reviews=reviews,
+        review=review,
     )
 
 
-def _purpose(sayso: Sayso, decision: Decision) -> str:
-    purpose: str = getattr(sayso.shop.config.models, PURPOSE_OF[decision.kind]).purpose
-    return purpose
-
-
-def _allowed_now(sayso: Sayso, decision: Decision, purpose: str) -> set[str]:
-    if decision.customer is None:
-        return set()
-    state = sayso.shop.ledger.state(decision.customer)
-    return {entry["category"] for entry in state if entry["purpose"] == purpose and entry["allowed"]}
-
-
-def _used(catalog: Catalog, name: str, answer: dict[str, Any], allowed: bool) -> Used:
-    label = catalog.categories[name].label
-    if "items" in answer:
-        items = answer["items"]
-        named = sum(any(reason["category"] == name for reason in _reasons(item)) for item in items)
-        said = (
-            f"It is a reason for {named} of these {len(items)} products."
-            if named
-            else "It was used, but is no main reason for these products."
-        )
-        return Used(name, label, (said,), None, allowed)
-    found = [reason["text"] for reason in answer["explanation"]["reasons"] if reason["category"] == name]
-    played = {part["category"]: part["without"] for part in answer["explanation"]["categories"]["contributions"]}
-    return Used(name, label, tuple(found), in_hundred(played[name]) if name in played else None, allowed)
-
-
-def _reasons(item: dict[str, Any]) -> list[dict[str, str]]:
-    reasons: list[dict[str, str]] = item.get("explanation", {}).get("reasons", [])
+def _reasons(item: Mapping[str, Any]) -> list[dict[str, Any]]:
+    reasons: list[dict[str, Any]] = item.get("explanation", {}).get("reasons", [])
     return reasons
-
-
-def _for_everybody(answer: dict[str, Any]) -> list[str]:
-    found = [reason["text"] for item in answer.get("items", []) for reason in _reasons(item) if reason["category"] == PRODUCT]
-    return list(dict.fromkeys(found))[:1]
-
-
-def _confirmation(catalog: Catalog, used: list[Used], changed: str | None) -> str | None:
-    for part in used:
-        if part.name == changed:
-            effect = "may be used again" if part.allowed else "is no longer used for this"
-            return f"“{catalog.categories[part.name].label}” {effect}, from now on."
-    return None
