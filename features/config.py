@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, time
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from features.catalog import Catalog, Category, DataSource, Notice, Purpose
 from features.catalog import Field as CatalogField
@@ -131,6 +132,57 @@ class Models(Section):
     """After a withdrawal, versions trained on that customer's data are to be replaced within so many days."""
 
 
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError(f"{name!r} is no time zone; write one such as Europe/London") from None
+    return name
+
+
+Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_zone)]
+"""A time zone of the IANA database."""
+
+
+class CapSection(Section):
+    """At most `most` recommendations to a customer on a channel within any `days` days."""
+
+    channel: Text
+    most: Annotated[int, Field(ge=0, le=999)]
+    days: Annotated[int, Field(gt=0, le=365)] = 7
+
+
+class MannersSection(Section):
+    """How often, when, how relevant, what never, and how much that is new. Good as it is without being stated."""
+
+    caps: tuple[CapSection, ...] = (
+        CapSection(channel="email", most=3),
+        CapSection(channel="push", most=3),
+        CapSection(channel="sms", most=1),
+    )
+    quiet_channels: tuple[Text, ...] = ("email", "push", "sms")
+    quiet_from: time = time(21)
+    quiet_until: time = time(8)
+    """Quiet hours by the customer's clock, over midnight where they begin later than they end; none where both are the same."""
+    time_zone: Zone = "UTC"
+    """The customers' zone where a request names none."""
+    floor: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """The chance that a product is preferred to one of which nothing is known, by somebody of whom nothing is known."""
+    sensitive: tuple[Text, ...] = ()
+    """Product categories that are shown only to who asks for them, and are no reason for anything."""
+    discover: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """The share of places that go to products outside the customer's usual."""
+
+
+class ReviewsSection(Section):
+    """How a contested decision is looked at."""
+
+    answer_within_days: Days = 30
+    """A review that waits longer than this is overdue: it is shown first and counted in the metrics."""
+    owner: Text | None = None
+    """Who sees to it that reviews are answered; the shop's owner where nobody is named."""
+
+
 class Config(Section):
     """The whole of `sayso.toml`."""
 
@@ -141,6 +193,8 @@ class Config(Section):
     notices: tuple[NoticeSection, ...]
     fields: dict[TableName, dict[str, FieldSection]]
     models: Models
+    reviews: ReviewsSection = ReviewsSection()
+    manners: MannersSection = MannersSection()
 
     @property
     def catalog(self) -> Catalog:

@@ -1,4 +1,4 @@
-"""Tables of the database: the ledger, the online features, decisions, opt-outs, keys, and what the customers' rights need.
+"""Tables of the database: the ledger, the online features, decisions, reviews, opt-outs, keys, and what customers' rights need.
 
 Written for SQLite and PostgreSQL alike. Inside, a customer is a random number (`customer`); the shop's own id stands in
 the table `customers` and nowhere else. Every time is UTC, as text in ISO 8601 with microseconds, so that it sorts.
@@ -194,3 +194,61 @@ api_keys = Table(
     Column("created_at", String(32), nullable=False),
     Column("revoked_at", String(32)),
 )
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("customer", BigInteger, nullable=False),
+    Column("decision_id", String(40), nullable=False),
+    Column("open_for", String(40), unique=True),
+    Column("status", String(16), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("due_at", String(32), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("reviewer", Text),
+    Column("outcome", LargeBinary),
+    Column("resolved_at", String(32)),
+    Index(None, "customer"),
+    Index(None, "decision_id"),
+    Index(None, "status", "due_at"),
+)
+"""`open_for` is the decision while the review is open and nothing afterwards, so a decision has one open review at the most."""
+
+set_bands = Table(
+    "set_bands",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("band", String(16), nullable=False),
+    Column("until", String(32), nullable=False),
+    Column("review_id", String(40), nullable=False),
+    Column("set_at", String(32), nullable=False),
+)
+
+shown = Table(
+    "shown",
+    metadata,
+    Column("decision_id", String(40), primary_key=True),
+    Column("customer", BigInteger, nullable=False),
+    Column("channel", String(128), nullable=False),
+    Column("shown_at", String(32), nullable=False),
+    Column("places", Integer, nullable=False),
+    Column("explored", Integer, nullable=False),
+    Index(None, "customer", "channel", "shown_at"),
+    Index(None, "shown_at"),
+)
+"""Recommendations given to a known customer: on which channel, how many products, and how many of them were discoveries."""
+
+accesses = Table(
+    "accesses",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("key_id", String(40), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("customer", BigInteger),
+    Index(None, "customer"),
+    Index(None, "at"),
+)
+"""Who of the staff looked at what in the console, and at whose data."""

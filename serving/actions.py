@@ -49,9 +49,9 @@ def band(probability: float) -> str:
     return next(name for end, name in BANDS if probability <= end)
 
 
-def suggested(probability: float, orders: float | None) -> tuple[Action, ...]:
-    """Actions for a customer; who ordered once so far is helped to find their way."""
-    actions = SUGGESTED[band(probability)]
-    if band(probability) != "low" and orders == 1:
+def suggested(band: str, orders: float | None) -> tuple[Action, ...]:
+    """Actions for a customer in a band; who ordered once so far is helped to find their way."""
+    actions = SUGGESTED[band]
+    if band != "low" and orders == 1:
         return (*actions, ONBOARDING)
     return actions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -69,7 +69,11 @@ class Recommendation(BaseModel):
     customer_id: str
     generated_at: str
     personalized: bool
-    not_personalized_because: Literal["unknown_customer", "no_consent", "opted_out", "privacy_signal", "model_unavailable"] | None
+    not_personalized_because: (
+        Literal["unknown_customer", "no_consent", "opted_out", "privacy_signal", "model_unavailable", "not_now"] | None
+    )
+    not_now_because: Literal["quiet_hours", "frequency"] | None = None
+    not_before: str | None = None
     automated: bool
     disclosure: str
     language: str
@@ -123,6 +127,14 @@ class ExpectedOrders(BaseModel):
     days_to_next_order: float
 
 
+class BandSetByReview(BaseModel):
+    """The review in which a person set the band, until when it holds, and the band that was estimated."""
+
+    review_id: str
+    until: str
+    estimated: Literal["low", "medium", "high"]
+
+
 class Churn(BaseModel):
     """An answer to `POST /v1/churn`; the estimate's fields are absent where there is none."""
 
@@ -138,6 +150,7 @@ class Churn(BaseModel):
     horizon_days: int | None = None
     band: Literal["low", "medium", "high"] | None = None
     expected: ExpectedOrders | None = None
+    band_set_by_review: BandSetByReview | None = None
     model: ModelName | None
     consent: ConsentUsed
     explanation: ChurnExplanation | None = None
@@ -265,6 +278,33 @@ class OptOutList(BaseModel):
 
     customer_id: str
     opt_outs: list[OptOutAnswer]
+
+
+class ReviewAnswer(BaseModel):
+    """A review, and the decision that it is about, as it was recorded and as the customer sees it."""
+
+    id: str
+    decision_id: str
+    customer_id: str | None
+    status: Literal["open", "upheld", "overridden"]
+    overdue: bool
+    owner: str
+    created_at: str
+    due_at: str
+    text: str | None
+    reviewer: str | None
+    reason: str | None
+    effects: dict[str, Any]
+    resolved_at: str | None
+    decision: dict[str, Any] | None
+
+
+class ReviewList(BaseModel):
+    """Reviews, those due first at the head."""
+
+    open: int
+    overdue: int
+    reviews: list[ReviewAnswer]
 
 
 class ModelVersion(BaseModel):

@@ -13,12 +13,14 @@ from serving.catalog_watch import CatalogWatch
 from serving.champions import churn_champion, next_purchase_champion
 from serving.churn_estimator import ChurnEstimator
 from serving.consequences import Consequences
+from serving.console.sessions import Sessions
 from serving.decision_log import DecisionLog
 from serving.keys import Keys
 from serving.links import Links
 from serving.live_statistics import LiveStatistics
 from serving.opt_outs import OptOuts
 from serving.recommender import Recommender
+from serving.reviews import Reviews
 from serving.rights.rights import Rights
 from serving.shelf import ShelfKeeper
 from serving.watch import Watch
@@ -38,8 +40,10 @@ class Sayso:
     consequences: Consequences
     decisions: DecisionLog
     opt_outs: OptOuts
+    reviews: Reviews
     rights: Rights
     keys: Keys
+    sessions: Sessions
     links: Links
     watch: Watch
     words: Words
@@ -63,6 +67,7 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
     words = open_words(workspace.root, shop.config.shop.language, SPOKEN_BY)
     recommender = Recommender(shop, next_purchase, for_next_purchase, lambda: shelf.current, statistics, words)
     estimator = ChurnEstimator(shop, churn, for_churn, words)
+    keys = Keys(shop.database, shop.clock)
     return Sayso(
         shop=shop,
         tracking=tracking,
@@ -71,8 +76,10 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         consequences=Consequences(shop, estimator, recommender),
         decisions=DecisionLog(shop.database, shop.vault, {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}),
         opt_outs=OptOuts(shop.database, shop.clock),
+        reviews=Reviews(shop),
         rights=Rights(shop),
-        keys=Keys(shop.database, shop.clock),
+        keys=keys,
+        sessions=Sessions(keys, workspace.secret(), secure=base_url.startswith("https://")),
         links=Links(workspace.secret(), base_url),
         watch=Watch([shelf.look, churn.look, next_purchase.look, statistics.look]),
         words=words,

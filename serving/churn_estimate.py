@@ -25,7 +25,10 @@ DISCLOSURE = "Estimated automatically from what this customer agreed to share."
 
 @dataclass(frozen=True)
 class ChurnInputs:
-    """All that an estimate is made from. `customer` is already masked by the consent read with it; `wording` names the language."""
+    """All that an estimate is made from. `customer` is already masked by the consent read with it; `wording` names the language.
+
+    `band_set` is the band that a reviewer set for them, which then holds in place of the estimated one.
+    """
 
     used: tuple[str, ...]
     withheld: tuple[str, ...]
@@ -33,6 +36,7 @@ class ChurnInputs:
     wording: Mapping[str, str]
     customer: Mapping[str, float]
     human_contact: str
+    band_set: Mapping[str, str] | None = None
 
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""
@@ -43,7 +47,7 @@ class ChurnInputs:
         """The inputs that `document` gave. Raises `ModelUnavailable` for what an earlier version recorded otherwise."""
         if "language" not in stated["wording"]:
             raise ModelUnavailable("This decision was recorded by an earlier version of Sayso: it can be shown, but not made again.")
-        own = {field.name: stated[field.name] for field in fields(cls)}
+        own = {field.name: stated[field.name] for field in fields(cls) if field.name in stated}
         return cls(**{**own, "used": tuple(stated["used"]), "withheld": tuple(stated["withheld"])})
 
 
@@ -72,11 +76,13 @@ def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel], wording: Wordi
     why = explanation(model.features, model.category_of, features[0], parts, attribution.base_value, log_odds)
     shop = ShopWords(inputs.wording["currency"], inputs.wording["home_country"])
     reasons = reasons_for(_honest(why.contributions, game), inputs.customer, CHURN_TEMPLATES, shop, wording, helpful_only=False)
+    in_band = band(game.output_value) if inputs.band_set is None else inputs.band_set["band"]
     return {
         "probability": game.output_value,
         "horizon_days": model.horizon_days,
-        "band": band(game.output_value),
+        "band": in_band,
         "expected": None if model.outlook is None else asdict(model.outlook.expected(features)),
+        **({} if inputs.band_set is None else {"band_set_by_review": _set_by(inputs.band_set, game.output_value)}),
         "model": champion.name,
         "explanation": {
             "unit": "log_odds",
@@ -89,13 +95,17 @@ def _estimated(inputs: ChurnInputs, champion: Loaded[ChurnModel], wording: Wordi
             },
             "reasons": [reason.document() for reason in reasons],
         },
-        "suggested_actions": _suggested(game, inputs, wording),
+        "suggested_actions": _suggested(in_band, inputs, wording),
     }
 
 
-def _suggested(game: Game, inputs: ChurnInputs, wording: Wording) -> list[dict[str, str]]:
-    actions = suggested(game.output_value, inputs.customer.get("orders"))
+def _suggested(in_band: str, inputs: ChurnInputs, wording: Wording) -> list[dict[str, str]]:
+    actions = suggested(in_band, inputs.customer.get("orders"))
     return [{"action": action.action, "text": wording.say(action.text)} for action in actions]
+
+
+def _set_by(band_set: Mapping[str, str], probability: float) -> dict[str, str]:
+    return {"review_id": band_set["review_id"], "until": band_set["until"], "estimated": band(probability)}
 
 
 def play_churn(model: ChurnModel, features: Floats, granted: Sequence[str]) -> Game:

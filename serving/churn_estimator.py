@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
+
+from sqlalchemy import Connection
 
 from explain.reasons import sentences_of
 from explain.wording import Wording
@@ -19,6 +22,7 @@ from serving.champions import Champion, Loaded
 from serving.churn_estimate import DISCLOSURE, ChurnInputs, estimate_churn
 from serving.deciding import Made, decide
 from serving.decisions import Decision
+from serving.set_bands import band_of
 from serving.standing import Standing, standing_of
 
 
@@ -42,13 +46,18 @@ class ChurnEstimator:
 
     def answer(self, customer_id: str, language: str | None = None) -> dict[str, Any]:
         """The recorded answer, in `language` or the shop's."""
-        return decide(self._shop, self.KIND, customer_id, self._section.purpose, lambda standing: self._make(standing, language))
+
+        def make(standing: Standing) -> Made:
+            return self._make(standing, language)
+
+        return decide(self._shop, self.KIND, customer_id, self._section.purpose, make, with_band)
 
     def estimate(self, customer_id: str) -> Mapping[str, Any]:
         """The answer as it would be now, not given to anybody and not recorded."""
         moment = clock.to_text(self._shop.clock())
         with self._shop.database.read() as connection:
-            standing = standing_of(connection, self._shop.config.catalog, customer_id, self._section.purpose, moment)
+            found = standing_of(connection, self._shop.config.catalog, customer_id, self._section.purpose, moment)
+            standing = with_band(connection, found, moment)
         return self.preview(standing)
 
     def preview(self, standing: Standing) -> Mapping[str, Any]:
@@ -85,6 +94,7 @@ class ChurnEstimator:
             wording={"currency": shop.currency, "home_country": shop.home_country or "", "language": language},
             customer=_allowed(row, self._online.layout, champion.model, standing) if row and champion else {},
             human_contact=shop.human_contact,
+            band_set=None if standing.band is None else standing.band.document(),
         )
 
     def _row(self, customer: int, granted: Collection[str]) -> OnlineRow:
@@ -100,6 +110,11 @@ class ChurnEstimator:
         if not standing.granted:
             return "no_consent"
         return None if champion else "model_unavailable"
+
+
+def with_band(connection: Connection, standing: Standing, moment: str) -> Standing:
+    """Where a customer stands, with the band that a reviewer set for them."""
+    return standing if standing.customer is None else replace(standing, band=band_of(connection, standing.customer, moment))
 
 
 def _allowed(row: OnlineRow, layout: Layout, model: ChurnModel, standing: Standing) -> dict[str, float]:

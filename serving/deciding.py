@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from features import clock
 from features.chain import canonical
 from features.errors import SaysoError
 from features.shop import Shop
 from serving import decisions
 from serving.decisions import Decision
+from serving.shown import Shown, record_shown
 from serving.standing import Standing, standing_of
 
 MOST_TRIES = 5
@@ -28,31 +31,47 @@ class TooBusy(SaysoError):
 
 @dataclass(frozen=True)
 class Made:
-    """An answer that was made, before it is recorded: what it was made from, and by which model."""
+    """An answer that was made, before it is recorded: what it was made from, by which model, and what it shows to the customer."""
 
     inputs: Mapping[str, Any]
     answer: Mapping[str, Any]
     model: Mapping[str, str] | None
+    shown: Shown | None = None
 
 
-def decide(shop: Shop, kind: str, customer_id: str, purpose: str, make: Callable[[Standing], Made]) -> dict[str, Any]:
-    """The answer to a customer, recorded. `make` turns where they stand into an answer.
+Look = Callable[[Connection, Standing, str], Standing]
+"""Adds to where a customer stands what else matters to one kind of answer, read in the same transaction at the same moment."""
 
-    Raises `TooBusy` where the consent does not hold still.
+
+def as_it_is(_connection: Connection, standing: Standing, _moment: str) -> Standing:
+    """Nothing else matters."""
+    return standing
+
+
+def decide(
+    shop: Shop, kind: str, customer_id: str, purpose: str, make: Callable[[Standing], Made], look: Look = as_it_is
+) -> dict[str, Any]:
+    """The answer to a customer, recorded. `make` turns where they stand, as `look` completes it, into an answer.
+
+    Raises `TooBusy` where that does not hold still.
     """
     catalog = shop.config.catalog
     for _ in range(MOST_TRIES):
         moment = clock.to_text(shop.clock())
         with shop.database.read() as connection:
-            standing = standing_of(connection, catalog, customer_id, purpose, moment)
+            standing = look(connection, standing_of(connection, catalog, customer_id, purpose, moment), moment)
         made = make(standing)
         id = decisions.new_id()
         answer = {"decision_id": id, "generated_at": moment, **made.answer}
         answer["consent"] = {"ledger_seq": standing.ledger_seq, **made.answer["consent"]}
         decision = _decision(id, kind, standing, moment, made, answer)
         with shop.database.write() as connection:
-            if standing_of(connection, catalog, customer_id, purpose, moment).same_permission(standing):
+            decisions.wait_for_turn(connection)  # so that nobody is shown anything between what is read here and what is recorded
+            now_standing = look(connection, standing_of(connection, catalog, customer_id, purpose, moment), moment)
+            if now_standing.same_permission(standing):
                 decisions.record(connection, shop.vault, decision)
+                if made.shown is not None and standing.customer is not None:
+                    record_shown(connection, id, standing.customer, made.shown, moment)
                 return answer
     raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from features.chain import Walk, canonical, fits, link
 from features.errors import NotFound, PayloadGone, SaysoError
@@ -69,9 +69,14 @@ def new_id() -> str:
     return "dec_" + "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 
+def wait_for_turn(connection: Connection) -> Row[Any]:
+    """The end of the chain, held until the transaction ends: decisions are recorded one after the other."""
+    return connection.execute(select(decision_head).with_for_update()).one()
+
+
 def record(connection: Connection, vault: Vault, decision: Decision) -> None:
     """Write a decision within the transaction that read the consent it rests on."""
-    head = connection.execute(select(decision_head).with_for_update()).one()
+    head = wait_for_turn(connection)
     stated = canonical({"inputs": decision.inputs, "answer": decision.answer}).encode()
     content = vault.key(connection, decision.customer).seal(stated, _about(decision.id))
     plain = {name: value for name, value in asdict(decision).items() if name not in NOT_CHAINED}

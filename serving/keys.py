@@ -68,6 +68,12 @@ class Keys:
             return None
         return Key(found.id, frozenset(found.scopes.split()), found.created_at, None)
 
+    def in_force(self, id: str) -> Key | None:
+        """The key with that id, unless it was revoked."""
+        with self._database.read() as connection:
+            found = connection.execute(select(api_keys).where(api_keys.c.id == id, api_keys.c.revoked_at.is_(None))).one_or_none()
+        return None if found is None else Key(found.id, frozenset(found.scopes.split()), found.created_at, None)
+
     def list(self) -> list[Key]:
         """All keys, oldest first."""
         with self._database.read() as connection:

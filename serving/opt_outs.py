@@ -16,14 +16,19 @@ from features.clock import Clock, utc_now
 from features.database import Database
 from features.errors import NotFound
 from features.tables import opt_outs
+from serving.manners.caps import Cap, cap_of
 
-Scope = Literal["all", "purpose", "channel", "product", "product_category", "brand"]
+Scope = Literal["all", "purpose", "channel", "product", "product_category", "brand", "frequency"]
+FREQUENCY: Scope = "frequency"
 SCOPES: tuple[str, ...] = get_args(Scope)
 
 
 @dataclass(frozen=True)
 class OptOut:
-    """One opt-out. `value` names the purpose, channel, product, product category or brand; an opt-out from `all` has none."""
+    """One opt-out. `value` names the purpose, channel, product, product category or brand; an opt-out from `all` has none.
+
+    That of scope `frequency` is a cap of the customer's own, such as `email:1/7` (`serving.manners.caps`).
+    """
 
     id: str
     scope: str
@@ -41,17 +46,19 @@ class OptOuts:
 
     def add(self, customer: int, scope: Scope, value: str | None, until: str | None, *, once: str | None = None) -> OptOut:
         """Write an opt-out; once this returns it is durable. The same one twice is one, as are two with the same text `once`."""
-        id = "opt_" + (_told_once(customer, scope, value, once) if once else secrets.token_hex(12))
+        id = "opt_" + _told_once(customer, scope, value, once) if once else new_id()
+        now = clock.to_text(self._clock())
+        with self._database.write() as connection:
+            return write(connection, customer, scope, value, until, now, id)
+
+    def limit(self, customer: int, cap: Cap) -> OptOut:
+        """Keep a customer's own cap in place of those that they had on the same channel."""
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
             for standing in in_force(connection, customer, now):
-                if standing.id == id or (standing.scope, standing.value, standing.until) == (scope, value, until):
-                    return standing
-            made = OptOut(id, scope, value, until, now)
-            connection.execute(
-                insert(opt_outs).values(id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now)
-            )
-        return made
+                if standing.scope == FREQUENCY and standing.value is not None and cap_of(standing.value).channel == cap.channel:
+                    connection.execute(delete(opt_outs).where(opt_outs.c.id == standing.id))
+            return write(connection, customer, FREQUENCY, cap.text, None, now)
 
     def of(self, customer: int) -> Sequence[OptOut]:
         """A customer's opt-outs in force, oldest first."""
@@ -63,6 +70,21 @@ class OptOuts:
         with self._database.write() as connection:
             if not connection.execute(delete(opt_outs).where(opt_outs.c.id == id)).rowcount:
                 raise NotFound("There is no such opt-out.")
+
+
+def new_id() -> str:
+    """An opt-out's id."""
+    return "opt_" + secrets.token_hex(12)
+
+
+def write(connection: Connection, customer: int, scope: Scope, value: str | None, until: str | None, now: str, id: str = "") -> OptOut:
+    """Write an opt-out within a transaction that is already open; the same one twice is one, as are two with the same `id`."""
+    for standing in in_force(connection, customer, now):
+        if standing.id == id or (standing.scope, standing.value, standing.until) == (scope, value, until):
+            return standing
+    made = OptOut(id or new_id(), scope, value, until, now)
+    connection.execute(insert(opt_outs).values(id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now))
+    return made
 
 
 def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:

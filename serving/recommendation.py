@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explain.explanation import Contribution, Explanation, explanation
 from explain.reasons import reasons_for
@@ -19,9 +20,11 @@ from features.catalog import PRODUCT
 from features.errors import ModelUnavailable
 from models.candidates import Candidates
 from models.masking import Floats
-from models.next_purchase import NextPurchaseModel
+from models.next_purchase import NextPurchaseModel, Ranked
 from models.precision import rounded
 from serving.champions import Loaded
+from serving.manners.discover import Draw, Place, fill
+from serving.manners.floor import worth_showing
 
 PERSONAL = "Chosen automatically from what you agreed to share."
 NOT_PERSONAL = "Best sellers, chosen automatically without any personal data."
@@ -35,6 +38,9 @@ class RecommendationInputs:
     `candidates` are the products to rank and `features` what the ranker sees of each (`pack` wrote it), made under the consent
     that was read with them; `best_sellers` (product, buyers) stand in where the answer is not personalised. Nothing that must
     not appear is in either. `wording` names the language to answer in, and what its sentences need to know of the shop.
+
+    `not_now` is why nothing is shown at this moment, `floor` the relevance floor (`serving.manners.floor`),
+    and `draw` what discoveries are drawn by (`serving.manners.discover`), None where there are none.
     """
 
     k: int
@@ -47,6 +53,9 @@ class RecommendationInputs:
     candidates: tuple[str, ...]
     features: str
     best_sellers: tuple[tuple[str, int], ...]
+    not_now: Mapping[str, str | None] | None = None
+    floor: float = 0.0
+    draw: Mapping[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""
@@ -59,7 +68,7 @@ class RecommendationInputs:
             raise ModelUnavailable("This decision was recorded by an earlier version of Sayso: it can be shown, but not made again.")
         lists = {name: tuple(stated[name]) for name in ("used", "withheld", "candidates")}
         best = tuple((product, buyers) for product, buyers in stated["best_sellers"])
-        own = {field.name: stated[field.name] for field in fields(cls)}
+        own = {field.name: stated[field.name] for field in fields(cls) if field.name in stated}
         return cls(**{**own, **lists, "best_sellers": best})
 
 
@@ -91,6 +100,7 @@ def recommend(
     return {
         "personalized": personalized,
         "not_personalized_because": inputs.not_personalized_because,
+        **({} if inputs.not_now is None else {"not_now_because": inputs.not_now["because"], "not_before": inputs.not_now["not_before"]}),
         "automated": True,
         "disclosure": wording.say(PERSONAL if personalized else NOT_PERSONAL),
         "language": inputs.wording["language"],
@@ -106,24 +116,40 @@ def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel], w
         return []
     count = len(inputs.candidates)
     given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), unpack(inputs.features, count))
-    ranked = model.ranked(given, 1, inputs.k)
-    (best,) = ranked.best
-    products = [inputs.candidates[position] for position in best.tolist()]
+    ranked = model.ranked(given, 1, count)
+    places, best = _placed(inputs, ranked, attribution.base_value)
     scores = ranked.scores[best].tolist()
     if inputs.explain == "none":
-        return [_item(rank, product, score) for rank, (product, score) in enumerate(zip(products, scores, strict=True), 1)]
+        return [_item(rank, place, score) for rank, (place, score) in enumerate(zip(places, scores, strict=True), 1)]
     features = given.features[best]
-    rows = zip(products, scores, features, attribution.contributions(features), strict=True)
+    rows = zip(places, scores, features, attribution.contributions(features), strict=True)
     items = []
-    for rank, (product, score, values, parts) in enumerate(rows, 1):
+    for rank, (place, score, values, parts) in enumerate(rows, 1):
         why = explanation(model.features, model.category_of, values, parts, attribution.base_value, score)
         known = {name: value for name, value in zip(model.features, values.tolist(), strict=True) if not math.isnan(value)}
-        items.append({**_item(rank, product, score), "explanation": _explained(why, known, inputs, wording)})
+        items.append({**_item(rank, place, score), "explanation": _explained(why, known, inputs, wording)})
     return items
 
 
-def _item(rank: int, product: str, score: float) -> dict[str, Any]:
-    return {"rank": rank, "product_id": product, "title": product, "score": score, "explored": False, "propensity": 1.0}
+def _placed(inputs: RecommendationInputs, ranked: Ranked, nothing_known: float) -> tuple[list[Place], NDArray[np.intp]]:
+    """Who has which place, and where each of them stands among the candidates."""
+    (order,) = ranked.best
+    worth = order[worth_showing(ranked.scores[order], nothing_known, inputs.floor)]
+    at = {inputs.candidates[position]: position for position in worth.tolist()}
+    draw = Draw(0.0, "") if inputs.draw is None else Draw.from_document(inputs.draw)
+    places = fill(list(at), inputs.k, draw)
+    return places, np.array([at[place.product] for place in places], dtype=np.intp)
+
+
+def _item(rank: int, place: Place, score: float) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "product_id": place.product,
+        "title": place.product,
+        "score": score,
+        "explored": place.explored,
+        "propensity": place.propensity,
+    }
 
 
 def _explained(why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs, wording: Wording) -> dict[str, Any]:
@@ -139,7 +165,7 @@ def _best_sellers(inputs: RecommendationInputs, wording: Wording) -> list[dict[s
     """Best sellers; their score is the number of customers who bought them lately."""
     items = []
     for rank, (product, buyers) in enumerate(inputs.best_sellers[: inputs.k], 1):
-        item = _item(rank, product, float(buyers))
+        item = _item(rank, Place(product, explored=False, propensity=1.0), float(buyers))
         if inputs.explain != "none":
             part = Contribution(BEST_SELLER_FEATURE, PRODUCT, float(buyers), float(buyers))
             why = Explanation(0.0, float(buyers), (part,))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+import secrets
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection
 
 from explain.coalition_scores import Allowed
 from explain.reasons import sentences_of
 from explain.wording import Wording
 from explain.words import Words
+from features import clock
 from features.online import Layout, OnlineRow, OnlineStore
 from features.shop import Shop
 from models.histories import Histories
@@ -24,12 +27,19 @@ from serving.champions import Champion, Loaded
 from serving.deciding import Made, decide
 from serving.decisions import Decision
 from serving.live_statistics import LiveStatistics
+from serving.manners.caps import cap_of, on_channel, window
+from serving.manners.contact import not_now, shop_caps
+from serving.manners.discover import Draw
+from serving.manners.sensitive import unasked
+from serving.opt_outs import FREQUENCY
 from serving.privacy_signal import record_signal
 from serving.recommendation import NOT_PERSONAL, PERSONAL, RecommendationInputs, pack, recommend
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
+from serving.shown import Shown, shown_since
 from serving.standing import Standing
 
+NOT_NOW = "not_now"
 Read = Callable[[int], OnlineRow]
 """Reads a customer's features; all that were granted."""
 
@@ -68,6 +78,7 @@ class Recommender:
         self._words = words or Words({})
         self._section = shop.config.models.next_purchase
         self._askable = shop.config.catalog.askable(self._section.purpose)
+        self._manners = shop.config.manners
 
     def answer(self, request: RecommendationRequest, *, privacy_signal: bool = False) -> dict[str, Any]:
         """The recorded answer. `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`)."""
@@ -77,12 +88,16 @@ class Recommender:
         def make(standing: Standing) -> Made:
             return self._make(request, standing, self._online.ready, privacy_signal=privacy_signal)
 
-        return decide(self._shop, self.KIND, request.customer_id, self._section.purpose, make)
+        return decide(self._shop, self.KIND, request.customer_id, self._section.purpose, make, partial(self._at_this_moment, request))
 
     def previews(self, request: RecommendationRequest, standings: Sequence[Standing]) -> list[Mapping[str, Any]]:
-        """The answers as they would be at several standings of one customer, not given to anybody and not recorded."""
+        """The answers as they would be at several standings of one customer, not given to anybody and not recorded.
+
+        Nothing is drawn by lot: what a choice would change must not depend on chance.
+        """
+        settled = request.model_copy(update={"discover": 0.0})
         read = lru_cache(1)(self._online.ready)
-        return [self._make(request, standing, read).answer for standing in standings]
+        return [self._make(settled, standing, read).answer for standing in standings]
 
     def _make(self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False) -> Made:
         champion = self._champion.current
@@ -92,7 +107,7 @@ class Recommender:
         titles = {item["product_id"]: item["title"] for item in answer["items"]}
         said = (reason for item in answer["items"] for reason in item.get("explanation", {}).get("reasons", ()))
         sentences = sentences_of(said, wording, (PERSONAL, NOT_PERSONAL))
-        return Made({**inputs.document(), "titles": titles, "sentences": sentences}, answer, answer["model"])
+        return Made({**inputs.document(), "titles": titles, "sentences": sentences}, answer, answer["model"], _shown(request, answer))
 
     @property
     def champion(self) -> Loaded[NextPurchaseModel] | None:
@@ -114,6 +129,14 @@ class Recommender:
         inputs = RecommendationInputs.from_document(stated)
         return recommend(inputs, champion, stated["titles"], Wording(inputs.wording["language"], stated["sentences"]))
 
+    def _at_this_moment(self, request: RecommendationRequest, connection: Connection, standing: Standing, moment: str) -> Standing:
+        """Where a customer stands, with whether this is a moment to show them anything."""
+        now, own = clock.from_text(moment), (cap_of(value) for value in standing.values(FREQUENCY))
+        caps = on_channel(request.channel, (*shop_caps(self._manners), *own))
+        known = standing.customer if caps else None
+        before = () if known is None else shown_since(connection, known, request.channel, now - window(caps))
+        return replace(standing, not_now=not_now(self._manners, request.channel, request.time_zone, caps, before, now))
+
     def _inputs(
         self,
         request: RecommendationRequest,
@@ -131,14 +154,14 @@ class Recommender:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
         hidden = self._hidden(request, standing, shelf)
-        candidates, features = self._candidates(row, champion, standing, hidden) if row and champion else ((), "")
+        candidates, features, bought = self._candidates(row, champion, standing, hidden) if row and champion else ((), "", ())
         return RecommendationInputs(
             k=request.k,
             explain=request.explain,
             used=used,
             withheld=tuple(name for name in self._askable if name not in used),
             not_personalized_because=reason,
-            nothing=_silenced(request, standing),
+            nothing=_silenced(request, standing) or standing.not_now is not None,
             wording={
                 "currency": self._shop.config.shop.currency,
                 "home_country": self._shop.config.shop.home_country or "",
@@ -147,27 +170,40 @@ class Recommender:
             candidates=candidates,
             features=features,
             best_sellers=() if reason is None else _first_best_sellers(shelf, hidden, request.k),
+            not_now=asdict(standing.not_now) if reason == NOT_NOW and standing.not_now is not None else None,
+            floor=self._manners.floor,
+            draw=self._draw(request, bought) if candidates else None,
         )
+
+    def _draw(self, request: RecommendationRequest, bought: tuple[str, ...]) -> Mapping[str, Any] | None:
+        """What discoveries are drawn by; the seed is new each time, and recorded with the decision."""
+        share = self._manners.discover if request.discover is None else request.discover
+        return asdict(Draw(share, secrets.token_hex(16), bought)) if share else None
 
     def _candidates(
         self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, hidden: Sequence[str]
-    ) -> tuple[tuple[str, ...], str]:
-        """Ids of the products to rank, and what the ranker sees of each."""
+    ) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+        """Ids of the products to rank, what the ranker sees of each, and those of them that the customer has bought."""
         allowed = self._allowed(row, champion, standing)
         statistics = allowed.statistics
         positions = statistics.positions(hidden)
         made = replace(champion.model.maker, statistics=statistics).make(allowed.histories, positions[positions >= 0])
-        return tuple(statistics.product_ids[made.products].tolist()), pack(made.features)
+        bought = np.intersect1d(made.products, allowed.histories.products)
+        ids = statistics.product_ids
+        return tuple(ids[made.products].tolist()), pack(made.features), tuple(ids[bought].tolist())
 
     def _allowed(self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing) -> Allowed:
         """What the consent of this moment allows of a customer, and the statistics to set it against."""
         statistics = self._statistics.imagined(champion, standing)
+        row = _without(row, self._shelf().hidden_by(self._manners.sensitive, ()))
         return Allowed(_history(row, self._online.layout, champion.model, standing, statistics), statistics)
 
     def _not_personalized(
         self, request: RecommendationRequest, standing: Standing, champion: Loaded[NextPurchaseModel] | None, *, privacy_signal: bool
     ) -> str | None:
         """Why nothing personal may be used, or can be; None where the answer may be personal."""
+        if standing.not_now is not None and not _silenced(request, standing):
+            return NOT_NOW
         if standing.customer is None:
             return "unknown_customer"
         if _silenced(request, standing) or standing.opted_out("purpose", self._section.purpose):
@@ -179,9 +215,10 @@ class Recommender:
         return None if champion else "model_unavailable"
 
     def _hidden(self, request: RecommendationRequest, standing: Standing, shelf: Shelf) -> tuple[str, ...]:
-        """Products that must not appear: opted out, excluded, in the basket, or outside the categories asked for."""
+        """Products that must not appear: opted out, excluded, in the basket, sensitive, or outside the categories asked for."""
         hidden = {*request.basket, *request.exclude, *standing.values("product")}
         hidden |= shelf.hidden_by(standing.values("product_category"), standing.values("brand"))
+        hidden |= shelf.hidden_by(unasked(self._manners.sensitive, request.product_categories), ())
         if request.product_categories is not None:
             hidden |= shelf.outside(request.product_categories)
         return tuple(sorted(hidden))
@@ -190,6 +227,20 @@ class Recommender:
 def _silenced(request: RecommendationRequest, standing: Standing) -> bool:
     """Whether the customer wants nothing shown at all, here or anywhere."""
     return standing.opted_out("all") or standing.opted_out("channel", request.channel)
+
+
+def _shown(request: RecommendationRequest, answer: Mapping[str, Any]) -> Shown | None:
+    """What an answer shows; None where it shows nothing."""
+    items = answer["items"]
+    return Shown(request.channel, len(items), sum(item["explored"] for item in items)) if items else None
+
+
+def _without(row: OnlineRow, products: Collection[str]) -> OnlineRow:
+    """A customer's features as if they had never met these products, so that nothing is concluded from them."""
+    kept = [position for position, product in enumerate(row.products) if product not in products]
+    if len(kept) == len(row.products):
+        return row
+    return replace(row, products=tuple(row.products[position] for position in kept), columns=row.columns[kept])
 
 
 def _history(row: OnlineRow, layout: Layout, model: NextPurchaseModel, standing: Standing, statistics: ProductStatistics) -> Histories:

@@ -6,7 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from features.config import Zone
 from serving import opt_outs
+from serving.manners.caps import cap_of
+from serving.review import MOST_CHARACTERS
 
 MOST_ITEMS = 100
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -32,6 +35,10 @@ class RecommendationRequest(Request):
     basket: Annotated[tuple[Id, ...], Field(max_length=200, description="Products already in the basket.")] = ()
     exclude: Annotated[tuple[Id, ...], Field(max_length=1_000, description="Products not to recommend.")] = ()
     product_categories: Annotated[tuple[Id, ...] | None, Field(max_length=100, description="Recommend only from these.")] = None
+    discover: Annotated[
+        float | None, Field(ge=0, le=0.5, strict=True, description="Share of places for products outside the customer's usual.")
+    ] = None
+    time_zone: Annotated[Zone | None, Field(description="The customer's time zone, for quiet hours; the shop's otherwise.")] = None
     language: Spoken = None
     explain: Literal["full", "reasons", "none"] = "full"
 
@@ -75,7 +82,9 @@ class OptOutRequest(Request):
 
     customer_id: Id
     scope: opt_outs.Scope
-    value: Annotated[Id | None, Field(description="What the scope is about; none for `all`.", validate_default=True)] = None
+    value: Annotated[
+        Id | None, Field(description="What the scope is about; none for `all`; `channel:most/days` for `frequency`.", validate_default=True)
+    ] = None
     until: Moment | None = None
 
     @field_validator("value")
@@ -85,7 +94,28 @@ class OptOutRequest(Request):
         if scope is not None and (value is None) != (scope == "all"):
             wanted = "no value" if scope == "all" else f"the {scope} it is about as its value"
             raise ValueError(f"an opt-out of scope `{scope}` needs {wanted}")
+        if scope == opt_outs.FREQUENCY and value is not None:
+            cap_of(value)
         return value
+
+
+class ReviewRequest(Request):
+    """Which decision a person is asked to look at, and why."""
+
+    decision_id: Id
+    text: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS, description="What the customer says is wrong.")]
+
+
+class ResolveRequest(Request):
+    """What a person decided about a review. Overriding needs at least one of `suppress`, `correction` and `band`."""
+
+    outcome: Literal["upheld", "overridden"]
+    reason: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS, description="Why; the customer reads it.")]
+    reviewer: Annotated[Id, Field(description="Name of the person who decided.")]
+    suppress: Annotated[Id | None, Field(description="A product of the decision that is not to be shown any more.")] = None
+    correction: Annotated[CorrectionRequest | None, Field(description="A field that is put right.")] = None
+    band: Annotated[Literal["low", "medium", "high"] | None, Field(description="The churn band that holds instead.")] = None
+    band_until: Annotated[Moment | None, Field(description="Until when that band holds.")] = None
 
 
 def document(request: BaseModel) -> dict[str, Any]:

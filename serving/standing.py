@@ -13,13 +13,16 @@ from features.consent import position
 from features.errors import LedgerBroken
 from features.grants import granted_to
 from features.tables import consent_events
+from serving.manners.contact import NotNow
 from serving.opt_outs import OptOut, in_force
+from serving.set_bands import SetBand
 
 
 @dataclass(frozen=True)
 class Standing:
     """`customer` is the pseudonym, None for somebody the shop never told of. `granted` are categories for one purpose.
 
+    `band` is the churn band that a reviewer set for them, and `not_now` why nothing is shown at this moment, where that was looked up.
     `imagined` are categories that they grant and are thought not to, for an answer that nobody is given.
     """
 
@@ -27,6 +30,8 @@ class Standing:
     granted: frozenset[str]
     opt_outs: tuple[OptOut, ...]
     ledger_seq: int
+    band: SetBand | None = None
+    not_now: NotNow | None = None
     imagined: frozenset[str] = frozenset()
 
     def without(self, categories: Collection[str]) -> Standing:
@@ -44,7 +49,7 @@ class Standing:
 
     def same_permission(self, other: Standing) -> bool:
         """Whether an answer made under one of the two may be given under the other."""
-        return (self.customer, self.granted, self.opt_outs) == (other.customer, other.granted, other.opt_outs)
+        return replace(self, ledger_seq=other.ledger_seq) == other
 
 
 def standing_of(connection: Connection, catalog: Catalog, customer_id: str, purpose: str, now: str) -> Standing:

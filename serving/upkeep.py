@@ -17,7 +17,7 @@ from features.online import refresh_online
 from features.progress import Progress, silent
 from features.retention import without_expired
 from features.shop import Shop
-from features.tables import consent_state, decisions, online_features
+from features.tables import accesses, consent_state, decisions, online_features, reviews, set_bands, shown
 
 METHOD = "upkeep"
 
@@ -25,6 +25,8 @@ METHOD = "upkeep"
 @dataclass(frozen=True)
 class UpkeepReport:
     """What was done: grants that ran out, values deleted by field (rows under their table's name), and decisions emptied.
+
+    `deleted` counts old rows of the database (reviews, looks of the staff) under their table's name as well.
 
     `not_read` says which data sources may not be read any more, and why.
     """
@@ -42,6 +44,7 @@ def upkeep(shop: Shop, progress: Progress = silent) -> UpkeepReport:
     progress("deleting what is past its retention", 0.2)
     deleted = _delete_old_rows(shop)
     emptied = _empty_decisions(shop)
+    records = _delete_old_records(shop)
     today = shop.clock().date()
     faults = {name: fault for name, source in shop.config.catalog.sources.items() if (fault := source.fault(today))}
     if (expired or deleted or faults) and shop.warehouse.filled:
@@ -50,7 +53,7 @@ def upkeep(shop: Shop, progress: Progress = silent) -> UpkeepReport:
             refresh_online(shop)
     shop.database.scrub()
     progress("done", 1.0)
-    return UpkeepReport(expired, deleted, emptied, faults)
+    return UpkeepReport(expired, deleted | records, emptied, faults)
 
 
 def _expire(shop: Shop) -> int:
@@ -92,3 +95,18 @@ def _empty_decisions(shop: Shop) -> int:
     with shop.database.write() as connection:
         old = update(decisions).where(decisions.c.created_at < limit, decisions.c.content.is_not(None))
         return int(connection.execute(old.values(content=None)).rowcount)
+
+
+def _delete_old_records(shop: Shop) -> dict[str, int]:
+    """Reviews and looks of the staff go when the content of decisions goes, but for reviews that still wait; set bands when they end."""
+    now = shop.clock()
+    limit, today = clock.to_text(now - timedelta(days=shop.config.shop.decisions_kept_days)), clock.to_text(now)
+    old = {
+        reviews: (reviews.c.open_for.is_(None), reviews.c.resolved_at < limit),
+        accesses: (accesses.c.at < limit,),
+        shown: (shown.c.shown_at < limit,),
+        set_bands: (set_bands.c.until <= today,),
+    }
+    with shop.database.write() as connection:
+        counts = {table.name: int(connection.execute(delete(table).where(*rule)).rowcount) for table, rule in old.items()}
+    return {name: count for name, count in counts.items() if count}

@@ -26,8 +26,14 @@ ROUTES = {
     ("get", "/v1/customers/{id}/export"): "privacy",
     ("delete", "/v1/customers/{id}"): "privacy",
     ("post", "/v1/customers/{id}/corrections"): "privacy",
+    ("post", "/v1/reviews"): "review",
+    ("get", "/v1/reviews"): "review",
+    ("post", "/v1/reviews/{id}/resolve"): "review",
 }
-PAGES = {("get", "/why/{token}"), ("get", "/why/{token}/panel"), ("get", "/preferences/{token}"), ("post", "/preferences/{token}")}
+PAGES = {
+    *(("get", "/why/{token}"), ("get", "/why/{token}/panel"), ("post", "/why/{token}/review")),
+    *(("get", "/preferences/{token}"), ("post", "/preferences/{token}")),
+}
 OF_RECOMMENDATION = {
     *("decision_id", "customer_id", "generated_at", "personalized", "not_personalized_because", "automated", "disclosure", "model"),
     *("consent", "items", "why_url", "preferences_url"),

@@ -198,9 +198,9 @@ def test_what_is_no_longer_sold_is_not_shown(service, pool, lines, served, kind)
 @pytest.mark.parametrize("kind", WHO)
 @pytest.mark.parametrize("k", [1, 3, 100])
 def test_as_many_items_as_asked_for_ranked_from_one(service, pool, kind, k):
-    """There are at most k items, as many as there are, ranked 1, 2, 3..., each product once."""
+    """There are at most k items, as many as are worth showing, ranked 1, 2, 3..., each product once."""
     items = service.recommend(_who(pool, kind), k=k)["items"]
-    assert len(items) == k if k < 50 else len(items) > 30
+    assert len(items) == k if k < 50 else len(items) > 15  # the relevance floor cuts a long list
     assert [item["rank"] for item in items] == list(range(1, len(items) + 1))
     assert len(set(shown({"items": items}))) == len(items)
     scores = [item["score"] for item in items]

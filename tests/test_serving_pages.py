@@ -49,12 +49,12 @@ def token_of(address: str) -> str:
 
 
 def switches(page: str, act: str = "consent") -> list[dict[str, str]]:
-    """What the buttons of a page that do `act` send, each with the address that it sends it to."""
+    """What the buttons of a page that do `act` send, each with the address that it sends it to; asking for a review is no switch."""
     found = []
     for form in re.findall(r"<form method=\"post\" action=\"([^\"]+)\">(.*?)</form>", page, re.DOTALL):
         fields = dict(re.findall(r"name=\"(\w+)\" value=\"([^\"]*)\"", form[1]))
         found.append({"address": html.unescape(form[0]), **{name: html.unescape(value) for name, value in fields.items()}})
-    return [form for form in found if form.get("act", "consent") == act]
+    return [form for form in found if form.get("act", "consent") == act and "/review" not in form["address"]]
 
 
 def test_the_why_page_tells_what_an_answer_used(service, pool):

@@ -135,7 +135,7 @@ def test_every_probability_has_a_band_and_an_action_that_helps(probability, name
     """Each probability falls into one band, and what is suggested for it is help or nothing."""
     assert band(probability) == name
     for orders in (None, 1.0, 7.0):
-        actions = suggested(probability, orders)
+        actions = suggested(name, orders)
         assert actions
         assert {action.action for action in actions} <= set(Kind)
         assert (Kind.NONE in {action.action for action in actions}) == (name == "low")

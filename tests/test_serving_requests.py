@@ -30,6 +30,9 @@ SCOPE_OF = {
     ("GET", f"/v1/customers/{WHO}/opt-outs"): "consent",
     ("DELETE", "/v1/opt-outs/opt_0"): "consent",
     ("GET", "/v1/models"): "explain",
+    ("POST", "/v1/reviews"): "review",
+    ("GET", "/v1/reviews"): "review",
+    ("POST", "/v1/reviews/rev_0/resolve"): "review",
 }
 RULES = [
     ("/v1/recommendations", {"customer_id": 17850}, "customer_id"),

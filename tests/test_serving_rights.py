@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from features.consent import ConsentEvent
 from features.consent_file import import_consents
@@ -24,7 +24,7 @@ from features.intake.ingest import ingest
 from features.intake.new_workspace import create
 from features.online import online_stores
 from features.shop import Shop
-from features.tables import decisions, evidence, metadata, online_features, suppressed
+from features.tables import accesses, decisions, evidence, metadata, online_features, shown, suppressed
 from features.training_sets import read_all, remember
 from features.verification import verify_ledger
 from features.workspace import Workspace
@@ -33,9 +33,11 @@ from serving.deciding import Made, decide
 from serving.decisions import verify_decisions
 from serving.opt_outs import OptOuts
 from serving.requests import RecommendationRequest
+from serving.reviews import Reviews
 from serving.rights.database_stores import DecisionContents, Rows, TrainingSets
 from serving.rights.file_stores import TextFiles, WarehouseRows
 from serving.rights.rights import Rights
+from serving.set_bands import SetBand, set_band
 from tests.conftest import stopped_clock
 from tests.serving_shop import CANARY, customer_id, said, write_lines
 from tests.synthetic_shop import END
@@ -53,6 +55,10 @@ PLANTED = {
     "corrections": "planted-country",
     "contact_permissions": "Newsletter",
     "training_sets": "2024-02-03T04:05:06",
+    "reviews": "planted-contest",
+    "bands_set_by_a_person": "planted-review",
+    "recommendations_shown": "planted-channel",
+    "looks_of_the_staff": "planted-look",
 }
 """By section of an export what it holds of everybody for whom `plant` was called."""
 
@@ -89,7 +95,9 @@ def plant(shop: Shop, *ids: str) -> None:
         assert customer is not None
         proved = ConsentEvent(id, "recommendations", "location", "renewed", "web_form", "1", None, f"form of {id}")
         shop.ledger.append(replace(proved, evidence="planted-evidence"))
-        decide(shop, "recommendation", id, "recommendations", lambda _: Made({"k": 1}, {"consent": {}, "items": ["planted-answer"]}, None))
+        made = Made({"k": 1}, {"consent": {}, "items": ["planted-answer"]}, None)
+        decision = decide(shop, "recommendation", id, "recommendations", lambda _, made=made: made)["decision_id"]
+        Reviews(shop).ask(decision, "planted-contest")
         OptOuts(shop.database, shop.clock).add(customer, "product", "planted-product", None)
         correct(shop, customer, Correction("customers.country", "planted-country"))
         permissions = pd.DataFrame({"customer_id": [id], "Newsletter": ["yes"]})
@@ -99,6 +107,12 @@ def plant(shop: Shop, *ids: str) -> None:
         for store in online_stores(shop):
             store.make(customer)
     with shop.database.write() as connection:
+        for customer in (pseudonym(shop, id) for id in ids):
+            set_band(connection, customer, SetBand("low", "2030-01-01", "planted-review"), "2024-01-01")
+            told = {"channel": "planted-channel", "shown_at": "2024-01-01", "places": 1, "explored": 0}
+            connection.execute(insert(shown).values(decision_id=f"dec_{customer}", customer=customer, **told))
+            look = {"key_id": "key_1", "kind": "planted-look", "at": "2024-01-01"}
+            connection.execute(insert(accesses).values(id=f"acc_{customer}", customer=customer, **look))
         remember(connection, RUN, "recommendations", 1, [pseudonym(shop, id) for id in ids] + [7], TRAINED_AT)
     root = shop.workspace.root
     (root / "service.log").write_text("".join(f"a request of {id} failed\n" for id in ids) + "somebody else's line\n")
@@ -210,7 +224,8 @@ def test_a_receipt_lists_every_store_before_and_after(mine):
     found = {store["store"]: (store["found_before"], store["found_after"]) for store in receipt["stores"]}
     assert set(found) == {
         *("warehouse", "files of the workspace", "consents", "online features", "decisions", "opt outs", "corrections"),
-        *("contact permissions", "training sets", "payload keys", "customer id"),
+        *("contact permissions", "training sets", "payload keys", "customer id", "reviews", "bands set by a person"),
+        *("recommendations shown", "looks of the staff"),
     }
     assert all(before > 0 and after == 0 for before, after in found.values()), found
     assert receipt["complete"] is True

@@ -11,6 +11,7 @@ from features.workspace import Workspace
 from models.tracking import Tracking
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
+from serving.shown import discoveries
 
 app = typer.Typer(help="The models, and whose data they learnt from.", no_args_is_help=True, rich_markup_mode=None)
 app.callback()(lambda: None)
@@ -32,7 +33,10 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, *, as_json: JsonOptio
     else:
         columns = ("model", "version", "", "trained", "ledger", "customers", "withdrawn since", "retrain by")
         screen.table("Models", columns, [_row(one) for one in found])
-    screen.result({"versions": [_document(one) for one in found]})
+    new = discoveries(shop)
+    screen.say(f"{new.explored:,} of the {new.places:,} places shown in the last 30 days were discoveries ({100 * new.share:.1f}%).")
+    told = {"places": new.places, "explored": new.explored, "share": new.share}
+    screen.result({"versions": [_document(one) for one in found], "discoveries": told})
 
 
 def _row(one: VersionStatus) -> list[object]:

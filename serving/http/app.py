@@ -6,12 +6,26 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from serving.http import churn, consents, decisions, front, metrics, models, opt_outs, pages, privacy, problems, recommendations
+from serving.http import (
+    churn,
+    consents,
+    console,
+    decisions,
+    front,
+    metrics,
+    models,
+    opt_outs,
+    pages,
+    privacy,
+    problems,
+    recommendations,
+    reviews,
+)
 from serving.http.body_limit import BodyLimit
 from serving.http.last_resort import LastResort
 from serving.http.metrics import Measured
 
-ROUTERS = (recommendations, churn, decisions, consents, opt_outs, privacy, models, pages, metrics, front)
+ROUTERS = (recommendations, churn, decisions, consents, opt_outs, privacy, models, reviews, console, pages, metrics, front)
 DESCRIPTION = """
 Sayso predicts what each customer of a shop is likely to do and want next, from nothing but the data that customer agreed to
 share, and tells them why. Every answer says that it is automated, what it used, what it withheld, and why.

@@ -20,6 +20,7 @@ from serving.http.routes import Service
 from serving.links import Page
 from serving.pages.changes import PreferenceForm, change
 from serving.pages.confirmation import seal
+from serving.pages.contested import contested
 from serving.pages.panel import panel
 from serving.pages.preferences import erased_page, erasure_page, preferences_page
 from serving.pages.reader import Reader
@@ -38,7 +39,9 @@ Done = Annotated[str | None, Query(max_length=4_000, description="What was just 
 def why(token: str, sayso: Service, language: Chosen = None, accept_language: Wished = None, done: Done = None) -> HTMLResponse:
     """Why am I seeing this: what an answer used, its reasons, and a switch for each category."""
     decision, _ = sayso.decisions.find(sayso.links.subject(Page.WHY, token))
-    return _page(why_page(sayso, decision, token, reader_for(sayso, language, accept_language), done))
+    reader = reader_for(sayso, language, accept_language)
+    review = contested(sayso, decision.id, reader)
+    return _page(why_page(sayso, decision, token, reader, done, reviews=decision.customer is not None, review=review))
 
 
 @router.get("/why/{token}/panel", responses={200: {"content": {"application/json": {}}}}, response_class=JSONResponse)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from features.errors import ConsentError, CorrectionRefused, ModelUnavailable, NotFound, SaysoError
 from serving.deciding import TooBusy
 from serving.decisions import DecisionDamaged
+from serving.review import AlreadyResolved, ReviewRefused
 
 MEDIA_TYPE = "application/problem+json"
 STATUS_OF: Mapping[type[SaysoError], int] = {
@@ -25,6 +26,8 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     TooBusy: 409,
     ModelUnavailable: 409,
     DecisionDamaged: 409,
+    ReviewRefused: 422,
+    AlreadyResolved: 409,
 }
 
 log = logging.getLogger("sayso.http")

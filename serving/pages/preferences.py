@@ -28,6 +28,8 @@ ACTIONS = {
     "privacy_signal": "Stopped by a signal of your browser",
 }
 """What happened to a category, in words."""
+NOT_HIDING = frozenset({"all", "channel", "frequency"})
+"""Scopes of opt-outs that silence or slow down, and hide nothing in particular."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ class PreferencesPage:
     @property
     def hidden(self) -> list[Hidden]:
         """Products, departments, brands and purposes that the customer does not want."""
-        return [Hidden(opt_out.id, self._hidden(opt_out)) for opt_out in self._opt_outs if opt_out.scope not in {"all", "channel"}]
+        shown = [opt_out for opt_out in self._opt_outs if opt_out.scope not in NOT_HIDING]
+        return [Hidden(opt_out.id, self._hidden(opt_out)) for opt_out in shown]
 
     def _hidden(self, opt_out: OptOut) -> str:
         value = opt_out.value or ""

@@ -25,6 +25,7 @@ WHY_NOT = {
     "no_consent": "You have not agreed to share anything for this, so nothing about you was used.",
     "opted_out": "You opted out, so nothing about you was used.",
     "privacy_signal": "Your browser asks not to be profiled, so nothing about you was used.",
+    "not_now": "It was no moment to show you anything, so nothing was chosen and nothing about you was used.",
     "model_unavailable": "No personal estimate could be made, so nothing about you was used.",
 }
 FIRST = 3

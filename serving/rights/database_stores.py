@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, delete, func, select, update
 
-from features import tables, training_sets
+from features import clock, tables, training_sets
 from features.corrections import read_corrections
 from features.online import Floats, Layout, OnlineRow, online_stores
 from features.shop import Shop
 from serving import decisions
+from serving.review import opened
 from serving.rights.store import Person
 
 
@@ -151,6 +152,17 @@ def corrections(shop: Shop) -> Rows:
         return [asdict(correction) for _, correction in read_corrections(connection, shop.vault, person.customer)]
 
     return Rows(shop, tables.corrections, show)
+
+
+def reviews(shop: Shop) -> Rows:
+    """The decisions that the customer contested, what they wrote and what came of it."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        now, whose = clock.to_text(shop.clock()), tables.reviews.c.customer == person.customer
+        rows = connection.execute(select(tables.reviews).where(whose).order_by(tables.reviews.c.created_at)).mappings().all()
+        return [opened(connection, shop.vault, dict(row)).document(now) for row in rows]
+
+    return Rows(shop, tables.reviews, show)
 
 
 def payload_keys(shop: Shop) -> Rows:
