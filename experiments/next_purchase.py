@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from experiments.answers import bought, ranked_products
 from experiments.baselines import item_knn, personal_frequency, popular
 from experiments.lineage import reads_by
+from experiments.model_card import card_pages
+from experiments.next_purchase_champion import RankingTrial
+from experiments.next_purchase_report import ranking_findings
 from experiments.plots import comparison_plot, importance_plot
-from experiments.run import Lineage, TrainingRun, recorded, run_metrics, run_tags
+from experiments.run import Lineage, TrainingRun, digest_of, recorded, run_metrics, run_tags
 from features.errors import TrainingError
 from features.progress import Progress, silent
 from features.shop import Shop
-from models.candidates import BATCH
 from models.metrics import ranking_metrics
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import ProductStatistics
@@ -56,25 +59,28 @@ def train_next_purchase(
     progress("training the ranker", 0.4)
     tried = fit_next_purchase(known, judged.maker, masking, lineage.category_of, settings)
     comparison = compare(tried, judged, asked, data, holdout)
+    trial = RankingTrial(data, past, holdout, known, judged, bought(asked, data.orders))
     progress("fitting it anew on everything", 0.6)
     model = fit_next_purchase([judged, *known[: BLOCKS - 1]], data.maker(now), masking, lineage.category_of, settings)
+    progress("asking how fair and explainable it is", 0.8)
+    found = ranking_findings(shop, tracking, trial, asked, tried, model, settings)
     progress("logging to MLflow", 0.9)
     run = Run(
         model=MODEL,
         booster=model.booster,
         save=model.save,
         parameters={**asdict(settings), "blocks": len(past), "block_days": BLOCK_DAYS, "sold_within_days": data.sold_within_days},
-        metrics=run_metrics(comparison),
-        tags=run_tags(shop, data.gate),
-        documents={
-            "features": lineage.document(),
-            "comparison": comparison,
-        },
+        metrics={**run_metrics(comparison), **found.metrics},
+        tags={**run_tags(shop, data.gate), **found.tags},
+        documents={"features": lineage.document(), "comparison": comparison, **found.documents},
         figures={
             "comparison": comparison_plot(f"recall@{K}", {name: metrics[f"recall@{K}"] for name, metrics in comparison.items()}),
             "importance": importance_plot(model.features, model.booster.feature_importance("gain")),
+            **found.figures,
         },
+        data_digest=digest_of(*(part for example in [judged, *known] for part in example.arrays)),
     )
+    run = card_pages(shop, run, holdout, len(asked), data.orders["customer"].nunique())
     version = recorded(shop, tracking, run, data.gate, data.orders["customer"].unique())
     return TrainingRun(version, f"{holdout:%Y-%m-%d}", len(asked), comparison)
 
@@ -94,16 +100,13 @@ def compare(
     Everything but a customer's own history is from before `holdout`.
     """
     statistics = judged.maker.statistics
-    ranked = [model.rank(batch, K) for _, batch in judged.histories.batches(BATCH)]
-    ours = [statistics.product_ids[part.candidates.products[best]].tolist() for part in ranked for best in part.best]
     answers: dict[str, Sequence[Sequence[str]]] = {
-        "sayso": ours,
+        "sayso": ranked_products(model, judged.histories, K),
         "popular": popular(statistics, len(asked), K),
         "personal_frequency": personal_frequency(judged, K),
         "item_knn": item_knn(judged, _bought_before(data.orders, holdout, statistics), K),
     }
-    held = asked.merge(data.orders, on=["customer", "order_id"]).groupby("customer")["product_id"].agg(set)
-    truth = [held[customer] for customer in asked["customer"]]
+    truth = bought(asked, data.orders)
     return {name: ranking_metrics(answer, truth, K) for name, answer in answers.items()}
 
 

@@ -25,21 +25,30 @@ SHARE_OF_HORIZON_BEFORE = 6
 
 @dataclass(frozen=True)
 class ChurnRows:
-    """Rows to learn from: `features` (rows, features) float64, `labels` (rows) 0 or 1, `as_of` (rows) datetime64."""
+    """Rows to learn from: `features` (rows, features) float64, `labels` (rows) 0 or 1, `as_of` (rows) datetime64.
+
+    `customer` (rows) int64 says whose they are, where they are of a shop; `emphasis` (rows) how much more or less a row counts
+    than the others, where groups are weighed.
+    """
 
     features: Floats
     labels: Floats
     as_of: NDArray[np.datetime64]
+    customer: NDArray[np.int64] | None = None
+    emphasis: Floats | None = None
 
-    def at(self, chosen: NDArray[np.bool_]) -> ChurnRows:
-        """The rows where `chosen` holds."""
-        return ChurnRows(self.features[chosen], self.labels[chosen], self.as_of[chosen])
+    def at(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> ChurnRows:
+        """The rows where `chosen` holds, or at the positions `chosen`."""
+        customer = None if self.customer is None else self.customer[chosen]
+        emphasis = None if self.emphasis is None else self.emphasis[chosen]
+        return ChurnRows(self.features[chosen], self.labels[chosen], self.as_of[chosen], customer, emphasis)
 
     @property
     def weights(self) -> Floats:
-        """Each moment counts the same, however many customers it has; the mean weight is 1."""
+        """Each moment counts the same, however many customers it has, but for the emphasis; the mean weight is 1."""
         _, inverse, counts = np.unique(self.as_of, return_inverse=True, return_counts=True)
-        return np.asarray(len(self.as_of) / len(counts) / counts[inverse], dtype=np.float64)
+        even = np.asarray(len(self.as_of) / len(counts) / counts[inverse], dtype=np.float64)
+        return even if self.emphasis is None else even * self.emphasis / np.average(self.emphasis, weights=even)
 
 
 def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[datetime]:
@@ -80,4 +89,4 @@ def churn_rows(
     labels = churned(gate, spine, horizon_days).to_numpy("float64")
     values, as_of = frame[list(features)].to_numpy("float64"), frame["as_of"].to_numpy()
     order = np.lexsort((*values.T, labels, as_of))
-    return frame, ChurnRows(values[order], labels[order], as_of[order])
+    return frame, ChurnRows(values, labels, as_of, frame["customer"].to_numpy("int64")).at(order)

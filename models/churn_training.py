@@ -8,7 +8,7 @@ which also serves better where the newest moments reach beyond what was ever see
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm
 import numpy as np
@@ -81,11 +81,15 @@ def fit_churn(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Chur
     """
     require_enough(len(rows.labels))
     _require_both_outcomes(rows)
-    trees, slope = _tune(rows, task, settings)
+    return fit_size(rows, task, settings, *_tune(rows, task, settings))
+
+
+def fit_size(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int, slope: float) -> ChurnModel:
+    """The same with so many trees and this slope; the level is that of the rows as they are, whatever emphasis they were given."""
     booster = _boost(rows, task, settings, trees)
     raw = slope * np.asarray(booster.predict(rounded(rows.features), raw_score=True))
-    observed = float(np.average(rows.labels, weights=rows.weights))
-    calibrator = Calibrator(slope, shift_to(raw, observed, rows.weights))
+    weights = replace(rows, emphasis=None).weights
+    calibrator = Calibrator(slope, shift_to(raw, float(np.average(rows.labels, weights=weights)), weights))
     return ChurnModel(booster, calibrator, task.features, task.masking, task.category_of, task.horizon_days)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models.bands import band
+
 
 class Kind(StrEnum):
     """Everything that an estimate may lead to."""
@@ -26,9 +28,6 @@ class Action:
     text: str
 
 
-BANDS = ((1 / 3, "low"), (2 / 3, "medium"), (1.0, "high"))
-"""Upper ends of the bands of probability."""
-
 SUGGESTED = {
     "low": (Action(Kind.NONE, "No action needed."),),
     "medium": (Action(Kind.CHECK_IN, "Ask whether everything was as expected."),),
@@ -37,11 +36,6 @@ SUGGESTED = {
         Action(Kind.CHECK_IN, "Ask what was missing; accept it if they want to leave."),
     ),
 }
-
-
-def band(probability: float) -> str:
-    """The band that a probability falls into: low, medium or high."""
-    return next(name for end, name in BANDS if probability <= end)
 
 
 def suggested(probability: float, orders: float | None) -> tuple[Action, ...]:

@@ -253,6 +253,14 @@ class OptOutList(BaseModel):
     opt_outs: list[OptOutAnswer]
 
 
+class GatesOverridden(BaseModel):
+    """In spite of which gates a version was promoted, for what reason and when."""
+
+    reason: str
+    gates: str
+    at: str
+
+
 class ModelVersion(BaseModel):
     """A registered model version in a role."""
 
@@ -264,6 +272,7 @@ class ModelVersion(BaseModel):
     ledger_seq: int
     metrics: dict[str, float]
     gates: dict[str, str]
+    override: GatesOverridden | None
 
 
 class ModelList(BaseModel):

@@ -12,9 +12,10 @@ import numpy as np
 from explain.explanation import Contribution, explanation
 from explain.game import Game, play
 from explain.reasons import CHURN_SENTENCES, Wording, reasons_for
+from models.bands import band
 from models.churn import ChurnModel
 from models.masking import Bools, Floats
-from serving.actions import band, suggested
+from serving.actions import suggested
 from serving.champions import Loaded
 
 DISCLOSURE = "Estimated automatically from what this customer agreed to share."

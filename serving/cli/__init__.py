@@ -20,7 +20,7 @@ COMMANDS = {
     "vault": "upkeep",
     "features": "data",
     "train": "models",
-    "promote": "models",
+    "promote": "promote",
     "score": "models",
     "models": "status",
     "serve": "service",
