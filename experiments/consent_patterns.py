@@ -18,6 +18,8 @@ from models.next_purchase import Examples, NextPurchaseModel
 
 SEED = 7
 FIGURES = ("auc", "ece", "log_loss")
+MOST_CALIBRATION_ERROR = 0.05
+"""How far forecasts may be off, whatever is withheld."""
 
 
 def patterns(categories: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -39,7 +41,9 @@ def churn_by_pattern(model: ChurnModel, judged: ChurnRows) -> Findings:
 
 def _judged(labels: Floats, answers: Floats) -> dict[str, float]:
     measured = churn_metrics(labels, answers)
-    figures = {name: measured[name] for name in FIGURES} | {"ece_by_chance": calibration_error_by_chance(answers, SEED)}
+    figures = {name: measured[name] for name in FIGURES}
+    figures["ece_by_chance"] = calibration_error_by_chance(answers, SEED)
+    figures["ece_at_limit"] = calibration_error_by_chance(answers, SEED, MOST_CALIBRATION_ERROR)
     for name, draws in PairedBootstrap(labels, SEED).metrics(answers).items():
         figures |= bounds(name, interval(draws))
     return figures

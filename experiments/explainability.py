@@ -123,8 +123,7 @@ def _moves(rows: Floats, order: NDArray[np.intp], score: Score) -> Floats:
     places = np.argsort(order, axis=1)
     full = score(rows)
     answers = [score(np.where(places < count, np.nan, rows)) for count in range(rows.shape[1] + 1)]
-    moved: Floats = np.abs(np.stack(answers, axis=1) - full[:, None])
-    return moved
+    return np.asarray(np.abs(np.stack(answers, axis=1) - full[:, None]), dtype=np.float64)
 
 
 def some_of(rows: Floats, most: int) -> Floats:

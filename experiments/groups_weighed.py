@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from experiments.against_champion import MITIGATION
-from experiments.audit import Gap, Groups, Names, groups_to_weigh, spine_of_rows
+from experiments.audit import NOT_KNOWN, Gap, Groups, Names, groups_to_weigh, spine_of_rows
 from experiments.churn_trial import ChurnTrial
 from experiments.fairness import audit_churn
 from experiments.findings import Findings, bounds
@@ -60,7 +60,7 @@ def groups_weighed(shop: Shop, trial: ChurnTrial, tried: ChurnModel, settings: C
             "groups in training does. State a purpose of its own in sayso.toml: [purposes.fairness_mitigation] with a notice, its name "
             "among the `purposes` of the fields, and `mitigation_purpose` under [audit]."
         )
-    if not any(len(np.unique(names)) > 2 for names in groups.of(trial.known).values()):
+    if not any(len(np.unique(names[names != NOT_KNOWN])) > 1 for names in groups.of(trial.known).values()):
         raise TrainingError(
             f"fewer than two groups of customers agreed to `{shop.config.audit.mitigation_purpose}`, so there is nothing to weigh; "
             "train without --mitigate, or ask more customers"

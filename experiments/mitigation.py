@@ -50,8 +50,8 @@ class Strength:
 
 NONE = Strength()
 STRENGTHS = (
-    *(Strength(presence=p) for p in (1.0, 2.0)),
-    *(Strength(outcome=o) for o in (8.0, 16.0, 24.0)),
+    *(Strength(presence=p) for p in (0.5, 1.0, 2.0)),
+    *(Strength(outcome=o) for o in (4.0, 8.0, 16.0, 24.0)),
     Strength(1.0, 8.0),
     Strength(1.0, 16.0),
 )

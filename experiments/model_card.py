@@ -82,8 +82,10 @@ def _quality(facts: Facts) -> Section:
     rows = [[name.replace("_", " "), *(figure(values.get(metric)) for metric in names)] for name, values in methods.items()]
     interval = ["sayso, 95% interval", *(between(run.metrics.get(f"{metric}.low"), run.metrics.get(f"{metric}.high")) for metric in names)]
     judged = f"{facts.judged:,} {'customers' if run.model == 'churn' else 'orders'}"
-    said = f"Fitted on what was known by {facts.holdout:%d %B %Y} and judged on {judged} after that. "
+    said = (
+        f"Fitted on what was known by {facts.holdout:%d %B %Y} and judged on {judged} after that. "
         "The registered model was then fitted anew on everything."
+    )
     table = Table("On the holdout", ["method", *(_spoken(name) for name in names)], [rows[0], interval, *rows[1:]])
     return Section("How good it is", [said, *_against(run)], [table])
 

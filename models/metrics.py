@@ -30,17 +30,19 @@ def churn_metrics(labels: Floats, probabilities: Floats) -> dict[str, float]:
     }
 
 
-def calibration_error_by_chance(probabilities: Floats, seed: int, draws: int = 400, bins: int = BINS) -> float:
-    """The calibration error that forecasts which are exactly right stay under in 95 of 100 samples of as many rows.
+def calibration_error_by_chance(probabilities: Floats, seed: int, off_by: float = 0.0, draws: int = 400, bins: int = BINS) -> float:
+    """The calibration error that forecasts which are `off_by` so much stay under in 95 of 100 samples of as many rows.
 
-    Outcomes are drawn from the forecasts themselves (consistency resampling: Broecker and Smith, Weather and Forecasting 2007).
+    Outcomes are drawn from the forecasts, each moved by that much towards a half (consistency resampling: Broecker and Smith,
+    Weather and Forecasting 2007).
     """
+    true = probabilities + np.where(probabilities < 1 / 2, off_by, -off_by)
     generator = np.random.default_rng(seed)
     at = np.minimum((probabilities * bins).astype(int), bins - 1)
     order = np.argsort(at, kind="stable")
     starts = np.flatnonzero(np.diff(at[order], prepend=-1))
-    forecast = probabilities[order]
-    gaps = [np.add.reduceat(forecast - (generator.random(len(forecast)) < forecast), starts) for _ in range(draws)]
+    forecast, true = probabilities[order], true[order]
+    gaps = [np.add.reduceat(forecast - (generator.random(len(forecast)) < true), starts) for _ in range(draws)]
     return float(np.quantile(np.abs(gaps).sum(axis=1) / len(forecast), 0.95))
 
 
