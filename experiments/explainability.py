@@ -128,4 +128,5 @@ def _moves(rows: Floats, order: NDArray[np.intp], score: Score) -> Floats:
 
 def some_of(rows: Floats, most: int) -> Floats:
     """All rows, or `most` of them, evenly spaced."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int))]
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.int64))
+    return np.asarray(rows[chosen], dtype=np.float64)

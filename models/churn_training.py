@@ -81,6 +81,7 @@ def fit_churn(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Chur
     """
     require_enough(len(rows.labels))
     _require_both_outcomes(rows)
+    _require_differences(rows, task)
     return fit_size(rows, task, settings, *_tune(rows, task, settings))
 
 
@@ -107,6 +108,16 @@ def _require_both_outcomes(rows: ChurnRows) -> None:
     if len(np.unique(rows.labels)) < 2:
         said = "every customer left" if rows.labels[:1].any() else "no customer left"
         raise TrainingError(f"within the horizon {said}, so there is nothing to tell apart; choose another horizon, or another label")
+
+
+def _require_differences(rows: ChurnRows, task: ChurnTask) -> None:
+    known = ~np.isnan(rows.features)
+    lowest, highest = (edge(rows.features, axis=0, initial=start, where=known) for edge, start in ((np.min, np.inf), (np.max, -np.inf)))
+    if not (lowest < highest).any():
+        raise TrainingError(
+            f"every feature has the same value for all customers ({', '.join(task.features[:5])}), so nothing tells them apart; list more "
+            "features in sayso.toml, or look whether the columns they are made of were loaded as they should"
+        )
 
 
 def _tune(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> tuple[int, float]:

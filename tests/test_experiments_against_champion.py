@@ -16,7 +16,7 @@ from features.errors import ModelUnavailable
 from features.shop import Shop
 from features.workspace import Workspace
 from models.churn_training import ChurnSettings
-from models.tracking import Tracking, Version
+from models.tracking import FILES_DIGEST, Tracking, Version
 from tests.serving_shop import CHURN, NEXT_PURCHASE, copied
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -155,3 +155,16 @@ def test_means_are_drawn_over_customers():
         low, _, high = interval(drawn_means(draw.normal(0.3, 1, 200), seed, 300))
         held += low <= 0.3 <= high
     assert 85 <= held <= 100
+
+
+def test_training_twice_gives_the_same_bytes(root):
+    """The same data, ledger and seed: the files of a second version are those of the first, for both models."""
+    shop = Shop(Workspace.open(root))
+    tracking = Tracking.of(shop.workspace)
+    again = train_churn(shop, tracking, settings=CHURN).version, train_next_purchase(shop, tracking, settings=NEXT_PURCHASE).version
+    for version in again:
+        first = tracking.by_alias(version.model, "champion")
+        assert version.version != first.version
+        assert version.tags[FILES_DIGEST] == first.tags[FILES_DIGEST]
+        files = [{file.name: file.read_bytes() for file in tracking.folder(one).iterdir()} for one in (first, version)]
+        assert files[0] == files[1]
