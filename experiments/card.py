@@ -16,11 +16,12 @@ NOTHING = "-"
 
 @dataclass(frozen=True)
 class Table:
-    """A table; every cell is text."""
+    """A table; every cell is text, which is figures unless it is `words`."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    words: bool = False
 
 
 @dataclass(frozen=True)

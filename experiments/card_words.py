@@ -26,3 +26,11 @@ LIMITS = {
         "That somebody bought what was suggested does not say that they would not have found it otherwise.",
     ),
 }
+SPOKEN = {
+    "auc": "AUC",
+    "ece": "calibration error",
+    "ece_by_chance": "by chance",
+    "brier": "Brier score",
+    "phr_at_10": "hit rate@10",
+    "ndcg_at_10": "NDCG@10",
+}

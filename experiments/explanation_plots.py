@@ -29,7 +29,7 @@ def summary_plot(features: Sequence[str], values: Floats, contributions: Floats)
         axes.scatter(means, range(len(order)), color=colour, label=label, zorder=3)
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(range(len(order)), [features[i] for i in order])
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.1), ncols=4)
     return figure
 
 

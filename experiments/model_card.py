@@ -10,7 +10,7 @@ from typing import Any
 from experiments.against_champion import PREFIX as AGAINST
 from experiments.audit import AUDITED_ON, fairness_gaps
 from experiments.card import Card, Section, Table, between, figure, with_interval
-from experiments.card_words import LIMITS, USES, WHAT
+from experiments.card_words import LIMITS, SPOKEN, USES, WHAT
 from features.shop import Shop
 from models.tracking import Run
 
@@ -50,7 +50,7 @@ def model_card(facts: Facts) -> Card:
     name = run.model.replace("_", " ")
     summary = (
         f"{about.name} uses this model to {WHAT[run.model]}. "
-        f"{run.tags['owner'] or 'Nobody yet'} answers for it. The figures are from data it had not seen, of customers who agreed."
+        f"Its owner: {run.tags['owner'] or 'nobody yet'}. The figures are from data it had not seen, of customers who agreed."
     )
     return Card(f"Model card: {name}", summary, [section for section in sections if section is not None])
 
@@ -65,12 +65,14 @@ def _data(facts: Facts) -> Section:
     fields: Mapping[str, Mapping[str, Sequence[str]]] = run.documents["features"]
     rows = [[name, ", ".join(read["categories"]) or "the product's own", ", ".join(read["reads"]) or "-"] for name, read in fields.items()]
     told = (
-        f"It learnt from {facts.customers:,} customers who agreed to the purpose `{run.tags['purpose']}`, as the consent ledger stood at "
+        f"It learnt from {facts.customers:,} customers who agreed to the purpose {run.tags['purpose']}, as the consent ledger stood at "
         f"position {run.tags['ledger_seq']}. A feature is missing wherever a customer does not grant every category that it needs."
     )
     kept = f"Data set SHA-256 {run.data_digest}. Neither this card nor the tracking server holds a customer's id or anybody's values."
     return Section(
-        "Data", [told, kept], [Table("Features, the categories they need, and the fields they read", ["feature", "needs", "reads"], rows)]
+        "Data",
+        [told, kept],
+        [Table("Features and what they need", ["feature", "needs", "reads"], rows, words=True)],
     )
 
 
@@ -182,5 +184,4 @@ def _pattern(prefix: str) -> str:
 
 
 def _spoken(name: str) -> str:
-    short = {"auc": "AUC", "ece": "calibration error", "ece_by_chance": "by chance", "phr_at_10": "hit rate@10", "ndcg_at_10": "NDCG@10"}
-    return short.get(name) or name.replace("_at_", "@").replace("_", " ")
+    return SPOKEN.get(name) or name.replace("_at_", "@").replace("_", " ")

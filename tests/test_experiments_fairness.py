@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
 
 from experiments.audit import NOT_KNOWN, OTHERS, Groups, audited_groups, fairness_gaps, pooled
 from experiments.audited_benchmark import audit
@@ -16,7 +18,8 @@ from experiments.churn_trial import ChurnTrial
 from experiments.fairness import audit_churn, audit_ranking, fairness_findings, largest_gap
 from experiments.mitigation import NONE, Strength, best_of, weigh_by
 from features.consent import ConsentEvent
-from features.errors import ConfigError, TrainingError
+from features.errors import ConfigError, SourceError, TrainingError
+from features.public_orders import read_public_groups
 from features.shop import Shop
 from features.workspace import Workspace
 from models.bands import HIGH_ABOVE
@@ -24,7 +27,9 @@ from models.churn_rows import ChurnRows
 from models.churn_training import ChurnSettings, ChurnTask
 from models.masking import Masking
 from models.tracking import Tracking
+from serving.cli import command_line
 from tests.serving_shop import CHURN, copied
+from tests.synthetic_shop import order_lines
 
 pytest_plugins = ["tests.serving_fixtures"]
 
@@ -264,3 +269,40 @@ def test_what_is_sensitive_is_no_feature(root):
     file.write_text(lines[0] + "[fields.customers.country]" + lines[1].replace('"ordinary"', '"sensitive"', 1))
     with pytest.raises(ConfigError, match=r"home_country.*sensitive"):
         Workspace.open(root).config.audited  # noqa: B018 - reading it is what fails
+
+
+@pytest.fixture(scope="module")
+def orders_with_towns(tmp_path_factory):
+    """The made-up shop's orders as the benchmark reads them, with a town for most customers."""
+    lines = order_lines()
+    number = lines["customer_id"].str[1:].astype(int)
+    town = pd.Series(np.where(number % 3 == 0, "north", "south"), lines.index).where(number % 10 > 0)
+    file = tmp_path_factory.mktemp("towns") / "orders.parquet"
+    frame = pd.DataFrame({"customer_id": lines["customer_id"], "date": pd.to_datetime(lines["ordered_at"]), "town": town})
+    frame.assign(value=lines["quantity"] * lines["unit_price"]).to_parquet(file)
+    return file
+
+
+def test_the_benchmark_audits_by_a_column(orders_with_towns, monkeypatch):
+    """`--audit COLUMN --mitigate` adds groups, gaps and what weighing did to the report; customers without a town are in no group."""
+    monkeypatch.setattr(
+        "serving.cli.benchmark_churn.compare", lambda *_: {"customers": 1, "base_rate": 0.5, "methods": {}, "differences": {}}
+    )
+    words = ["benchmark", "churn", str(orders_with_towns), "--horizon", "30", "--audit", "town", "--mitigate"]
+    report = json.loads(CliRunner().invoke(command_line("benchmark"), [*words, "--json"]).stdout)["audit"]
+    assert set(report["attributes"]["town"]["groups"]) == {"north", "south"}
+    assert set(report["mitigated"]["gaps"]) == {"town.auc", "town.calibration", "town.selection"}
+    shown = CliRunner().invoke(command_line("benchmark"), [*words[:-1]])
+    assert "By town" in shown.stdout
+
+
+@pytest.mark.parametrize("words", [["--mitigate"], ["--audit", "town", "--label", "town"]])
+def test_options_that_do_not_go_together_are_wrong_use(orders_with_towns, words):
+    """Weighing needs groups, and an audit needs orders."""
+    assert CliRunner().invoke(command_line("benchmark"), ["benchmark", "churn", str(orders_with_towns), *words]).exit_code == 2
+
+
+def test_a_column_that_is_not_there_is_named(orders_with_towns):
+    """The error says which columns there are."""
+    with pytest.raises(SourceError, match=r"town.*lacks age"):
+        read_public_groups(orders_with_towns, "age")
