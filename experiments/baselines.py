@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.dummy import DummyClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -22,14 +23,24 @@ WITHOUT_ORDER_IDS = ("days_since_last_order", "order_days", "total_spent")
 
 
 def recency_score(features: Floats, names: Sequence[str]) -> Floats:
-    """Days since the last order as a churn score (rows,); a customer of unknown recency gets the median."""
+    """Days since the last order as a churn score (rows,); a customer of unknown recency gets the median.
+
+    A shop that does without it cannot tell customers apart by it: all get the same.
+    """
+    if "days_since_last_order" not in names:
+        return np.zeros(len(features))
     days = features[:, list(names).index("days_since_last_order")]
     return np.where(np.isnan(days), np.nanmedian(days), days)
 
 
 def logistic_rfm(rows: ChurnRows, names: Sequence[str]) -> Pipeline:
-    """Logistic regression on log recency, frequency and money, with a mark where one is withheld; fitted on `rows`."""
+    """Logistic regression on log recency, frequency and money, with a mark where one is withheld; fitted on `rows`.
+
+    A shop that does without all three gets the same answer for everybody.
+    """
     columns = [list(names).index(name) for name in (RFM if "orders" in names else WITHOUT_ORDER_IDS) if name in names]
+    if not columns:
+        return make_pipeline(DummyClassifier()).fit(rows.features, rows.labels)
     model = make_pipeline(
         FunctionTransformer(_LogOf(columns)), SimpleImputer(strategy="median", add_indicator=True), StandardScaler(), LogisticRegression()
     )
@@ -56,7 +67,10 @@ def personal_frequency(examples: Examples, k: int) -> list[list[str]]:
     """What each customer bought most often, most lately bought first among equals, filled up with best sellers."""
     maker, histories = examples.maker, examples.histories
     statistics = maker.statistics
-    often, lately = (histories.columns[:, maker.history.index(name)] for name in ("times_bought", "orders_since_last_bought"))
+    often, lately = (
+        histories.columns[:, maker.history.index(name)] if name in maker.history else np.zeros(len(histories.products))
+        for name in ("times_bought", "orders_since_last_bought")
+    )
     best = statistics.best_sellers[:k].tolist()
     answers = []
     for begin, end in zip(histories.starts[:-1], histories.starts[1:], strict=True):

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.definition import ShopFacts
+from features.errors import TrainingError
 from features.gate import Gate
 from models.churn_rows import ChurnRows, churn_rows, rolling_dates
 from models.churn_training import ChurnTask, require_enough
 from models.masking import Floats
 from models.targets import first_orders
+
+FEWEST_MOMENTS = 2
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,12 @@ def split_history(gate: Gate, task: ChurnTask, until: datetime, shop: ShopFacts)
     holdout = until - horizon
     earliest = first_orders(gate, until).min()
     dates = [*rolling_dates(earliest, holdout - horizon, task.horizon_days), holdout]
+    if len(dates) <= FEWEST_MOMENTS:
+        raise TrainingError(
+            f"there is a single moment to learn from, {dates[0]:%Y-%m-%d}: the first order is of {earliest:%Y-%m-%d}, and two horizons of "
+            f"{task.horizon_days} days end on {until:%Y-%m-%d}. At least {FEWEST_MOMENTS} are needed, so that one is judged by what was "
+            "learnt from another. Load more history or shorten the horizon (`horizon_days` in sayso.toml)."
+        )
     frame, everything = churn_rows(gate, task.features, dates, task.horizon_days, shop)
     customers = frame["customer"].unique()
     require_enough(len(customers))

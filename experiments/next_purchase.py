@@ -11,15 +11,19 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from experiments.answers import bought, ranked_products
 from experiments.baselines import item_knn, personal_frequency, popular
 from experiments.lineage import reads_by
+from experiments.model_card import card_pages
+from experiments.next_purchase_champion import RankingTrial
+from experiments.next_purchase_report import ranking_findings
 from experiments.plots import comparison_plot, importance_plot
-from experiments.run import Lineage, TrainingRun, recorded, run_metrics, run_tags
+from experiments.run import Lineage, TrainingRun, digest_of, recorded, run_metrics, run_tags
 from experiments.tuning import NEXT_PURCHASE_SPACE, Tried, tuned
 from features.errors import TrainingError
 from features.progress import Progress, part_of, silent
 from features.shop import Shop
-from models.candidates import BATCH, CandidateMaker
+from models.candidates import CandidateMaker
 from models.metrics import ranking_metrics
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import ProductStatistics
@@ -62,31 +66,34 @@ def train_next_purchase(
 
     tried_settings: tuple[Tried, ...] = ()
     if trials:
-        loss = missed(fit, known, _held(placed[0], data.orders))
+        loss = missed(fit, known, bought(placed[0], data.orders))
         settings, tried_settings = tuned(settings, NEXT_PURCHASE_SPACE, loss, trials, part_of(progress, 0.2, 0.4))
     progress("training the ranker", 0.4)
     tried = fit(known, judged.maker, settings)
     comparison = compare(tried, judged, asked, data, holdout)
+    trial = RankingTrial(data, past, holdout, known, judged, bought(asked, data.orders))
     progress("fitting it anew on everything", 0.6)
     model = fit([judged, *known[: BLOCKS - 1]], data.maker(now), settings)
+    progress("asking how fair and explainable it is", 0.8)
+    found = ranking_findings(shop, tracking, trial, asked, tried, model, settings)
     progress("logging to MLflow", 0.9)
     run = Run(
         model=MODEL,
         booster=model.booster,
         save=model.save,
         parameters={**asdict(settings), "blocks": len(past), "block_days": BLOCK_DAYS, "sold_within_days": data.sold_within_days},
-        metrics=run_metrics(comparison),
-        tags=run_tags(shop, data.gate),
+        metrics={**run_metrics(comparison), **found.metrics},
+        tags={**run_tags(shop, data.gate), **found.tags},
         trials=[(tried.parameters, {"loss": tried.loss}) for tried in tried_settings],
-        documents={
-            "features": lineage.document(),
-            "comparison": comparison,
-        },
+        documents={"features": lineage.document(), "comparison": comparison, **found.documents},
         figures={
             "comparison": comparison_plot(f"recall@{K}", {name: metrics[f"recall@{K}"] for name, metrics in comparison.items()}),
             "importance": importance_plot(model.features, model.booster.feature_importance("gain")),
+            **found.figures,
         },
+        data_digest=digest_of(*(part for example in [judged, *known] for part in example.arrays)),
     )
+    run = card_pages(shop, run, holdout, len(asked), data.orders["customer"].nunique())
     version = recorded(shop, tracking, run, data.gate, data.orders["customer"].unique())
     return TrainingRun(version, f"{holdout:%Y-%m-%d}", len(asked), comparison)
 
@@ -112,7 +119,7 @@ def missed(
         raise TrainingError(f"the history is too short to try settings on: {4 * BLOCK_DAYS} days of orders and more are needed")
 
     def loss(settings: NextPurchaseSettings) -> float:
-        answers = _own_answers(fit(earlier, newest.maker, settings), newest)
+        answers = ranked_products(fit(earlier, newest.maker, settings), newest.histories, K)
         return 1 - ranking_metrics(answers, truth, K)[f"recall@{K}"]
 
     return loss
@@ -127,26 +134,13 @@ def compare(
     """
     statistics = judged.maker.statistics
     answers: dict[str, Sequence[Sequence[str]]] = {
-        "sayso": _own_answers(model, judged),
+        "sayso": ranked_products(model, judged.histories, K),
         "popular": popular(statistics, len(asked), K),
         "personal_frequency": personal_frequency(judged, K),
         "item_knn": item_knn(judged, _bought_before(data.orders, holdout, statistics), K),
     }
-    truth = _held(asked, data.orders)
+    truth = bought(asked, data.orders)
     return {name: ranking_metrics(answer, truth, K) for name, answer in answers.items()}
-
-
-def _own_answers(model: NextPurchaseModel, judged: Examples) -> list[list[str]]:
-    """The best products of each row of `judged`."""
-    ids = judged.maker.statistics.product_ids
-    ranked = [model.rank(batch, K) for _, batch in judged.histories.batches(BATCH)]
-    return [ids[part.candidates.products[best]].tolist() for part in ranked for best in part.best]
-
-
-def _held(asked: pd.DataFrame, orders: pd.DataFrame) -> list[set[str]]:
-    """What each of the orders `asked` (customer, order_id) held."""
-    held = asked.merge(orders, on=["customer", "order_id"]).groupby("customer")["product_id"].agg(set)
-    return [held[customer] for customer in asked["customer"]]
 
 
 def _bought_before(orders: pd.DataFrame, moment: datetime, statistics: ProductStatistics) -> sp.csr_matrix:

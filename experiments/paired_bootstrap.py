@@ -23,25 +23,35 @@ class PairedBootstrap:
         self._draws = draws
 
     def metrics(self, probabilities: Floats) -> dict[str, Floats]:
-        """AUC and log loss of a method in every draw, each of shape (draws,); `NaN` where a draw holds one outcome only."""
-        auc, loss = [], []
+        """AUC, log loss and Brier score of a method in every draw, each (draws,); an AUC is `NaN` where a draw holds one outcome only."""
+        auc, loss, brier = [], [], []
+        squares = (probabilities - self._labels) ** 2
         forecast = np.where(self._labels == 1, probabilities, 1 - probabilities).clip(min=SMALLEST)
-        ranks = _Ranks(self._labels, probabilities)
+        ranks = Ranks(self._labels, probabilities)
         for counts in self._counts():
             auc.append(ranks.auc(counts))
             loss.append(counts @ -np.log(forecast) / len(forecast))
-        return {"auc": np.concatenate(auc), "log_loss": np.concatenate(loss)}
+            brier.append(counts @ squares / len(squares))
+        return {"auc": np.concatenate(auc), "log_loss": np.concatenate(loss), "brier": np.concatenate(brier)}
 
     def _counts(self) -> Iterator[Floats]:
-        """How often each customer is drawn, in batches of shape (batch, customers)."""
-        generator = np.random.default_rng(self._seed)
-        customers = len(self._labels)
-        for begin in range(0, self._draws, BATCH):
-            drawn = generator.integers(customers, size=(min(BATCH, self._draws - begin), customers))
-            yield np.stack([np.bincount(row, minlength=customers) for row in drawn]).astype(np.float64)
+        return drawn(len(self._labels), self._seed, self._draws)
 
 
-class _Ranks:
+def drawn(customers: int, seed: int, draws: int = DRAWS) -> Iterator[Floats]:
+    """How often each customer is drawn, in batches of shape (batch, customers), the same for the same seed."""
+    generator = np.random.default_rng(seed)
+    for begin in range(0, draws, BATCH):
+        chosen = generator.integers(customers, size=(min(BATCH, draws - begin), customers))
+        yield np.stack([np.bincount(row, minlength=customers) for row in chosen]).astype(np.float64)
+
+
+def drawn_means(values: Floats, seed: int, draws: int = DRAWS) -> Floats:
+    """Means of what was measured for each customer (customers,) in every draw, (draws,)."""
+    return np.concatenate([counts @ values / len(values) for counts in drawn(len(values), seed, draws)])
+
+
+class Ranks:
     """One method's order of the customers; those of the same score are one step."""
 
     def __init__(self, labels: Floats, scores: Floats) -> None:

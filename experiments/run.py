@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from features.catalog import Catalog
 from features.gate import Gate
@@ -61,6 +66,14 @@ def run_tags(shop: Shop, gate: Gate) -> dict[str, str]:
         "purpose": gate.purpose,
         "owner": shop.config.shop.owner,
     }
+
+
+def digest_of(*arrays: NDArray[Any]) -> str:
+    """SHA-256 of all values learnt from, in hexadecimal: tells whether two runs had the same data, and nothing of it."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def recorded(shop: Shop, tracking: Tracking, run: Run, gate: Gate, customers: Iterable[int]) -> Version:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from experiments.promotion import Check, GateResult
 from features import clock
 from features.shop import Shop
 from features.training_sets import TrainingSet, read_all, withdrawn_since
@@ -40,18 +39,11 @@ def model_status(shop: Shop, tracking: Tracking) -> list[VersionStatus]:
     ]
 
 
-def fresh(shop: Shop) -> Check:
-    """The gate that a version passes only if nobody whom it learnt from has withdrawn since."""
-
-    def check(challenger: Version, _champion: Version | None) -> GateResult:
-        with shop.database.read() as connection:
-            trained = next((one for one in read_all(connection) if one.run_id == challenger.run_id), None)
-        if trained is None:
-            return GateResult("fresh", False, "it is not known whom it learnt from; train it again")
-        status = _status(shop, challenger, (), trained)
-        return GateResult("fresh", not status.withdrawn, f"{status.withdrawn:,} of {status.customers:,} customers withdrew since")
-
-    return check
+def freshness(shop: Shop, version: Version) -> VersionStatus:
+    """How fresh one version is; whoever holds which alias is left out."""
+    with shop.database.read() as connection:
+        trained = next((one for one in read_all(connection) if one.run_id == version.run_id), None)
+    return _status(shop, version, (), trained)
 
 
 def _status(shop: Shop, version: Version, aliases: tuple[str, ...], trained: TrainingSet | None) -> VersionStatus:

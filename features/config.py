@@ -15,6 +15,7 @@ from features.catalog import Field as CatalogField
 TableName = Literal["customers", "products", "transactions", "interactions"]
 Text = Annotated[str, Field(min_length=1)]
 Days = Annotated[int, Field(gt=0, le=36_500)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
@@ -183,6 +184,26 @@ class ReviewsSection(Section):
     """Who sees to it that reviews are answered; the shop's owner where nobody is named."""
 
 
+class Audit(Section):
+    """The fairness audit: which attributes groups are made of, and how far groups may lie apart."""
+
+    purpose: Text = "fairness_audit"
+    attributes: tuple[Text, ...] | None = None
+    """Fields of the table `customers`; where nothing is stated, all that are declared for the purpose."""
+    fewest_customers: int = Field(default=50, ge=20)
+    """Smaller groups are pooled as `others`, so that no figure is about a few people."""
+    most_auc_gap: Share = 0.05
+    most_calibration_gap: Share = 0.05
+    most_selection_gap: Share = 0.2
+    most_recall_gap: Share = 0.05
+    mitigation_purpose: Text | None = None
+    """Under which the attributes may weigh customers in training (`sayso train churn --mitigate`), which changes what others see."""
+
+    def most(self, measure: str) -> float:
+        """How large a gap in `measure` (auc, calibration, selection, recall) may be."""
+        return float(getattr(self, f"most_{measure}_gap"))
+
+
 class Config(Section):
     """The whole of `sayso.toml`."""
 
@@ -195,6 +216,14 @@ class Config(Section):
     models: Models
     reviews: ReviewsSection = ReviewsSection()
     manners: MannersSection = MannersSection()
+    audit: Audit = Audit()
+
+    @property
+    def audited(self) -> tuple[str, ...]:
+        """Names of the fields that the fairness audit groups customers by."""
+        if self.audit.attributes is not None:
+            return self.audit.attributes
+        return tuple(f"customers.{name}" for name, f in self.fields.get("customers", {}).items() if self.audit.purpose in f.purposes)
 
     @property
     def catalog(self) -> Catalog:

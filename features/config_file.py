@@ -58,6 +58,7 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
     """What is well-formed and still wrong: names that refer to nothing, fields without a purpose."""
     yield from _faults_of_fields(config)
     yield from _faults_of_notices(config)
+    yield from _faults_of_audit(config)
     for purpose in config.purposes:
         if (asked := len(config.catalog.askable(purpose))) > MOST_CATEGORIES:
             told = f"the purpose `{purpose}` asks for {asked} categories, and what each changes can be told of {MOST_CATEGORIES} at most"
@@ -70,6 +71,20 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
         for feature in section.features:
             if fault := _fault_of_feature(feature, section.purpose, config.catalog):
                 yield ("models", name, "features", feature), fault
+
+
+def _faults_of_audit(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    audit, catalog = config.audit, config.catalog
+    named = {"purpose": audit.purpose if audit.attributes else None, "mitigation_purpose": audit.mitigation_purpose}
+    for key, purpose in named.items():
+        if purpose is not None and purpose not in config.purposes:
+            yield ("audit", key), _unknown("purpose", purpose, config.purposes)
+    for name in audit.attributes or ():
+        if name not in catalog.fields or not name.startswith("customers."):
+            known = [field for field in catalog.fields if field.startswith("customers.")]
+            yield ("audit", "attributes", name), _unknown("field of the table customers", name, known)
+        elif not catalog.permits([name], audit.purpose):
+            yield ("audit", "attributes", name), f"`{name}` is not declared for the purpose `{audit.purpose}`, so it cannot be audited by"
 
 
 def _faults_of_notices(config: Config) -> Iterator[tuple[KeyPath, str]]:
@@ -94,6 +109,8 @@ def _fault_of_feature(feature: str, purpose: str, catalog: Catalog) -> str | Non
             return f"the feature `{feature}` reads `{field}`, which is not declared; declare [fields.{field}] or remove the feature"
         if not catalog.permits([field], purpose):
             return f"the feature `{feature}` reads `{field}`, which is not declared for the purpose `{purpose}`"
+        if catalog.fields[field].sensitivity == "sensitive":
+            return f"the feature `{feature}` reads `{field}`, which is sensitive: such a field serves the fairness audit alone and no model"
     return None
 
 

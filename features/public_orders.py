@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from features.catalog import Catalog, Category, DataSource, Field
 from features.errors import SourceError
@@ -43,9 +44,28 @@ def read_public_orders(file: Path) -> pd.DataFrame:
     known = frame[frame["customer_id"].notna()]
     if known.empty:
         raise SourceError("no row has a customer_id, so there is nobody to learn from", file=file)
-    customer = np.unique(known["customer_id"].astype("str").to_numpy(), return_inverse=True)[1]
+    customer = _numbered(known)
     orders = pd.DataFrame({"customer": customer, "ordered_at": _moments(known["date"], file), "amount": _amounts(known["value"], file)})
     return orders.sort_values(["ordered_at", "customer", "amount"], ignore_index=True)
+
+
+def read_public_groups(file: Path, column: str) -> pd.Series:
+    """What `column` says of each customer of such a file (their first row that says anything), by the same numbers: index customer, str.
+
+    Raises `SourceError` where there is no such column.
+    """
+    frame = read_parquet(file)
+    if column not in frame or "customer_id" not in frame:
+        raise SourceError(f"it has the columns {', '.join(map(str, frame))} and lacks {column}", file=file)
+    known = frame[frame["customer_id"].notna()]
+    customer = _numbered(known)
+    said = known[column].set_axis(customer).dropna()
+    return said[~said.index.duplicated()].astype("str").sort_index()
+
+
+def _numbered(known: pd.DataFrame) -> NDArray[np.int64]:
+    """Customers numbered in the order of their ids, (rows,)."""
+    return np.asarray(np.unique(known["customer_id"].astype("str").to_numpy(), return_inverse=True)[1], dtype=np.int64)
 
 
 def read_parquet(file: Path) -> pd.DataFrame:

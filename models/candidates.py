@@ -97,11 +97,15 @@ class CandidateMaker:
         return [*best, (rows * len(shown) + popular).ravel()]
 
     def _history_columns(self, histories: Histories, own: Rows, picked: Rows) -> Floats:
-        """The history's columns for the picked candidates; a product that a known history lacks was never bought."""
+        """The history's columns for the picked candidates; a product that a known history lacks was never bought.
+
+        A column that a history has no value of is withheld, and then so is that a product was never bought.
+        """
         absent = np.array([NEVER_BOUGHT.get(name, np.nan) for name in self.history])
         rows = picked // len(self.statistics.product_ids)
-        known = (np.diff(histories.starts) > 0)[rows]
-        columns = np.where(known[:, None], absent, np.nan)
+        counted = np.vstack([np.zeros((1, len(self.history))), np.cumsum(~np.isnan(histories.columns), axis=0)])
+        known = counted[histories.starts[1:]] > counted[histories.starts[:-1]]
+        columns = np.where(known[rows], absent, np.nan)
         at = np.searchsorted(own, picked).clip(max=max(len(own) - 1, 0))
         if len(own):
             bought = own[at] == picked

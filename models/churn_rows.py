@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,23 +29,28 @@ class ChurnRows:
     """Rows to learn from: `features` (rows, features) float64, `labels` (rows) 0 or 1, `as_of` (rows) datetime64.
 
     `futures` (rows, 3) hold what `models.targets.futures` tells of the horizon; None where a label alone says who left.
+    `customer` (rows) int64 says whose they are, where they are of a shop; `emphasis` (rows) how much more or less a row counts
+    than the others, where groups are weighed.
     """
 
     features: Floats
     labels: Floats
     as_of: NDArray[np.datetime64]
     futures: Floats | None = None
+    customer: NDArray[np.int64] | None = None
+    emphasis: Floats | None = None
 
-    def at(self, chosen: NDArray[np.bool_]) -> ChurnRows:
-        """The rows where `chosen` holds."""
-        futures = None if self.futures is None else self.futures[chosen]
-        return ChurnRows(self.features[chosen], self.labels[chosen], self.as_of[chosen], futures)
+    def at(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> ChurnRows:
+        """The rows where `chosen` holds, or at the positions `chosen`."""
+        taken: dict[str, Any] = {name: None if values is None else values[chosen] for name, values in vars(self).items()}
+        return ChurnRows(**taken)
 
     @property
     def weights(self) -> Floats:
-        """Each moment counts the same, however many customers it has; the mean weight is 1."""
+        """Each moment counts the same, however many customers it has, but for the emphasis; the mean weight is 1."""
         _, inverse, counts = np.unique(self.as_of, return_inverse=True, return_counts=True)
-        return np.asarray(len(self.as_of) / len(counts) / counts[inverse], dtype=np.float64)
+        even = np.asarray(len(self.as_of) / len(counts) / counts[inverse], dtype=np.float64)
+        return even if self.emphasis is None else even * self.emphasis / np.average(self.emphasis, weights=even)
 
 
 def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[datetime]:
@@ -86,4 +92,4 @@ def churn_rows(
     labels = (future[:, 0] == 0).astype(np.float64)
     values, as_of = frame[list(features)].to_numpy("float64"), frame["as_of"].to_numpy()
     order = np.lexsort((*future.T, *values.T, labels, as_of))
-    return frame, ChurnRows(values[order], labels[order], as_of[order], future[order])
+    return frame, ChurnRows(values, labels, as_of, future, frame["customer"].to_numpy("int64")).at(order)

@@ -7,7 +7,7 @@ more, the fewer rows it has (path smoothing), and the trees are small and many.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm
 import numpy as np
@@ -88,14 +88,19 @@ def fit_churn(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Chur
     """
     require_enough(len(rows.labels))
     _require_both_outcomes(rows)
-    trees, slope = _tune(rows, task, settings)
+    _require_differences(rows, task)
+    model = fit_size(rows, task, settings, *_tune(rows, task, settings))
+    return replace(model, outlook=_outlook(_enough(rows, settings.most_rows, np.random.default_rng(settings.seed)), task, settings))
+
+
+def fit_size(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int, slope: float) -> ChurnModel:
+    """The same with so many trees, this slope and no outlook; the level is that of the rows as they are, whatever their emphasis."""
     rows = _enough(rows, settings.most_rows, np.random.default_rng(settings.seed))
     booster = _boost(rows, task, settings, trees)
     raw = slope * np.asarray(booster.predict(rounded(rows.features), raw_score=True))
-    observed = float(np.average(rows.labels, weights=rows.weights))
-    calibrator = Calibrator(slope, shift_to(raw, observed, rows.weights))
-    outlook = _outlook(rows, task, settings)
-    return ChurnModel(booster, calibrator, task.features, task.masking, task.category_of, task.horizon_days, outlook)
+    weights = replace(rows, emphasis=None).weights
+    calibrator = Calibrator(slope, shift_to(raw, float(np.average(rows.labels, weights=weights)), weights))
+    return ChurnModel(booster, calibrator, task.features, task.masking, task.category_of, task.horizon_days)
 
 
 def require_enough(customers: int) -> None:
@@ -112,6 +117,16 @@ def _require_both_outcomes(rows: ChurnRows) -> None:
     if len(np.unique(rows.labels)) < 2:
         said = "every customer left" if rows.labels[:1].any() else "no customer left"
         raise TrainingError(f"within the horizon {said}, so there is nothing to tell apart; choose another horizon, or another label")
+
+
+def _require_differences(rows: ChurnRows, task: ChurnTask) -> None:
+    known = ~np.isnan(rows.features)
+    lowest, highest = (edge(rows.features, axis=0, initial=start, where=known) for edge, start in ((np.min, np.inf), (np.max, -np.inf)))
+    if not (lowest < highest).any():
+        raise TrainingError(
+            f"every feature has the same value for all customers ({', '.join(task.features[:5])}), so nothing tells them apart; list more "
+            "features in sayso.toml, or look whether the columns they are made of were loaded as they should"
+        )
 
 
 def foretold_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> float:

@@ -61,11 +61,13 @@ class Encoding:
 def labelled_rows(frame: pd.DataFrame, label: str) -> tuple[ChurnTask, ChurnRows]:
     """A task and rows, all of one moment, from a table with one row per customer; `label` is the column that says who left.
 
-    Raises `TrainingError` where there is no such column, it holds something else than two answers, or no other column is of use.
+    Raises `TrainingError` where there is no such column, it holds something else than two answers, no other column is of use,
+    or a customer has several rows.
     """
     if label not in frame:
         raise TrainingError(f"there is no column {label}; there are {', '.join(map(str, frame))}")
     known = frame[frame[label].notna()]
+    _require_one_row_each(known)
     described = known.drop(columns=label)
     encoding = Encoding.of(described)
     if not encoding.features:
@@ -77,6 +79,16 @@ def labelled_rows(frame: pd.DataFrame, label: str) -> tuple[ChurnTask, ChurnRows
     )
     moments = np.zeros(len(known), dtype="datetime64[us]")
     return task, ChurnRows(encoding.encode(described), _left(known[label], label), moments)
+
+
+def _require_one_row_each(frame: pd.DataFrame) -> None:
+    for name in frame.columns[[_names_customers(str(column)) for column in frame]]:
+        again = int(frame[name].dropna().duplicated().sum())
+        if again:
+            raise TrainingError(
+                f"{again:,} rows repeat a customer ({name}) who has a row already, so one would be learnt from and judged by; keep "
+                "one row for each customer"
+            )
 
 
 def folds(rows: ChurnRows, count: int, seed: int) -> Sequence[tuple[ChurnRows, ChurnRows]]:

@@ -30,13 +30,34 @@ def churn_metrics(labels: Floats, probabilities: Floats) -> dict[str, float]:
     }
 
 
-def ranking_metrics(ranked: Sequence[Sequence[str]], truth: Sequence[Collection[str]], k: int = 10) -> dict[str, float]:
-    """Recall, NDCG (ideal over min(k, truth)) and the share of customers with a hit (PHR), at k, averaged over customers."""
+def calibration_error_by_chance(probabilities: Floats, seed: int, off_by: float = 0.0, draws: int = 400, bins: int = BINS) -> float:
+    """The calibration error that forecasts which are `off_by` so much stay under in 95 of 100 samples of as many rows.
+
+    Outcomes are drawn from the forecasts, each moved by that much towards a half (consistency resampling: Broecker and Smith,
+    Weather and Forecasting 2007).
+    """
+    true = probabilities + np.where(probabilities < 1 / 2, off_by, -off_by)
+    generator = np.random.default_rng(seed)
+    at = np.minimum((probabilities * bins).astype(int), bins - 1)
+    order = np.argsort(at, kind="stable")
+    starts = np.flatnonzero(np.diff(at[order], prepend=-1))
+    forecast, true = probabilities[order], true[order]
+    gaps = [np.add.reduceat(forecast - (generator.random(len(forecast)) < true), starts) for _ in range(draws)]
+    return float(np.quantile(np.abs(gaps).sum(axis=1) / len(forecast), 0.95))
+
+
+def ranking_by_customer(ranked: Sequence[Sequence[str]], truth: Sequence[Collection[str]], k: int = 10) -> dict[str, Floats]:
+    """Recall, NDCG (ideal over min(k, truth)) and whether anything was hit (PHR), at k, each of shape (customers,)."""
     discounts = 1 / np.log2(np.arange(2, k + 2))
     rows = []
     for answer, bought in zip(ranked, truth, strict=True):
         hits = np.array([product in bought for product in answer[:k]], dtype=float)
         ideal = discounts[: min(k, len(bought))].sum()
         rows.append((hits.sum() / len(bought), (hits * discounts[: len(hits)]).sum() / ideal, float(hits.any())))
-    recall, ndcg, phr = np.mean(rows, axis=0)
-    return {f"recall@{k}": float(recall), f"ndcg@{k}": float(ndcg), f"phr@{k}": float(phr)}
+    columns = np.array(rows).reshape(len(rows), 3).T
+    return dict(zip((f"recall@{k}", f"ndcg@{k}", f"phr@{k}"), columns, strict=True))
+
+
+def ranking_metrics(ranked: Sequence[Sequence[str]], truth: Sequence[Collection[str]], k: int = 10) -> dict[str, float]:
+    """The metrics of `ranking_by_customer`, averaged over customers."""
+    return {name: float(values.mean()) for name, values in ranking_by_customer(ranked, truth, k).items()}

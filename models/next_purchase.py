@@ -65,6 +65,11 @@ class Examples:
     histories: Histories
     bought: NDArray[np.int64]
 
+    @property
+    def arrays(self) -> tuple[NDArray[np.generic], ...]:
+        """All that is learnt from."""
+        return (self.histories.starts, self.histories.products, self.histories.columns, self.histories.customers, self.bought)
+
     def labels(self, candidates: Candidates, first: int = 0) -> NDArray[np.int64]:
         """1 for each candidate that was bought, else 0; the candidates' rows begin at row `first` of the examples."""
         keys = (candidates.rows + first) * len(self.maker.statistics.product_ids) + candidates.products

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import tempfile
@@ -17,22 +15,34 @@ from urllib.parse import unquote, urlparse
 
 import lightgbm
 import numpy as np
+import pandas as pd
 
 from features.errors import ModelUnavailable
 from features.workspace import Workspace
+from models.sealed_files import require_sealed, seal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.entities import RunInfo
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What the registry says where it has no such model or alias; anything else means that it cannot tell."""
+GATE, OVERRIDE = "gate.", "override."
+"""What the tags of a version begin with that say why it was promoted."""
+BEFORE = "champion.before"
+"""Tag of a version: the one that was champion before it."""
+FILES_DIGEST = "files_digest"
+"""Tag of a version: SHA-256 of the list of its files and their digests."""
 FOLDER = "sayso"
-SEAL = "files.json"
 """Folder of a run's artifacts that holds the model as data, which is what serving reads."""
+CARD = "model_card.html"
+DIGEST_LENGTH = 36
+"""As long as a digest may be in MLflow's list of data sets."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +61,15 @@ class Run:
     documents: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
     trials: Sequence[tuple[Mapping[str, object], Mapping[str, float]]] = ()
+    pages: Mapping[str, str] = field(default_factory=dict)
+    """Texts by their file's name, such as a model card."""
+    data_digest: str = ""
+    """SHA-256 of all rows learnt from, in hexadecimal."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version of a model. `metrics` are those of its run, `tags` its own."""
+    """A registered version of a model. `metrics` and `parameters` are those of its run, `tags` its own."""
 
     model: str
     version: str
@@ -63,6 +77,7 @@ class Version:
     trained_at: datetime
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tracking:
@@ -90,7 +105,6 @@ class Tracking:
     def record(self, run: Run) -> Version:
         """Log a run, register its model and make it the challenger."""
         import mlflow  # noqa: PLC0415 - see `_client`
-        from mlflow.models import infer_signature  # noqa: PLC0415 - see `_client`
 
         client = self._client
         self._ensure(run.model)
@@ -102,19 +116,22 @@ class Tracking:
                 with mlflow.start_run(run_name=f"trial {number}", nested=True):
                     mlflow.log_params(dict(parameters))
                     mlflow.log_metrics(dict(metrics))
+            if run.data_digest:
+                mlflow.log_input(_data_set(run), context="training")
             for name, document in run.documents.items():
                 mlflow.log_dict(document, f"{name}.json")
+            for name, text in run.pages.items():
+                mlflow.log_text(text, name)
             for name, figure in run.figures.items():
                 mlflow.log_figure(figure, f"plots/{name}.png")
             with tempfile.TemporaryDirectory() as folder:
                 run.save(Path(folder))
-                seal(Path(folder))
+                files = {FILES_DIGEST: seal(Path(folder))}
                 mlflow.log_artifacts(folder, FOLDER)
-            nothing_known = np.full((1, run.booster.num_feature()), np.nan)
-            signature = infer_signature(nothing_known, run.booster.predict(nothing_known))
-            requirement = [f"lightgbm=={lightgbm.__version__}"]
-            logged = mlflow.lightgbm.log_model(run.booster, name=run.model, signature=signature, pip_requirements=requirement)
-            made = client.create_model_version(run.model, logged.model_uri, run_id=active.info.run_id, tags=dict(run.tags))
+            logged = _log_booster(run)
+            made = client.create_model_version(
+                run.model, logged, run_id=active.info.run_id, tags={**run.tags, **files}, description=_description(run, active.info)
+            )
         client.set_registered_model_alias(run.model, CHALLENGER, made.version)
         return self.version(run.model, str(made.version))
 
@@ -144,10 +161,25 @@ class Tracking:
         held = {alias: version.version for alias in (CHAMPION, CHALLENGER) if (version := self.by_alias(model, alias)) is not None}
         return [(self._described(one), tuple(alias for alias, version in held.items() if version == str(one.version))) for one in found]
 
-    def promote(self, version: Version, gates: Mapping[str, str]) -> None:
-        """Make `version` the champion, with what its gates said."""
-        for name, said in gates.items():
-            self._client.set_model_version_tag(version.model, version.version, f"gate.{name}", said)
+    def promote(self, version: Version, gates: Mapping[str, str], override: Mapping[str, str] | None = None) -> None:
+        """Make `version` the champion, with what its gates said, what was overridden, and which version was champion before."""
+        tags = {f"{GATE}{name}": said for name, said in gates.items()}
+        tags |= {f"{OVERRIDE}{name}": said for name, said in (override or {}).items()}
+        standing = self.by_alias(version.model, CHAMPION)
+        if standing is not None and standing.version != version.version:
+            tags[BEFORE] = standing.version
+        for name in self.version(version.model, version.version).tags:
+            if name.startswith((GATE, OVERRIDE)) and name not in tags:
+                self._client.delete_model_version_tag(version.model, version.version, name)
+        self._name_champion(version, tags)
+
+    def reinstate(self, version: Version, tags: Mapping[str, str]) -> None:
+        """Make a version champion that was it before; what its gates said then stays with it."""
+        self._name_champion(version, tags)
+
+    def _name_champion(self, version: Version, tags: Mapping[str, str]) -> None:
+        for name, said in tags.items():
+            self._client.set_model_version_tag(version.model, version.version, name, said)
         self._client.set_registered_model_alias(version.model, CHAMPION, version.version)
 
     def folder(self, version: Version) -> Path:
@@ -179,7 +211,7 @@ class Tracking:
         run_id = str(found.run_id)
         run = self._client.get_run(run_id)
         trained_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
-        return Version(found.name, str(found.version), run_id, trained_at, run.data.metrics, found.tags)
+        return Version(found.name, str(found.version), run_id, trained_at, run.data.metrics, found.tags, run.data.params)
 
 
 def _prepare_mlflow(uri: str) -> None:
@@ -190,15 +222,30 @@ def _prepare_mlflow(uri: str) -> None:
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
 
 
-def seal(folder: Path) -> None:
-    """Note the SHA-256 of every file beside them."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    digests = {file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    (folder / SEAL).write_text(json.dumps(digests, indent=1), encoding="ascii")
+def _log_booster(run: Run) -> str:
+    """Log the booster with its columns by name, so that `mlflow.lightgbm.load_model` gives it back; returns its address."""
+    import mlflow  # noqa: PLC0415 - see `_client`
+    from mlflow.models import infer_signature  # noqa: PLC0415 - see `_client`
+
+    nothing_known = pd.DataFrame([[np.nan] * run.booster.num_feature()], columns=run.booster.feature_name())
+    signature = infer_signature(nothing_known, run.booster.predict(nothing_known))
+    requirement = [f"lightgbm=={lightgbm.__version__}"]
+    logged = mlflow.lightgbm.log_model(run.booster, name=run.model, signature=signature, pip_requirements=requirement)
+    return str(logged.model_uri)
 
 
-def require_sealed(folder: Path) -> None:
-    """Raises `ValueError` where a file is not the one that was sealed, `OSError` where it is gone."""
-    for name, digest in json.loads((folder / SEAL).read_text(encoding="ascii")).items():
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
-            raise ValueError(f"{name} is not the file that was saved")
+def _data_set(run: Run) -> MetaDataset:
+    """What a run learnt from, by name and digest; MLflow gets to see nothing of it."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource  # noqa: PLC0415 - see `_client`
+    from mlflow.data.meta_dataset import MetaDataset  # noqa: PLC0415 - see `_client`
+
+    source = CodeDatasetSource(tags={"warehouse": run.tags.get("warehouse", ""), "ledger_seq": run.tags.get("ledger_seq", "")})
+    return MetaDataset(source, name=f"{run.model} rows", digest=run.data_digest[:DIGEST_LENGTH])  # type: ignore[abstract]  # it is not
+
+
+def _description(run: Run, info: RunInfo) -> str | None:
+    """A sentence in the registry with a link to the model card, where the run has one."""
+    if CARD not in run.pages:
+        return None
+    address = f"#/experiments/{info.experiment_id}/runs/{info.run_id}/artifacts/{CARD}"
+    return f"What it is for, how good it is, and where it ends: [model card]({address})"

@@ -26,9 +26,6 @@ class Action:
     text: str
 
 
-BANDS = ((1 / 3, "low"), (2 / 3, "medium"), (1.0, "high"))
-"""Upper ends of the bands of probability."""
-
 SUGGESTED = {
     "low": (Action(Kind.NONE, "No action needed."),),
     "medium": (Action(Kind.CHECK_IN, "Ask whether everything was as expected."),),
@@ -42,11 +39,6 @@ SUGGESTED = {
 ONBOARDING = Action(Kind.ONBOARDING, "Show how ordering, delivery and returns work.")
 TEXTS = tuple(dict.fromkeys(action.text for actions in (*SUGGESTED.values(), (ONBOARDING,)) for action in actions))
 """What all actions say, in English."""
-
-
-def band(probability: float) -> str:
-    """The band that a probability falls into: low, medium or high."""
-    return next(name for end, name in BANDS if probability <= end)
 
 
 def suggested(band: str, orders: float | None) -> tuple[Action, ...]:

@@ -307,6 +307,14 @@ class ReviewList(BaseModel):
     reviews: list[ReviewAnswer]
 
 
+class GatesOverridden(BaseModel):
+    """In spite of which gates a version was promoted, for what reason and when."""
+
+    reason: str
+    gates: str
+    at: str
+
+
 class ModelVersion(BaseModel):
     """A registered model version in a role."""
 
@@ -318,6 +326,7 @@ class ModelVersion(BaseModel):
     ledger_seq: int
     metrics: dict[str, float]
     gates: dict[str, str]
+    override: GatesOverridden | None
 
 
 class ModelList(BaseModel):

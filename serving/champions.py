@@ -17,7 +17,8 @@ from features.errors import ModelUnavailable, SaysoError
 from features.file_stamp import Stamp, stamp
 from models.churn import ChurnModel
 from models.next_purchase import NextPurchaseModel
-from models.tracking import CHAMPION, Tracking, Version, require_sealed
+from models.sealed_files import require_sealed
+from models.tracking import CHAMPION, Tracking, Version
 
 KEPT_FOR_REPLAY = 4
 

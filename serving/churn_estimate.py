@@ -15,9 +15,10 @@ from explain.reasons import reasons_for
 from explain.templates import CHURN_TEMPLATES, ShopWords
 from explain.wording import Wording
 from features.errors import ModelUnavailable
+from models.bands import band
 from models.churn import ChurnModel
 from models.masking import Bools, Floats
-from serving.actions import band, suggested
+from serving.actions import suggested
 from serving.champions import Loaded
 
 DISCLOSURE = "Estimated automatically from what this customer agreed to share."

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from experiments.churn import train_churn
 from experiments.next_purchase import train_next_purchase
-from experiments.promotion import judge, promote
-from experiments.taint import fresh
+from experiments.promotion import judge
+from experiments.succession import promote
 from features.intake.bundled import bundled_file
 from features.intake.ingest import ingest
 from features.intake.new_workspace import create
@@ -57,6 +57,6 @@ def _champion(shop: Shop, tracking: Tracking, model: str, progress: Progress) ->
     if standing is not None:
         return standing
     TRAIN[model](shop, tracking, progress)
-    challenger, results = judge(tracking, model, [fresh(shop)])
-    promote(tracking, challenger, results)
+    challenger, results = judge(shop, tracking, model)
+    promote(tracking, challenger, results, shop.clock())
     return challenger

@@ -18,7 +18,7 @@ import pytest
 from features.errors import SaysoError
 from features.shop import Shop
 from features.workspace import Workspace
-from models.tracking import CHALLENGER, CHAMPION, Tracking
+from models.tracking import CHALLENGER, CHAMPION, Tracking, Version
 from serving.cli import main
 from tests.serving_shop import CATEGORIES, CHURN, FOR_CHURN, copied, customer_id, sharing
 
@@ -319,17 +319,42 @@ def test_training_registers_a_challenger_and_a_failing_gate_leaves_it_one(mine, 
     challenger = tracking.by_alias("churn", CHALLENGER)
     assert challenger.version == done["version"]
     assert challenger.metrics["auc"] == pytest.approx(done["methods"]["sayso"]["auc"])
-    tracking._client.log_metric(challenger.run_id, "ece", 0.5)
-    refused = sayso("promote", "churn", "--yes", workspace=mine)
-    assert refused.returncode == 1
-    assert "gate" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    assert challenger.tags["files_digest"] == done["files_digest"]
+    wrong = {name: 0.5 for name in challenger.metrics if name.endswith("ece")}
+    right = dict.fromkeys(wrong, 0.01) | {"auc": 0.99}
+    note(tracking, challenger, {"auc": 0.99, **wrong})
+    failed(sayso("promote", "churn", "--yes", "--json", workspace=mine), "calibrated", "stays a challenger")
     assert tracking.by_alias("churn", CHAMPION) is None
-    for metric, value in (("ece", 0.01), ("auc", 0.99)):
-        tracking._client.log_metric(challenger.run_id, metric, value)
+    note(tracking, challenger, right)
     promoted = told(sayso("promote", "churn", "--yes", "--json", workspace=mine))
     assert all(gate["passed"] for gate in promoted["gates"].values())
+    assert promoted["override"] is None
     assert tracking.by_alias("churn", CHAMPION).version == challenger.version
+
+
+def note(tracking: Tracking, version: Version, metrics: dict[str, float]) -> None:
+    """Change the figures of a version's run."""
+    for name, value in metrics.items():
+        tracking._client.log_metric(version.run_id, name, value)
+
+
+def test_an_override_is_shown_and_a_champion_can_be_taken_back(served_root, tmp_path):
+    """`--override` promotes in spite of gates and says so in `models status`; `--rollback` undoes it, once."""
+    mine = copied(served_root, tmp_path / "mugs")
+    tracking = Tracking.of(Workspace.open(served_root))  # the copy's registry holds the addresses of the original's files
+    before = tracking.by_alias("churn", CHAMPION).version
+    assert told(sayso("models", "status", "--json", workspace=mine))["versions"][0]["override"] is None
+    failed(sayso("promote", "churn", "--yes", "--json", "--override", " ", workspace=mine), "needs a reason")
+    assert sayso("promote", "churn", "--rollback", "--override", "x", workspace=mine).returncode == 2
+    failed(sayso("promote", "churn", "--rollback", "--yes", "--json", workspace=mine), "none to go back to")
+    done = told(sayso("promote", "churn", "--yes", "--json", "--override", "a shop in a test", workspace=mine))
+    assert done["version"] == before
+    assert "better_than_baselines" in done["override"]["gates"]
+    shown = sayso("models", "status", workspace=mine)
+    assert "a shop in a test" in shown.stdout.replace("\n", " ") or "in spite of" in shown.stdout
+    found = {one["model"]: one["override"] for one in told(sayso("models", "status", "--json", workspace=mine))["versions"]}
+    assert found["churn"]["reason"] == "a shop in a test"
+    assert found["next_purchase"] is None
 
 
 def test_promotion_asks_before_it_acts(served_root):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from experiments.promotion import judge, promote
-from experiments.taint import MODELS, VersionStatus, fresh, model_status
+from experiments.promotion import judge
+from experiments.succession import promote
+from experiments.taint import MODELS, VersionStatus, model_status
 from features import clock
 from features.consent import ConsentEvent
 from features.errors import PromotionRefused
@@ -43,7 +44,7 @@ class MadeUp:
         """As `Tracking.by_alias`."""
         return next((one for one, held in self.versions(model) if alias in held), None)
 
-    def promote(self, version: Version, _gates: object) -> None:
+    def promote(self, version: Version, _gates: object, _override: object) -> None:
         """As `Tracking.promote`."""
         self.promoted.append(version)
 
@@ -51,6 +52,7 @@ class MadeUp:
 def version(run: str = RUN, model: str = "next_purchase", number: str = "1") -> Version:
     """A version with figures that pass every other gate."""
     figures = {"recall_at_10": 0.5, **{f"baseline.{name}.recall_at_10": 0.1 for name in ("popular", "personal_frequency", "item_knn")}}
+    figures |= {f"explainable.{name}": 0.0 for name in ("additivity", "withheld", "without_category")}
     return Version(model, number, run, datetime(2024, 10, 1, tzinfo=UTC), figures, {"owner": "the owner"})
 
 
@@ -81,8 +83,8 @@ def status(shop: Shop, *versions: Version) -> VersionStatus:
 
 def judged(shop: Shop, challenger: Version) -> tuple[bool, str]:
     """What the gate says of a version."""
-    result = fresh(shop)(challenger, None)
-    assert result.gate == "fresh"
+    _, results = judge(shop, MadeUp(challenger), challenger.model)  # type: ignore[arg-type]  # a fake in place of MLflow
+    result = next(result for result in results if result.gate == "fresh")
     return result.passed, result.figure
 
 
@@ -210,14 +212,14 @@ def test_a_tainted_challenger_is_not_promoted(fresh_shop):
     """Promotion is refused by the gate `fresh` with its figure, while the other gates pass."""
     trained(fresh_shop, ANN, BEN)
     registry = MadeUp(version())
-    challenger, results = judge(registry, "next_purchase", [fresh(fresh_shop)])  # type: ignore[arg-type]  # a fake
+    challenger, results = judge(fresh_shop, registry, "next_purchase")  # type: ignore[arg-type]  # a fake
     assert all(result.passed for result in results)
-    promote(registry, challenger, results)  # type: ignore[arg-type]  # a fake
+    promote(registry, challenger, results, END)  # type: ignore[arg-type]  # a fake
     say(fresh_shop, BEN, "withdrawn")
-    challenger, results = judge(registry, "next_purchase", [fresh(fresh_shop)])  # type: ignore[arg-type]  # a fake
+    challenger, results = judge(fresh_shop, registry, "next_purchase")  # type: ignore[arg-type]  # a fake
     assert [result.gate for result in results if not result.passed] == ["fresh"]
     with pytest.raises(PromotionRefused, match="1 of 2") as refused:
-        promote(registry, challenger, results)  # type: ignore[arg-type]  # a fake
+        promote(registry, challenger, results, END)  # type: ignore[arg-type]  # a fake
     assert refused.value.gate == "fresh"
     assert registry.promoted == [challenger]
 

@@ -27,6 +27,9 @@ HOLDOUT_DAYS = {"churn": 90, "next_purchase": 30}
 class Unregistered:
     """Takes a run and registers nothing."""
 
+    def by_alias(self, _model: str, _alias: str) -> None:
+        """There is no version."""
+
     def record(self, run: Run) -> Version:
         """The run as a version that nobody will find."""
         return Version(run.model, "0", "0", pd.Timestamp(0).to_pydatetime(), run.metrics, run.tags)

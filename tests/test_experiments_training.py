@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,71 +10,12 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from experiments.baselines import item_knn, logistic_rfm, personal_frequency, popular, recency_score
 from experiments.next_purchase import purchase_data
-from experiments.promotion import better_than_baselines, calibrated, judge, no_worse_than_champion, owned, promote
 from experiments.run import BASELINES, run_metrics
-from features.errors import ModelUnavailable, PromotionRefused
 from models.churn_rows import ChurnRows
 from models.metrics import churn_metrics, ranking_metrics
-from models.tracking import CHALLENGER, CHAMPION, Tracking, Version
+from models.tracking import CHAMPION, Tracking
 
 pytest_plugins = ["tests.serving_fixtures"]
-
-NOW = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-def version(model: str = "churn", **metrics: float) -> Version:
-    """A version that passes every gate but for what is stated."""
-    good = {"auc": 0.8, "ece": 0.01} if model == "churn" else {"recall_at_10": 0.8}
-    decisive = "auc" if model == "churn" else "recall_at_10"
-    baselines = {f"baseline.{name}.{decisive}": 0.7 for name in BASELINES[model]}
-    return Version(model, "1", "run", NOW, good | baselines | metrics, {"owner": "somebody"})
-
-
-@pytest.mark.parametrize("model", ["churn", "next_purchase"])
-def test_a_challenger_has_to_reach_every_baseline(model):
-    """Equal to the best baseline passes, below any one of them does not, and the figure names the best."""
-    metric = "auc" if model == "churn" else "recall_at_10"
-    for name in BASELINES[model]:
-        for theirs, passed in ((0.8, True), (0.8001, False)):
-            result = better_than_baselines(version(model, **{f"baseline.{name}.{metric}": theirs}), None)
-            assert result.passed is passed
-            assert name in result.figure
-
-
-@pytest.mark.parametrize(("theirs", "passed"), [(0.7, True), (0.81, True), (0.8101, False), (float("nan"), False)])
-def test_a_challenger_may_be_no_worse_than_the_champion(theirs, passed):
-    """Within a hundredth of the champion passes; the first champion has nothing to compare with."""
-    assert no_worse_than_champion(version(), version(auc=theirs)).passed is passed
-    assert no_worse_than_champion(version(), None).passed
-
-
-@pytest.mark.parametrize(("error", "passed"), [(0.05, True), (0.0501, False), (float("nan"), False)])
-def test_probabilities_have_to_be_calibrated(error, passed):
-    """A calibration error above the most that is allowed fails; a ranking has none."""
-    assert calibrated(version(ece=error), None).passed is passed
-    assert calibrated(version("next_purchase"), None).passed
-
-
-def test_somebody_has_to_answer_for_a_model():
-    """A version without an owner fails."""
-    assert owned(version(), None).passed
-    assert not owned(replace(version(), tags={"owner": ""}), None).passed
-    assert not owned(replace(version(), tags={}), None).passed
-
-
-def test_the_first_failing_gate_refuses_and_the_registry_stays(served_root):
-    """A refused promotion names gate and figure and moves no alias; without a challenger there is nothing to judge."""
-    tracking = Tracking(f"sqlite:///{served_root / 'mlflow.db'}", served_root / "mlartifacts")
-    champion = tracking.by_alias("churn", CHAMPION)
-    challenger, results = judge(tracking, "churn")
-    failing = [replace(results[0], passed=True), replace(results[1], gate="made_up", passed=False, figure="3 of 4"), *results[2:]]
-    with pytest.raises(PromotionRefused, match=r"made_up.*3 of 4") as refused:
-        promote(tracking, challenger, failing)
-    assert refused.value.gate == "made_up"
-    assert tracking.by_alias("churn", CHAMPION) == champion
-    with pytest.raises(ModelUnavailable, match="no challenger"):
-        judge(tracking, "weather")
-    assert tracking.by_alias("churn", CHALLENGER).version == challenger.version
 
 
 def test_churn_metrics_are_the_textbook_ones():

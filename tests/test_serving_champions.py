@@ -12,7 +12,8 @@ import pytest
 from features.errors import ModelUnavailable
 from features.intake.new_workspace import create
 from features.workspace import Workspace
-from models.tracking import CHAMPION, Tracking, Version, require_sealed, seal
+from models.sealed_files import require_sealed, seal
+from models.tracking import CHAMPION, Tracking, Version
 from serving.catalog_watch import CatalogWatch
 from serving.champions import Champion
 

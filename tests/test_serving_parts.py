@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from features.errors import NotFound
 from features.tables import api_keys
-from serving.actions import Kind, band, suggested
+from models.bands import band
+from serving.actions import Kind, suggested
 from serving.keys import SCOPES, Keys, UnknownScope
 from serving.links import LinkRefused, Links, Page
 from serving.shelf import Shelf

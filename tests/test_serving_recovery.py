@@ -123,7 +123,7 @@ import os, signal, sys
 from pathlib import Path
 from types import SimpleNamespace
 from features.errors import SaysoError
-from models.tracking import require_sealed
+from models.sealed_files import require_sealed
 from serving.champions import churn_champion, next_purchase_champion
 makers = {"churn": churn_champion, "next_purchase": next_purchase_champion}
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "vault": "upkeep",
     "features": "data",
     "train": "models",
-    "promote": "models",
+    "promote": "promote",
     "score": "models",
     "explain": "explain",
     "models": "status",

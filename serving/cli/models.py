@@ -1,4 +1,4 @@
-"""`sayso train`, `sayso promote`, `sayso score`."""
+"""`sayso train`, `sayso score`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import typer
 
 from experiments.churn import train_churn
 from experiments.next_purchase import train_next_purchase
-from experiments.promotion import judge, promote
 from experiments.run import TrainingRun
-from experiments.taint import fresh
 from features.errors import ModelUnavailable
 from features.progress import Progress
 from features.settings import Settings
 from features.shop import Shop
 from features.workspace import Workspace
-from models.tracking import Tracking
+from models.tracking import FILES_DIGEST, Tracking
 from serving.bootstrap import assemble
 from serving.churn_scores import churn_scores
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, ModelChoice, WorkspaceOption
@@ -36,7 +34,6 @@ class Scored(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command("train")(train)
-    app.command("promote")(make_champion)
     app.command("score")(score)
 
 
@@ -45,14 +42,18 @@ def train(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     trials: Annotated[int, typer.Option("--trials", min=0, help="Try so many other settings first, within the past; 0: the defaults.")] = 0,
     *,
+    mitigate: Annotated[bool, typer.Option("--mitigate", help="Weigh groups so that churn works more alike for them.")] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Train a model, compare it with its baselines, log it to MLflow and register it as challenger."""
+    if mitigate and model is not ModelChoice.CHURN:
+        raise typer.BadParameter("groups are weighed for churn only", param_hint="--mitigate")
     screen = Screen(as_json=as_json)
     with screen.progress() as progress:
-        run = train_model(Workspace.open(workspace, Settings()), model, progress, trials)
+        run = train_model(Workspace.open(workspace, Settings()), model, progress, trials, mitigate=mitigate)
     show_run(screen, model, run)
+    screen.say(f"SHA-256 of the model's files: {run.version.tags[FILES_DIGEST]}; the same data, ledger and seed give the same.")
     screen.say(f"Version {run.version.version} is the challenger; `sayso promote {model}` makes it answer.")
     screen.result(
         {
@@ -62,15 +63,17 @@ def train(
             "holdout": run.holdout,
             "judged": run.judged,
             "methods": run.comparison,
+            "files_digest": run.version.tags[FILES_DIGEST],
         }
     )
 
 
-def train_model(workspace: Workspace, model: ModelChoice, progress: Progress, trials: int = 0) -> TrainingRun:
+def train_model(workspace: Workspace, model: ModelChoice, progress: Progress, trials: int = 0, *, mitigate: bool = False) -> TrainingRun:
     """Train either model of a workspace."""
     shop, tracking = Shop(workspace), Tracking.of(workspace)
-    trained = train_churn if model is ModelChoice.CHURN else train_next_purchase
-    return trained(shop, tracking, progress, trials=trials)
+    if model is ModelChoice.CHURN:
+        return train_churn(shop, tracking, progress, trials=trials, mitigate=mitigate)
+    return train_next_purchase(shop, tracking, progress, trials=trials)
 
 
 def show_run(screen: Screen, model: ModelChoice, run: TrainingRun) -> None:
@@ -78,30 +81,6 @@ def show_run(screen: Screen, model: ModelChoice, run: TrainingRun) -> None:
     judged = "customers" if model is ModelChoice.CHURN else "orders"
     title = f"{model.value.replace('_', ' ')}: judged on {run.judged:,} {judged} from {run.holdout}, never seen in training"
     screen.table(title, ("method", *METRICS[model]), comparison_rows(run.comparison, METRICS[model]))
-
-
-def make_champion(
-    model: Annotated[ModelChoice, typer.Argument(help="Which model.")],
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Check the gates and make the challenger champion; refuse with the gate that failed and its figure."""
-    screen = Screen(as_json=as_json)
-    shop = Shop(Workspace.open(workspace, Settings()))
-    tracking = Tracking.of(shop.workspace)
-    challenger, results = judge(tracking, model.value, [fresh(shop)])
-    rows = [(result.gate, "passed" if result.passed else "FAILED", result.figure) for result in results]
-    screen.table(f"Gates of {model.value} version {challenger.version}", ("gate", "", "figure"), rows)
-    if all(result.passed for result in results) and not yes and not as_json:
-        typer.confirm("Make it champion?", abort=True)
-    promote(tracking, challenger, results)
-    screen.say(f"Version {challenger.version} of {model.value} is champion; a running service takes it up within seconds.")
-    screen.result(
-        {"model": model.value, "version": challenger.version, "gates": {r.gate: {"passed": r.passed, "figure": r.figure} for r in results}}
-    )
 
 
 def score(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from experiments.succession import override_of
 from experiments.taint import VersionStatus, model_status
 from features.settings import Settings
 from features.shop import Shop
@@ -31,7 +32,7 @@ def status(workspace: WorkspaceOption = DEFAULT_WORKSPACE, *, as_json: JsonOptio
     if not found:
         screen.say("There is no model yet; `sayso train churn` and `sayso train next_purchase` make them.")
     else:
-        columns = ("model", "version", "", "trained", "ledger", "customers", "withdrawn since", "retrain by")
+        columns = ("model", "version", "", "trained", "ledger", "customers", "withdrawn since", "retrain by", "in spite of")
         screen.table("Models", columns, [_row(one) for one in found])
     new = discoveries(shop)
     screen.say(f"{new.explored:,} of the {new.places:,} places shown in the last 30 days were discoveries ({100 * new.share:.1f}%).")
@@ -44,7 +45,22 @@ def _row(one: VersionStatus) -> list[object]:
     customers = "not known" if one.customers is None else f"{one.customers:,}"
     version = one.version
     aliases = ", ".join(one.aliases)
-    return [version.model, version.version, aliases, f"{version.trained_at:%Y-%m-%d}", one.ledger_seq or "", customers, one.withdrawn, by]
+    return [
+        version.model,
+        version.version,
+        aliases,
+        f"{version.trained_at:%Y-%m-%d}",
+        one.ledger_seq or "",
+        customers,
+        one.withdrawn,
+        by,
+        _in_spite_of(one),
+    ]
+
+
+def _in_spite_of(one: VersionStatus) -> str:
+    override = override_of(one.version)
+    return "" if override is None else f"{override['gates']}: {override['reason']}"
 
 
 def _document(one: VersionStatus) -> dict[str, object]:
@@ -58,4 +74,5 @@ def _document(one: VersionStatus) -> dict[str, object]:
         "withdrawn_since": one.withdrawn,
         "retrain_by": one.retrain_by,
         "overdue": one.overdue,
+        "override": override_of(one.version),
     }

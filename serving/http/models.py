@@ -6,14 +6,14 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
+from experiments.succession import override_of
 from features import clock
-from models.tracking import CHALLENGER, CHAMPION, Version
+from models.tracking import CHALLENGER, CHAMPION, GATE, Version
 from serving.answers import ModelList
 from serving.http.routes import Service, scope, scoped_router
 
 router = scoped_router()
 NAMES = ("churn", "next_purchase")
-GATE = "gate."
 
 
 @router.get("/models", responses={200: {"model": ModelList}}, response_model=None, **scope("explain"))
@@ -32,5 +32,6 @@ def _told(role: str, version: Version) -> dict[str, Any]:
         "trained_at": clock.to_text(version.trained_at),
         "ledger_seq": int(version.tags.get("ledger_seq", 0)),
         "metrics": dict(version.metrics),
+        "override": override_of(version),
         "gates": {name.removeprefix(GATE): said for name, said in version.tags.items() if name.startswith(GATE)},
     }

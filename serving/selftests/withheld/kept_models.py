@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from models.tracking import Run, Tracking, Version, seal
+from models.sealed_files import seal
+from models.tracking import Run, Tracking, Version
 
 
 class KeptModels(Tracking):
@@ -40,7 +41,7 @@ class KeptModels(Tracking):
         """The newest version."""
         return self._versions[model]
 
-    def promote(self, version: Version, gates: Mapping[str, str]) -> None:
+    def promote(self, version: Version, gates: Mapping[str, str], override: Mapping[str, str] | None = None) -> None:
         """The newest is the champion anyway."""
 
     def folder(self, version: Version) -> Path:

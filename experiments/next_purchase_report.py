@@ -1,0 +1,50 @@
+"""What is found out about a next-purchase model before it is registered."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from experiments.answers import ranked_products
+from experiments.audit import audited_groups
+from experiments.consent_patterns import ranking_by_pattern
+from experiments.explainability import candidates_to_explain, explainability
+from experiments.fairness import audit_ranking, fairness_findings
+from experiments.findings import Findings
+from experiments.lineage import reads_by
+from experiments.next_purchase_champion import RankingTrial, ranking_against_champion
+from explain.attribution import Attribution
+from features.shop import Shop
+from models.metrics import ranking_by_customer
+from models.next_purchase import NextPurchaseModel, NextPurchaseSettings
+from models.tracking import Tracking
+
+K = 10
+
+
+def ranking_findings(
+    shop: Shop,
+    tracking: Tracking,
+    trial: RankingTrial,
+    asked: pd.DataFrame,
+    tried: NextPurchaseModel,
+    model: NextPurchaseModel,
+    settings: NextPurchaseSettings,
+) -> Findings:
+    """How the trial's model does under every consent pattern, for every group and beside the champion; whether `model` can be explained.
+
+    `asked` are the judged orders (customer, as_of); `model` is the one to be registered, fitted on everything.
+    """
+    ours = ranking_by_customer(ranked_products(tried, trial.judged.histories, K), trial.truth, K)
+    audit = shop.config.audit
+    groups = audited_groups(shop, asked).at(asked)
+    needed = {name: shop.config.catalog.categories_of(fields) for name, fields in reads_by(trial.judged.maker).items()}
+    return Findings.together(
+        [
+            ranking_by_pattern(tried, trial.judged, trial.truth, K),
+            fairness_findings(
+                audit_ranking(groups, ours[f"recall@{K}"], audit.fewest_customers), shop.config.audited, audit.fewest_customers
+            ),
+            explainability(candidates_to_explain(model, trial.judged, needed), lambda: Attribution(model.booster), model.score),
+            ranking_against_champion(shop, tracking, trial, ours, settings, K),
+        ]
+    )

@@ -1,0 +1,170 @@
+"""Challenger beside champion: recipe against recipe on the same rows, and what is said where that cannot be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from experiments.against_champion import COMPARED, NOTE, REFRESH, Against, Recipe
+from experiments.churn import train_churn
+from experiments.next_purchase import train_next_purchase
+from experiments.paired_bootstrap import drawn_means, interval
+from features.errors import ModelUnavailable
+from features.shop import Shop
+from features.workspace import Workspace
+from models.churn_training import ChurnSettings
+from models.tracking import FILES_DIGEST, Tracking, Version
+from tests.serving_shop import CHURN, NEXT_PURCHASE, copied
+
+pytest_plugins = ["tests.serving_fixtures"]
+
+
+@dataclass(frozen=True)
+class Crowned:
+    """A shop with a churn champion."""
+
+    shop: Shop
+    tracking: Tracking
+    champion: Version
+
+
+@pytest.fixture(scope="module")
+def crowned_root(untrained_root, tmp_path_factory):
+    """A workspace with champions of both models, made with small settings."""
+    root = copied(untrained_root, tmp_path_factory.mktemp("crowned") / "mugs")
+    shop = Shop(Workspace.open(root))
+    tracking = Tracking.of(shop.workspace)
+    for run in (train_churn(shop, tracking, settings=CHURN), train_next_purchase(shop, tracking, settings=NEXT_PURCHASE)):
+        tracking.promote(run.version, {})
+    shop.database.close()
+    return root
+
+
+@pytest.fixture
+def root(crowned_root, tmp_path):
+    """A copy whose registry still points at the champions' files."""
+    return copied(crowned_root, tmp_path / "mugs")
+
+
+def without_features(root, *names: str) -> None:
+    """Take features out of sayso.toml."""
+    file = root / "sayso.toml"
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if line.strip() not in {f'"{n}",' for n in names}))
+
+
+def trained(root, **changed: object) -> Version:
+    """A churn challenger with other settings than the champion's."""
+    shop = Shop(Workspace.open(root))
+    return train_churn(shop, Tracking.of(shop.workspace), settings=replace(CHURN, **changed)).version
+
+
+def test_the_same_recipe_is_a_refresh(root):
+    """Trained twice, the second is compared with itself: no difference at all, in any metric."""
+    challenger = trained(root)
+    against = Against.read(challenger, "1", "auc")
+    assert (against.interval, against.refresh, against.note) == ((0.0, 0.0, 0.0), True, "")
+    assert challenger.metrics["against_champion.1.log_loss.high"] == 0.0
+
+
+def test_other_settings_are_judged_on_the_same_customers(root):
+    """The interval lies around the difference of two models fitted on the same rows, and swaps its sign with them."""
+    against = Against.read(trained(root, leaves=2, most_trees=25), "1", "auc")
+    low, middle, high = against.interval
+    assert low < middle < high
+    assert not against.refresh
+    shop = Shop(Workspace.open(root))
+    tracking = Tracking.of(shop.workspace)
+    tracking.promote(tracking.by_alias("churn", "challenger"), {})
+    back = Against.read(trained(root), "2", "auc")
+    assert back.interval == pytest.approx((-high, -middle, -low))
+
+
+def test_other_features_are_made_for_the_same_customers(root):
+    """A champion with more features than sayso.toml lists now is fitted with all of them, and named no worse for it."""
+    without_features(root, "days_since_last_order", "wait_as_share_of_time_known")
+    challenger = trained(root)
+    against = Against.read(challenger, "1", "auc")
+    assert not against.refresh
+    assert against.note == ""
+    assert against.interval[1] < 0
+    assert challenger.tags[COMPARED] == "1"
+
+
+def test_features_that_are_gone_are_left_out_and_named(root):
+    """Where the catalog no longer offers what the champion was made of, the rest of its recipe is compared."""
+    file = root / "sayso.toml"
+    without_features(root, "home_country")
+    file.write_text(re.sub(r"(?s)\[fields\.customers\.country\].*?\n\n", "\n", file.read_text()))
+    challenger = trained(root)
+    against = Against.read(challenger, "1", "auc")
+    assert against.note == "without home_country, which the catalog no longer offers"
+    assert against.interval is not None
+    assert challenger.tags["fair"].startswith("not audited")
+
+
+def test_a_champion_whose_files_are_gone_is_said(root):
+    """Training goes on; the comparison is stated as impossible, with the reason."""
+    shop = Shop(Workspace.open(root))
+
+    class Elsewhere(Tracking):
+        """A registry whose first version has lost its files."""
+
+        def folder(self, version: Version):
+            """Where the files of the others are."""
+            if version.version == "1":
+                raise ModelUnavailable("the files cannot be read")
+            return super().folder(version)
+
+    registry = Elsewhere(shop.workspace.mlflow_uri, shop.workspace.artifacts)
+    challenger = train_churn(shop, registry, settings=CHURN).version
+    assert challenger.tags[REFRESH] == "no"
+    assert Against.read(challenger, "1", "auc").interval is None
+    assert challenger.tags[NOTE] == "its recipe cannot be fitted: the files cannot be read"
+
+
+def test_rankers_are_compared_customer_by_customer(root):
+    """The next-purchase champion's recipe is fitted anew and judged on the same orders, recall and NDCG each with an interval."""
+    shop = Shop(Workspace.open(root))
+    tracking = Tracking.of(shop.workspace)
+    again = train_next_purchase(shop, tracking, settings=NEXT_PURCHASE).version
+    assert Against.read(again, "1", "recall_at_10").interval == (0.0, 0.0, 0.0)
+    without_features(root, "times_bought", "days_since_last_bought", "days_since_first_bought")
+    shop = Shop(Workspace.open(root))
+    other = train_next_purchase(shop, tracking, settings=replace(NEXT_PURCHASE, trees=5)).version
+    for metric in ("recall_at_10", "ndcg_at_10"):
+        low, middle, high = Against.read(other, "1", metric).interval
+        assert low <= middle <= high
+        assert low < high
+
+
+def test_settings_come_back_from_the_registry_as_they_were():
+    """Numbers, whole numbers and truth values are read from the text that MLflow keeps; unknown ones stay the standard."""
+    parameters = {"leaves": "3", "learning_rate": "0.25", "threads": "64", "horizon_days": "90", "invented": "x"}
+    found = Recipe("1", parameters, (), ()).settings(ChurnSettings(seed=5))
+    assert found == ChurnSettings(leaves=3, learning_rate=0.25, seed=5)
+
+
+def test_means_are_drawn_over_customers():
+    """A paired interval of means holds the difference of two lists of customers in about 95 of 100 samples."""
+    draw = np.random.default_rng(0)
+    held = 0
+    for seed in range(100):
+        low, _, high = interval(drawn_means(draw.normal(0.3, 1, 200), seed, 300))
+        held += low <= 0.3 <= high
+    assert 85 <= held <= 100
+
+
+def test_training_twice_gives_the_same_bytes(root):
+    """The same data, ledger and seed: the files of a second version are those of the first, for both models."""
+    shop = Shop(Workspace.open(root))
+    tracking = Tracking.of(shop.workspace)
+    again = train_churn(shop, tracking, settings=CHURN).version, train_next_purchase(shop, tracking, settings=NEXT_PURCHASE).version
+    for version in again:
+        first = tracking.by_alias(version.model, "champion")
+        assert version.version != first.version
+        assert version.tags[FILES_DIGEST] == first.tags[FILES_DIGEST]
+        files = [{file.name: file.read_bytes() for file in tracking.folder(one).iterdir()} for one in (first, version)]
+        assert files[0] == files[1]

@@ -1,0 +1,133 @@
+"""What cannot be learnt from: one paragraph that says what was found and what to do, and a registry that stays as it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.churn import train_churn
+from experiments.next_purchase import train_next_purchase
+from features.consent import ConsentEvent
+from features.errors import TrainingError
+from features.intake.ingest import ingest
+from features.intake.new_workspace import create
+from features.shop import Shop
+from features.workspace import Workspace
+from models.labelled_rows import labelled_rows
+from models.tracking import Tracking
+from tests.serving_shop import CHURN, NEXT_PURCHASE
+from tests.synthetic_shop import BEGIN, order_lines
+from tests.test_models_tracking import run_of
+
+
+def train(model: str, shop: Shop, tracking: Tracking) -> None:
+    """Train a small model."""
+    if model == "churn":
+        train_churn(shop, tracking, settings=CHURN)
+    else:
+        train_next_purchase(shop, tracking, settings=NEXT_PURCHASE)
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A shop that a model cannot be trained on: its lines, what sayso.toml says instead, what customers say, and what is to be told."""
+
+    model: str
+    said: str
+    lines: Callable[[pd.DataFrame], pd.DataFrame] = lambda lines: lines
+    toml: tuple[str, str] = ("", "")
+    action: str = "granted"
+
+
+def some(customers: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Only the first customers."""
+    return lambda lines: lines[lines["customer_id"] < f"c{customers:03}"]
+
+
+def before(days: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Only the first days."""
+    return lambda lines: lines[pd.to_datetime(lines["ordered_at"]) < BEGIN.replace(tzinfo=None) + pd.Timedelta(days=days)]
+
+
+def horizon(days: int) -> tuple[str, str]:
+    """Another horizon in sayso.toml."""
+    return "horizon_days = 90", f"horizon_days = {days}"
+
+
+def all_in_france(lines: pd.DataFrame) -> pd.DataFrame:
+    """Everybody lives in one country."""
+    return lines.assign(country="France")
+
+
+def regulars(lines: pd.DataFrame) -> pd.DataFrame:
+    """Everybody orders every ten days, to the end."""
+    days = pd.date_range(BEGIN.replace(tzinfo=None), periods=24, freq="10D")
+    rows = [(f"c{c:03}", f"o{c}-{d:%j}", f"{d:%Y-%m-%d} 10:00:00") for c in range(60) for d in days]
+    made = pd.DataFrame(rows, columns=["customer_id", "order_id", "ordered_at"])
+    return made.assign(product_id="p01", quantity=1, unit_price=1.0 + made.index % 7, title="Mug", country="France")[list(lines)]
+
+
+BAD = {
+    "one class only": Bad("churn", r"no customer left.*choose another horizon", regulars, horizon(30)),
+    "too few customers": Bad("churn", r"only \d+ customers.*50 are needed.*Load more history", some(30)),
+    "a single moment": Bad("churn", r"single moment.*at least 2.*Load more history", before(94), horizon(43)),
+    "constant features": Bad(
+        "churn",
+        r"the same value for all.*home_country.*list more features",
+        lambda lines: lines.assign(country="France"),
+        ("ONLY", "home_country"),
+    ),
+    "everything refused": Bad("churn", r"allows order times.*sayso consent import", action="refused"),
+    "nobody asked": Bad("churn", r"allows order times.*sayso consent import", action=""),
+    "a horizon longer than the data": Bad("churn", r"too short for a horizon of 400 days.*shorten", toml=horizon(400)),
+    "ranking, everything refused": Bad("next_purchase", r"no customer with an order allows.*sayso consent import", action="refused"),
+    "ranking, a short history": Bad("next_purchase", r"60 days and more are needed.*Load more history", before(50)),
+    "ranking, too few orders": Bad("next_purchase", r"repeat orders.*30 are needed.*Load more history", some(8)),
+}
+
+
+def make(bad: Bad, folder: Path) -> Shop:
+    """The shop."""
+    bad.lines(order_lines()).to_csv(folder / "orders.csv", index=False)
+    create(folder / "shop", [folder / "orders.csv"])
+    file = folder / "shop" / "sayso.toml"
+    text = file.read_text()
+    if bad.toml[0] == "ONLY":
+        text = re.sub(r"(?s)(\[models\.churn\].*?features = \[).*?\]", rf'\1"{bad.toml[1]}"]', text)
+    file.write_text(text.replace(*bad.toml) if bad.toml[0] not in {"", "ONLY"} else text)
+    shop = Shop(Workspace.open(folder / "shop"))
+    ingest(shop.workspace, shop.database)
+    catalog, notice = shop.config.catalog, "1" if bad.action == "granted" else None
+    asked = [(purpose, category) for purpose in catalog.purposes for category in catalog.askable(purpose)] if bad.action else []
+    said = [ConsentEvent(id, *about, bad.action, "form", notice) for id in shop.customers.all().values() for about in asked]
+    shop.ledger.append_all(said)
+    return shop
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_learnt_from_is_told_in_one_paragraph(name: str, tmp_path: Path) -> None:
+    """The error says what was found and what to do, and no version or alias of the registry changes."""
+    bad = BAD[name]
+    shop = make(bad, tmp_path)
+    tracking = Tracking.of(shop.workspace)
+    tracking.promote(tracking.record(run_of(1)), {})
+    before_it = tracking.versions("churn"), tracking.versions("next_purchase")
+    with pytest.raises(TrainingError, match=bad.said) as told:
+        train(bad.model, shop, tracking)
+    assert "\n" not in str(told.value)
+    assert (tracking.versions("churn"), tracking.versions("next_purchase")) == before_it
+    shop.database.close()
+
+
+def test_duplicate_customers_are_told() -> None:
+    """A labelled table in which a customer stands twice would be judged by what it was learnt from; that is refused with the count."""
+    table = pd.DataFrame({"customerID": ["a", "b", "b", "c"], "months": [1, 2, 2, 3], "left": ["yes", "no", "no", "no"]})
+    with pytest.raises(TrainingError, match=r"1 rows repeat a customer \(customerID\).*keep one row"):
+        labelled_rows(table, "left")
+    task, rows = labelled_rows(table.drop_duplicates(), "left")
+    assert (task.features, len(rows.labels)) == (("months",), 3)
