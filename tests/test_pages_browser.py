@@ -90,6 +90,7 @@ def test_no_page_has_a_barrier_in_any_language(browser, states):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("colors", ["light", "dark"])
 def test_no_page_has_a_barrier_in_any_state_language_and_colors(browser, states, colors):
     """The same of all states in all languages, light and dark."""

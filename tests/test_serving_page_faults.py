@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,24 @@ def test_a_reason_without_a_template_is_shown_as_it_was_recorded(service, served
         sayso.close()
     assert keys
     assert all(reason["text"] in page for reason in answer["explanation"]["reasons"])
+
+
+def test_deletion_takes_two_steps_and_is_final(idle):
+    """Neither asking for the page nor an unconfirmed form deletes; the confirmed one does, with a receipt, and the links end."""
+    app = make_app()
+    app.state.sayso = idle
+    client = TestClient(app)
+    customer = idle.shop.customers.find(customer_id(5))
+    address = idle.links.path(Page.PREFERENCES, str(customer))
+    for page in (client.get(f"{address}?step=erase"), client.post(address, data={"act": "erase"})):
+        assert "This cannot be undone" in page.text
+    assert idle.shop.customers.find(customer_id(5)) == customer
+    done = client.post(address, data={"act": "erase", "confirmed": "yes"})
+    assert done.status_code == 200
+    assert re.search(r"era_[0-9a-f]{24}", done.text)
+    assert idle.shop.customers.find(customer_id(5)) is None
+    assert client.get(address).status_code == 404
+    assert client.post(address, data={"act": "erase", "confirmed": "yes"}).status_code == 404
 
 
 def test_a_broken_database_is_told_in_the_readers_language(idle):
