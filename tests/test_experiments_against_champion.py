@@ -12,6 +12,7 @@ from experiments.against_champion import COMPARED, NOTE, REFRESH, Against, Recip
 from experiments.churn import train_churn
 from experiments.next_purchase import train_next_purchase
 from experiments.paired_bootstrap import drawn_means, interval
+from features.customer_features import order_pace, order_rhythm
 from features.errors import ModelUnavailable
 from features.shop import Shop
 from features.workspace import Workspace
@@ -84,7 +85,7 @@ def test_other_settings_are_judged_on_the_same_customers(root):
 
 def test_other_features_are_made_for_the_same_customers(root):
     """A champion with more features than sayso.toml lists now is fitted with all of them, and named no worse for it."""
-    without_features(root, "days_since_last_order", "wait_as_share_of_time_known")
+    without_features(root, *order_rhythm.features, *order_pace.features)  # most of what tells who leaves
     challenger = trained(root)
     against = Against.read(challenger, "1", "auc")
     assert not against.refresh
