@@ -106,10 +106,10 @@ def test_what_is_hidden_is_not_shown_until_it_is_taken_back(choices, scope):
 
 
 def test_a_channel_is_switched_off_and_on(choices):
-    """Without the website as a channel nothing is suggested there, and e-mail goes on."""
+    """Without the website as a channel nothing is suggested there, and the app goes on."""
     assert "On our website" in choices.told(act="hide", what="channel:web")
     assert choices.service.recommend(choices.customer, channel="web")["items"] == []
-    assert choices.service.recommend(choices.customer, channel="email")["items"]
+    assert choices.service.recommend(choices.customer, channel="app")["items"]
     assert "may be shown again" in choices.told(act="show", id=choices.opt_outs()[0]["id"])
     assert choices.service.recommend(choices.customer, channel="web")["items"]
 
