@@ -52,6 +52,17 @@ def audit_churn(groups: Mapping[str, Names], labels: Floats, probabilities: Floa
     return found
 
 
+def churn_gaps(groups: Mapping[str, Names], labels: Floats, probabilities: Floats, fewest: int) -> list[tuple[str, float]]:
+    """Measure and largest difference between two groups, for every attribute, without intervals: for choosing between many models."""
+    found = []
+    for names in groups.values():
+        known, rows = _large_enough(names, fewest)
+        if len(np.unique(known)) > 1:
+            table = list(_by_group(known, labels[rows], probabilities[rows]).values())
+            found += [(measure, float(np.ptp([row[column] for row in table]))) for measure, column in GAPS.items() if column in table[0]]
+    return found
+
+
 def audit_ranking(groups: Mapping[str, Names], recall: Floats, fewest: int) -> list[Audited]:
     """Recommendations by group: customers and recall; `recall` is that of each customer (customers,)."""
     found = []

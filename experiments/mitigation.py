@@ -2,20 +2,21 @@
 
 Two strengths: `presence` lets small groups count for more, up to each group counting the same (1) and beyond; `outcome` lets what
 is typical of a group count for more, so that what the features do tell of it is not drowned by the others. Both are chosen
-within the past, on customers not learnt from, by the largest gap in units of its limit: how groups differ is a matter of who
-customers are, and between periods it would be drowned by what befell all of them.
+within the past, on customers not learnt from, by the gaps in AUC and calibration together, in units of their limits: how groups
+differ is a matter of who customers are, and between periods it would be drowned by what befell all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import isnan
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from experiments.audit import NOT_KNOWN, Groups, Names
-from experiments.fairness import audit_churn
+from experiments.fairness import churn_gaps
 from features.config import Audit
 from features.progress import Progress, silent
 from models.churn import ChurnModel
@@ -26,6 +27,7 @@ from models.masking import Floats
 MOST_AUC_LOST = 0.005
 """What may be lost on the past; the choice leaves some of it for the future."""
 CAUTION = 0.6
+CHOSEN_BY = ("auc", "calibration")
 ENOUGH_ROWS = 50_000
 FOLDS, JUDGED_FOLDS = 3, 2
 """Into how many parts customers are split, and how many of these are judged."""
@@ -99,7 +101,7 @@ def choose_strength(
     limits: Audit,
     progress: Progress = silent,
 ) -> Strength:
-    """The strength whose largest gap within `known` is smallest, among those that cost little AUC; as many trees as `tried`."""
+    """The strength whose gaps within `known` are smallest, among those that cost little AUC; as many trees as `tried`."""
     quick = replace(settings, masked_copies=0, most_rows=min(settings.most_rows, ENOUGH_ROWS))
     weigh, pairs = weigh_by(groups), list(_by_customers(known, settings.seed))
 
@@ -127,15 +129,15 @@ def _by_customers(rows: ChurnRows, seed: int) -> Iterator[tuple[ChurnRows, Churn
 
 
 def best_of(measured: Mapping[Strength, tuple[float, float]]) -> Strength:
-    """Of strengths with their (largest gap, AUC) the one with the smallest gap that keeps the AUC."""
+    """Of strengths with their (gaps, AUC) the one with the smallest gaps that keeps the AUC."""
     least = measured[NONE][1] - CAUTION * MOST_AUC_LOST
     allowed = {strength: gap for strength, (gap, auc) in measured.items() if auc >= least}
     return min(allowed, key=lambda strength: (allowed[strength], strength.presence + strength.outcome))
 
 
 def _measured(model: ChurnModel, judged: ChurnRows, groups: Groups, limits: Audit) -> tuple[float, float]:
-    """The largest gap in units of its limit, and the AUC."""
+    """The gaps in AUC and calibration, each in units of its limit, together; and the AUC."""
     answers = model.probability(judged.features)
-    audited = audit_churn(groups.of(judged), judged.labels, answers, limits.fewest_customers)
-    gaps = [gap.gap / limits.most(gap.measure) for one in audited for gap in one.gaps if gap.measure != "selection"]
-    return max(gaps, default=0.0), float(roc_auc_score(judged.labels, answers))
+    gaps = churn_gaps(groups.of(judged), judged.labels, answers, limits.fewest_customers)
+    together = sum(gap / limits.most(measure) for measure, gap in gaps if measure in CHOSEN_BY and not isnan(gap))
+    return together, float(roc_auc_score(judged.labels, answers))
