@@ -25,15 +25,21 @@ def untrained_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def served_root(untrained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workspace that the server answers from, with both models promoted."""
-    root = copied(untrained_root, tmp_path_factory.mktemp("served") / "mugs")
+def trained_root(untrained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with both models promoted, which nobody has open; to be copied."""
+    root = copied(untrained_root, tmp_path_factory.mktemp("trained") / "mugs")
     shop = Shop(Workspace.open(root))
     train_both(shop, Tracking.of(shop.workspace))
     shop.database.close()
     for language in (ACCENTED, MIRRORED):
         write_language(root, language)
     return root
+
+
+@pytest.fixture(scope="session")
+def served_root(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace that the server answers from: many tests change who allows what in it."""
+    return copied(trained_root, tmp_path_factory.mktemp("served") / "mugs")
 
 
 @pytest.fixture(scope="session")

@@ -338,10 +338,10 @@ def note(tracking: Tracking, version: Version, metrics: dict[str, float]) -> Non
         tracking._client.log_metric(version.run_id, name, value)
 
 
-def test_an_override_is_shown_and_a_champion_can_be_taken_back(served_root, tmp_path):
+def test_an_override_is_shown_and_a_champion_can_be_taken_back(trained_root, tmp_path):
     """`--override` promotes in spite of gates and says so in `models status`; `--rollback` undoes it, once."""
-    mine = copied(served_root, tmp_path / "mugs")
-    tracking = Tracking.of(Workspace.open(served_root))  # the copy's registry holds the addresses of the original's files
+    mine = copied(trained_root, tmp_path / "mugs")
+    tracking = Tracking.of(Workspace.open(trained_root))  # the copy's registry holds the addresses of the original's files
     before = tracking.by_alias("churn", CHAMPION).version
     assert told(sayso("models", "status", "--json", workspace=mine))["versions"][0]["override"] is None
     failed(sayso("promote", "churn", "--yes", "--json", "--override", " ", workspace=mine), "needs a reason")

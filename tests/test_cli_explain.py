@@ -18,9 +18,9 @@ NOTEBOOK = Path(__file__).parent.parent / "docs" / "notebook.md"
 
 
 @pytest.fixture(scope="module")
-def shop(served_root, tmp_path_factory) -> Path:
+def shop(trained_root, tmp_path_factory) -> Path:
     """A workspace with both champions."""
-    return copied(served_root, tmp_path_factory.mktemp("explained") / "workspace")
+    return copied(trained_root, tmp_path_factory.mktemp("explained") / "workspace")
 
 
 def test_an_estimate_is_explained_as_the_customer_reads_it(shop) -> None:

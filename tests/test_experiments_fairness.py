@@ -141,7 +141,7 @@ def rows_of(seed: int, customers: int = 600) -> tuple[ChurnRows, pd.Series]:
     drift = np.where(small[who], 1.5 * features[:, 1] - 1, 1.5 * features[:, 0])
     labels = (draw.random(len(who)) < 1 / (1 + np.exp(-drift))).astype(float)
     as_of = np.repeat([MOMENT, MOMENT + np.timedelta64(30, "D")], customers)
-    return ChurnRows(features, labels, as_of, who), pd.Series(np.where(small, "few", "many"))
+    return ChurnRows(features, labels, as_of, customer=who), pd.Series(np.where(small, "few", "many"))
 
 
 def task_of(count: int = 3) -> ChurnTask:

@@ -35,9 +35,9 @@ CANARY = 987_654.25
 
 
 @pytest.fixture(scope="module")
-def sayso(served_root, tmp_path_factory) -> Iterator[Sayso]:
+def sayso(trained_root, tmp_path_factory) -> Iterator[Sayso]:
     """The parts that answer, on a copy of the shop."""
-    made = assemble(Workspace.open(copied(served_root, tmp_path_factory.mktemp("proofs") / "mugs")), "")
+    made = assemble(Workspace.open(copied(trained_root, tmp_path_factory.mktemp("proofs") / "mugs")), "")
     made.watch.look()
     yield made
     made.close()

@@ -27,10 +27,10 @@ QUICK = ("the database is gone", "the ledger's events are gone", "the catalog is
 
 
 @pytest.fixture(scope="module")
-def trial(served_root, tmp_path_factory) -> Iterator[Trial]:
+def trial(trained_root, tmp_path_factory) -> Iterator[Trial]:
     """A service on a copy of the trained shop, to be put through faults."""
     folder = tmp_path_factory.mktemp("faults")
-    shop = Shop(Workspace.open(copied(served_root, folder / "mugs")))
+    shop = Shop(Workspace.open(copied(trained_root, folder / "mugs")))
     _, key = Keys(shop.database).create(["all"])
     shop.database.close()
     with (

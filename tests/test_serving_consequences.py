@@ -28,9 +28,9 @@ WHO = sharing(*CATEGORIES)[:12]
 
 
 @pytest.fixture(scope="module")
-def sayso(served_root, tmp_path_factory) -> Iterator[Sayso]:
+def sayso(trained_root, tmp_path_factory) -> Iterator[Sayso]:
     """The parts that answer, on a copy of the shop, whose statistics stay as they are unless a test looks."""
-    made = assemble(Workspace.open(copied(served_root, tmp_path_factory.mktemp("consequences") / "mugs")), "")
+    made = assemble(Workspace.open(copied(trained_root, tmp_path_factory.mktemp("consequences") / "mugs")), "")
     made.watch.look()
     yield made
     made.close()
