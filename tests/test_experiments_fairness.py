@@ -292,8 +292,16 @@ def test_the_benchmark_audits_by_a_column(orders_with_towns, monkeypatch):
     report = json.loads(CliRunner().invoke(command_line("benchmark"), [*words, "--json"]).stdout)["audit"]
     assert set(report["attributes"]["town"]["groups"]) == {"north", "south"}
     assert set(report["mitigated"]["gaps"]) == {"town.auc", "town.calibration", "town.selection"}
-    shown = CliRunner().invoke(command_line("benchmark"), [*words[:-1]])
-    assert "By town" in shown.stdout
+
+
+@pytest.mark.slow
+def test_the_audit_is_shown_as_a_table(orders_with_towns, monkeypatch):
+    """Without `--json` there is a table for each attribute."""
+    monkeypatch.setattr(
+        "serving.cli.benchmark_churn.compare", lambda *_: {"customers": 1, "base_rate": 0.5, "methods": {}, "differences": {}}
+    )
+    words = ["benchmark", "churn", str(orders_with_towns), "--horizon", "30", "--audit", "town"]
+    assert "By town" in CliRunner().invoke(command_line("benchmark"), words).stdout
 
 
 @pytest.mark.parametrize("words", [["--mitigate"], ["--audit", "town", "--label", "town"]])

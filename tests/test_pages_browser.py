@@ -77,12 +77,12 @@ def test_no_page_has_a_barrier_in_any_state(browser, states):
         assert [fault for address in states.values() for fault in looked_at(page, address)] == []
 
 
-def test_no_page_has_a_barrier_in_any_language(browser, states):
-    """The same of the largest pages in every language, of which one is a third longer and one runs from right to left."""
+def test_no_page_has_a_barrier_in_unusual_languages(browser, states):
+    """The same of the largest pages in a language a third longer, and in one from right to left."""
     with visit(browser) as page:
         found = [
             fault
-            for language in LANGUAGES[1:]
+            for language in (ACCENTED, MIRRORED)
             for state in ("estimate", "hidden and paused")
             for fault in looked_at(page, spoken(states[state], language))
         ]

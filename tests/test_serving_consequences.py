@@ -151,11 +151,11 @@ def test_nothing_is_said_of_somebody_who_shares_nothing(sayso):
 
 def test_the_selftest_finds_nothing_wrong(sayso):
     """Category after category of customers who are left: all is as foretold, for both models, and some of it is a change."""
-    score = compare(sayso, 12, silent)
+    score = compare(sayso, 4, silent)
     assert not score.faults
-    assert score.pairs == 12
-    assert score.probabilities + score.endings == score.lists == 12
-    assert score.changed > 4
+    assert score.pairs == 4
+    assert score.probabilities + score.endings == score.lists == 4
+    assert score.changed > 0
     assert score.scores > 100
 
 

@@ -15,10 +15,10 @@ from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, everyth
 
 pytest_plugins = ["tests.serving_fixtures"]
 
-PAIRS = 32
-RACES = 4
+PAIRS = 8
+RACES = 2
 ASKERS = 8
-TRIES = 6
+TRIES = 4
 OWN_TO_EACH_ANSWER = {"decision_id", "generated_at", "why_url", "preferences_url"}
 
 
@@ -211,7 +211,7 @@ def test_no_answer_that_starts_after_the_acknowledgement_uses_what_was_withdrawn
 
 def test_concurrent_questions_get_the_answers_of_quiet_ones(service, pool):
     """Answers made at the same time for many customers whose features have to be made anew are the answers that each gets alone."""
-    customers = pool.take(12)
+    customers = pool.take(6)
 
     def alone() -> dict[str, tuple[dict, dict]]:
         return {customer: (same(service.recommend(customer)), same(service.churn(customer))) for customer in customers}
