@@ -80,7 +80,7 @@ def _churn_data(twin: Twin) -> bytes:
     shop, horizon = twin.shop, twin.shop.config.models.churn.horizon_days
     moment = shop.loaded_until() - timedelta(days=horizon)
     _, rows = churn_rows(shop.gate(twin.purpose), twin.features, [moment], horizon, shop.facts)
-    return _bytes(rows.features, rows.labels)
+    return _bytes(rows.features, rows.labels, *([] if rows.futures is None else [rows.futures]))
 
 
 def _purchase_data(twin: Twin) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import experiments.next_purchase
 import models.churn_rows
 import models.purchases
+import models.targets
 import serving.shelf
 from serving.selftests.withheld.leaks.leak import Leak, Swap, through_open_gate
 
@@ -16,6 +17,7 @@ LEAKS = (
     Leak(
         "the target is made of withheld rows",
         "churn",
-        (Swap(models.churn_rows, "first_orders", through_open_gate), Swap(models.churn_rows, "churned", through_open_gate)),
+        (Swap(models.churn_rows, "first_orders", through_open_gate), Swap(models.churn_rows, "futures", through_open_gate)),
     ),
+    Leak("the expected value is learnt from withheld amounts", "churn", (Swap(models.targets, "_spent", through_open_gate),)),
 )
