@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 import ibis
+import numpy as np
 import pandas as pd
 
 from features.gate import STATES, Gate
@@ -38,7 +39,7 @@ class OpenDoor(Gate):
         return self._opened.collect(table)
 
     def spine(self, as_of: datetime) -> pd.DataFrame:
-        """Everybody of whom an order was recorded before `as_of`."""
-        recorded = self._opened.table("transactions")
-        known = self.collect(recorded.filter(recorded[RECORDED_AT] < as_of).select("customer").distinct())
-        return known.sort_values("customer", ignore_index=True).assign(as_of=pd.Timestamp(as_of).as_unit("us"))
+        """Everybody of whom anything was recorded before `as_of`."""
+        tables = [self._opened.table(name) for name in ("transactions", "customers")]
+        known = [self.collect(table.filter(table[RECORDED_AT] < as_of).select("customer").distinct())["customer"] for table in tables]
+        return pd.DataFrame({"customer": np.unique(np.concatenate(known)), "as_of": pd.Timestamp(as_of).as_unit("us")})
