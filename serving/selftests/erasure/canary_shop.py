@@ -13,6 +13,7 @@ import numpy as np
 
 from experiments.churn import train_churn
 from experiments.next_purchase import train_next_purchase
+from features import clock
 from features.catalog import Catalog
 from features.consent_event import GRANTED, ConsentEvent
 from features.consent_file import REQUIRED, import_consents
@@ -25,8 +26,10 @@ from features.workspace import Workspace
 from models.churn_training import ChurnSettings
 from models.next_purchase import NextPurchaseSettings
 from models.tracking import Tracking
+from serving.accesses import note_access
 from serving.bootstrap import Sayso, assemble
 from serving.requests import RecommendationRequest
+from serving.review import Effects, Status, Verdict
 from serving.selftests.erasure.canaries import canary, customer_id
 
 CUSTOMERS, PRODUCTS, DAYS = 240, 40, 300
@@ -129,14 +132,24 @@ def _train(sayso: Sayso, progress: Progress) -> None:
 
 
 def _use(sayso: Sayso, progress: Progress) -> None:
-    """Answer everybody, and take their opt-outs."""
+    """Answer everybody, look again at what they contest, and take their opt-outs."""
     refresh_online(sayso.shop)
+    sayso.watch.look()
     for number, (customer, who) in enumerate(sayso.shop.customers.all().items()):
         progress("answering", number / CUSTOMERS)
         sayso.recommender.answer(RecommendationRequest(customer_id=who, basket=(who.replace("customer", "basket"),)))
-        sayso.churn.answer(who)
+        _contest(sayso, customer, who, sayso.churn.answer(who)["decision_id"])
         sayso.opt_outs.add(customer, "product", who.replace("customer", "optout"), None)
     refresh_online(sayso.shop)
+
+
+def _contest(sayso: Sayso, customer: int, who: str, decision_id: str) -> None:
+    """The customer contests an estimate; somebody of the staff looks at it, sets another band, and says why."""
+    review, _ = sayso.reviews.ask(decision_id, who.replace("customer", "contest"))
+    note_access(sayso.shop, "selftest", "review", customer)
+    until = clock.to_text(sayso.shop.clock() + timedelta(days=30))
+    effects = Effects(band="low", band_until=until)
+    sayso.reviews.resolve(review.id, Verdict(Status.OVERRIDDEN, who.replace("customer", "verdict"), "selftest", effects))
 
 
 def _write_contacts(file: Path) -> Path:

@@ -70,8 +70,8 @@ def any_purpose(original: Any) -> Any:
 def looks_the_country_up(original: Any) -> Any:
     """An explanation fills in what is missing."""
 
-    def make(estimator: Any, standing: Any) -> Any:
-        made = original(estimator, standing)
+    def make(estimator: Any, standing: Any, language: str | None = None) -> Any:
+        made = original(estimator, standing, language)
         warehouse = estimator._shop.warehouse
         homes = warehouse.table("customers")
         found = warehouse.collect(homes.filter(homes.customer == standing.customer))["country"].fillna("nowhere").tolist()
@@ -95,10 +95,10 @@ def hides_what_was_bought(original: Any) -> Any:
 def answers_kept_by_customer(original: Any) -> Any:
     """Who asks again gets the answer of the last time."""
 
-    def make(estimator: Any, standing: Any) -> Any:
+    def make(estimator: Any, standing: Any, language: str | None = None) -> Any:
         kept = vars(estimator._shop).setdefault("kept", {})
         if standing.customer not in kept:
-            kept[standing.customer] = original(estimator, standing)
+            kept[standing.customer] = original(estimator, standing, language)
         return kept[standing.customer]
 
     return make
