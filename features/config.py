@@ -252,7 +252,3 @@ class Config(Section):
                     stated.retention_days,
                     stated.label,
                 )
-
-
-def _notice(n: NoticeSection) -> Notice:
-    return Notice(n.purpose, n.version, n.language, n.text, n.id or n.purpose, n.covers_earlier_data, n.asks_anew)

@@ -44,9 +44,7 @@ class StaffRoute(APIRoute):
             if staff is None:
                 return _login(sayso_of(request), 401)
             if request.method == "POST" and not sessions.is_ours(staff, str((await request.form()).get(TOKEN, ""))):
-                return _message(
-                    sayso_of(request), staff, "That did not work", "The form was not made for this session. Open the page anew.", 403
-                )
+                return _message(sayso_of(request), staff, "That did not work", FOREIGN, 403)
             request.state.staff = staff
             return await handle(request)
 
