@@ -29,15 +29,17 @@ from serving.manners.floor import worth_showing
 PERSONAL = "Chosen automatically from what you agreed to share."
 NOT_PERSONAL = "Best sellers, chosen automatically without any personal data."
 BEST_SELLER_FEATURE = "buyers_last_30_days"
+NO_FEATURES: Floats = np.zeros((0, 0))
 
 
 @dataclass(frozen=True)
 class RecommendationInputs:
     """All that an answer is made from.
 
-    `candidates` are the products to rank and `features` what the ranker sees of each (`pack` wrote it), made under the consent
-    that was read with them; `best_sellers` (product, buyers) stand in where the answer is not personalised. Nothing that must
-    not appear is in either. `wording` names the language to answer in, and what its sentences need to know of the shop.
+    `candidates` are the products to rank and `features` (candidates, features) what the ranker sees of each, in single precision,
+    made under the consent that was read with them; `best_sellers` (product, buyers) stand in where the answer is not personalised.
+    Nothing that must not appear is in either. `wording` names the language to answer in, and what its sentences need to know of
+    the shop.
 
     `not_now` is why nothing is shown at this moment, `floor` the relevance floor (`serving.manners.floor`),
     and `draw` what discoveries are drawn by (`serving.manners.discover`), None where there are none.
@@ -51,7 +53,7 @@ class RecommendationInputs:
     nothing: bool
     wording: Mapping[str, str]
     candidates: tuple[str, ...]
-    features: str
+    features: Floats
     best_sellers: tuple[tuple[str, int], ...]
     not_now: Mapping[str, str | None] | None = None
     floor: float = 0.0
@@ -59,7 +61,7 @@ class RecommendationInputs:
 
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**{field.name: getattr(self, field.name) for field in fields(self)}, "features": pack(self.features)}
 
     @classmethod
     def from_document(cls, stated: Mapping[str, Any]) -> RecommendationInputs:
@@ -69,16 +71,20 @@ class RecommendationInputs:
         lists = {name: tuple(stated[name]) for name in ("used", "withheld", "candidates")}
         best = tuple((product, buyers) for product, buyers in stated["best_sellers"])
         own = {field.name: stated[field.name] for field in fields(cls) if field.name in stated}
-        return cls(**{**own, **lists, "best_sellers": best})
+        return cls(**{**own, **lists, "best_sellers": best, "features": unpack(stated["features"], len(lists["candidates"]))})
 
 
 def pack(features: Floats) -> str:
     """A ranker's rows (candidates, features) as text: 32-bit floats, which is all that the trees tell apart, zlib, Base64."""
+    if not len(features):
+        return ""
     return base64.b64encode(zlib.compress(rounded(features).astype("<f4").tobytes(), level=1)).decode()
 
 
 def unpack(text: str, candidates: int) -> Floats:
     """What `pack` wrote: (candidates, features) float64."""
+    if not candidates:
+        return NO_FEATURES
     values = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<f4")
     return values.reshape(candidates, -1).astype(np.float64)
 
@@ -115,7 +121,7 @@ def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel], w
     if not inputs.candidates:
         return []
     count = len(inputs.candidates)
-    given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), unpack(inputs.features, count))
+    given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), inputs.features)
     ranked = model.ranked(given, 1, count)
     places, best = _placed(inputs, ranked, attribution.base_value)
     scores = ranked.scores[best].tolist()

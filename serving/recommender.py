@@ -21,7 +21,9 @@ from features import clock
 from features.online import Layout, OnlineRow, OnlineStore
 from features.shop import Shop
 from models.histories import Histories
+from models.masking import Floats
 from models.next_purchase import NextPurchaseModel
+from models.precision import rounded
 from models.product_statistics import ProductStatistics
 from serving.champions import Champion, Loaded
 from serving.deciding import Made, decide
@@ -33,7 +35,7 @@ from serving.manners.discover import Draw
 from serving.manners.sensitive import unasked
 from serving.opt_outs import FREQUENCY
 from serving.privacy_signal import record_signal
-from serving.recommendation import NOT_PERSONAL, PERSONAL, RecommendationInputs, pack, recommend
+from serving.recommendation import NO_FEATURES, NOT_PERSONAL, PERSONAL, RecommendationInputs, recommend
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
 from serving.shown import Shown, shown_since
@@ -97,17 +99,23 @@ class Recommender:
         """
         settled = request.model_copy(update={"discover": 0.0})
         read = lru_cache(1)(self._online.ready)
-        return [self._make(settled, standing, read).answer for standing in standings]
+        return [self._answered(settled, standing, read)[1] for standing in standings]
 
     def _make(self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False) -> Made:
-        champion = self._champion.current
-        inputs = self._inputs(request, standing, champion, read, privacy_signal=privacy_signal)
-        wording = self._words.wording(inputs.wording["language"])
-        answer = recommend(inputs, champion, self._shelf().titles, wording)
+        """An answer with what it was made from, as it is recorded."""
+        inputs, answer = self._answered(request, standing, read, privacy_signal=privacy_signal)
         titles = {item["product_id"]: item["title"] for item in answer["items"]}
         said = (reason for item in answer["items"] for reason in item.get("explanation", {}).get("reasons", ()))
-        sentences = sentences_of(said, wording, (PERSONAL, NOT_PERSONAL))
+        sentences = sentences_of(said, self._words.wording(inputs.wording["language"]), (PERSONAL, NOT_PERSONAL))
         return Made({**inputs.document(), "titles": titles, "sentences": sentences}, answer, answer["model"], _shown(request, answer))
+
+    def _answered(
+        self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False
+    ) -> tuple[RecommendationInputs, dict[str, Any]]:
+        """What an answer is made from, and the answer."""
+        champion = self._champion.current
+        inputs = self._inputs(request, standing, champion, read, privacy_signal=privacy_signal)
+        return inputs, recommend(inputs, champion, self._shelf().titles, self._words.wording(inputs.wording["language"]))
 
     @property
     def champion(self) -> Loaded[NextPurchaseModel] | None:
@@ -154,7 +162,7 @@ class Recommender:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
         hidden = self._hidden(request, standing, shelf)
-        candidates, features, bought = self._candidates(row, champion, standing, hidden) if row and champion else ((), "", ())
+        candidates, features, bought = self._candidates(row, champion, standing, hidden) if row and champion else ((), NO_FEATURES, ())
         return RecommendationInputs(
             k=request.k,
             explain=request.explain,
@@ -182,7 +190,7 @@ class Recommender:
 
     def _candidates(
         self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, hidden: Sequence[str]
-    ) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    ) -> tuple[tuple[str, ...], Floats, tuple[str, ...]]:
         """Ids of the products to rank, what the ranker sees of each, and those of them that the customer has bought."""
         allowed = self._allowed(row, champion, standing)
         statistics = allowed.statistics
@@ -190,7 +198,7 @@ class Recommender:
         made = replace(champion.model.maker, statistics=statistics).make(allowed.histories, positions[positions >= 0])
         bought = np.intersect1d(made.products, allowed.histories.products)
         ids = statistics.product_ids
-        return tuple(ids[made.products].tolist()), pack(made.features), tuple(ids[bought].tolist())
+        return tuple(ids[made.products].tolist()), rounded(made.features), tuple(ids[bought].tolist())
 
     def _allowed(self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing) -> Allowed:
         """What the consent of this moment allows of a customer, and the statistics to set it against."""

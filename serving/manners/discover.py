@@ -42,6 +42,8 @@ def fill(ranked: Sequence[str], k: int, draw: Draw) -> list[Place]:
     Discoveries are drawn from what is not among the best `k` and was never bought, each with the same chance, and their places too.
     The others keep the order of the ranker. The mean number of discoveries is `share` of the places, or all there are to discover.
     """
+    if not draw.share:
+        return [Place(product, explored=False, propensity=1.0) for product in ranked[:k]]
     best, usual = ranked[:k], set(draw.bought)
     pool = [product for product in ranked[k:] if product not in usual]
     numbers = _numbers(len(best), len(pool), draw.share)
