@@ -5,62 +5,37 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from features.consent import ConsentEvent
 from features.consent_file import import_consents
-from features.contact_permissions import contact_columns, import_contact_permissions
-from features.corrections import Correction, correct
 from features.errors import ConsentError, NotFound, PayloadGone
 from features.intake.ingest import ingest
 from features.intake.new_workspace import create
 from features.online import online_stores
 from features.shop import Shop
-from features.tables import accesses, decisions, evidence, metadata, online_features, shown, suppressed
-from features.training_sets import read_all, remember
+from features.tables import decisions, evidence, metadata, online_features, suppressed
+from features.training_sets import read_all
 from features.verification import verify_ledger
 from features.workspace import Workspace
 from serving.bootstrap import assemble
-from serving.deciding import Made, decide
 from serving.decisions import verify_decisions
-from serving.opt_outs import OptOuts
 from serving.requests import RecommendationRequest
-from serving.reviews import Reviews
 from serving.rights.database_stores import DecisionContents, Rows, TrainingSets
 from serving.rights.file_stores import TextFiles, WarehouseRows
 from serving.rights.rights import Rights
-from serving.set_bands import SetBand, set_band
 from tests.conftest import stopped_clock
+from tests.planted_customer import PLANTED, plant, pseudonym
 from tests.serving_shop import CANARY, customer_id, said, write_lines
-from tests.synthetic_shop import END
 
 ANN, BEN, STRANGER = customer_id(0), customer_id(1), CANARY + "stranger"
 KINDS = (WarehouseRows, TextFiles, Rows, DecisionContents, TrainingSets)
-RUN = "run-of-a-test"
-TRAINED_AT = datetime(2024, 2, 3, 4, 5, 6, tzinfo=END.tzinfo)
-PLANTED = {
-    "warehouse": "planted-country",
-    "files_of_the_workspace": "service.log",
-    "consents": "planted-evidence",
-    "decisions": "planted-answer",
-    "opt_outs": "planted-product",
-    "corrections": "planted-country",
-    "contact_permissions": "Newsletter",
-    "training_sets": "2024-02-03T04:05:06",
-    "reviews": "planted-contest",
-    "bands_set_by_a_person": "planted-review",
-    "recommendations_shown": "planted-channel",
-    "looks_of_the_staff": "planted-look",
-}
-"""By section of an export what it holds of everybody for whom `plant` was called."""
 
 
 @pytest.fixture(scope="module")
@@ -86,45 +61,6 @@ def mine(original: Path, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(Workspace.open(shutil.copytree(original, tmp_path / "shop")), stopped_clock)
     yield shop
     shop.database.close()
-
-
-def plant(shop: Shop, *ids: str) -> None:
-    """Put something of each customer into every store there is."""
-    for id in ids:
-        customer = shop.customers.find(id)
-        assert customer is not None
-        proved = ConsentEvent(id, "recommendations", "location", "renewed", "web_form", "1", None, f"form of {id}")
-        shop.ledger.append(replace(proved, evidence="planted-evidence"))
-        made = Made({"k": 1}, {"consent": {}, "items": ["planted-answer"]}, None)
-        decision = decide(shop, "recommendation", id, "recommendations", lambda _, made=made: made)["decision_id"]
-        Reviews(shop).ask(decision, "planted-contest")
-        OptOuts(shop.database, shop.clock).add(customer, "product", "planted-product", None)
-        correct(shop, customer, Correction("customers.country", "planted-country"))
-        permissions = pd.DataFrame({"customer_id": [id], "Newsletter": ["yes"]})
-        columns = contact_columns(list(permissions.columns))
-        assert columns is not None
-        import_contact_permissions(permissions, columns, Path("permissions.csv"), shop.database, shop.customers, shop.clock)
-        for store in online_stores(shop):
-            store.make(customer)
-    with shop.database.write() as connection:
-        for customer in (pseudonym(shop, id) for id in ids):
-            set_band(connection, customer, SetBand("low", "2030-01-01", "planted-review"), "2024-01-01")
-            told = {"channel": "planted-channel", "shown_at": "2024-01-01", "places": 1, "explored": 0}
-            connection.execute(insert(shown).values(decision_id=f"dec_{customer}", customer=customer, **told))
-            look = {"key_id": "key_1", "kind": "planted-look", "at": "2024-01-01"}
-            connection.execute(insert(accesses).values(id=f"acc_{customer}", customer=customer, **look))
-        remember(connection, RUN, "recommendations", 1, [pseudonym(shop, id) for id in ids] + [7], TRAINED_AT)
-    root = shop.workspace.root
-    (root / "service.log").write_text("".join(f"a request of {id} failed\n" for id in ids) + "somebody else's line\n")
-    (root / "rejected").mkdir(exist_ok=True)
-    (root / "rejected" / "orders.csv").write_text("file,line,reason,raw\n" + "".join(f'orders.csv,7,odd,"{id},x"\n' for id in ids))
-
-
-def pseudonym(shop: Shop, id: str) -> int:
-    """Pseudonym of one of the shop's customers."""
-    found = shop.customers.find(id)
-    assert found is not None
-    return found
 
 
 def rows_of(shop: Shop, customer: int, *, others: bool = False) -> dict[str, list[dict[str, Any]]]:
