@@ -6,22 +6,20 @@ one before it two, and the next baskets that may be learnt from are the newest o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 
-import ibis
 import numpy as np
 import pandas as pd
 
 from experiments.baskets import Known, Rows
 from experiments.lineage import reads_by
-from features.catalog import Catalog, Category, Field
+from features.catalog import Catalog
 from features.definition import ShopFacts
-from features.gate import Gate
-from features.intake.standard_catalog import CATEGORIES, ORDER_FIELDS
+from features.fields import ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY
 from features.pipeline import features_for
+from features.public_orders import public_catalog, public_gate
 from models.candidates import BATCH
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
@@ -33,49 +31,8 @@ FOREVER = 1_000_000
 PARTS = 10
 """Into how many parts the training customers are split. What is learnt from next baskets is set against a customer only as
 learnt from those of the other parts, else the ranker would learn its own labels."""
-COLUMNS = ("order_id", "product_id", "quantity", "ordered_at")
-
-
-class BasketGate(Gate):
-    """Opens baskets instead of a warehouse; each customer granted everything that a basket can tell."""
-
-    def __init__(self, lines: pd.DataFrame) -> None:
-        self.purpose = PURPOSE
-        self._lines = lines
-        fields = [Field(f.table, f.column, f.category, frozenset({PURPOSE}), "ordinary", "", 1, "") for f in ORDER_FIELDS]
-        known = {field.name: field for field in fields if field.column in COLUMNS}
-        self._catalog = Catalog(known, {category.name: category for category in _categories(known.values())}, {}, (), {})
-
-    @cached_property
-    def _connection(self) -> ibis.backends.duckdb.Backend:
-        return ibis.duckdb.connect()
-
-    @property
-    def catalog(self) -> Catalog:
-        """The fields that a basket has."""
-        return self._catalog
-
-    def rows(self, fields: Collection[str], spine: pd.DataFrame) -> ibis.Table:
-        """Rows for every (customer, as_of) of `spine`: customer, as_of and `fields`, of the orders before as_of."""
-        seen = self._lines.merge(spine[["customer", "as_of"]], on="customer")
-        columns = [field.partition(".")[2] for field in fields]
-        return ibis.memtable(seen.loc[seen["ordered_at"] < seen["as_of"], ["customer", "as_of", *columns]])
-
-    def collect(self, table: ibis.Table) -> pd.DataFrame:
-        """The rows of an expression made from `rows`."""
-        frame: pd.DataFrame = self._connection.to_pandas(table)
-        for brought in table.op().find(ibis.expr.operations.InMemoryTable):
-            self._connection.con.unregister(brought.name)
-        return frame
-
-    def customers(self) -> pd.Index:
-        """Customers who ordered."""
-        return pd.Index(self._lines["customer"].unique())
-
-
-def _categories(fields: Iterable[Field]) -> list[Category]:
-    held = {field.category for field in fields}
-    return [category for category in CATEGORIES if category.name in held]
+GIVEN = (ORDER_ID, PRODUCT_ID, QUANTITY, ORDERED_AT)
+"""What a basket tells."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +40,7 @@ class BasketShop:
     """A fold's customers as a shop's: `past` are the orders of the histories, `next` those that may be learnt from."""
 
     data: PurchaseData
-    gate: BasketGate
+    catalog: Catalog
     next: pd.DataFrame
 
     @classmethod
@@ -97,17 +54,18 @@ class BasketShop:
         ]
         past = _lines(known.items, placed)
         newest = _lines(known.items, [(customer, NOW, known.futures[customer]) for customer in known.train.tolist()])
-        gate = BasketGate(past)
-        features = features_for(gate.catalog, "next_purchase", PURPOSE)
-        return cls(PurchaseData(gate, past, features, ShopFacts(), FOREVER), gate, newest)
+        catalog = public_catalog(PURPOSE, GIVEN)
+        features = features_for(catalog, "next_purchase", PURPOSE)
+        data = PurchaseData(public_gate(past, catalog, PURPOSE), past, features, ShopFacts(), FOREVER)
+        return cls(data, catalog, newest)
 
     def fit(self, train: Rows, settings: NextPurchaseSettings) -> NextPurchaseModel:
         """The next-purchase model, fitted on the next baskets of `train`."""
         part = np.random.default_rng(settings.seed).permutation(np.arange(len(train)) % PARTS)
         examples = [self.examples(train[part == held], train[part != held]) for held in range(PARTS) if (part == held).any()]
         maker = self._after(train).maker(NOW)
-        masking = history_masking(self.data, self.gate.catalog.askable(PURPOSE))
-        category_of = {name: self.gate.catalog.category_of(fields) for name, fields in reads_by(maker).items()}
+        masking = history_masking(self.data, self.catalog.askable(PURPOSE))
+        category_of = {name: self.catalog.category_of(fields) for name, fields in reads_by(maker).items()}
         return fit_next_purchase(examples, maker, masking, category_of, settings)
 
     def examples(self, customers: Rows, others: Rows) -> Examples:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,9 +18,10 @@ from experiments.peers.scores import logistic_rfm_peer, recency_peer
 from experiments.peers.tables import boosting_machine_peer, logistic_peer, random_forest_peer
 from features.definition import ShopFacts
 from features.errors import TrainingError
+from features.fields import AMOUNT, ORDERED_AT
 from features.pipeline import features_for, reads_of
 from features.progress import Progress, silent
-from features.public_orders import PURPOSE, known_until, public_catalog, public_gate
+from features.public_orders import known_until, public_catalog, public_gate
 from models.churn_training import ChurnSettings, ChurnTask, fit_churn
 from models.masking import Floats, Masking
 from models.metrics import churn_metrics
@@ -38,11 +37,14 @@ PEERS: Mapping[str, Peer] = {
     "ebm": boosting_machine_peer,
 }
 SEED = 7
+PURPOSE = "churn_prediction"
+GIVEN = (ORDERED_AT, AMOUNT)
+"""The fields that a table of public orders fills."""
 
 
 def public_task(horizon_days: int) -> ChurnTask:
     """What to learn of public orders: from every churn feature that times and amounts suffice for."""
-    catalog = public_catalog()
+    catalog = public_catalog(PURPOSE, GIVEN)
     features = features_for(catalog, "churn", PURPOSE)
     masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(PURPOSE))
     return ChurnTask(features, masking, {name: catalog.category_of(reads_of(name)) for name in features}, horizon_days)
@@ -54,8 +56,8 @@ def public_trial(orders: pd.DataFrame, horizon_days: int) -> ChurnTrial:
     Raises `TrainingError` where the history is too short, or of too few customers.
     """
     task = public_task(horizon_days)
-    with TemporaryDirectory() as folder:
-        return split_history(public_gate(orders, Path(folder)), task, known_until(orders), ShopFacts()).trial(task)
+    gate = public_gate(orders, public_catalog(PURPOSE, GIVEN), PURPOSE)
+    return split_history(gate, task, known_until(orders), ShopFacts()).trial(task)
 
 
 def compare(

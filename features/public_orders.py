@@ -1,12 +1,16 @@
-"""Orders that anybody may use, such as a published data set: one plain table, and a gate that lets all of it pass.
+"""Orders that anybody may use, such as a published data set: plain tables, and a gate that lets all of them pass.
 
 Benchmarks run on them through the same gate, definitions and catalog as a shop's own orders.
 """
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import mkdtemp
+from weakref import finalize
 
 import numpy as np
 import pandas as pd
@@ -16,19 +20,15 @@ from numpy.typing import NDArray
 
 from features.catalog import Catalog, Category, DataSource, Field
 from features.errors import SourceError
-from features.fields import AMOUNT, ORDERED_AT
 from features.gate import Gate
 from features.intake.standard_catalog import CATEGORIES, ORDER_FIELDS
 from features.intake.warehouse_tables import TRANSACTIONS
 from features.warehouse import Warehouse
 
 COLUMNS = ("customer_id", "date", "value")
-PURPOSE = "churn_prediction"
 SOURCE = "public"
 FOREVER = 36_500
 """Days within which published data may be used: a century."""
-GIVEN = (ORDERED_AT, AMOUNT)
-"""The fields that such a table fills."""
 
 
 def read_public_orders(file: Path) -> pd.DataFrame:
@@ -87,24 +87,30 @@ def known_until(orders: pd.DataFrame) -> datetime:
     return datetime(last.year, last.month, last.day) + timedelta(days=1)  # noqa: DTZ001 - times are naive UTC, as in the warehouse
 
 
-def public_gate(orders: pd.DataFrame, folder: Path) -> Gate:
-    """A gate to `orders`, through which everybody's times and amounts may be seen; their warehouse is made in `folder`."""
+def public_gate(orders: pd.DataFrame, catalog: Catalog, purpose: str) -> Gate:
+    """A gate for `purpose` to `orders`, through which everybody's fields of `catalog` may be seen.
+
+    `orders` has customer (int64), ordered_at (datetime64) and the columns of the catalog's fields; an order without a number is
+    its customer's at its moment. The warehouse that they are put in is a folder of its own, gone with the gate.
+    """
     number = orders["customer"].astype("str") + "-" + orders["ordered_at"].astype("int64").astype("str")
-    lines = orders.assign(
-        order_id=number, product_id="", quantity=1, unit_price=orders["amount"], recorded_at=orders["ordered_at"], source=SOURCE
-    )
-    warehouse = Warehouse(folder)
+    known = {"order_id": number, "recorded_at": orders["ordered_at"], **{name: orders[name] for name in orders}}
+    lines = pd.DataFrame({"product_id": "", "quantity": 1, "unit_price": 0.0, "amount": 0.0, "source": SOURCE, **known}, index=orders.index)
+    folder = mkdtemp(prefix="sayso-")
+    warehouse = Warehouse(Path(folder))
     warehouse.replace({"transactions": pa.Table.from_pandas(lines[TRANSACTIONS.names], TRANSACTIONS, preserve_index=False)})
     customers = pd.DataFrame({"customer": orders["customer"].unique()})
-    granted = customers.merge(pd.DataFrame({"category": list(public_catalog().categories)}), how="cross")
+    granted = customers.merge(pd.DataFrame({"category": list(catalog.categories)}), how="cross")
     everything = granted.assign(covers_from=pd.Series(pd.NaT, granted.index, dtype="datetime64[us]"))
-    return Gate(warehouse, public_catalog(), PURPOSE, everything, known_until(orders).replace(tzinfo=UTC))
+    gate = Gate(warehouse, catalog, purpose, everything, known_until(orders).replace(tzinfo=UTC))
+    finalize(gate, shutil.rmtree, folder)
+    return gate
 
 
-def public_catalog() -> Catalog:
-    """The standard catalog's fields that a table of public orders fills, and their categories."""
-    given = [field for field in ORDER_FIELDS if f"{field.table}.{field.column}" in GIVEN]
-    fields = [Field(f.table, f.column, f.category, frozenset((PURPOSE,)), "ordinary", SOURCE, FOREVER, f.label) for f in given]
+def public_catalog(purpose: str, given: Collection[str]) -> Catalog:
+    """The standard catalog's fields that are `given`, with their categories, for one purpose."""
+    stated = [field for field in ORDER_FIELDS if f"{field.table}.{field.column}" in given]
+    fields = [Field(f.table, f.column, f.category, frozenset((purpose,)), "ordinary", SOURCE, FOREVER, f.label) for f in stated]
     held = {field.category for field in fields}
     categories: dict[str, Category] = {category.name: category for category in CATEGORIES if category.name in held}
     return Catalog({field.name: field for field in fields}, categories, {}, (), {SOURCE: DataSource(SOURCE)})
