@@ -279,6 +279,12 @@ RECOMMENDATION_TEMPLATES: tuple[Template, ...] = (
         _where("price_against_usual", lambda ratio: ratio <= -NEAR),
         "It costs less than what you usually pay.",
     ),
+    Template(
+        "fits_the_basket",
+        ("fits_the_basket",),
+        _where("fits_the_basket", _positive),
+        "Customers who bought what is in the basket often choose this.",
+    ),
     Template("buyers", ("buyers",), _whole("buyers", 1), "{count} customer bought this.", "{count} customers bought this."),
     Template(
         "buyers.30",

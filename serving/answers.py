@@ -66,11 +66,11 @@ class Recommendation(BaseModel):
     """An answer to `POST /v1/recommendations`."""
 
     decision_id: str
-    customer_id: str
+    customer_id: str | None
     generated_at: str
     personalized: bool
     not_personalized_because: (
-        Literal["unknown_customer", "no_consent", "opted_out", "privacy_signal", "model_unavailable", "not_now"] | None
+        Literal["anonymous", "unknown_customer", "no_consent", "opted_out", "privacy_signal", "model_unavailable", "not_now"] | None
     )
     not_now_because: Literal["quiet_hours", "frequency"] | None = None
     not_before: str | None = None

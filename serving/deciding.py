@@ -49,7 +49,7 @@ def as_it_is(_connection: Connection, standing: Standing, _moment: str) -> Stand
 
 
 def decide(
-    shop: Shop, kind: str, customer_id: str, purpose: str, make: Callable[[Standing], Made], look: Look = as_it_is
+    shop: Shop, kind: str, customer_id: str | None, purpose: str, make: Callable[[Standing], Made], look: Look = as_it_is
 ) -> dict[str, Any]:
     """The answer to a customer, recorded. `make` turns where they stand, as `look` completes it, into an answer.
 

@@ -19,6 +19,7 @@ from explain.wording import Wording
 from features.catalog import PRODUCT
 from features.errors import ModelUnavailable
 from models.candidates import Candidates
+from models.companions import BASKET_FEATURE, Companion
 from models.masking import Floats
 from models.next_purchase import NextPurchaseModel, Ranked
 from models.precision import rounded
@@ -28,6 +29,8 @@ from serving.manners.floor import worth_showing
 
 PERSONAL = "Chosen automatically from what you agreed to share."
 NOT_PERSONAL = "Best sellers, chosen automatically without any personal data."
+BY_BASKET = "Chosen automatically by what is in the basket, without any personal data."
+DISCLOSURES = (PERSONAL, NOT_PERSONAL, BY_BASKET)
 BEST_SELLER_FEATURE = "buyers_last_30_days"
 NO_FEATURES: Floats = np.zeros((0, 0))
 
@@ -37,7 +40,8 @@ class RecommendationInputs:
     """All that an answer is made from.
 
     `candidates` are the products to rank and `features` (candidates, features) what the ranker sees of each, in single precision,
-    made under the consent that was read with them; `best_sellers` (product, buyers) stand in where the answer is not personalised.
+    made under the consent that was read with them; `best_sellers` (product, buyers) stand in where the answer is not personalised,
+    after the `companions` (product, weight) of a basket that nobody's name is on.
     Nothing that must not appear is in either. `wording` names the language to answer in, and what its sentences need to know of
     the shop.
 
@@ -58,6 +62,7 @@ class RecommendationInputs:
     not_now: Mapping[str, str | None] | None = None
     floor: float = 0.0
     draw: Mapping[str, Any] | None = None
+    companions: tuple[Companion, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""
@@ -69,9 +74,9 @@ class RecommendationInputs:
         if "candidates" not in stated or "language" not in stated["wording"]:
             raise ModelUnavailable("This decision was recorded by an earlier version of Sayso: it can be shown, but not made again.")
         lists = {name: tuple(stated[name]) for name in ("used", "withheld", "candidates")}
-        best = tuple((product, buyers) for product, buyers in stated["best_sellers"])
+        pairs = {name: tuple((product, value) for product, value in stated.get(name, ())) for name in ("best_sellers", "companions")}
         own = {field.name: stated[field.name] for field in fields(cls) if field.name in stated}
-        return cls(**{**own, **lists, "best_sellers": best, "features": unpack(stated["features"], len(lists["candidates"]))})
+        return cls(**{**own, **lists, **pairs, "features": unpack(stated["features"], len(lists["candidates"]))})
 
 
 def pack(features: Floats) -> str:
@@ -97,7 +102,7 @@ def recommend(
     if inputs.nothing:
         pass
     elif inputs.not_personalized_because or champion is None:
-        items = _best_sellers(inputs, wording)
+        items = _for_anybody(inputs, wording)
     else:
         items = _ranked(inputs, champion, wording)
     for item in items:
@@ -108,7 +113,7 @@ def recommend(
         "not_personalized_because": inputs.not_personalized_because,
         **({} if inputs.not_now is None else {"not_now_because": inputs.not_now["because"], "not_before": inputs.not_now["not_before"]}),
         "automated": True,
-        "disclosure": wording.say(PERSONAL if personalized else NOT_PERSONAL),
+        "disclosure": wording.say(PERSONAL if personalized else BY_BASKET if inputs.companions else NOT_PERSONAL),
         "language": inputs.wording["language"],
         "model": champion.name if personalized and champion else None,
         "consent": {"used": list(inputs.used), "withheld": list(inputs.withheld)},
@@ -167,14 +172,17 @@ def _explained(why: Explanation, known: Mapping[str, float], inputs: Recommendat
     return {**why.document(), "reasons": said}
 
 
-def _best_sellers(inputs: RecommendationInputs, wording: Wording) -> list[dict[str, Any]]:
-    """Best sellers; their score is the number of customers who bought them lately."""
+def _for_anybody(inputs: RecommendationInputs, wording: Wording) -> list[dict[str, Any]]:
+    """What goes with the basket, by its weight, and best sellers, by the number of customers who bought them lately."""
+    chosen = [
+        *((BASKET_FEATURE, product, weight) for product, weight in inputs.companions),
+        *((BEST_SELLER_FEATURE, product, float(buyers)) for product, buyers in inputs.best_sellers),
+    ]
     items = []
-    for rank, (product, buyers) in enumerate(inputs.best_sellers[: inputs.k], 1):
-        item = _item(rank, Place(product, explored=False, propensity=1.0), float(buyers))
+    for rank, (feature, product, score) in enumerate(chosen[: inputs.k], 1):
+        item = _item(rank, Place(product, explored=False, propensity=1.0), score)
         if inputs.explain != "none":
-            part = Contribution(BEST_SELLER_FEATURE, PRODUCT, float(buyers), float(buyers))
-            why = Explanation(0.0, float(buyers), (part,))
-            item["explanation"] = _explained(why, {BEST_SELLER_FEATURE: float(buyers)}, inputs, wording)
+            why = Explanation(0.0, score, (Contribution(feature, PRODUCT, score, score),))
+            item["explanation"] = _explained(why, {feature: score}, inputs, wording)
         items.append(item)
     return items

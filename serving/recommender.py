@@ -20,6 +20,7 @@ from explain.words import Words
 from features import clock
 from features.online import Layout, OnlineRow, OnlineStore
 from features.shop import Shop
+from models.companions import Companion, companions
 from models.histories import Histories
 from models.masking import Floats
 from models.next_purchase import NextPurchaseModel
@@ -35,13 +36,13 @@ from serving.manners.discover import Draw
 from serving.manners.sensitive import unasked
 from serving.opt_outs import FREQUENCY
 from serving.privacy_signal import record_signal
-from serving.recommendation import NO_FEATURES, NOT_PERSONAL, PERSONAL, RecommendationInputs, recommend
+from serving.recommendation import DISCLOSURES, NO_FEATURES, RecommendationInputs, recommend
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
 from serving.shown import Shown, shown_since
 from serving.standing import Standing
 
-NOT_NOW = "not_now"
+NOT_NOW, ANONYMOUS = "not_now", "anonymous"
 Read = Callable[[int], OnlineRow]
 """Reads a customer's features; all that were granted."""
 
@@ -84,7 +85,7 @@ class Recommender:
 
     def answer(self, request: RecommendationRequest, *, privacy_signal: bool = False) -> dict[str, Any]:
         """The recorded answer. `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`)."""
-        if privacy_signal:
+        if privacy_signal and request.customer_id is not None:
             record_signal(self._shop, request.customer_id, self._section.purpose)
 
         def make(standing: Standing) -> Made:
@@ -106,7 +107,7 @@ class Recommender:
         inputs, answer = self._answered(request, standing, read, privacy_signal=privacy_signal)
         titles = {item["product_id"]: item["title"] for item in answer["items"]}
         said = (reason for item in answer["items"] for reason in item.get("explanation", {}).get("reasons", ()))
-        sentences = sentences_of(said, self._words.wording(inputs.wording["language"]), (PERSONAL, NOT_PERSONAL))
+        sentences = sentences_of(said, self._words.wording(inputs.wording["language"]), DISCLOSURES)
         return Made({**inputs.document(), "titles": titles, "sentences": sentences}, answer, answer["model"], _shown(request, answer))
 
     def _answered(
@@ -162,6 +163,7 @@ class Recommender:
             reason, row = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
         hidden = self._hidden(request, standing, shelf)
+        with_basket = self._companions(request, champion, standing, hidden) if reason == ANONYMOUS else ()
         candidates, features, bought = self._candidates(row, champion, standing, hidden) if row and champion else ((), NO_FEATURES, ())
         return RecommendationInputs(
             k=request.k,
@@ -177,11 +179,21 @@ class Recommender:
             },
             candidates=candidates,
             features=features,
-            best_sellers=() if reason is None else _first_best_sellers(shelf, hidden, request.k),
+            best_sellers=() if reason is None else _first_best_sellers(shelf, {*hidden, *(id for id, _ in with_basket)}, request.k),
+            companions=with_basket,
             not_now=asdict(standing.not_now) if reason == NOT_NOW and standing.not_now is not None else None,
             floor=self._manners.floor,
             draw=self._draw(request, bought) if candidates else None,
         )
+
+    def _companions(
+        self, request: RecommendationRequest, champion: Loaded[NextPurchaseModel] | None, standing: Standing, hidden: Collection[str]
+    ) -> tuple[Companion, ...]:
+        """What goes with a basket that nobody's name is on; nothing is concluded from a sensitive product in it."""
+        basket = set(request.basket) - self._shelf().hidden_by(self._manners.sensitive, ())
+        if champion is None or not basket:
+            return ()
+        return companions(self._statistics.at(champion, standing.ledger_seq), basket, hidden, request.k)
 
     def _draw(self, request: RecommendationRequest, bought: tuple[str, ...]) -> Mapping[str, Any] | None:
         """What discoveries are drawn by; the seed is new each time, and recorded with the decision."""
@@ -213,7 +225,7 @@ class Recommender:
         if standing.not_now is not None and not _silenced(request, standing):
             return NOT_NOW
         if standing.customer is None:
-            return "unknown_customer"
+            return ANONYMOUS if request.customer_id is None else "unknown_customer"
         if _silenced(request, standing) or standing.opted_out("purpose", self._section.purpose):
             return "opted_out"
         if privacy_signal:
@@ -264,8 +276,7 @@ def _history(row: OnlineRow, layout: Layout, model: NextPurchaseModel, standing:
     return Histories(np.array([0, len(order)]), positions[order].astype(np.int64), columns, customer)
 
 
-def _first_best_sellers(shelf: Shelf, hidden: Sequence[str], k: int) -> tuple[tuple[str, int], ...]:
-    """As many best sellers as an answer can need."""
-    passed_over = set(hidden)
-    shown = (best for best in shelf.best_sellers if best.product_id not in passed_over)
+def _first_best_sellers(shelf: Shelf, hidden: Collection[str], k: int) -> tuple[tuple[str, int], ...]:
+    """As many best sellers as an answer can need; `hidden` is quick to look up in."""
+    shown = (best for best in shelf.best_sellers if best.product_id not in hidden)
     return tuple((best.product_id, best.buyers) for best in islice(shown, k))

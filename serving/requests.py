@@ -29,10 +29,15 @@ class Request(BaseModel):
 class RecommendationRequest(Request):
     """What to recommend to whom."""
 
-    customer_id: Annotated[Id, Field(description="The shop's own id of the customer.", examples=["17850"])]
+    basket: Annotated[
+        tuple[Id, ...],
+        Field(max_length=200, description="Products in the basket: never recommended, and all that is used of an unnamed visitor."),
+    ] = ()
+    customer_id: Annotated[
+        Id | None, Field(description="The shop's own id of the customer; null for a visitor with a basket.", examples=["17850"])
+    ]
     k: Annotated[int, Field(ge=1, le=MOST_ITEMS, strict=True, description="How many products.")] = 10
     channel: Annotated[Id, Field(description="Where the answer will be shown; a customer may opt out of a channel.")] = "web"
-    basket: Annotated[tuple[Id, ...], Field(max_length=200, description="Products already in the basket.")] = ()
     exclude: Annotated[tuple[Id, ...], Field(max_length=1_000, description="Products not to recommend.")] = ()
     product_categories: Annotated[tuple[Id, ...] | None, Field(max_length=100, description="Recommend only from these.")] = None
     discover: Annotated[
@@ -41,6 +46,13 @@ class RecommendationRequest(Request):
     time_zone: Annotated[Zone | None, Field(description="The customer's time zone, for quiet hours; the shop's otherwise.")] = None
     language: Spoken = None
     explain: Literal["full", "reasons", "none"] = "full"
+
+    @field_validator("customer_id")
+    @classmethod
+    def _somebody_or_a_basket(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and not info.data.get("basket"):
+            raise ValueError("name the customer; only a visitor with something in the `basket` may stay unnamed (null)")
+        return value
 
 
 class ChurnRequest(Request):

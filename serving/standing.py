@@ -52,12 +52,12 @@ class Standing:
         return replace(self, ledger_seq=other.ledger_seq) == other
 
 
-def standing_of(connection: Connection, catalog: Catalog, customer_id: str, purpose: str, now: str) -> Standing:
-    """The standing of the shop's customer for `purpose` at the moment `now`.
+def standing_of(connection: Connection, catalog: Catalog, customer_id: str | None, purpose: str, now: str) -> Standing:
+    """The standing of the shop's customer for `purpose` at the moment `now`; None stands for somebody whom nobody knows.
 
     Raises `LedgerBroken` where the newest event is not the one that was written last: what stands may then be older than it should.
     """
-    return standing_as(connection, catalog, customers.find(connection, customer_id), purpose, now)
+    return standing_as(connection, catalog, None if customer_id is None else customers.find(connection, customer_id), purpose, now)
 
 
 def standing_as(connection: Connection, catalog: Catalog, customer: int | None, purpose: str, now: str) -> Standing:

@@ -138,7 +138,7 @@ class Client:
         """Open the connection."""
         self.http = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30.0)
 
-    def recommend(self, customer: str, **fields: Any) -> dict[str, Any]:
+    def recommend(self, customer: str | None, **fields: Any) -> dict[str, Any]:
         """The answer to `POST /v1/recommendations`."""
         headers = fields.pop("headers", None)
         return self.answer(self.http.post("/v1/recommendations", json={"customer_id": customer, **fields}, headers=headers))

@@ -20,7 +20,7 @@ from serving.pages.confirmation import CHANNELS, SAID
 from serving.pages.preferences import ACTIONS
 from serving.pages.rounding import rounded_to_sum
 from serving.pages.why import WHY_NOT
-from serving.recommendation import NOT_PERSONAL, PERSONAL
+from serving.recommendation import DISCLOSURES
 from tests.plain_words import HARDEST, MOST_WORDS, banned, lix
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +41,7 @@ def test_every_sentence_of_the_pages_is_translated():
     notices = {getattr(page_route, name) for name in ("EXPIRED", "CLOSED", "NEW_LINK", "REFUSED", "REFUSED_TEXT", "FAILED", "FAILED_TEXT")}
     catalog = {text for category in CATEGORIES for text in (category.label, category.description)}
     spoken = {*said_in_templates(), *notices, *catalog, *TEXTS, *WHY_NOT.values(), *SAID.values(), *CHANNELS.values(), *ACTIONS.values()}
-    assert spoken | {PERSONAL, NOT_PERSONAL} <= OF_PAGES
+    assert spoken | {*DISCLOSURES} <= OF_PAGES
 
 
 def test_no_translation_is_idle():

@@ -21,6 +21,7 @@ from serving.pages.rounding import rounded_to_sum
 
 PURPOSE_OF = {"recommendation": "next_purchase", "churn": "churn"}
 WHY_NOT = {
+    "anonymous": "Nobody was named when this was asked for, so nothing about you was used.",
     "unknown_customer": "We had nothing on record about you, so nothing about you was used.",
     "no_consent": "You have not agreed to share anything for this, so nothing about you was used.",
     "opted_out": "You opted out, so nothing about you was used.",

@@ -1,0 +1,74 @@
+"""Visitors whom nobody knows: what is in the basket is all that is used, and it is used of nobody else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from serving.recommendation import BY_BASKET, NOT_PERSONAL
+from tests.serving_shop import CATEGORIES
+
+pytest_plugins = ["tests.serving_fixtures"]
+
+
+def shown(answer: dict) -> list[str]:
+    """The products of an answer, best first."""
+    return [item["product_id"] for item in answer["items"]]
+
+
+@pytest.fixture
+def basket(service, pool) -> list[str]:
+    """Two products that somebody bought together."""
+    bought = service.recommend(str(pool.take(1, CATEGORIES)[0]))
+    return shown(bought)[:2]
+
+
+def test_a_visitor_gets_what_goes_with_the_basket(service, basket):
+    """Other baskets get other products; they say why, are marked as not personal, come before best sellers, and can be made again."""
+    answer, plain = service.recommend(None, basket=basket), service.recommend("nobody-of-this-shop", basket=basket)
+    assert shown(answer) != shown(plain)
+    assert not set(shown(answer)) & set(basket)
+    assert len(answer["items"]) == len(set(shown(answer))) == 10
+    assert (answer["customer_id"], answer["personalized"], answer["not_personalized_because"]) == (None, False, "anonymous")
+    assert (answer["disclosure"], plain["disclosure"]) == (BY_BASKET, NOT_PERSONAL)
+    assert answer["consent"]["used"] == []
+    assert answer["preferences_url"] is None
+    first = answer["items"][0]["explanation"]
+    assert first["reasons"][0]["text"] == "Customers who bought what is in the basket often choose this."
+    assert first["base_value"] + sum(part["contribution"] for part in first["contributions"]) == answer["items"][0]["score"]
+    kinds = [item["explanation"]["contributions"][0]["feature"] for item in answer["items"]]
+    assert kinds == sorted(kinds, key=["fits_the_basket", "buyers_last_30_days"].index)
+    assert service.replay(answer["decision_id"])["replay"] == {"identical": True}
+    assert service.http.get(answer["why_url"]).status_code == 200
+
+
+def test_no_other_basket_is_used(service, pool, basket):
+    """Somebody who is named and shares nothing, or whom the shop does not know, gets the best sellers of everybody."""
+    for customer in (str(pool.take(1, ())[0]), "nobody-of-this-shop"):
+        with_basket, without = (service.recommend(customer, **asked) for asked in ({"basket": basket}, {"exclude": basket}))
+        assert shown(with_basket) == shown(without)
+        assert with_basket["disclosure"] == NOT_PERSONAL
+
+
+def test_exclusions_hold_for_visitors_too(service, basket):
+    """What is excluded is not shown, and a list of other lengths is the same list, cut."""
+    whole = service.recommend(None, basket=basket, k=20)
+    assert shown(service.recommend(None, basket=basket, k=5)) == shown(whole)[:5]
+    assert shown(whole)[0] not in shown(service.recommend(None, basket=basket, exclude=shown(whole)[:1]))
+
+
+@pytest.mark.parametrize("asked", [{"basket": ["p00"]}, {"customer_id": None}, {"customer_id": None, "basket": []}])
+def test_nobody_stays_unnamed_by_mistake(service, asked):
+    """Null has to be said, and there has to be a basket: no caller forgets to name a customer."""
+    refused = service.http.post("/v1/recommendations", json=asked)
+    assert refused.status_code == 422
+    assert "customer_id" in json.dumps(refused.json())
+
+
+def test_a_privacy_signal_of_nobody_is_no_event(service, served, basket):
+    """The browser's signal changes nothing for a visitor of whom nothing is used, and nothing is written to the ledger."""
+    before = served.ledger.position()
+    answer = service.recommend(None, basket=basket, headers={"Sec-GPC": "1"})
+    assert answer["not_personalized_because"] == "anonymous"
+    assert served.ledger.position() == before
