@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
+from numba import njit
 from numpy.typing import NDArray
 
 from features.fields import COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY, UNIT_PRICE
@@ -127,17 +128,12 @@ class Comparison:
         return np.nan_to_num(decay ** self._of_history("orders_since_last_bought"))
 
     def _summed(self, matrix: str, decay: float) -> Floats:
-        """Adds up by hand what a sparse product would: for one customer that takes a tenth of the time."""
+        """Adds up by hand what a sparse product would: for one customer that takes a hundredth of the time."""
         pairs: sp.csr_matrix = getattr(self.statistics, matrix)
-        weights = self._weights(decay)
-        counted = weights > 0
-        own, bought, weights = self.histories.rows[counted], self.histories.products[counted], weights[counted]
-        begins, lengths = pairs.indptr[bought], np.diff(pairs.indptr)[bought]
-        at = np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-        shape = (len(self.histories), pairs.shape[0])
-        keys = np.repeat(own * shape[1], lengths) + pairs.indices[at]
-        sums = np.bincount(keys, weights=pairs.data[at] * np.repeat(weights, lengths), minlength=shape[0] * shape[1]).reshape(shape)
-        sizes = np.bincount(own, weights=weights, minlength=shape[0])
+        weights, own = self._weights(decay), self.histories.rows
+        sums = np.zeros((len(self.histories), pairs.shape[0]))
+        _add_pairs(pairs.indptr, pairs.indices, pairs.data, own, self.histories.products, weights, sums)
+        sizes = np.bincount(own, weights=weights, minlength=len(sums))
         return np.asarray(sums / np.sqrt(np.where(sizes > 0, sizes, 1.0))[:, None])
 
     def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
@@ -189,3 +185,23 @@ class Comparison:
 
     def _of_customer(self, name: str) -> Floats:
         return self.histories.customers[:, self.customer.index(name)]
+
+
+@njit(nogil=True)
+def _add_pairs(
+    begins: NDArray[np.int32],
+    others: NDArray[np.int32],
+    data: NDArray[np.float32],
+    rows: Rows,
+    bought: Rows,
+    weights: Floats,
+    sums: Floats,
+) -> None:
+    """Add to `sums` (histories, products) what goes with each product `bought` in a history, times its weight.
+
+    `begins`, `others` and `data` are the matrix by rows; `rows`, `bought` and `weights` are (entries,).
+    """
+    for entry in range(len(bought)):
+        if weights[entry] > 0:
+            for at in range(begins[bought[entry]], begins[bought[entry] + 1]):
+                sums[rows[entry], others[at]] += data[at] * weights[entry]
