@@ -20,7 +20,7 @@ from features.catalog import PRODUCT
 from features.errors import ModelUnavailable
 from models.candidates import Candidates
 from models.masking import Floats
-from models.next_purchase import NextPurchaseModel, Ranked
+from models.next_purchase import NextPurchaseModel
 from models.precision import rounded
 from serving.champions import Loaded
 from serving.manners.discover import Draw, Place, fill
@@ -74,6 +74,14 @@ class RecommendationInputs:
         return cls(**{**own, **lists, "best_sellers": best, "features": unpack(stated["features"], len(lists["candidates"]))})
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The products of an answer, best first, and whether it is a personal one."""
+
+    products: tuple[str, ...]
+    personalized: bool
+
+
 def pack(features: Floats) -> str:
     """A ranker's rows (candidates, features) as text: 32-bit floats, which is all that the trees tell apart, zlib, Base64."""
     if not len(features):
@@ -116,18 +124,23 @@ def recommend(
     }
 
 
+def listed(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | None) -> Listed:
+    """What `recommend` lists, without a word about any of it."""
+    personalized = inputs.not_personalized_because is None
+    if inputs.nothing:
+        return Listed((), personalized)
+    if not personalized or champion is None:
+        return Listed(tuple(product for product, _ in inputs.best_sellers[: inputs.k]), personalized)
+    return Listed(tuple(place.product for place in _placed(inputs, champion)[0]), personalized)
+
+
 def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel], wording: Wording) -> list[dict[str, Any]]:
     model, attribution = champion.model, champion.attribution
-    if not inputs.candidates:
-        return []
-    count = len(inputs.candidates)
-    given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), inputs.features)
-    ranked = model.ranked(given, 1, count)
-    places, best = _placed(inputs, ranked, attribution.base_value)
-    scores = ranked.scores[best].tolist()
+    places, best, found = _placed(inputs, champion)
+    scores = found.tolist()
     if inputs.explain == "none":
         return [_item(rank, place, score) for rank, (place, score) in enumerate(zip(places, scores, strict=True), 1)]
-    features = given.features[best]
+    features = inputs.features[best]
     rows = zip(places, scores, features, attribution.contributions(features), strict=True)
     items = []
     for rank, (place, score, values, parts) in enumerate(rows, 1):
@@ -137,14 +150,20 @@ def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel], w
     return items
 
 
-def _placed(inputs: RecommendationInputs, ranked: Ranked, nothing_known: float) -> tuple[list[Place], NDArray[np.intp]]:
-    """Who has which place, and where each of them stands among the candidates."""
+def _placed(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel]) -> tuple[list[Place], NDArray[np.intp], Floats]:
+    """Who has which place; where each of them stands among the candidates, and its score, both (places,)."""
+    count = len(inputs.candidates)
+    if not count:
+        return [], np.zeros(0, dtype=np.intp), np.zeros(0)
+    given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), inputs.features)
+    ranked = champion.model.ranked(given, 1, count)
     (order,) = ranked.best
-    worth = order[worth_showing(ranked.scores[order], nothing_known, inputs.floor)]
+    worth = order[worth_showing(ranked.scores[order], champion.attribution.base_value, inputs.floor)]
     at = {inputs.candidates[position]: position for position in worth.tolist()}
     draw = Draw(0.0, "") if inputs.draw is None else Draw.from_document(inputs.draw)
     places = fill(list(at), inputs.k, draw)
-    return places, np.array([at[place.product] for place in places], dtype=np.intp)
+    best = np.array([at[place.product] for place in places], dtype=np.intp)
+    return places, best, ranked.scores[best]
 
 
 def _item(rank: int, place: Place, score: float) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from serving.manners.discover import Draw
 from serving.manners.sensitive import unasked
 from serving.opt_outs import FREQUENCY
 from serving.privacy_signal import record_signal
-from serving.recommendation import NO_FEATURES, NOT_PERSONAL, PERSONAL, RecommendationInputs, recommend
+from serving.recommendation import NO_FEATURES, NOT_PERSONAL, PERSONAL, Listed, RecommendationInputs, listed, recommend
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
 from serving.shown import Shown, shown_since
@@ -97,9 +97,13 @@ class Recommender:
 
         Nothing is drawn by lot: what a choice would change must not depend on chance.
         """
-        settled = request.model_copy(update={"discover": 0.0})
-        read = lru_cache(1)(self._online.ready)
+        settled, read = _settled(request), lru_cache(1)(self._online.ready)
         return [self._answered(settled, standing, read)[1] for standing in standings]
+
+    def lists(self, request: RecommendationRequest, standings: Sequence[Standing]) -> list[Listed]:
+        """What these answers list, by itself."""
+        settled, read, champion = _settled(request), lru_cache(1)(self._online.ready), self._champion.current
+        return [listed(self._inputs(settled, standing, champion, read, privacy_signal=False), champion) for standing in standings]
 
     def _make(self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False) -> Made:
         """An answer with what it was made from, as it is recorded."""
@@ -230,6 +234,11 @@ class Recommender:
         if request.product_categories is not None:
             hidden |= shelf.outside(request.product_categories)
         return tuple(sorted(hidden))
+
+
+def _settled(request: RecommendationRequest) -> RecommendationRequest:
+    """The request without anything drawn by lot."""
+    return request.model_copy(update={"discover": 0.0})
 
 
 def _silenced(request: RecommendationRequest, standing: Standing) -> bool:
