@@ -47,7 +47,7 @@ Game = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Subject:
-    """A model, how serving has it `score` rows, and what it is asked about: `rows` are sets of 200 rows, best first, each with its `game`."""
+    """A model, how serving has it `score` rows, and what it is asked about: sets of 200 `rows`, best first, each with its game."""
 
     title: str
     booster: lightgbm.Booster

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.explanation import Contribution, Explanation, explanation
-from explain.reasons import reasons_for
+from explain.reasons import reasons_for, with_discovery
 from explain.templates import RECOMMENDATION_TEMPLATES, ShopWords
 from explain.wording import Wording
 from features.catalog import PRODUCT
@@ -146,7 +146,7 @@ def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel], w
     for rank, (place, score, values, parts) in enumerate(rows, 1):
         why = explanation(model.features, model.category_of, values, parts, attribution.base_value, score)
         known = {name: value for name, value in zip(model.features, values.tolist(), strict=True) if not math.isnan(value)}
-        items.append({**_item(rank, place, score), "explanation": _explained(why, known, inputs, wording)})
+        items.append({**_item(rank, place, score), "explanation": _explained(why, known, inputs, wording, explored=place.explored)})
     return items
 
 
@@ -177,10 +177,12 @@ def _item(rank: int, place: Place, score: float) -> dict[str, Any]:
     }
 
 
-def _explained(why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs, wording: Wording) -> dict[str, Any]:
+def _explained(
+    why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs, wording: Wording, *, explored: bool = False
+) -> dict[str, Any]:
     shop = ShopWords(inputs.wording["currency"], inputs.wording["home_country"])
     reasons = reasons_for(why.contributions, known, RECOMMENDATION_TEMPLATES, shop, wording, helpful_only=True)
-    said = [reason.document() for reason in reasons]
+    said = [reason.document() for reason in (with_discovery(reasons, wording) if explored else reasons)]
     if inputs.explain == "reasons":
         return {"reasons": said}
     return {**why.document(), "reasons": said}
