@@ -29,11 +29,11 @@ from serving.champions import Champion, Loaded
 from serving.deciding import Made, decide
 from serving.decisions import Decision
 from serving.live_statistics import LiveStatistics
-from serving.manners.caps import cap_of, on_channel, window
+from serving.manners.caps import on_channel, window
 from serving.manners.contact import not_now, shop_caps
 from serving.manners.discover import Draw
 from serving.manners.sensitive import unasked
-from serving.opt_outs import FREQUENCY
+from serving.opt_outs import own_caps
 from serving.privacy_signal import record_signal
 from serving.recommendation import NO_FEATURES, NOT_PERSONAL, PERSONAL, Listed, RecommendationInputs, listed, recommend
 from serving.requests import RecommendationRequest
@@ -143,7 +143,7 @@ class Recommender:
 
     def _at_this_moment(self, request: RecommendationRequest, connection: Connection, standing: Standing, moment: str) -> Standing:
         """Where a customer stands, with whether this is a moment to show them anything."""
-        now, own = clock.from_text(moment), (cap_of(value) for value in standing.values(FREQUENCY))
+        now, own = clock.from_text(moment), own_caps(standing.opt_outs)
         caps = on_channel(request.channel, (*shop_caps(self._manners), *own))
         known = standing.customer if caps else None
         before = () if known is None else shown_since(connection, known, request.channel, now - window(caps))
