@@ -114,26 +114,32 @@ class Comparison:
 
     def _column(self, name: str, rows: Rows, items: Rows) -> Floats:
         if name in AFFINITIES:
-            known = np.bincount(self.histories.rows, weights=self._weights(AFFINITIES[name][1]), minlength=len(self.histories)) > 0
+            known = self._sizes[AFFINITIES[name][1]] > 0
             return np.where(known[rows], self.affinities[name][rows, items], np.nan)
         if name in PLACES:
             return self._place(PLACES[name], rows, items)
         made: Floats = getattr(self, f"_{name}")(rows, items)
         return made
 
-    def _weights(self, decay: float) -> Floats:
-        """What each entry of the histories weighs; nothing where it has to be known how long ago and is not."""
-        if decay == EVERYTHING:
-            return np.ones(len(self.histories.products))
-        return np.nan_to_num(decay ** self._of_history("orders_since_last_bought"))
+    @cached_property
+    def _weights(self) -> dict[float, Floats]:
+        """By decay, what each entry of the histories weighs; nothing where it has to be known how long ago and is not."""
+        ago = self._of_history("orders_since_last_bought")
+        faded = {decay: np.nan_to_num(decay**ago) for decay in (RECENT, LAST)}
+        return {EVERYTHING: np.ones(len(self.histories.products)), **faded}
+
+    @cached_property
+    def _sizes(self) -> dict[float, Floats]:
+        """By decay, the sum of these weights of each history (histories,)."""
+        rows, most = self.histories.rows, len(self.histories)
+        summed = {decay: np.bincount(rows, weights=weights, minlength=most) for decay, weights in self._weights.items()}
+        return {decay: sizes.astype(np.float64) for decay, sizes in summed.items()}
 
     def _summed(self, matrix: str, decay: float) -> Floats:
         """Adds up by hand what a sparse product would: for one customer that takes a hundredth of the time."""
         pairs: sp.csr_matrix = getattr(self.statistics, matrix)
-        weights, own = self._weights(decay), self.histories.rows
-        sums = np.zeros((len(self.histories), pairs.shape[0]))
-        _add_pairs(pairs.indptr, pairs.indices, pairs.data, own, self.histories.products, weights, sums)
-        sizes = np.bincount(own, weights=weights, minlength=len(sums))
+        sums, sizes = np.zeros((len(self.histories), pairs.shape[0])), self._sizes[decay]
+        _add_pairs(pairs.indptr, pairs.indices, pairs.data, self.histories.rows, self.histories.products, self._weights[decay], sums)
         return np.asarray(sums / np.sqrt(np.where(sizes > 0, sizes, 1.0))[:, None])
 
     def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
@@ -202,6 +208,7 @@ def _add_pairs(
     `begins`, `others` and `data` are the matrix by rows; `rows`, `bought` and `weights` are (entries,).
     """
     for entry in range(len(bought)):
-        if weights[entry] > 0:
+        weight, of_row = weights[entry], sums[rows[entry]]
+        if weight > 0:
             for at in range(begins[bought[entry]], begins[bought[entry] + 1]):
-                sums[rows[entry], others[at]] += data[at] * weights[entry]
+                of_row[others[at]] += data[at] * weight
