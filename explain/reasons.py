@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from explain.explanation import Contribution, Reason
-from explain.templates import FOR, LOWERS, RAISES, TEMPLATES, Recorded, ShopWords, Template, Values
+from explain.templates import DISCOVERY, FOR, LOWERS, RAISES, TEMPLATES, Recorded, ShopWords, Template, Values
 from explain.wording import Wording
 from features.catalog import PRODUCT
 
@@ -43,6 +43,12 @@ def reasons_for(
             reasons[part.category] = Reason(part.category, text, template.key, recorded, direction)
     personal_first = sorted(reasons.values(), key=lambda reason: reason.category == PRODUCT)
     return personal_first[:MOST_REASONS]
+
+
+def with_discovery(reasons: Sequence[Reason], wording: Wording) -> list[Reason]:
+    """The reasons of a product that was drawn by lot: that it was comes first, so that nobody takes it for one of their best."""
+    drawn = Reason(PRODUCT, wording.fill(DISCOVERY.text, DISCOVERY.many, {}), DISCOVERY.key, {}, FOR)
+    return [drawn, *reasons][:MOST_REASONS]
 
 
 def said_again(reason: Mapping[str, Any], wording: Wording) -> str | None:

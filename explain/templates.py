@@ -306,6 +306,9 @@ RECOMMENDATION_TEMPLATES: tuple[Template, ...] = (
 )
 """What is said for a recommended product; a higher price is no reason that anybody would want to read, and is not said."""
 
+DISCOVERY = Template("discovery", (), _known(), "Outside your best matches: picked by chance, so that you can discover something new.")
+"""What is said of a product that was drawn by lot for a place, whatever else speaks for it."""
+
 _RANKS = "helps to rank products and says nothing of any one of them"
 SILENT: Mapping[str, str] = {
     **dict.fromkeys(
@@ -332,5 +335,5 @@ SILENT: Mapping[str, str] = {
 }
 """Features of the ranker that have no sentence, and why."""
 
-TEMPLATES: Mapping[str, Template] = {template.key: template for template in (*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES)}
+TEMPLATES: Mapping[str, Template] = {template.key: template for template in (*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES, DISCOVERY)}
 """All sentences by key."""

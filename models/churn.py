@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import lightgbm
@@ -17,6 +18,7 @@ from models.calibration import Calibrator
 from models.masking import Floats, Masking
 from models.outlook import Outlook
 from models.precision import rounded
+from models.tree_scores import TreeScores
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,13 @@ class ChurnModel:
     horizon_days: int
     outlook: Outlook | None = None
 
+    @cached_property
+    def _scores(self) -> TreeScores:
+        return TreeScores(self.booster)
+
     def raw(self, features: Floats) -> Floats:
-        """The booster's score of (rows, features), before calibration; one thread, since single answers are small."""
-        return np.asarray(self.booster.predict(rounded(features), raw_score=True, num_threads=1), dtype=np.float64)
+        """The booster's score of (rows, features), before calibration."""
+        return self._scores.of(rounded(features))
 
     def log_odds(self, features: Floats) -> Floats:
         """Calibrated log-odds of churn, shape (rows,)."""

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
+from numba import njit
 from numpy.typing import NDArray
 
 from features.fields import COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY, UNIT_PRICE
@@ -113,31 +114,32 @@ class Comparison:
 
     def _column(self, name: str, rows: Rows, items: Rows) -> Floats:
         if name in AFFINITIES:
-            known = np.bincount(self.histories.rows, weights=self._weights(AFFINITIES[name][1]), minlength=len(self.histories)) > 0
+            known = self._sizes[AFFINITIES[name][1]] > 0
             return np.where(known[rows], self.affinities[name][rows, items], np.nan)
         if name in PLACES:
             return self._place(PLACES[name], rows, items)
         made: Floats = getattr(self, f"_{name}")(rows, items)
         return made
 
-    def _weights(self, decay: float) -> Floats:
-        """What each entry of the histories weighs; nothing where it has to be known how long ago and is not."""
-        if decay == EVERYTHING:
-            return np.ones(len(self.histories.products))
-        return np.nan_to_num(decay ** self._of_history("orders_since_last_bought"))
+    @cached_property
+    def _weights(self) -> dict[float, Floats]:
+        """By decay, what each entry of the histories weighs; nothing where it has to be known how long ago and is not."""
+        ago = self._of_history("orders_since_last_bought")
+        faded = {decay: np.nan_to_num(decay**ago) for decay in (RECENT, LAST)}
+        return {EVERYTHING: np.ones(len(self.histories.products)), **faded}
+
+    @cached_property
+    def _sizes(self) -> dict[float, Floats]:
+        """By decay, the sum of these weights of each history (histories,)."""
+        rows, most = self.histories.rows, len(self.histories)
+        summed = {decay: np.bincount(rows, weights=weights, minlength=most) for decay, weights in self._weights.items()}
+        return {decay: sizes.astype(np.float64) for decay, sizes in summed.items()}
 
     def _summed(self, matrix: str, decay: float) -> Floats:
-        """Adds up by hand what a sparse product would: for one customer that takes a tenth of the time."""
+        """Adds up by hand what a sparse product would: for one customer that takes a hundredth of the time."""
         pairs: sp.csr_matrix = getattr(self.statistics, matrix)
-        weights = self._weights(decay)
-        counted = weights > 0
-        own, bought, weights = self.histories.rows[counted], self.histories.products[counted], weights[counted]
-        begins, lengths = pairs.indptr[bought], np.diff(pairs.indptr)[bought]
-        at = np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-        shape = (len(self.histories), pairs.shape[0])
-        keys = np.repeat(own * shape[1], lengths) + pairs.indices[at]
-        sums = np.bincount(keys, weights=pairs.data[at] * np.repeat(weights, lengths), minlength=shape[0] * shape[1]).reshape(shape)
-        sizes = np.bincount(own, weights=weights, minlength=shape[0])
+        sums, sizes = np.zeros((len(self.histories), pairs.shape[0])), self._sizes[decay]
+        _add_pairs(pairs.indptr, pairs.indices, pairs.data, self.histories.rows, self.histories.products, self._weights[decay], sums)
         return np.asarray(sums / np.sqrt(np.where(sizes > 0, sizes, 1.0))[:, None])
 
     def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
@@ -189,3 +191,24 @@ class Comparison:
 
     def _of_customer(self, name: str) -> Floats:
         return self.histories.customers[:, self.customer.index(name)]
+
+
+@njit(nogil=True)
+def _add_pairs(
+    begins: NDArray[np.int32],
+    others: NDArray[np.int32],
+    data: NDArray[np.float32],
+    rows: Rows,
+    bought: Rows,
+    weights: Floats,
+    sums: Floats,
+) -> None:
+    """Add to `sums` (histories, products) what goes with each product `bought` in a history, times its weight.
+
+    `begins`, `others` and `data` are the matrix by rows; `rows`, `bought` and `weights` are (entries,).
+    """
+    for entry in range(len(bought)):
+        weight, of_row = weights[entry], sums[rows[entry]]
+        if weight > 0:
+            for at in range(begins[bought[entry]], begins[bought[entry] + 1]):
+                of_row[others[at]] += data[at] * weight

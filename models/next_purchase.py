@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from models.histories import Histories, HistoryMasking
 from models.masking import Bools, Floats, Masking
 from models.precision import rounded
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
+from models.tree_scores import TreeScores
 
 FEWEST_ORDERS = 30
 PLENTY = 2_000
@@ -99,9 +101,13 @@ class NextPurchaseModel:
         """Names of the booster's columns, in order."""
         return self.maker.features
 
+    @cached_property
+    def _scores(self) -> TreeScores:
+        return TreeScores(self.booster)
+
     def score(self, features: Floats) -> Floats:
         """Ranking scores of candidates' features, shape (candidates,); without unit, comparable within one customer only."""
-        return np.asarray(self.booster.predict(rounded(features), raw_score=True, num_threads=1), dtype=np.float64)
+        return self._scores.of(rounded(features))
 
     def rank(self, histories: Histories, k: int, hidden: Sequence[int] | NDArray[np.intp] = ()) -> Ranked:
         """The best `k` candidates of each row, without the products at the positions `hidden`; equal scores by position."""

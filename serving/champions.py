@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar
 from zipfile import BadZipFile
 
+import numpy as np
 from lightgbm.basic import LightGBMError
 
 from explain.attribution import Attribution
 from features.errors import ModelUnavailable, SaysoError
 from features.file_stamp import Stamp, stamp
 from models.churn import ChurnModel
+from models.masking import Floats
 from models.next_purchase import NextPurchaseModel
 from models.sealed_files import require_sealed
 from models.tracking import CHAMPION, Tracking, Version
@@ -128,6 +130,7 @@ def churn_champion(tracking: Tracking, may_answer: Callable[[], bool] = always) 
     """The churn champion; its contributions are on the calibrated scale."""
 
     def explain(model: ChurnModel) -> Attribution:
+        model.raw(_nothing_known(model.features))
         return Attribution(model.booster, model.calibrator.slope, model.calibrator.intercept)
 
     return Champion(tracking, "churn", ChurnModel.load, explain, may_answer)
@@ -135,4 +138,14 @@ def churn_champion(tracking: Tracking, may_answer: Callable[[], bool] = always) 
 
 def next_purchase_champion(tracking: Tracking, may_answer: Callable[[], bool] = always) -> Champion[NextPurchaseModel]:
     """The next-purchase champion."""
-    return Champion(tracking, "next_purchase", NextPurchaseModel.load, lambda model: Attribution(model.booster), may_answer)
+
+    def explain(model: NextPurchaseModel) -> Attribution:
+        model.score(_nothing_known(model.features))
+        return Attribution(model.booster)
+
+    return Champion(tracking, "next_purchase", NextPurchaseModel.load, explain, may_answer)
+
+
+def _nothing_known(features: Sequence[str]) -> Floats:
+    """The row to ask a new model about, which lays out its trees and compiles what asks them: no request has to wait for that."""
+    return np.full((1, len(features)), np.nan)

@@ -11,9 +11,8 @@ from typing import Any
 
 from explain.coalition_scores import coalition_scores
 from explain.game import MOST_PLAYERS, Game, Played, coalitions
-from explain.rank_game import Lists, Products, RankGame, rank_game
+from explain.rank_game import Lists, RankGame, rank_game
 from features import clock
-from features.customers import external_id_of
 from features.shop import Shop
 from serving.churn_estimator import ChurnEstimator
 from serving.recommender import Recommender, Seen
@@ -65,12 +64,12 @@ class Consequences:
         players = self._players(standing)
         if not players or len(players) > MOST_PLAYERS:
             return None
-        asked = _of_every_product(request or RecommendationRequest(customer_id=self._external_id(customer)))
+        asked = _of_every_product(request or RecommendationRequest(customer_id=str(customer)))  # whose standings these are is what counts
         imagined = [standing, *(standing.without([name]) for name in players), standing.without(players)]
-        now, *without, nothing = self._recommender.previews(asked, imagined)
-        if not now["personalized"]:
+        now, *without, nothing = self._recommender.lists(asked, imagined)
+        if not now.personalized:
             return None
-        return Lists(_listed(now), dict(zip(players, map(_listed, without), strict=True)), _listed(nothing))
+        return Lists(now.products, {name: rest.products for name, rest in zip(players, without, strict=True)}, nothing.products)
 
     def seen_under_every_coalition(self, customer: int) -> Seen | None:
         """What the ranker is shown of a customer under each coalition of what they grant; None where there is nothing to show."""
@@ -90,10 +89,6 @@ class Consequences:
         with self._shop.database.read() as connection:
             return standing_as(connection, self._shop.config.catalog, customer, purpose, clock.to_text(self._shop.clock()))
 
-    def _external_id(self, customer: int) -> str:
-        with self._shop.database.read() as connection:
-            return external_id_of(connection, customer) or str(customer)
-
 
 def churn_game(answer: Mapping[str, Any]) -> Game | None:
     """The consent game that an answer to `POST /v1/churn` states; None where it has no estimate."""
@@ -104,8 +99,4 @@ def churn_game(answer: Mapping[str, Any]) -> Game | None:
 
 
 def _of_every_product(request: RecommendationRequest) -> RecommendationRequest:
-    return request.model_copy(update={"k": EVERY_PRODUCT, "explain": "none"})
-
-
-def _listed(answer: Mapping[str, Any]) -> Products:
-    return tuple(item["product_id"] for item in answer["items"])
+    return request.model_copy(update={"k": EVERY_PRODUCT})

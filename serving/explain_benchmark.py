@@ -47,11 +47,11 @@ Game = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Subject:
-    """A model and what it is asked about: `rows` are sets of 200 rows, best first, each with its `game`."""
+    """A model, how serving has it `score` rows, and what it is asked about: sets of 200 `rows`, best first, each with its game."""
 
     title: str
     booster: lightgbm.Booster
-    predict: Callable[[Floats], Floats]
+    score: Callable[[Floats], Floats]
     attribution: Attribution
     rows: Sequence[Floats]
     games: Sequence[Game]
@@ -63,7 +63,8 @@ def measure(subject: Subject, progress: Progress) -> dict[str, dict[str, dict[st
     library = shap.TreeExplainer(subject.booster, data=nothing, feature_perturbation="interventional")
     path_dependent = shap.TreeExplainer(subject.booster, feature_perturbation="tree_path_dependent")
     ways: dict[str, Callable[[Floats, Game], object]] = {
-        "predict": lambda rows, _game: subject.predict(rows),
+        "predict": lambda rows, _game: subject.booster.predict(rows, raw_score=True, num_threads=1),
+        "score": lambda rows, _game: subject.score(rows),
         "shap": lambda rows, _game: subject.attribution.contributions(rows),
         "categories": lambda rows, game: game(len(rows)),
         "pred_contrib": lambda rows, _game: subject.booster.predict(rows, pred_contrib=True, num_threads=1),

@@ -55,10 +55,13 @@ class OptOuts:
         """Keep a customer's own cap in place of those that they had on the same channel."""
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
-            for standing in in_force(connection, customer, now):
-                if standing.scope == FREQUENCY and standing.value is not None and cap_of(standing.value).channel == cap.channel:
-                    connection.execute(delete(opt_outs).where(opt_outs.c.id == standing.id))
+            _lift(connection, customer, cap.channel, now)
             return write(connection, customer, FREQUENCY, cap.text, None, now)
+
+    def lift(self, customer: int, channel: str) -> None:
+        """Take back a customer's own caps on a channel."""
+        with self._database.write() as connection:
+            _lift(connection, customer, channel, clock.to_text(self._clock()))
 
     def of(self, customer: int) -> Sequence[OptOut]:
         """A customer's opt-outs in force, oldest first."""
@@ -85,6 +88,17 @@ def write(connection: Connection, customer: int, scope: Scope, value: str | None
     made = OptOut(id or new_id(), scope, value, until, now)
     connection.execute(insert(opt_outs).values(id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now))
     return made
+
+
+def _lift(connection: Connection, customer: int, channel: str, now: str) -> None:
+    for standing in in_force(connection, customer, now):
+        if standing.scope == FREQUENCY and standing.value is not None and cap_of(standing.value).channel == channel:
+            connection.execute(delete(opt_outs).where(opt_outs.c.id == standing.id))
+
+
+def own_caps(standing: Sequence[OptOut]) -> list[Cap]:
+    """The caps of a customer's own among their opt-outs, oldest first."""
+    return [cap_of(opt_out.value) for opt_out in standing if opt_out.scope == FREQUENCY and opt_out.value is not None]
 
 
 def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:

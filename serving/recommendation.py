@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.explanation import Contribution, Explanation, explanation
-from explain.reasons import reasons_for
+from explain.reasons import reasons_for, with_discovery
 from explain.templates import RECOMMENDATION_TEMPLATES, ShopWords
 from explain.wording import Wording
 from features.catalog import PRODUCT
@@ -21,7 +21,7 @@ from features.errors import ModelUnavailable
 from models.candidates import Candidates
 from models.companions import BASKET_FEATURE, Companion
 from models.masking import Floats
-from models.next_purchase import NextPurchaseModel, Ranked
+from models.next_purchase import NextPurchaseModel
 from models.precision import rounded
 from serving.champions import Loaded
 from serving.manners.discover import Draw, Place, fill
@@ -79,6 +79,14 @@ class RecommendationInputs:
         return cls(**{**own, **lists, **pairs, "features": unpack(stated["features"], len(lists["candidates"]))})
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The products of an answer, best first, and whether it is a personal one."""
+
+    products: tuple[str, ...]
+    personalized: bool
+
+
 def pack(features: Floats) -> str:
     """A ranker's rows (candidates, features) as text: 32-bit floats, which is all that the trees tell apart, zlib, Base64."""
     if not len(features):
@@ -102,7 +110,7 @@ def recommend(
     if inputs.nothing:
         pass
     elif inputs.not_personalized_because or champion is None:
-        items = _for_anybody(inputs, wording)
+        items = [_said(rank, chosen, inputs, wording) for rank, chosen in enumerate(_for_anybody(inputs), 1)]
     else:
         items = _ranked(inputs, champion, wording)
     for item in items:
@@ -121,35 +129,46 @@ def recommend(
     }
 
 
+def listed(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | None) -> Listed:
+    """What `recommend` lists, without a word about any of it."""
+    personalized = inputs.not_personalized_because is None
+    if inputs.nothing:
+        return Listed((), personalized)
+    if not personalized or champion is None:
+        return Listed(tuple(product for _, product, _ in _for_anybody(inputs)), personalized)
+    return Listed(tuple(place.product for place in _placed(inputs, champion)[0]), personalized)
+
+
 def _ranked(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel], wording: Wording) -> list[dict[str, Any]]:
     model, attribution = champion.model, champion.attribution
-    if not inputs.candidates:
-        return []
-    count = len(inputs.candidates)
-    given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), inputs.features)
-    ranked = model.ranked(given, 1, count)
-    places, best = _placed(inputs, ranked, attribution.base_value)
-    scores = ranked.scores[best].tolist()
+    places, best, found = _placed(inputs, champion)
+    scores = found.tolist()
     if inputs.explain == "none":
         return [_item(rank, place, score) for rank, (place, score) in enumerate(zip(places, scores, strict=True), 1)]
-    features = given.features[best]
+    features = inputs.features[best]
     rows = zip(places, scores, features, attribution.contributions(features), strict=True)
     items = []
     for rank, (place, score, values, parts) in enumerate(rows, 1):
         why = explanation(model.features, model.category_of, values, parts, attribution.base_value, score)
         known = {name: value for name, value in zip(model.features, values.tolist(), strict=True) if not math.isnan(value)}
-        items.append({**_item(rank, place, score), "explanation": _explained(why, known, inputs, wording)})
+        items.append({**_item(rank, place, score), "explanation": _explained(why, known, inputs, wording, explored=place.explored)})
     return items
 
 
-def _placed(inputs: RecommendationInputs, ranked: Ranked, nothing_known: float) -> tuple[list[Place], NDArray[np.intp]]:
-    """Who has which place, and where each of them stands among the candidates."""
+def _placed(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel]) -> tuple[list[Place], NDArray[np.intp], Floats]:
+    """Who has which place; where each of them stands among the candidates, and its score, both (places,)."""
+    count = len(inputs.candidates)
+    if not count:
+        return [], np.zeros(0, dtype=np.intp), np.zeros(0)
+    given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), inputs.features)
+    ranked = champion.model.ranked(given, 1, count)
     (order,) = ranked.best
-    worth = order[worth_showing(ranked.scores[order], nothing_known, inputs.floor)]
+    worth = order[worth_showing(ranked.scores[order], champion.attribution.base_value, inputs.floor)]
     at = {inputs.candidates[position]: position for position in worth.tolist()}
     draw = Draw(0.0, "") if inputs.draw is None else Draw.from_document(inputs.draw)
     places = fill(list(at), inputs.k, draw)
-    return places, np.array([at[place.product] for place in places], dtype=np.intp)
+    best = np.array([at[place.product] for place in places], dtype=np.intp)
+    return places, best, ranked.scores[best]
 
 
 def _item(rank: int, place: Place, score: float) -> dict[str, Any]:
@@ -163,26 +182,31 @@ def _item(rank: int, place: Place, score: float) -> dict[str, Any]:
     }
 
 
-def _explained(why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs, wording: Wording) -> dict[str, Any]:
+def _explained(
+    why: Explanation, known: Mapping[str, float], inputs: RecommendationInputs, wording: Wording, *, explored: bool = False
+) -> dict[str, Any]:
     shop = ShopWords(inputs.wording["currency"], inputs.wording["home_country"])
     reasons = reasons_for(why.contributions, known, RECOMMENDATION_TEMPLATES, shop, wording, helpful_only=True)
-    said = [reason.document() for reason in reasons]
+    said = [reason.document() for reason in (with_discovery(reasons, wording) if explored else reasons)]
     if inputs.explain == "reasons":
         return {"reasons": said}
     return {**why.document(), "reasons": said}
 
 
-def _for_anybody(inputs: RecommendationInputs, wording: Wording) -> list[dict[str, Any]]:
-    """What goes with the basket, by its weight, and best sellers, by the number of customers who bought them lately."""
-    chosen = [
-        *((BASKET_FEATURE, product, weight) for product, weight in inputs.companions),
-        *((BEST_SELLER_FEATURE, product, float(buyers)) for product, buyers in inputs.best_sellers),
-    ]
-    items = []
-    for rank, (feature, product, score) in enumerate(chosen[: inputs.k], 1):
-        item = _item(rank, Place(product, explored=False, propensity=1.0), score)
-        if inputs.explain != "none":
-            why = Explanation(0.0, score, (Contribution(feature, PRODUCT, score, score),))
-            item["explanation"] = _explained(why, {feature: score}, inputs, wording)
-        items.append(item)
-    return items
+def _for_anybody(inputs: RecommendationInputs) -> list[tuple[str, str, float]]:
+    """What goes with the basket, then best sellers: the feature that speaks for each, the product, and the score.
+
+    The score is the weight that the basket gives it, or the number of customers who bought it lately.
+    """
+    with_basket = [(BASKET_FEATURE, product, weight) for product, weight in inputs.companions]
+    best = [(BEST_SELLER_FEATURE, product, float(buyers)) for product, buyers in inputs.best_sellers]
+    return [*with_basket, *best][: inputs.k]
+
+
+def _said(rank: int, chosen: tuple[str, str, float], inputs: RecommendationInputs, wording: Wording) -> dict[str, Any]:
+    feature, product, score = chosen
+    item = _item(rank, Place(product, explored=False, propensity=1.0), score)
+    if inputs.explain == "none":
+        return item
+    why = Explanation(0.0, score, (Contribution(feature, PRODUCT, score, score),))
+    return {**item, "explanation": _explained(why, {feature: score}, inputs, wording)}

@@ -30,13 +30,13 @@ from serving.champions import Champion, Loaded
 from serving.deciding import Made, decide
 from serving.decisions import Decision
 from serving.live_statistics import LiveStatistics
-from serving.manners.caps import cap_of, on_channel, window
+from serving.manners.caps import on_channel, window
 from serving.manners.contact import not_now, shop_caps
 from serving.manners.discover import Draw
 from serving.manners.sensitive import unasked
-from serving.opt_outs import FREQUENCY
+from serving.opt_outs import own_caps
 from serving.privacy_signal import record_signal
-from serving.recommendation import DISCLOSURES, NO_FEATURES, RecommendationInputs, recommend
+from serving.recommendation import DISCLOSURES, NO_FEATURES, Listed, RecommendationInputs, listed, recommend
 from serving.requests import RecommendationRequest
 from serving.shelf import Shelf
 from serving.shown import Shown, shown_since
@@ -98,9 +98,13 @@ class Recommender:
 
         Nothing is drawn by lot: what a choice would change must not depend on chance.
         """
-        settled = request.model_copy(update={"discover": 0.0})
-        read = lru_cache(1)(self._online.ready)
+        settled, read = _settled(request), lru_cache(1)(self._online.ready)
         return [self._answered(settled, standing, read)[1] for standing in standings]
+
+    def lists(self, request: RecommendationRequest, standings: Sequence[Standing]) -> list[Listed]:
+        """What these answers list, by itself."""
+        settled, read, champion = _settled(request), lru_cache(1)(self._online.ready), self._champion.current
+        return [listed(self._inputs(settled, standing, champion, read, privacy_signal=False), champion) for standing in standings]
 
     def _make(self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False) -> Made:
         """An answer with what it was made from, as it is recorded."""
@@ -140,7 +144,7 @@ class Recommender:
 
     def _at_this_moment(self, request: RecommendationRequest, connection: Connection, standing: Standing, moment: str) -> Standing:
         """Where a customer stands, with whether this is a moment to show them anything."""
-        now, own = clock.from_text(moment), (cap_of(value) for value in standing.values(FREQUENCY))
+        now, own = clock.from_text(moment), own_caps(standing.opt_outs)
         caps = on_channel(request.channel, (*shop_caps(self._manners), *own))
         known = standing.customer if caps else None
         before = () if known is None else shown_since(connection, known, request.channel, now - window(caps))
@@ -242,6 +246,11 @@ class Recommender:
         if request.product_categories is not None:
             hidden |= shelf.outside(request.product_categories)
         return tuple(sorted(hidden))
+
+
+def _settled(request: RecommendationRequest) -> RecommendationRequest:
+    """The request without anything drawn by lot."""
+    return request.model_copy(update={"discover": 0.0})
 
 
 def _silenced(request: RecommendationRequest, standing: Standing) -> bool:

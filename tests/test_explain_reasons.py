@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from explain.explanation import Contribution
 from explain.reasons import MOST_REASONS, reasons_for, said_again, sentences_of
-from explain.templates import CHURN_TEMPLATES, FOR, LOWERS, RAISES, RECOMMENDATION_TEMPLATES, SILENT, TEMPLATES, ShopWords, Template
+from explain.templates import (
+    CHURN_TEMPLATES,
+    DISCOVERY,
+    FOR,
+    LOWERS,
+    RAISES,
+    RECOMMENDATION_TEMPLATES,
+    SILENT,
+    TEMPLATES,
+    ShopWords,
+    Template,
+)
 from explain.wording import Wording
 from explain.words import open_words
 from features.catalog import PRODUCT
@@ -65,7 +76,7 @@ def test_every_ranking_feature_has_a_sentence_or_is_silent_for_a_reason() -> Non
 
 def test_every_sentence_has_a_key_of_its_own() -> None:
     """No two sentences share a key, since a recorded reason is said again by it."""
-    assert len(TEMPLATES) == len(CHURN_TEMPLATES) + len(RECOMMENDATION_TEMPLATES)
+    assert list(TEMPLATES.values()) == [*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES, DISCOVERY]
 
 
 @pytest.mark.parametrize("language", list(WORDS.languages))

@@ -34,13 +34,18 @@ def browser() -> Iterator[Browser]:
 def states(service: Client, pool: Pool) -> dict[str, str]:
     """An address for every page in every state that it can be in."""
     whole, stopped, hidden = pool.take(3)
-    items, churn = service.recommend(whole), service.churn(whole)
+    items, churn = service.recommend(whole, discover=0.3), service.churn(whole)
     nothing = service.recommend(pool.one(()))
     told = service.recommend(stopped)
     own = told["preferences_url"].removeprefix(service.url)
     done = service.press(own, purpose="recommendations", category="purchases", action="withdrawn", back=told["why_url"].rsplit("/", 1)[1])
     hides = service.recommend(hidden)["preferences_url"].removeprefix(service.url)
-    for form in ({"act": "hide", "what": "product:p07"}, {"act": "hide", "what": "channel:email"}, {"act": "pause"}):
+    for form in (
+        {"act": "limit", "what": "web:5/7"},
+        {"act": "hide", "what": "product:p07"},
+        {"act": "hide", "what": "channel:email"},
+        {"act": "pause"},
+    ):
         last = service.press(hides, **form)
     return {
         "recommendations": items["why_url"],
@@ -175,6 +180,21 @@ def test_everything_works_without_scripts(browser, service, pool):
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_role("status")).to_contain_text("may be used for")
     assert "purchases" in service.recommend(customer)["consent"]["used"]
+
+
+def test_a_limit_of_ones_own_is_chosen_without_scripts(browser, service, pool):
+    """With JavaScript off a customer chooses how often, by keyboard, and takes it back."""
+    customer = pool.one()
+    with visit(browser, java_script_enabled=False) as page:
+        page.goto(service.recommend(customer)["preferences_url"])
+        page.get_by_label("Your own limit (On our website)").focus()
+        page.keyboard.type("At most 2")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("Your own limit for “On our website” is now 2")
+        expect(page.get_by_label("Your own limit (On our website)")).to_have_value("web:2/7")
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_role("status")).to_contain_text("no limit of your own")
 
 
 class Visitor:

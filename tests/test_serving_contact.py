@@ -10,6 +10,8 @@ import httpx
 import numpy as np
 import pytest
 
+from explain.reasons import MOST_REASONS
+from explain.templates import DISCOVERY
 from features.config import CapSection, MannersSection
 from features.consent import ConsentEvent
 from features.online import OnlineRow, online_stores
@@ -145,6 +147,19 @@ def test_discoveries_are_marked_with_their_chance_and_replayed(service, pool):
         bought = [part for part in item["explanation"]["contributions"] if part["feature"] == "times_bought"]
         assert all(part["value"] == 0 for part in bought)
     assert service.replay(answer["decision_id"])["replay"] == {"identical": True}
+
+
+@pytest.mark.parametrize("explain", ["full", "reasons"])
+def test_a_discovery_says_that_it_is_one(service, pool, explain):
+    """First of at most four reasons, in the language asked for and on the page; nothing else says so."""
+    answer = service.recommend(pool.one(), k=10, discover=0.5, language="de", explain=explain)
+    said = "Außerhalb dessen, was am besten zu Ihnen passt: per Zufall gewählt, damit Sie Neues entdecken können."
+    for item in answer["items"]:
+        texts = [reason["text"] for reason in item["explanation"]["reasons"]]
+        assert len(texts) <= MOST_REASONS
+        assert [place for place, text in enumerate(texts) if text == said] == ([0] if item["explored"] else [])
+    assert service.page(f"{answer['why_url']}?language=de").text.count(said) == 5
+    assert service.page(answer["why_url"]).text.count(DISCOVERY.text) == 5
 
 
 def test_discoveries_are_drawn_anew_each_time(service, pool):

@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ class Draw:
         return cls(stated["share"], stated["seed"], tuple(stated["bought"]))
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Who has a place. `propensity` is the chance, under the draw, that exactly this product has exactly this place."""
 
     product: str

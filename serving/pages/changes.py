@@ -17,8 +17,10 @@ from features import clock
 from features.consent_event import GRANTED, WITHDRAWN, ConsentEvent
 from features.errors import ConsentError
 from serving.bootstrap import Sayso
-from serving.opt_outs import Scope
+from serving.manners.caps import Cap, cap_of, on_channel
+from serving.opt_outs import Scope, own_caps
 from serving.pages.confirmation import Done
+from serving.pages.frequency import NONE
 
 METHOD = "preference_page"
 CHANGES = (GRANTED, WITHDRAWN)
@@ -34,11 +36,11 @@ class PreferenceForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    act: Literal["consent", "stop_all", "allow_all", "pause", "hide", "show", "download", "erase"] = "consent"
+    act: Literal["consent", "stop_all", "allow_all", "pause", "hide", "show", "limit", "download", "erase"] = "consent"
     purpose: Name | None = None
     category: Name | None = None
     action: Name | None = None
-    what: Annotated[str | None, Field(max_length=160, pattern=r"^[a-z_]+:.+$")] = None
+    what: Annotated[str | None, Field(max_length=160, pattern=r"^[^:]{1,64}:.+$")] = None
     id: Name | None = None
     once: Annotated[str | None, Field(pattern=r"^[\w-]{8,64}$")] = None
     back: Annotated[str | None, Field(max_length=2_000)] = None
@@ -103,6 +105,28 @@ def _show(sayso: Sayso, customer: int, form: PreferenceForm, _language: str) -> 
     return Done("shown", {"value": what}, {"act": "hide", "what": what} if found.scope in HIDDEN else None)
 
 
+def _limit(sayso: Sayso, customer: int, form: PreferenceForm, _language: str) -> Done:
+    channel, _, asked = (form.what or "").rpartition(":")
+    before = [cap.text for cap in on_channel(channel, own_caps(sayso.opt_outs.of(customer)))]
+    back = {"act": "limit", "what": before[-1] if before else f"{channel}:{NONE}"}
+    about = {"value": f"channel:{channel}"}
+    if asked == NONE:
+        sayso.opt_outs.lift(customer, channel)
+        return Done("unlimited", about, back) if before else Done("unchanged")
+    cap = _asked_cap(form.what or "")
+    if before == [cap.text]:
+        return Done("unchanged")
+    sayso.opt_outs.limit(customer, cap)
+    return Done("limited", {**about, "most": str(cap.most), "wait": str(cap.days)}, back)
+
+
+def _asked_cap(what: str) -> Cap:
+    try:
+        return cap_of(what)
+    except ValueError as error:
+        raise ConsentError(str(error), field="what") from error
+
+
 Change = Callable[[Sayso, int, PreferenceForm, str], Done]
 CHANGE: Mapping[str, Change] = {
     "consent": _consent,
@@ -111,6 +135,7 @@ CHANGE: Mapping[str, Change] = {
     "pause": _pause,
     "hide": _hide,
     "show": _show,
+    "limit": _limit,
 }
 
 

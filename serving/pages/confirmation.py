@@ -30,6 +30,8 @@ SAID = {
     "hidden_product_category": "Products of “{value}” are hidden. You will not see them from {when} on.",
     "hidden_brand": "Products by “{value}” are hidden. You will not see them from {when} on.",
     "hidden_channel": "You get no suggestions here any more: {value}. This holds from {when} on.",
+    "limited": "Your own limit for “{value}” is now {most} ({wait}). This holds from {when} on.",
+    "unlimited": "You have no limit of your own any more for “{value}”. This holds from {when} on.",
     "shown": "“{value}” may be shown again from {when} on.",
     "unchanged": "It was so already, so nothing was changed.",
 }
@@ -84,6 +86,8 @@ def _named(name: str, value: str, catalog: Catalog, shelf: Shelf, reader: Reader
         return wording.sentence(catalog.purposes[value].label) if value in catalog.purposes else value
     if name == "until":
         return wording.day(clock.from_text(value))
+    if name in {"most", "wait"}:
+        return wording.written({name: int(value)})[name]
     scope, _, found = value.partition(":")
     if scope == "product":
         return shelf.title(found)

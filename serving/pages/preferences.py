@@ -12,8 +12,10 @@ from explain.wording import Wording
 from features.catalog import Notice
 from features.clock import from_text
 from serving.bootstrap import Sayso
-from serving.opt_outs import OptOut
+from serving.manners.contact import shop_caps
+from serving.opt_outs import OptOut, own_caps
 from serving.pages.confirmation import CHANNELS, confirmation
+from serving.pages.frequency import Frequency, frequency
 from serving.pages.reader import Reader
 from serving.pages.rendering import in_hundred, render
 from serving.pages.why import FIRST
@@ -123,6 +125,14 @@ class PreferencesPage:
         left = {opt_out.value: opt_out.id for opt_out in self._opt_outs if opt_out.scope == "channel" and opt_out.value}
         known = dict.fromkeys([*CHANNELS, *left])
         return [Channel(value, self.wording.sentence(CHANNELS.get(value, value)), left.get(value)) for value in known]
+
+    @property
+    def frequencies(self) -> list[Frequency]:
+        """How often the customer gets suggestions on each channel that they have not left."""
+        own, of_shop = own_caps(self._opt_outs), shop_caps(self._sayso.shop.config.manners)
+        capped = [Channel(cap.channel, self.wording.sentence(CHANNELS.get(cap.channel, cap.channel)), None) for cap in own]
+        channels = {channel.value: channel for channel in [*capped, *self.channels] if channel.opt_out is None}
+        return [frequency(channel.value, channel.label, own, of_shop, self.wording) for channel in channels.values()]
 
     @property
     def hidden(self) -> list[Hidden]:
