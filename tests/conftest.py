@@ -27,6 +27,7 @@ from features.master_keys import MasterKeys
 from features.shop import Shop
 from features.vault import Vault
 from features.workspace import Workspace
+from tests.made_once import made_once
 from tests.made_up_consents import catalog_of
 from tests.synthetic_shop import END, consents, write_orders
 
@@ -49,7 +50,10 @@ def clock() -> Clock:
 @pytest.fixture(scope="session")
 def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace of the made-up shop with its orders loaded and its customers' consents in the ledger; nobody has it open."""
-    folder = tmp_path_factory.mktemp("synthetic")
+    return made_once(tmp_path_factory, "synthetic", _make_shop) / "shop"
+
+
+def _make_shop(folder: Path) -> None:
     root = folder / "shop"
     create(root, [write_orders(folder / "orders.csv")])  # kept as long as the machine's own clock needs, which commands go by
     workspace = Workspace.open(root)
@@ -58,7 +62,6 @@ def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vault = Vault(database, workspace.master_keys)
     Ledger(database, workspace.config.catalog, vault, stopped_clock).append_all(consents(workspace.config.catalog))
     database.close()
-    return root
 
 
 @pytest.fixture(scope="session")

@@ -32,22 +32,10 @@ class Crowned:
     champion: Version
 
 
-@pytest.fixture(scope="module")
-def crowned_root(untrained_root, tmp_path_factory):
-    """A workspace with champions of both models, made with small settings."""
-    root = copied(untrained_root, tmp_path_factory.mktemp("crowned") / "mugs")
-    shop = Shop(Workspace.open(root))
-    tracking = Tracking.of(shop.workspace)
-    for run in (train_churn(shop, tracking, settings=CHURN), train_next_purchase(shop, tracking, settings=NEXT_PURCHASE)):
-        tracking.promote(run.version, {})
-    shop.database.close()
-    return root
-
-
 @pytest.fixture
-def root(crowned_root, tmp_path):
-    """A copy whose registry still points at the champions' files."""
-    return copied(crowned_root, tmp_path / "mugs")
+def root(trained_root, tmp_path):
+    """A shop with champions of both models: a copy, whose registry still points at the champions' files."""
+    return copied(trained_root, tmp_path / "mugs")
 
 
 def without_features(root, *names: str) -> None:
