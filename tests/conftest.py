@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -34,6 +35,13 @@ from tests.synthetic_shop import END, consents, write_orders
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line does, before LightGBM is imported
 KINDS = ("sqlite", "postgresql")
 SECONDS_TO_START = 30
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files marked `early`, then those of many tests: else a worker ends on a long one while the others have nothing."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (0, 0) if item.get_closest_marker("early") else (1, -tests[item.path]))
 
 
 def stopped_clock() -> datetime:

@@ -17,18 +17,12 @@ from features.errors import ModelUnavailable
 from features.shop import Shop
 from features.workspace import Workspace
 from models.churn_training import ChurnSettings
-from models.tracking import FILES_DIGEST, Run, Tracking, Version
+from models.tracking import FILES_DIGEST, Tracking, Version
+from tests.registry_fixtures import Unillustrated
 from tests.serving_shop import CHURN, NEXT_PURCHASE, copied
 
 pytest_plugins = ["tests.serving_fixtures"]
-
-
-class Unillustrated(Tracking):
-    """A registry that draws no plots of a run: they take a quarter of a small training, and nothing here looks at them."""
-
-    def record(self, run: Run) -> Version:
-        """The run without its plots."""
-        return super().record(replace(run, figures={}))
+pytestmark = pytest.mark.early
 
 
 @pytest.fixture

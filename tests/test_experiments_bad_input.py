@@ -25,6 +25,7 @@ from tests.synthetic_shop import BEGIN, order_lines
 from tests.test_models_tracking import run_of
 
 pytest_plugins = ["tests.registry_fixtures"]
+pytestmark = pytest.mark.early
 
 
 def train(model: str, shop: Shop, tracking: Tracking) -> None:

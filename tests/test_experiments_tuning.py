@@ -16,6 +16,7 @@ from models.next_purchase import NextPurchaseSettings
 from models.tracking import Tracking
 
 pytest_plugins = ["tests.registry_fixtures"]
+pytestmark = pytest.mark.early
 
 CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, threads=1, outlook_trees=5)
 NEXT_PURCHASE = NextPurchaseSettings(trees=20, rows_per_leaf=20, threads=1)
