@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from models.tracking import Run, Tracking, Version
 from tests.made_once import made_once
-
-STORE = "mlflow.db"
-
-
-class Unillustrated(Tracking):
-    """A registry that draws no plots of a run: they take a quarter of a small training, for tests that do not look at them."""
-
-    def record(self, run: Run) -> Version:
-        """The run without its plots."""
-        return super().record(replace(run, figures={}))
-
-
-def registry_in(folder: Path) -> Unillustrated:
-    """The registry that a folder holds, or is about to hold."""
-    return Unillustrated(f"sqlite:///{folder / STORE}", folder / "artifacts")
+from tests.made_up_registries import STORE, Unillustrated, registry_in
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +18,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def registry(empty_store: Path, tmp_path: Path) -> Tracking:
+def registry(empty_store: Path, tmp_path: Path) -> Unillustrated:
     """A registry of one test, in its folder."""
     shutil.copy(empty_store, tmp_path / STORE)
     return registry_in(tmp_path)

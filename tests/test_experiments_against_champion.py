@@ -18,7 +18,7 @@ from features.shop import Shop
 from features.workspace import Workspace
 from models.churn_training import ChurnSettings
 from models.tracking import FILES_DIGEST, Tracking, Version
-from tests.registry_fixtures import Unillustrated
+from tests.made_up_registries import Unillustrated
 from tests.serving_shop import CHURN, NEXT_PURCHASE, copied
 
 pytest_plugins = ["tests.serving_fixtures"]
