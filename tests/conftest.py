@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -27,12 +28,20 @@ from features.master_keys import MasterKeys
 from features.shop import Shop
 from features.vault import Vault
 from features.workspace import Workspace
+from tests.made_once import made_once
 from tests.made_up_consents import catalog_of
 from tests.synthetic_shop import END, consents, write_orders
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line does, before LightGBM is imported
 KINDS = ("sqlite", "postgresql")
 SECONDS_TO_START = 30
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files marked `early`, then those of many tests: else a worker ends on a long one while the others have nothing."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (0, 0) if item.get_closest_marker("early") else (1, -tests[item.path]))
 
 
 def stopped_clock() -> datetime:
@@ -49,7 +58,10 @@ def clock() -> Clock:
 @pytest.fixture(scope="session")
 def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace of the made-up shop with its orders loaded and its customers' consents in the ledger; nobody has it open."""
-    folder = tmp_path_factory.mktemp("synthetic")
+    return made_once(tmp_path_factory, "synthetic", _make_shop) / "shop"
+
+
+def _make_shop(folder: Path) -> None:
     root = folder / "shop"
     create(root, [write_orders(folder / "orders.csv")])  # kept as long as the machine's own clock needs, which commands go by
     workspace = Workspace.open(root)
@@ -58,7 +70,6 @@ def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vault = Vault(database, workspace.master_keys)
     Ledger(database, workspace.config.catalog, vault, stopped_clock).append_all(consents(workspace.config.catalog))
     database.close()
-    return root
 
 
 @pytest.fixture(scope="session")

@@ -14,26 +14,30 @@ from models.tracking import Tracking
 from serving.keys import Keys
 from serving.links import Links
 from serving.server import free_port, running
+from tests.made_once import made_once
 from tests.made_up_languages import ACCENTED, MIRRORED, write_language
-from tests.serving_shop import CATEGORIES, Client, Pool, copied, make_shop, train_both
+from tests.serving_shop import CATEGORIES, SHOP, Client, Pool, copied, make_shop, train_both
 
 
 @pytest.fixture(scope="session")
 def untrained_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with orders and consents and no model, which nobody has open; to be copied."""
-    return make_shop(tmp_path_factory.mktemp("untrained"))
+    return made_once(tmp_path_factory, "untrained", make_shop) / SHOP
 
 
 @pytest.fixture(scope="session")
 def trained_root(untrained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with both models promoted, which nobody has open; to be copied."""
-    root = copied(untrained_root, tmp_path_factory.mktemp("trained") / "mugs")
+    return made_once(tmp_path_factory, "trained", lambda folder: train(copied(untrained_root, folder / SHOP))) / SHOP
+
+
+def train(root: Path) -> None:
+    """Make small models champions of a workspace, and give it two more languages."""
     shop = Shop(Workspace.open(root))
     train_both(shop, Tracking.of(shop.workspace))
     shop.database.close()
     for language in (ACCENTED, MIRRORED):
         write_language(root, language)
-    return root
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,8 @@ CANARY = "zqx-canary-"
 """What every customer id of this shop begins with; it must turn up nowhere that is not the shop's own."""
 SCRIPT = "<script>alert('mug')</script> & \"co\""
 """Title of a product."""
+SHOP = "mugs"
+"""What a workspace's folder is called."""
 DEPARTMENTS, BRANDS = 5, 7
 KEPT_FOR_ALL = 6
 """Customers sharing nothing that tests have in common, as there are few."""
@@ -65,7 +67,7 @@ def said(shop: Shop) -> list[ConsentEvent]:
 
 def make_shop(folder: Path) -> Path:
     """A workspace with orders and consents, whose models are not trained yet."""
-    root = folder / "mugs"
+    root = folder / SHOP
     create(root, [write_lines(folder / "orders.csv")])
     shop = Shop(Workspace.open(root))
     ingest(shop.workspace, shop.database)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,36 +18,27 @@ from features.shop import Shop
 from features.workspace import Workspace
 from models.churn_training import ChurnSettings
 from models.tracking import FILES_DIGEST, Tracking, Version
+from tests.made_up_registries import Unillustrated
 from tests.serving_shop import CHURN, NEXT_PURCHASE, copied
 
 pytest_plugins = ["tests.serving_fixtures"]
-
-
-@dataclass(frozen=True)
-class Crowned:
-    """A shop with a churn champion."""
-
-    shop: Shop
-    tracking: Tracking
-    champion: Version
-
-
-@pytest.fixture(scope="module")
-def crowned_root(untrained_root, tmp_path_factory):
-    """A workspace with champions of both models, made with small settings."""
-    root = copied(untrained_root, tmp_path_factory.mktemp("crowned") / "mugs")
-    shop = Shop(Workspace.open(root))
-    tracking = Tracking.of(shop.workspace)
-    for run in (train_churn(shop, tracking, settings=CHURN), train_next_purchase(shop, tracking, settings=NEXT_PURCHASE)):
-        tracking.promote(run.version, {})
-    shop.database.close()
-    return root
+pytestmark = pytest.mark.early
 
 
 @pytest.fixture
-def root(crowned_root, tmp_path):
-    """A copy whose registry still points at the champions' files."""
-    return copied(crowned_root, tmp_path / "mugs")
+def root(trained_root, tmp_path):
+    """A shop with champions of both models: a copy, whose registry still points at the champions' files."""
+    return copied(trained_root, tmp_path / "mugs")
+
+
+@pytest.fixture(scope="module")
+def again(trained_root, tmp_path_factory) -> tuple[Tracking, dict[str, Version]]:
+    """Such a shop's registry, and challengers made of the same data, ledger, settings and seed as its champions."""
+    shop = Shop(Workspace.open(copied(trained_root, tmp_path_factory.mktemp("again") / "mugs")))
+    tracking = Unillustrated.of(shop.workspace)
+    runs = train_churn(shop, tracking, settings=CHURN), train_next_purchase(shop, tracking, settings=NEXT_PURCHASE)
+    shop.database.close()
+    return tracking, {run.version.model: run.version for run in runs}
 
 
 def without_features(root, *names: str) -> None:
@@ -59,15 +50,16 @@ def without_features(root, *names: str) -> None:
 def trained(root, **changed: object) -> Version:
     """A churn challenger with other settings than the champion's."""
     shop = Shop(Workspace.open(root))
-    return train_churn(shop, Tracking.of(shop.workspace), settings=replace(CHURN, **changed)).version
+    return train_churn(shop, Unillustrated.of(shop.workspace), settings=replace(CHURN, **changed)).version
 
 
-def test_the_same_recipe_is_a_refresh(root):
+def test_the_same_recipe_is_a_refresh(again):
     """Trained twice, the second is compared with itself: no difference at all, in any metric."""
-    challenger = trained(root)
+    challenger = again[1]["churn"]
     against = Against.read(challenger, "1", "auc")
     assert (against.interval, against.refresh, against.note) == ((0.0, 0.0, 0.0), True, "")
     assert challenger.metrics["against_champion.1.log_loss.high"] == 0.0
+    assert Against.read(again[1]["next_purchase"], "1", "recall_at_10").interval == (0.0, 0.0, 0.0)
 
 
 def test_other_settings_are_judged_on_the_same_customers(root):
@@ -110,7 +102,7 @@ def test_a_champion_whose_files_are_gone_is_said(root):
     """Training goes on; the comparison is stated as impossible, with the reason."""
     shop = Shop(Workspace.open(root))
 
-    class Elsewhere(Tracking):
+    class Elsewhere(Unillustrated):
         """A registry whose first version has lost its files."""
 
         def folder(self, version: Version):
@@ -128,13 +120,9 @@ def test_a_champion_whose_files_are_gone_is_said(root):
 
 def test_rankers_are_compared_customer_by_customer(root):
     """The next-purchase champion's recipe is fitted anew and judged on the same orders, recall and NDCG each with an interval."""
-    shop = Shop(Workspace.open(root))
-    tracking = Tracking.of(shop.workspace)
-    again = train_next_purchase(shop, tracking, settings=NEXT_PURCHASE).version
-    assert Against.read(again, "1", "recall_at_10").interval == (0.0, 0.0, 0.0)
     without_features(root, "times_bought", "days_since_last_bought", "days_since_first_bought")
     shop = Shop(Workspace.open(root))
-    other = train_next_purchase(shop, tracking, settings=replace(NEXT_PURCHASE, trees=5)).version
+    other = train_next_purchase(shop, Unillustrated.of(shop.workspace), settings=replace(NEXT_PURCHASE, trees=5)).version
     for metric in ("recall_at_10", "ndcg_at_10"):
         low, middle, high = Against.read(other, "1", metric).interval
         assert low <= middle <= high
@@ -158,12 +146,10 @@ def test_means_are_drawn_over_customers():
     assert 85 <= held <= 100
 
 
-def test_training_twice_gives_the_same_bytes(root):
+def test_training_twice_gives_the_same_bytes(again):
     """The same data, ledger and seed: the files of a second version are those of the first, for both models."""
-    shop = Shop(Workspace.open(root))
-    tracking = Tracking.of(shop.workspace)
-    again = train_churn(shop, tracking, settings=CHURN).version, train_next_purchase(shop, tracking, settings=NEXT_PURCHASE).version
-    for version in again:
+    tracking, challengers = again
+    for version in challengers.values():
         first = tracking.by_alias(version.model, "champion")
         assert version.version != first.version
         assert version.tags[FILES_DIGEST] == first.tags[FILES_DIGEST]

@@ -24,6 +24,9 @@ from tests.serving_shop import CHURN, NEXT_PURCHASE
 from tests.synthetic_shop import BEGIN, order_lines
 from tests.test_models_tracking import run_of
 
+pytest_plugins = ["tests.registry_fixtures"]
+pytestmark = pytest.mark.early
+
 
 def train(model: str, shop: Shop, tracking: Tracking) -> None:
     """Train a small model."""
@@ -110,17 +113,16 @@ def make(bad: Bad, folder: Path) -> Shop:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_learnt_from_is_told_in_one_paragraph(name: str, tmp_path: Path) -> None:
+def test_what_cannot_be_learnt_from_is_told_in_one_paragraph(name: str, registry: Tracking, tmp_path: Path) -> None:
     """The error says what was found and what to do, and no version or alias of the registry changes."""
     bad = BAD[name]
     shop = make(bad, tmp_path)
-    tracking = Tracking.of(shop.workspace)
-    tracking.promote(tracking.record(run_of(1)), {})
-    before_it = tracking.versions("churn"), tracking.versions("next_purchase")
+    registry.promote(registry.record(run_of(1)), {})
+    before_it = registry.versions("churn"), registry.versions("next_purchase")
     with pytest.raises(TrainingError, match=bad.said) as told:
-        train(bad.model, shop, tracking)
+        train(bad.model, shop, registry)
     assert "\n" not in str(told.value)
-    assert (tracking.versions("churn"), tracking.versions("next_purchase")) == before_it
+    assert (registry.versions("churn"), registry.versions("next_purchase")) == before_it
     shop.database.close()
 
 

@@ -23,6 +23,8 @@ from models.labelled_rows import Encoding, folds, labelled_rows
 from serving.cli import command_line
 from tests.synthetic_shop import order_lines
 
+pytestmark = pytest.mark.early
+
 QUICK = ChurnSettings(learning_rate=0.1, most_trees=50, rows_per_leaf=40, threads=1)
 SIMPLE = {name: PEERS[name] for name in ("recency", "logistic_rfm", "logistic", "bg_nbd", "pareto_nbd")}
 

@@ -32,6 +32,7 @@ from tests.serving_shop import CHURN, copied
 from tests.synthetic_shop import order_lines
 
 pytest_plugins = ["tests.serving_fixtures"]
+pytestmark = pytest.mark.early
 
 QUICK = ChurnSettings(leaves=15, learning_rate=0.1, most_trees=150, tree_step=50, rows_per_leaf=20, threads=1)
 MOMENT = np.datetime64("2024-01-01", "us")

@@ -32,7 +32,7 @@ from features.training_sets import remember
 from models.tracking import BEFORE, CHALLENGER, CHAMPION, Tracking, Version
 from tests.test_models_tracking import run_of
 
-pytest_plugins = ["tests.serving_fixtures"]
+pytest_plugins = ["tests.serving_fixtures", "tests.registry_fixtures"]
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 CHAMPIONS = "3"
@@ -197,9 +197,9 @@ def test_every_gate_is_asked(served):
 
 
 @pytest.fixture
-def tracking(tmp_path) -> Tracking:
+def tracking(registry) -> Tracking:
     """A registry of its own."""
-    return Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
+    return registry
 
 
 PASSED = [GateResult("better_than_baselines", True, "fine"), GateResult("fresh", True, "0 of 9")]

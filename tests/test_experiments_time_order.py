@@ -21,6 +21,8 @@ from models.next_purchase import fit_next_purchase
 from models.tracking import Run, Version
 from tests.serving_shop import CHURN, NEXT_PURCHASE, said, write_lines
 
+pytestmark = pytest.mark.early
+
 HOLDOUT_DAYS = {"churn": 90, "next_purchase": 30}
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
 from experiments.churn import train_churn
 from experiments.next_purchase import train_next_purchase
@@ -16,6 +14,9 @@ from features.shop import Shop
 from models.churn_training import ChurnSettings
 from models.next_purchase import NextPurchaseSettings
 from models.tracking import Tracking
+
+pytest_plugins = ["tests.registry_fixtures"]
+pytestmark = pytest.mark.early
 
 CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, threads=1, outlook_trees=5)
 NEXT_PURCHASE = NextPurchaseSettings(trees=20, rows_per_leaf=20, threads=1)
@@ -59,11 +60,10 @@ def test_an_attempt_that_cannot_be_trained_is_passed_over() -> None:
         tuned(replace(ChurnSettings(), leaves=9), CHURN_SPACE, loss, trials=3)
 
 
-def test_every_attempt_is_a_nested_run(shop: Shop, tmp_path: Path) -> None:
+def test_every_attempt_is_a_nested_run(shop: Shop, registry: Tracking) -> None:
     """The registered run has the chosen settings, and below it a run for each attempt with its loss."""
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    version = train_next_purchase(shop, Tracking(store, tmp_path / "artifacts"), settings=NEXT_PURCHASE, trials=3).version
-    client = MlflowClient(store)
+    version = train_next_purchase(shop, registry, settings=NEXT_PURCHASE, trials=3).version
+    client = registry._client
     run = client.get_run(version.run_id)
     nested = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{version.run_id}'")
     assert len(nested) == 3
@@ -72,9 +72,8 @@ def test_every_attempt_is_a_nested_run(shop: Shop, tmp_path: Path) -> None:
     assert {name: run.data.params[name] for name in best.data.params} == best.data.params
 
 
-def test_a_history_too_short_to_try_anything_on_is_said(shop: Shop, tmp_path: Path) -> None:
+def test_a_history_too_short_to_try_anything_on_is_said(shop: Shop, registry: Tracking) -> None:
     """Where no forecast could be made ahead of time and then seen, nothing is chosen by chance, and nothing is registered."""
-    tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
     with pytest.raises(TrainingError, match=r"too short to try settings on.*Load more history"):
-        train_churn(shop, tracking, settings=CHURN, trials=2)
-    assert tracking.by_alias("churn", "challenger") is None
+        train_churn(shop, registry, settings=CHURN, trials=2)
+    assert registry.by_alias("churn", "challenger") is None

@@ -25,6 +25,7 @@ from serving.requests import RecommendationRequest
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, customer_id, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
+pytestmark = pytest.mark.early
 
 ADDITIVE = 1e-6
 CLEARLY_OVERDUE = 3.0

@@ -16,6 +16,8 @@ from features.shop import Shop
 from tests.feature_frames import CUSTOMER_FEATURES, DAY, HISTORY_FEATURES, frames, granted_all, spine_of
 from tests.synthetic_shop import END
 
+pytestmark = pytest.mark.early
+
 # ---- a plain reading of what each feature means ----
 
 

@@ -35,6 +35,8 @@ from tests.feature_frames import (
 )
 from tests.synthetic_shop import END
 
+pytestmark = pytest.mark.early
+
 
 class World:
     """Lines and countries of many customers, drawn from a seed."""

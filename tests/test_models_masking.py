@@ -18,6 +18,8 @@ from models.purchase_examples import PurchaseData, history_masking
 from models.purchases import orders
 from tests.feature_frames import covering
 
+pytestmark = pytest.mark.early
+
 PURPOSE = "recommendations"
 CATEGORIES = ("a", "b", "c")
 

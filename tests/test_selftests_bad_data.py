@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from features.intake import sources
 from features.progress import silent
 from serving.selftests.bad_data import BAD_DATA
 from serving.selftests.corrupt_rows import KINDS
+
+pytestmark = pytest.mark.early
 
 SMALL = 0.01
 

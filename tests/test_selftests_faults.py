@@ -11,13 +11,14 @@ import pytest
 from features.progress import silent
 from features.shop import Shop
 from features.workspace import Workspace
+from models.tracking import Tracking
 from serving.keys import Keys
 from serving.selftests.fault_kinds import FAULTS, Fault
 from serving.selftests.fault_trial import Trial
 from serving.selftests.faults import FAULTS_FAIL_CLOSED
 from serving.server import free_port, running
 from tests.namespaces import needs_mounts
-from tests.serving_shop import CATEGORIES, copied, sharing
+from tests.serving_shop import CATEGORIES, copied, sharing, train_both
 
 pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
 
@@ -27,10 +28,11 @@ QUICK = ("the database is gone", "the ledger's events are gone", "the catalog is
 
 
 @pytest.fixture(scope="module")
-def trial(trained_root, tmp_path_factory) -> Iterator[Trial]:
-    """A service on a copy of the trained shop, to be put through faults."""
+def trial(untrained_root, tmp_path_factory) -> Iterator[Trial]:
+    """A service on a shop to be put through faults, with models of its own: the registry of a copy names the original's files."""
     folder = tmp_path_factory.mktemp("faults")
-    shop = Shop(Workspace.open(copied(trained_root, folder / "mugs")))
+    shop = Shop(Workspace.open(copied(untrained_root, folder / "mugs")))
+    train_both(shop, Tracking.of(shop.workspace))
     _, key = Keys(shop.database).create(["all"])
     shop.database.close()
     with (

@@ -22,6 +22,7 @@ from serving.selftests.control.proof import compare
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
+pytestmark = pytest.mark.early
 
 EXACT = 1e-9
 WHO = sharing(*CATEGORIES)[:12]

@@ -14,6 +14,7 @@ from serving.answers import Recommendation
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, everything_in
 
 pytest_plugins = ["tests.serving_fixtures"]
+pytestmark = pytest.mark.early
 
 PAIRS = 8
 RACES = 2
