@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
@@ -33,6 +34,8 @@ from tests.made_up_consents import catalog_of
 from tests.synthetic_shop import END, consents, write_orders
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line does, before LightGBM is imported
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault; the limit of each test is pytest's
+settings.load_profile("unhurried")
 KINDS = ("sqlite", "postgresql")
 SECONDS_TO_START = 30
 
