@@ -27,9 +27,11 @@ from models.tree_scores import TreeScores
 
 FEWEST_ORDERS = 30
 PLENTY = 2_000
-"""Orders from which on the settings hold as they are; with fewer there are fewer trees and smaller leaves."""
+"""Orders from which on the settings hold as they are; with fewer there are fewer trees, smaller leaves, and a split has to gain more."""
 FEWEST_TREES = 0.4
 FEWEST_ROWS = 20
+GAIN_FROM_FEW = 10.0
+"""What a split has to gain where orders are fewest: with few of them chance alone makes categories look as if they mattered."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class NextPurchaseSettings:
     trees: int = 150
     rows_per_leaf: int = 200
     l2: float = 10.0
+    least_gain: float = 0.0
     feature_share: float = 0.6
     truncation: int = 30
     negatives: int = 40
@@ -53,7 +56,8 @@ class NextPurchaseSettings:
         """The settings for so many orders to learn from."""
         share = min(orders / PLENTY, 1.0)
         rows = min(self.rows_per_leaf, max(FEWEST_ROWS, round(self.rows_per_leaf * share)))
-        return replace(self, trees=round(self.trees * max(share, FEWEST_TREES)), rows_per_leaf=rows)
+        gain = max(self.least_gain, GAIN_FROM_FEW * (1 - share))
+        return replace(self, trees=round(self.trees * max(share, FEWEST_TREES)), rows_per_leaf=rows, least_gain=gain)
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,7 @@ def _parameters(settings: NextPurchaseSettings) -> dict[str, object]:
         "learning_rate": settings.learning_rate,
         "min_data_in_leaf": settings.rows_per_leaf,
         "lambda_l2": settings.l2,
+        "min_gain_to_split": settings.least_gain,
         "feature_fraction": settings.feature_share,
         "seed": settings.seed,
         "num_threads": settings.threads,

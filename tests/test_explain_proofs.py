@@ -154,6 +154,7 @@ def test_the_true_driver_of_a_recommendation_is_found(sayso):
             parts = {name: parts[name] + abs(game[name]) for name in parts}
     print(f"{np.mean(right):.3f} of {len(right)}; shares { ({n: round(v / sum(parts.values()), 4) for n, v in parts.items()}) }")  # noqa: T201
     assert np.mean(right) >= TRUE_DRIVER
+    assert parts["location"] < NO_INFLUENCE * sum(parts.values())
 
 
 def test_what_is_withheld_is_in_no_answer_no_record_and_no_log(sayso, caplog):

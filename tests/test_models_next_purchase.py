@@ -17,7 +17,7 @@ from models import candidates
 from models.candidates import CandidateMaker
 from models.histories import Histories, HistoryMasking
 from models.learned_features import AFFINITIES, LEARNED_READS, PLACES
-from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
+from models.next_purchase import GAIN_FROM_FEW, Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import PRODUCT_FEATURES
 from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
 from models.purchases import orders
@@ -369,10 +369,13 @@ def test_too_few_orders_are_said(
         fit_next_purchase([few], maker, masking, category_of, QUICK)
 
 
-def test_few_orders_get_fewer_trees_and_smaller_leaves() -> None:
+def test_few_orders_get_fewer_trees_smaller_leaves_and_splits_that_gain_more() -> None:
     """From two thousand orders on the settings hold; below they shrink in proportion, to two fifths of the trees and 20 rows."""
     settings = NextPurchaseSettings(trees=100, rows_per_leaf=200)
     assert settings.suited(2_000) == settings.suited(90_000) == settings
-    assert settings.suited(1_000) == replace(settings, trees=50, rows_per_leaf=100)
-    assert settings.suited(30) == replace(settings, trees=40, rows_per_leaf=20)
+    assert settings.suited(1_000) == replace(settings, trees=50, rows_per_leaf=100, least_gain=GAIN_FROM_FEW / 2)
+    few = settings.suited(30)
+    assert few == replace(settings, trees=40, rows_per_leaf=20, least_gain=few.least_gain)
+    assert few.least_gain == pytest.approx(GAIN_FROM_FEW, rel=0.02)
+    assert replace(settings, least_gain=50).suited(30).least_gain == 50
     assert replace(settings, rows_per_leaf=5).suited(30).rows_per_leaf == 5
