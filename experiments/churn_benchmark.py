@@ -20,7 +20,7 @@ from experiments.peers.scores import logistic_rfm_peer, recency_peer
 from experiments.peers.tables import boosting_machine_peer, logistic_peer, random_forest_peer
 from features.definition import ShopFacts
 from features.errors import TrainingError
-from features.pipeline import features_for, reads_of
+from features.pipeline import advised_features, reads_of
 from features.progress import Progress, silent
 from features.public_orders import PURPOSE, known_until, public_catalog, public_gate
 from models.churn_training import ChurnSettings, ChurnTask, fit_churn
@@ -41,9 +41,9 @@ SEED = 7
 
 
 def public_task(horizon_days: int) -> ChurnTask:
-    """What to learn of public orders: from every churn feature that times and amounts suffice for."""
+    """What to learn of public orders: from every feature that `sayso init` lists for churn and that times and amounts suffice for."""
     catalog = public_catalog()
-    features = features_for(catalog, "churn", PURPOSE)
+    features = advised_features(catalog, "churn", PURPOSE)
     masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(PURPOSE))
     return ChurnTask(features, masking, {name: catalog.category_of(reads_of(name)) for name in features}, horizon_days)
 
