@@ -66,7 +66,7 @@ class ChurnSettings:
     l2: float = 10.0
     feature_share: float = 0.6
     masked_copies: int = 2
-    masked_weight: float = 0.5
+    masked_weight: float = 1.5
     most_rows: int = 100_000
     most_judged: int = 50_000
     outlook_trees: int = 150
