@@ -20,7 +20,7 @@ from experiments.peers.scores import logistic_rfm_peer, recency_peer
 from experiments.peers.tables import boosting_machine_peer, logistic_peer, random_forest_peer
 from features.definition import ShopFacts
 from features.errors import TrainingError
-from features.pipeline import advised_features, features_for, reads_of
+from features.pipeline import features_for, reads_of
 from features.progress import Progress, silent
 from features.public_orders import PURPOSE, known_until, public_catalog, public_gate
 from models.churn_training import ChurnSettings, ChurnTask, fit_churn
@@ -40,10 +40,10 @@ PEERS: Mapping[str, Peer] = {
 SEED = 7
 
 
-def public_task(horizon_days: int, features: Sequence[str] | None = None) -> ChurnTask:
-    """What to learn of public orders: from the features that `sayso init` lists and that times and amounts suffice for, or from others."""
+def public_task(horizon_days: int) -> ChurnTask:
+    """What to learn of public orders: from every churn feature that times and amounts suffice for."""
     catalog = public_catalog()
-    features = tuple(features or advised_features(catalog, "churn", PURPOSE))
+    features = features_for(catalog, "churn", PURPOSE)
     masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(PURPOSE))
     return ChurnTask(features, masking, {name: catalog.category_of(reads_of(name)) for name in features}, horizon_days)
 
@@ -51,14 +51,11 @@ def public_task(horizon_days: int, features: Sequence[str] | None = None) -> Chu
 def public_trial(orders: pd.DataFrame, horizon_days: int) -> ChurnTrial:
     """The newest horizon of `orders` (customer, ordered_at, amount) to be judged on, and all that was known before it.
 
-    Its features are those that Sayso learns from; the wider trial has every feature that such orders suffice for.
-
     Raises `TrainingError` where the history is too short, or of too few customers.
     """
-    task = public_task(horizon_days, features_for(public_catalog(), "churn", PURPOSE))
+    task = public_task(horizon_days)
     with TemporaryDirectory() as folder:
-        trial = split_history(public_gate(orders, Path(folder)), task, known_until(orders), ShopFacts()).trial(task)
-    return trial.narrowed(public_task(horizon_days).features)
+        return split_history(public_gate(orders, Path(folder)), task, known_until(orders), ShopFacts()).trial(task)
 
 
 def compare(

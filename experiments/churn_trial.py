@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,7 +13,7 @@ from features.errors import TrainingError
 from features.gate import Gate
 from models.churn_rows import ChurnRows, churn_rows, rolling_dates
 from models.churn_training import ChurnTask, require_enough
-from models.masking import Floats, Masking
+from models.masking import Floats
 from models.targets import first_orders
 
 FEWEST_MOMENTS = 2
@@ -22,23 +21,11 @@ FEWEST_MOMENTS = 2
 
 @dataclass(frozen=True)
 class ChurnTrial:
-    """`known` was on record before the rows of `judged` began; `task` names the columns of both.
-
-    `wider` is the same trial with more features, for methods that need others; None where there are no more.
-    """
+    """`known` was on record before the rows of `judged` began; `task` names the columns of both."""
 
     task: ChurnTask
     known: ChurnRows
     judged: ChurnRows
-    wider: ChurnTrial | None = None
-
-    def narrowed(self, features: Collection[str]) -> ChurnTrial:
-        """The same rows with those of `features` alone; all of them remain in `wider`."""
-        kept = np.array([name in features for name in self.task.features])
-        names = tuple(name for name in self.task.features if name in features)
-        task = replace(self.task, features=names, masking=Masking(self.task.masking.categories, self.task.masking.needs[kept]))
-        known, judged = (replace(rows, features=rows.features[:, kept]) for rows in (self.known, self.judged))
-        return ChurnTrial(task, known, judged, wider=self)
 
     def column(self, name: str, rows: ChurnRows) -> Floats:
         """One feature of `rows` by its name, shape (rows,)."""

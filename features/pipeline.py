@@ -18,24 +18,6 @@ from features.history_features import HISTORY_DEFINITIONS
 ModelName = Literal["churn", "next_purchase"]
 FOR_RANKING = ("order_rhythm", "variety", "price_level", "home")
 """Customer definitions that also help to rank products."""
-ADVISED_FOR_CHURN = frozenset(
-    (
-        "days_since_last_order",
-        "overdue",
-        "order_days",
-        "order_days_fading_over_90_days",
-        "orders",
-        "products",
-        "total_spent",
-        "spent_fading_over_270_days",
-        "home_country",
-    )
-)
-"""Recency, frequency and money, in all and lately, and the wait in a customer's own rhythm.
-
-More of the kind foretells later periods worse, on every shop it was tried on: what grows with the history on record differs between
-the moments learnt from and those foretold, and what says the same twice only adds noise.
-"""
 
 DEFINITION_OF: dict[str, Definition] = {
     feature: definition for definition in (*CUSTOMER_DEFINITIONS, *HISTORY_DEFINITIONS) for feature in definition.features
@@ -49,12 +31,6 @@ def features_for(catalog: Catalog, model: ModelName, purpose: str) -> tuple[str,
     else:
         suited = [d for d in CUSTOMER_DEFINITIONS if d.expression.__name__ in FOR_RANKING] + list(HISTORY_DEFINITIONS)
     return tuple(feature for d in suited if catalog.permits(d.reads, purpose) for feature in d.features)
-
-
-def advised_features(catalog: Catalog, model: ModelName, purpose: str) -> tuple[str, ...]:
-    """Those of `features_for` that a model does best with; all of them where it would have none of these."""
-    offered = features_for(catalog, model, purpose)
-    return tuple(name for name in offered if model != "churn" or name in ADVISED_FOR_CHURN) or offered
 
 
 def reads_of(feature: str) -> tuple[str, ...]:

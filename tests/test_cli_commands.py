@@ -254,7 +254,7 @@ def test_features_are_missing_where_withheld(root, tmp_path):
     assert done["rows"] == len(frame) > 200
     without = frame.loc[frame.index.isin(sharing("purchases", "order_times", "location"))]
     assert len(without) > 3
-    assert without[["total_spent", "spent_fading_over_270_days"]].isna().all(axis=None)
+    assert without[["total_spent", "spent_last_90_days", "usual_price", "average_order_value"]].isna().all(axis=None)
     assert without[["orders", "days_since_last_order"]].notna().all(axis=None)
     assert not set(sharing()) & set(frame.index)
     told(sayso("features", "--as-of", "2024-09-01", "--out", file, "--pseudonyms", "--json", workspace=root))

@@ -96,16 +96,6 @@ def test_who_is_who_makes_no_difference(file: Path, tmp_path: Path, trial: Churn
     assert other.judged.labels.tobytes() == trial.judged.labels.tobytes()
 
 
-def test_what_others_need_lies_beside_what_sayso_learns_from(trial: ChurnTrial) -> None:
-    """The wider trial holds the same rows with every feature, and of those that both have the values are the same."""
-    assert trial.wider is not None
-    assert set(trial.task.features) < set(trial.wider.task.features)
-    for ours, wider in ((trial.known, trial.wider.known), (trial.judged, trial.wider.judged)):
-        assert ours.labels is wider.labels
-        for name in trial.task.features:
-            assert trial.column(name, ours).tobytes() == trial.wider.column(name, wider).tobytes()
-
-
 def test_bootstrapped_metrics_are_the_metrics_of_each_draw() -> None:
     """AUC, with ties, and log loss of a draw are scikit-learn's for the customers drawn."""
     draw = np.random.default_rng(3)

@@ -16,7 +16,7 @@ from features.intake.bundled import bundled_file
 from features.intake.ingest import IngestReport, ingest
 from features.intake.new_workspace import create, toml_string
 from features.intake.recognise import Guess
-from features.pipeline import advised_features, features_for
+from features.pipeline import features_for
 from features.workspace import Workspace
 
 
@@ -269,11 +269,11 @@ def test_two_files_of_one_name_are_two_sources(tmp_path: Path) -> None:
     assert [source.name for source in read_config(tmp_path / "shop" / "sayso.toml").sources] == ["sales", "sales-2"]
 
 
-def test_every_advised_feature_is_listed_and_every_notice_states_its_trade_off(tmp_path: Path) -> None:
-    """The models list what is advised and permitted, and each purpose has a text with data, use, benefit and trade-off."""
+def test_every_permitted_feature_is_listed_and_every_notice_states_its_trade_off(tmp_path: Path) -> None:
+    """The models list what the catalog permits, and each purpose has a text with data, use, benefit and trade-off."""
     create(tmp_path / "shop")
     config = read_config(tmp_path / "shop" / "sayso.toml")
-    assert config.models.churn.features == advised_features(config.catalog, "churn", "churn_prediction")
+    assert config.models.churn.features == features_for(config.catalog, "churn", "churn_prediction")
     assert config.models.next_purchase.features == features_for(config.catalog, "next_purchase", "recommendations")
     for notice in config.notices:
         assert all(words in notice.text for words in ("We would like to use", "In return", "If you say no", "change your mind"))

@@ -11,7 +11,7 @@ import pytest
 from features.catalog import Catalog
 from features.errors import FeatureError
 from features.gate import Gate
-from features.pipeline import ADVISED_FOR_CHURN, advised_features, customer_frame, features_for, history_frame, reads_of
+from features.pipeline import customer_frame, features_for, history_frame, reads_of
 from features.shop import Shop
 from tests.feature_frames import CUSTOMER_FEATURES, DAY, HISTORY_FEATURES, frames, granted_all, spine_of
 from tests.synthetic_shop import END
@@ -183,14 +183,3 @@ def test_a_model_is_offered_what_suits_it_and_is_permitted(shop: Shop) -> None:
     assert "total_spent" not in ranking
     assert features_for(catalog, "churn", "fairness_audit") == ("home_country",)
     assert features_for(catalog, "churn", "gossip") == ()
-
-
-def test_churn_is_advised_few_features_of_every_category(shop: Shop) -> None:
-    """What is advised is a part of what is offered and leaves no category unused; for ranking it is all that is offered."""
-    catalog: Catalog = shop.config.catalog
-    offered, advised = (made(catalog, "churn", "churn_prediction") for made in (features_for, advised_features))
-    assert set(advised) == ADVISED_FOR_CHURN < set(offered)
-    used = [frozenset().union(*(catalog.categories_of(reads_of(name)) for name in names)) for names in (offered, advised)]
-    assert used[0] == used[1]
-    assert advised_features(catalog, "next_purchase", "recommendations") == features_for(catalog, "next_purchase", "recommendations")
-    assert advised_features(catalog, "churn", "fairness_audit") == ("home_country",)

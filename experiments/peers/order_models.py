@@ -38,7 +38,6 @@ def order_model_peer(kind: type[OrderModel], trial: ChurnTrial) -> Floats:
     """
     if not trial.task.horizon_days:
         raise TrainingError("it foresees orders, and this data has none")
-    trial = trial.wider or trial
     newest = trial.known.at(trial.known.as_of == trial.known.as_of.max())
     before, now = (repeat_orders(trial, rows) for rows in (newest, trial.judged))
     horizon = float(trial.task.horizon_days)

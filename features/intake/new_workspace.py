@@ -29,7 +29,7 @@ from features.intake.standard_catalog import (
     retention_days,
     spoken,
 )
-from features.pipeline import advised_features
+from features.pipeline import features_for
 
 CONFIG_NAME = "sayso.toml"
 EXAMPLE = Source(
@@ -68,7 +68,7 @@ def create(root: Path, files: Sequence[Path] = (), clock: Clock = utc_now, shop:
 
 
 def render(name: str, sources: Sequence[Source], habits: Habits | None, kept_days: int = RETENTION_DAYS) -> str:
-    """Text of the `sayso.toml` of a shop called `name`; it lists the features that its models are advised to have."""
+    """Text of the `sayso.toml` of a shop called `name`; it lists every feature that its own catalog permits."""
     fields = [replace(field, retention_days=kept_days) for field in _fields(sources)]
     given = {field.category for field in fields}
     context = {
@@ -85,8 +85,8 @@ def render(name: str, sources: Sequence[Source], habits: Habits | None, kept_day
     bare = _fill(context, features={})
     catalog = Config.model_validate(tomllib.loads(bare)).catalog
     listed = {
-        "churn": advised_features(catalog, "churn", "churn_prediction"),
-        "next_purchase": advised_features(catalog, "next_purchase", "recommendations"),
+        "churn": features_for(catalog, "churn", "churn_prediction"),
+        "next_purchase": features_for(catalog, "next_purchase", "recommendations"),
     }
     return _fill(context, features=listed)
 
