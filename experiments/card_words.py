@@ -29,7 +29,8 @@ LIMITS = {
 SPOKEN = {
     "auc": "AUC",
     "ece": "calibration error",
-    "ece_by_chance": "by chance",
+    "ece_by_chance": "by chance alone",
+    "ece_by_chance_at_most": "by chance at most",
     "brier": "Brier score",
     "phr_at_10": "hit rate@10",
     "ndcg_at_10": "NDCG@10",

@@ -13,11 +13,11 @@ from experiments.plots import calibration_plot
 from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
 from models.masking import Floats
-from models.metrics import calibration_error_by_chance, churn_metrics, ranking_by_customer
+from models.metrics import churn_metrics, most_calibration_error_by_chance, ranking_by_customer
 from models.next_purchase import Examples, NextPurchaseModel
 
 SEED = 7
-FIGURES = ("auc", "ece", "log_loss")
+FIGURES = ("auc", "ece", "ece_by_chance", "log_loss")
 MOST_CALIBRATION_ERROR = 0.05
 """How far forecasts may be off, whatever is withheld."""
 
@@ -42,8 +42,8 @@ def churn_by_pattern(model: ChurnModel, judged: ChurnRows) -> Findings:
 def _judged(labels: Floats, answers: Floats) -> dict[str, float]:
     measured = churn_metrics(labels, answers)
     figures = {name: measured[name] for name in FIGURES}
-    figures["ece_by_chance"] = calibration_error_by_chance(answers, SEED)
-    figures["ece_at_limit"] = calibration_error_by_chance(answers, SEED, MOST_CALIBRATION_ERROR)
+    figures["ece_by_chance_at_most"] = most_calibration_error_by_chance(answers, SEED)
+    figures["ece_at_limit"] = most_calibration_error_by_chance(answers, SEED, MOST_CALIBRATION_ERROR)
     for name, draws in PairedBootstrap(labels, SEED).metrics(answers).items():
         figures |= bounds(name, interval(draws))
     return figures

@@ -15,7 +15,7 @@ from features.shop import Shop
 from models.tracking import Run
 
 Metrics = Mapping[str, float]
-SHOWN = {"churn": ("auc", "log_loss", "ece", "brier"), "next_purchase": ("recall_at_10", "ndcg_at_10", "phr_at_10")}
+SHOWN = {"churn": ("auc", "log_loss", "ece", "ece_by_chance", "brier"), "next_purchase": ("recall_at_10", "ndcg_at_10", "phr_at_10")}
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,15 @@ def _against(run: Run) -> list[str]:
 
 
 def _consent(run: Run) -> Section:
-    names = ("auc", "ece", "ece_by_chance") if run.model == "churn" else SHOWN[run.model]
+    names = ("auc", "ece", "ece_by_chance", "ece_by_chance_at_most") if run.model == "churn" else SHOWN[run.model]
     ends = [name.removesuffix(names[0]) for name in run.metrics if name.endswith(f".{names[0]}") and name.startswith("without_")]
     rows = [[_pattern(prefix), *(_measured(run.metrics, f"{prefix}{name}") for name in names)] for prefix in ("", *ends)]
     said = ["One model answers under every consent. These are its answers to the same customers, had all of them withheld something."]
     if run.model == "churn":
-        said.append("Beside each calibration error stands what exact forecasts stay under in 95 of 100 samples of this size.")
+        said.append(
+            "Exact forecasts, too, show a calibration error in a sample of this size. Beside each stands what chance alone gives on "
+            "average, and what it stays under in 95 of 100 samples."
+        )
     return Section("When data is withheld", said, [Table("By consent pattern", ["", *(_spoken(name) for name in names)], rows)])
 
 

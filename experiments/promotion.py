@@ -83,7 +83,7 @@ def calibrated(case: Candidacy) -> GateResult:
     """Forecast probabilities happen as often as they say, whatever is withheld; a ranker has none.
 
     An error is too large where it is above what forecasts that are off by the limit show in 95 of 100 samples of as many customers
-    (`models.metrics.calibration_error_by_chance`): then chance does not explain it.
+    (`models.metrics.most_calibration_error_by_chance`): then chance does not explain it.
     """
     metrics, end = case.challenger.metrics, "ece_at_limit"
     allowed = {name.removesuffix(end): most for name, most in metrics.items() if name.endswith(end)}
@@ -93,7 +93,9 @@ def calibrated(case: Candidacy) -> GateResult:
     excess = {pattern: inf if isnan(metrics[f"{pattern}ece"]) else metrics[f"{pattern}ece"] - most for pattern, most in allowed.items()}
     worst = max(excess, key=lambda pattern: excess[pattern])
     when = worst.rstrip(".").replace("_", " ") or "all granted"
-    figure = f"calibration error {metrics[f'{worst}ece']:.4f} ({when}, the worst of {len(allowed)})"
+    by_chance = metrics.get(f"{worst}ece_by_chance")
+    alone = "" if by_chance is None else f"; chance alone gives about {by_chance:.4f}"
+    figure = f"calibration error {metrics[f'{worst}ece']:.4f} ({when}, the worst of {len(allowed)}{alone})"
     told = f"{figure}; {MOST_CALIBRATION_ERROR} and chance explain {allowed[worst]:.4f}"
     return GateResult("calibrated", excess[worst] <= 0, told)
 

@@ -14,7 +14,9 @@ from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
 from models.churn_training import ChurnSettings, ChurnTask, fit_churn
 from models.masking import Bools, Masking
-from models.metrics import expected_calibration_error
+from models.metrics import churn_metrics
+
+MEASURED = ("auc", "ece", "ece_by_chance")
 
 
 def withholding(trial: ChurnTrial, progress: Progress = silent, settings: ChurnSettings | None = None) -> dict[str, Any]:
@@ -40,8 +42,8 @@ def withholding(trial: ChurnTrial, progress: Progress = silent, settings: ChurnS
 def _judged(model: ChurnModel, trial: ChurnTrial, granted: list[str], settings: ChurnSettings) -> dict[str, float]:
     labels = trial.judged.labels
     answers = model.probability(trial.task.masking.allow(trial.judged.features, granted))
-    measured = {"auc": float(roc_auc_score(labels, answers)), "ece": expected_calibration_error(labels, answers)}
-    return {**measured, "auc_trained_for_it": _trained_for(trial, granted, settings)}
+    measured = churn_metrics(labels, answers)
+    return {**{name: measured[name] for name in MEASURED}, "auc_trained_for_it": _trained_for(trial, granted, settings)}
 
 
 def _trained_for(trial: ChurnTrial, granted: list[str], settings: ChurnSettings) -> float:

@@ -13,7 +13,7 @@ import pytest
 from experiments.explainability import deletion, some_of
 from experiments.explanation_plots import summary_plot
 from features.shop import Shop
-from models.metrics import calibration_error_by_chance
+from models.metrics import most_calibration_error_by_chance
 from models.tracking import CHAMPION, Tracking
 from tests.serving_shop import CANARY
 
@@ -136,10 +136,10 @@ def test_chance_explains_what_exact_forecasts_show():
         outcomes = draw.random(800) < true
         return sum(abs((forecast - outcomes)[bins == b].sum()) for b in range(10)) / 800
 
-    most = calibration_error_by_chance(forecast, 1)
+    most = most_calibration_error_by_chance(forecast, 1)
     assert 0 <= sum(error(forecast) > most for _ in range(100)) <= 12
     assert sum(error(np.clip(forecast + 0.1, 0, 1)) > most for _ in range(100)) >= 95
-    assert calibration_error_by_chance(forecast, 1, 0.05) > most
+    assert most_calibration_error_by_chance(forecast, 1, 0.05) > most
 
 
 def test_taking_away_what_matters_moves_the_answer_faster_than_chance():

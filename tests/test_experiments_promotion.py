@@ -133,6 +133,12 @@ def test_probabilities_have_to_be_calibrated_whatever_is_withheld(pattern, error
     assert (pattern.rstrip("_").replace("_", " ") or "all granted") in result.figure or passed
 
 
+def test_the_calibrated_gate_says_what_chance_alone_gives():
+    """Beside the error stands the error of exact forecasts, where it was measured."""
+    assert "chance alone gives about 0.0250" in calibrated(case(version(ece=0.07, ece_by_chance=0.025))).figure
+    assert "chance alone" not in calibrated(case(version(ece=0.07))).figure
+
+
 def test_what_was_not_measured_does_not_pass():
     """A churn model without calibration figures, or any model whose explanations were not looked at, is refused."""
     bare = replace(version(), metrics={"auc": 0.8})

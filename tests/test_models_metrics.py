@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from models.calibration import Calibrator, best_slope, loss_within_periods, shift_to
 from models.masking import Floats
-from models.metrics import churn_metrics, expected_calibration_error, ranking_metrics
+from models.metrics import calibration_error_of_exact_forecasts, churn_metrics, expected_calibration_error, ranking_metrics
 
 
 def test_churn_metrics_by_hand() -> None:
@@ -46,6 +46,23 @@ def test_metrics_by_brute_force(seed: int, rows: int) -> None:
         if inside.any():
             gap += inside.sum() / rows * abs(forecasts[inside].mean() - labels[inside].mean())
     assert expected_calibration_error(labels, forecasts) == pytest.approx(gap)
+
+
+@pytest.mark.parametrize("rows", [200, 500, 2_000])
+def test_what_chance_alone_gives_is_the_mean_over_many_worlds(rows: int) -> None:
+    """Outcomes drawn from the forecasts show on average the calibration error that the formula tells, for few rows and for many."""
+    draw = np.random.default_rng(rows)
+    forecasts = draw.beta(1.5, 1.0, rows)
+    worlds = [expected_calibration_error((draw.random(rows) < forecasts).astype(float), forecasts) for _ in range(1_500)]
+    assert calibration_error_of_exact_forecasts(forecasts) == pytest.approx(np.mean(worlds), rel=0.04)
+
+
+def test_what_chance_alone_gives_by_hand() -> None:
+    """Of ten bins of 200 equal forecasts each sums to a half-normal deviation; sure forecasts are off by nothing."""
+    even = np.repeat(np.arange(10) / 10 + 0.05, 200)
+    spread = sum(math.sqrt(2 * 200 * p * (1 - p) / math.pi) for p in even[::200])
+    assert calibration_error_of_exact_forecasts(even) == pytest.approx(spread / 2_000) == pytest.approx(0.0224, abs=0.0001)
+    assert calibration_error_of_exact_forecasts(np.array([0.0, 1.0])) == 0
 
 
 def test_ranking_metrics_by_hand() -> None:
@@ -82,13 +99,18 @@ def periods(slope: float) -> list[tuple[Floats, Floats]]:
     return made
 
 
-@pytest.mark.parametrize("slope", [0.5, 1.0, 1.3])
+@pytest.mark.parametrize("slope", [0.5, 0.8, 1.0])
 def test_the_slope_is_found_whatever_the_levels(slope: float) -> None:
     """From periods whose levels differ the slope within them is recovered."""
     seen = periods(slope)
     found = best_slope(seen)
     assert found == pytest.approx(slope, abs=0.03)
     assert loss_within_periods(found, seen) <= min(loss_within_periods(found + step, seen) for step in (-0.05, 0.05))
+
+
+def test_scores_are_never_spread_further_apart() -> None:
+    """Where a trial's scores lie too close together the slope stays 1: with more rows to learn from they would not."""
+    assert best_slope(periods(1.3)) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_a_calibrator_is_a_line_in_log_odds() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from serving.cli import benchmark_churn, benchmark_explain, benchmark_next_basket
+from serving.cli import benchmark_churn, benchmark_explain, benchmark_next_basket, benchmark_scale
 
 
 def register(app: typer.Typer) -> None:
@@ -13,4 +13,5 @@ def register(app: typer.Typer) -> None:
     benchmark.command("next-basket")(benchmark_next_basket.next_basket)
     benchmark.command("churn")(benchmark_churn.churn)
     benchmark.command("explain")(benchmark_explain.explain)
+    benchmark.command("scale")(benchmark_scale.scale)
     app.add_typer(benchmark, name="benchmark")

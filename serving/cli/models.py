@@ -22,7 +22,10 @@ from serving.churn_scores import churn_scores
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, ModelChoice, WorkspaceOption
 from serving.cli.screen import Screen, comparison_rows
 
-METRICS = {ModelChoice.CHURN: ("auc", "log_loss", "ece", "brier"), ModelChoice.NEXT_PURCHASE: ("recall@10", "ndcg@10", "phr@10")}
+METRICS = {
+    ModelChoice.CHURN: ("auc", "log_loss", "ece", "ece_by_chance", "brier"),
+    ModelChoice.NEXT_PURCHASE: ("recall@10", "ndcg@10", "phr@10"),
+}
 
 
 class Scored(StrEnum):
