@@ -21,7 +21,7 @@ from features.config import Audit
 from features.progress import Progress, silent
 from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
-from models.churn_training import ChurnSettings, ChurnTask, fit_size, settings_of
+from models.churn_training import ChurnSettings, ChurnTask, fit_size
 from models.masking import Floats
 
 MOST_AUC_LOST = 0.005
@@ -102,7 +102,7 @@ def choose_strength(
     progress: Progress = silent,
 ) -> Strength:
     """The strength whose gaps within `known` are smallest, among those that cost little AUC; as many trees as `tried`."""
-    quick = replace(settings_of(tried, settings), masked_copies=0, most_rows=min(settings.most_rows, ENOUGH_ROWS))
+    quick = replace(settings, masked_copies=0, most_rows=min(settings.most_rows, ENOUGH_ROWS))
     weigh, pairs = weigh_by(groups), list(_by_customers(known, settings.seed))
 
     def outcome(strength: Strength) -> tuple[float, float]:

@@ -1,8 +1,7 @@
 """Training the churn model.
 
 What a customer does next changes slowly along each feature and wildly between neighbours, so each leaf leans on its parent the
-more, the fewer rows it has (path smoothing), and the trees are small and many. Where features hardly act on one another, trees of a single
-split foretell better, and are taken where they do.
+more, the fewer rows it has (path smoothing), and the trees are small and many.
 """
 
 from __future__ import annotations
@@ -48,8 +47,6 @@ SIGNS = {"binary": 1, "poisson": -1, "tweedie": -1, "regression": 0}
 
 Forecast = tuple[Floats, Floats]
 FEWEST_CUSTOMERS = 50
-ADDITIVE_FASTER = 3
-"""A tree of a single split says so little that it may learn faster."""
 FOLDS = 3
 
 
@@ -66,7 +63,7 @@ class ChurnSettings:
     l2: float = 10.0
     feature_share: float = 0.6
     masked_copies: int = 2
-    masked_weight: float = 1.5
+    masked_weight: float = 0.5
     most_rows: int = 100_000
     most_judged: int = 50_000
     outlook_trees: int = 150
@@ -92,7 +89,7 @@ def fit_churn(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Chur
     require_enough(len(rows.labels))
     _require_both_outcomes(rows)
     _require_differences(rows, task)
-    model = fit_size(rows, task, *_tune(rows, task, settings))
+    model = fit_size(rows, task, settings, *_tune(rows, task, settings))
     return replace(model, outlook=_outlook(_enough(rows, settings.most_rows, np.random.default_rng(settings.seed)), task, settings))
 
 
@@ -104,17 +101,6 @@ def fit_size(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: i
     weights = replace(rows, emphasis=None).weights
     calibrator = Calibrator(slope, shift_to(raw, float(np.average(rows.labels, weights=weights)), weights))
     return ChurnModel(booster, calibrator, task.features, task.masking, task.category_of, task.horizon_days)
-
-
-def additive(settings: ChurnSettings) -> ChurnSettings:
-    """The settings with trees of a single split, so that no feature changes what another says; each may then say more."""
-    return replace(settings, leaves=2, learning_rate=min(settings.learning_rate * ADDITIVE_FASTER, 1.0))
-
-
-def settings_of(model: ChurnModel, settings: ChurnSettings) -> ChurnSettings:
-    """Which of the settings tried (`settings`, or additive ones) the trees of `model` were grown with."""
-    grown = max((tree["num_leaves"] for tree in model.booster.dump_model()["tree_info"]), default=settings.leaves)
-    return settings if grown > additive(settings).leaves else additive(settings)
 
 
 def require_enough(customers: int) -> None:
@@ -148,48 +134,36 @@ def foretold_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> 
 
     Raises `TrainingError` where the history is too short to try anything.
     """
-    found = [_foretold(rows, task, shape) for shape in (settings, additive(settings))]
-    if not all(losses for losses, _ in found):
+    losses, _ = _foretold(rows, task, settings)
+    if not losses:
         raise TrainingError("the history is too short to try settings on: nothing could be foretold and then seen. Load more history.")
-    return min(min(losses) for losses, _ in found)
+    return min(losses)
 
 
-def _tune(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> tuple[ChurnSettings, int, float]:
-    """Settings, trees and slope that predict best for rows not learnt from; moderate ones where there are too few to try."""
-    shapes = (settings, additive(settings))
-    found = [_foretold(rows, task, shape) for shape in shapes]
-    if not all(losses for losses, _ in found):
-        return settings, settings.most_trees // 3, 1.0
-    shape = int(np.argmin([min(losses) for losses, _ in found]))
-    losses, by_size = found[shape]
+def _tune(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> tuple[int, float]:
+    """Trees and slope that predict best for rows not learnt from; moderate ones where there are too few to try."""
+    losses, by_size = _foretold(rows, task, settings)
+    if not losses:
+        return settings.most_trees // 3, 1.0
     best = int(np.argmin(losses))
-    return shapes[shape], (best + 1) * settings.tree_step, best_slope(by_size[best])
+    return (best + 1) * settings.tree_step, best_slope(by_size[best])
 
 
 def _foretold(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> tuple[list[float], list[Sequence[Forecast]]]:
-    """For more and more trees: the loss ahead of time, and the forecasts (raw scores, labels) that it comes from.
-
-    There are two a trial: of the rows as they are, and of the same rows with categories withheld, for both have to be right.
-    """
+    """For more and more trees: the loss ahead of time, and the forecasts (raw scores, labels) that it comes from, one a trial."""
     generator = np.random.default_rng(settings.seed)
     tries = []
     for learnt, met in trials(rows, task.horizon_days, settings.seed):
         judged = _enough(met, settings.most_judged, generator)
         booster = _boost(_enough(learnt, settings.most_rows, generator), task, settings, settings.most_trees)
-        seen = [judged.features, _masked(judged.features, task, generator)] if settings.masked_copies else [judged.features]
-        tries += [[(raw, judged.labels) for raw in _growing(booster, features, settings)] for features in seen]
+        tries.append([(raw, judged.labels) for raw in _growing(booster, judged, settings)])
     by_size: list[Sequence[Forecast]] = list(zip(*tries, strict=True))
     return [loss_within_periods(1.0, periods) for periods in by_size], by_size
 
 
-def _masked(features: Floats, task: ChurnTask, generator: np.random.Generator) -> Floats:
-    """A copy of `features` (rows, features) with random categories withheld."""
-    return task.masking.withhold(features, task.masking.draw_of_every_size(len(features), generator))
-
-
-def _growing(booster: lightgbm.Booster, seen: Floats, settings: ChurnSettings) -> Iterator[Floats]:
-    """Raw scores (rows,) of `seen` (rows, features) by the first trees, in steps of more and more of them."""
-    features, raw = rounded(seen), np.zeros(len(seen))
+def _growing(booster: lightgbm.Booster, rows: ChurnRows, settings: ChurnSettings) -> Iterator[Floats]:
+    """Raw scores (rows,) by the first trees, in steps of more and more of them."""
+    features, raw = rounded(rows.features), np.zeros(len(rows.labels))
     for begin in range(0, settings.most_trees, settings.tree_step):
         raw = raw + booster.predict(features, raw_score=True, start_iteration=begin, num_iteration=settings.tree_step)
         yield raw
@@ -225,7 +199,7 @@ def _boost(
     known = np.isfinite(wanted)
     rows, wanted = rows.at(known), wanted[known]
     generator = np.random.default_rng(settings.seed)
-    copies = [_masked(rows.features, task, generator) for _ in range(settings.masked_copies)]
+    copies = [task.masking.withhold(rows.features, task.masking.draw(len(wanted), generator)) for _ in range(settings.masked_copies)]
     data = lightgbm.Dataset(
         np.vstack([rounded(part) for part in (rows.features, *copies)]),
         np.tile(wanted, 1 + len(copies)),

@@ -46,12 +46,3 @@ class Masking:
         """Random categories to withhold, shape (rows, categories)."""
         rates = generator.choice(RATES, size=(rows, 1))
         return generator.random((rows, len(self.categories))) < rates
-
-    def draw_of_every_size(self, rows: int, generator: np.random.Generator) -> Bools:
-        """Random categories to withhold, shape (rows, categories): one of them, two, ... or all, each number as often as any other.
-
-        So a single one and all of them, which customers withhold most, do not become rare where there are many categories.
-        """
-        count = len(self.categories)
-        size = generator.integers(1, count + 1, size=(rows, 1))
-        return np.asarray(generator.random((rows, count)).argsort(axis=1) < size)

@@ -17,22 +17,12 @@ from hypothesis import strategies as st
 from features.errors import TrainingError
 from features.gate import Gate
 from features.intake.warehouse_tables import TRANSACTIONS
-from features.pipeline import features_for, reads_of
+from features.pipeline import reads_of
 from features.shop import Shop
 from features.warehouse import Warehouse
 from models.churn import ChurnModel
 from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, ChurnRows, churn_rows, rolling_dates, spine_of
-from models.churn_training import (
-    DIRECTIONS,
-    FEWEST_CUSTOMERS,
-    ChurnSettings,
-    ChurnTask,
-    additive,
-    fit_churn,
-    require_enough,
-    settings_of,
-    trials,
-)
+from models.churn_training import DIRECTIONS, FEWEST_CUSTOMERS, ChurnSettings, ChurnTask, fit_churn, require_enough, trials
 from models.masking import Masking
 from models.metrics import churn_metrics
 from models.targets import first_orders, futures
@@ -135,8 +125,8 @@ def test_only_customers_are_in_the_spine() -> None:
 
 @pytest.fixture(scope="module")
 def task(shop: Shop) -> ChurnTask:
-    """What the made-up shop's churn model has to learn, from every feature that it is offered."""
-    catalog, features = shop.config.catalog, features_for(shop.config.catalog, "churn", PURPOSE)
+    """What the made-up shop's churn model has to learn."""
+    catalog, features = shop.config.catalog, shop.config.models.churn.features
     masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(PURPOSE))
     return ChurnTask(features, masking, {name: catalog.category_of(reads_of(name)) for name in features}, HORIZON)
 
@@ -305,21 +295,3 @@ def test_answers_are_probabilities(model: ChurnModel, seed: int) -> None:
     features[draw.random(features.shape) < 0.3] = np.nan
     answers = model.probability(features)
     assert ((answers > 0) & (answers < 1)).all()
-
-
-def of_one_moment(labels: np.ndarray, *features: np.ndarray) -> ChurnRows:
-    """Rows of customers at a single moment."""
-    return ChurnRows(np.column_stack(features), labels.astype(float), np.zeros(len(labels), dtype="datetime64[us]"))
-
-
-@pytest.mark.parametrize(("together", "leaves"), [(False, 2), (True, QUICK.leaves)])
-def test_trees_of_one_split_are_taken_where_features_do_not_act_on_one_another(together: bool, leaves: int) -> None:
-    """Where two features add up, trees of a single split foretell best; where it takes both for anything to happen, larger ones do."""
-    draw = np.random.default_rng(12)
-    first, second = draw.normal(size=(2, 4_000))
-    chance = np.where((first > 0) & (second > 0), 0.9, 0.1) if together else 1 / (1 + np.exp(-first - second))
-    tried = replace(QUICK, feature_share=1.0)
-    task = ChurnTask(("first", "second"), Masking.of([["a"], ["a"]], ["a"]), {"first": "a", "second": "a"}, 0)
-    model = fit_churn(of_one_moment(draw.random(4_000) < chance, first, second), task, tried)
-    assert settings_of(model, tried).leaves == leaves
-    assert settings_of(model, tried) == (tried if together else additive(tried))

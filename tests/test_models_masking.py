@@ -18,8 +18,6 @@ from models.purchase_examples import PurchaseData, history_masking
 from models.purchases import orders
 from tests.feature_frames import covering
 
-pytestmark = pytest.mark.early
-
 PURPOSE = "recommendations"
 CATEGORIES = ("a", "b", "c")
 
@@ -65,15 +63,6 @@ def test_draws_withhold_at_each_rate() -> None:
     nearest = np.abs(drawn.mean(axis=1)[:, None] - np.array(RATES)).argmin(axis=1)
     assert np.abs(np.bincount(nearest) / 3_000 - 1 / 3).max() < 0.05
     np.testing.assert_array_equal(drawn, masking.draw(3_000, np.random.default_rng(1)))
-
-
-def test_draws_of_every_size_withhold_each_number_as_often() -> None:
-    """One category, two and all three are withheld by a third of the rows each, every category as often as any other."""
-    masking = Masking.of([["a"]], CATEGORIES)
-    drawn = masking.draw_of_every_size(6_000, np.random.default_rng(1))
-    assert np.bincount(drawn.sum(axis=1), minlength=4) / 6_000 == pytest.approx([0, 1 / 3, 1 / 3, 1 / 3], abs=0.03)
-    assert drawn.mean(axis=0) == pytest.approx([2 / 3] * 3, abs=0.03)
-    np.testing.assert_array_equal(drawn, masking.draw_of_every_size(6_000, np.random.default_rng(1)))
 
 
 # ---- the gate and the mask say the same ----

@@ -99,18 +99,13 @@ def periods(slope: float) -> list[tuple[Floats, Floats]]:
     return made
 
 
-@pytest.mark.parametrize("slope", [0.5, 0.8, 1.0])
+@pytest.mark.parametrize("slope", [0.5, 1.0, 1.3])
 def test_the_slope_is_found_whatever_the_levels(slope: float) -> None:
     """From periods whose levels differ the slope within them is recovered."""
     seen = periods(slope)
     found = best_slope(seen)
     assert found == pytest.approx(slope, abs=0.03)
     assert loss_within_periods(found, seen) <= min(loss_within_periods(found + step, seen) for step in (-0.05, 0.05))
-
-
-def test_scores_are_never_spread_further_apart() -> None:
-    """Where a trial's scores lie too close together the slope stays 1: with more rows to learn from they would not."""
-    assert best_slope(periods(1.3)) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_a_calibrator_is_a_line_in_log_odds() -> None:

@@ -8,11 +8,12 @@ import httpx
 import pytest
 
 from serving.keys import SCOPES, Keys
-from tests.serving_shop import FOR_ITEMS, customer_id
+from tests.serving_shop import CATEGORIES, FOR_ITEMS, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
 
-WHO = customer_id(1)
+WHO = sharing(*CATEGORIES)[-1]
+"""Somebody whom the pool does not come to: other tests count on customers of whom nothing was changed."""
 OK = {
     "/v1/recommendations": {"customer_id": WHO},
     "/v1/churn": {"customer_id": WHO},
