@@ -80,9 +80,13 @@ class Gate:
         told by their orders, and so it is withheld with them.
         """
         moment = pd.Timestamp(as_of).as_unit("us")
-        everybody = pd.DataFrame({"customer": self.customers(), "as_of": moment})
-        seen = [self.collect(self.rows((field,), everybody).select("customer").distinct()) for field in self._one_field_of_each_category()]
-        customers = np.unique(np.concatenate([np.array([], dtype=np.int64), *(part["customer"].to_numpy("int64") for part in seen)]))
+        unseen = everybody = pd.DataFrame({"customer": self.customers(), "as_of": moment})
+        for field in self._one_field_of_each_category():
+            if unseen.empty:
+                break
+            seen = self.collect(self.rows((field,), unseen).select("customer").distinct())["customer"]
+            unseen = unseen[~unseen["customer"].isin(seen)]
+        customers = np.setdiff1d(everybody["customer"].to_numpy("int64"), unseen["customer"].to_numpy("int64"))
         return pd.DataFrame({"customer": customers, "as_of": moment})
 
     def customers(self) -> pd.Index:
@@ -102,10 +106,9 @@ class Gate:
         categories = self._catalog.categories_of(fields)
         if not categories:
             return pd.DataFrame({"customer": self.customers(), "covers_from": BEGINNING})
-        asked = self._granted[self._granted["category"].isin(categories)]
-        by_customer = asked.assign(covers_from=asked["covers_from"].fillna(BEGINNING)).groupby("customer")
-        found = by_customer.agg(granted=("category", "nunique"), covers_from=("covers_from", "max")).reset_index()
-        return found.loc[found["granted"] == len(categories), ["customer", "covers_from"]]
+        by_category = [self._granted[self._granted["category"] == category] for category in sorted(categories)]
+        covered = [part.set_index("customer")["covers_from"].fillna(BEGINNING) for part in by_category]
+        return pd.concat(covered, axis=1, join="inner").max(axis=1).rename("covers_from").reset_index()
 
     def _kept(self, table: str, fields: Collection[str]) -> ibis.Table:
         """Rows of `table` that are young enough for all of `fields` and come from a data source that may be read."""
@@ -126,8 +129,9 @@ class Gate:
         return tables.pop()
 
     def _one_field_of_each_category(self) -> list[str]:
-        """A field for each table and category that the purpose may read and a source filled."""
+        """A field for each table and category that the purpose may read and a source filled, those of the smaller tables first."""
         declared = [f for f in self._catalog.fields.values() if f.category != PRODUCT and self.purpose in f.purposes]
+        declared.sort(key=lambda field: field.table not in STATES)
         return list({(f.table, f.category): f.name for f in declared if self._warehouse.has(f.table)}.values())
 
     def _column(self, field: str) -> str:
