@@ -16,9 +16,11 @@ from experiments.peers.order_models import order_model_peer
 from experiments.peers.pareto_nbd import ParetoNbd
 from experiments.peers.scores import logistic_rfm_peer, recency_peer
 from experiments.peers.tables import boosting_machine_peer, logistic_peer, random_forest_peer
+from features.catalog import Catalog
 from features.definition import ShopFacts
 from features.errors import TrainingError
 from features.fields import AMOUNT, ORDERED_AT
+from features.gate import Gate
 from features.pipeline import features_for, reads_of
 from features.progress import Progress, silent
 from features.public_orders import known_until, public_catalog, public_gate
@@ -44,10 +46,19 @@ GIVEN = (ORDERED_AT, AMOUNT)
 
 def public_task(horizon_days: int) -> ChurnTask:
     """What to learn of public orders: from every churn feature that times and amounts suffice for."""
-    catalog = public_catalog(PURPOSE, GIVEN)
+    catalog = _catalog()
     features = features_for(catalog, "churn", PURPOSE)
     masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(PURPOSE))
     return ChurnTask(features, masking, {name: catalog.category_of(reads_of(name)) for name in features}, horizon_days)
+
+
+def churn_gate(orders: pd.DataFrame) -> Gate:
+    """The gate to public orders (customer, ordered_at, amount), through which everybody's times and amounts may be seen."""
+    return public_gate(orders, _catalog(), PURPOSE)
+
+
+def _catalog() -> Catalog:
+    return public_catalog(PURPOSE, GIVEN)
 
 
 def public_trial(orders: pd.DataFrame, horizon_days: int) -> ChurnTrial:
@@ -56,8 +67,7 @@ def public_trial(orders: pd.DataFrame, horizon_days: int) -> ChurnTrial:
     Raises `TrainingError` where the history is too short, or of too few customers.
     """
     task = public_task(horizon_days)
-    gate = public_gate(orders, public_catalog(PURPOSE, GIVEN), PURPOSE)
-    return split_history(gate, task, known_until(orders), ShopFacts()).trial(task)
+    return split_history(churn_gate(orders), task, known_until(orders), ShopFacts()).trial(task)
 
 
 def compare(

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from experiments.churn_benchmark import GIVEN, PURPOSE, public_task
+from experiments.churn_benchmark import churn_gate, public_task
 from experiments.churn_trial import split_history
 from experiments.made_up_orders import made_up_orders
 from features.definition import ShopFacts
 from features.progress import Progress, part_of, silent
-from features.public_orders import known_until, public_catalog, public_gate
+from features.public_orders import known_until
 from models.churn_rows import MOMENTS_PER_HORIZON
 from models.churn_training import ChurnSettings, fit_churn
 from models.metrics import churn_metrics
@@ -69,7 +69,7 @@ def measured(
     days = 2 * HORIZON_DAYS + (moments - 1) * HORIZON_DAYS // MOMENTS_PER_HORIZON + 1  # the first order comes within the first day
     progress(f"making up {customers:,} customers", 0.0)
     orders, task, settings = made_up_orders(customers, days), public_task(HORIZON_DAYS), settings or ChurnSettings()
-    gate = public_gate(orders, public_catalog(PURPOSE, GIVEN), PURPOSE)
+    gate = churn_gate(orders)
     progress(f"making features of {customers:,} customers at {moments} moments", 0.1)
     begun = clock()
     history = split_history(gate, task, known_until(orders), ShopFacts())

@@ -31,7 +31,7 @@ BEGINNING = pd.Timestamp(0)
 class Gate:
     """Opens the warehouse for one purpose at the moment `now`.
 
-    `granted` holds the grants in force (`features.grants.grants`): customer, category, covers_from; who or what is not in it
+    `granted` holds the grants in force, one row each (`features.grants.grants`): customer, category, covers_from; who or what is not in it
     is withheld. `ledger_seq` is the position of the ledger that they were read at.
     """
 

@@ -98,13 +98,12 @@ def public_gate(orders: pd.DataFrame, catalog: Catalog, purpose: str) -> Gate:
     lines = pd.DataFrame({"product_id": "", "quantity": 1, "unit_price": 0.0, "amount": 0.0, "source": SOURCE, **known}, index=orders.index)
     folder = mkdtemp(prefix="sayso-")
     warehouse = Warehouse(Path(folder))
+    finalize(warehouse, shutil.rmtree, folder)
     warehouse.replace({"transactions": pa.Table.from_pandas(lines[TRANSACTIONS.names], TRANSACTIONS, preserve_index=False)})
     customers = pd.DataFrame({"customer": orders["customer"].unique()})
     granted = customers.merge(pd.DataFrame({"category": list(catalog.categories)}), how="cross")
     everything = granted.assign(covers_from=pd.Series(pd.NaT, granted.index, dtype="datetime64[us]"))
-    gate = Gate(warehouse, catalog, purpose, everything, known_until(orders).replace(tzinfo=UTC))
-    finalize(gate, shutil.rmtree, folder)
-    return gate
+    return Gate(warehouse, catalog, purpose, everything, known_until(orders).replace(tzinfo=UTC))
 
 
 def public_catalog(purpose: str, given: Collection[str]) -> Catalog:
