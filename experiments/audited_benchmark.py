@@ -13,7 +13,8 @@ from experiments.fairness import audit_churn
 from experiments.groups_weighed import before_and_after, spine_of_trial, weighed_for
 from features.config import Audit
 from features.progress import Progress, silent
-from models.churn_training import ChurnSettings, fit_churn
+from models.churn_settings import ChurnSettings
+from models.churn_training import fit_churn
 
 
 def audit(
@@ -33,7 +34,7 @@ def audit(
     groups = Groups.constant(attribute, group_of, spine_of_trial(trial))
     of_judged = groups.of(trial.judged)
     progress("training", 0.0)
-    tried = fit_churn(trial.known, trial.task, settings)
+    tried = fit_churn(trial.known, trial.task, settings, trial.today)
     report = _audited(of_judged, trial, tried.probability(trial.judged.features), limits)
     if not mitigate:
         return report

@@ -18,7 +18,9 @@ from experiments.run import TrainingRun, digest_of, recorded, run_metrics, run_t
 from experiments.tuning import CHURN_SPACE, Tried, tuned
 from features.progress import Progress, part_of, silent
 from features.shop import Shop
-from models.churn_training import ChurnSettings, fit_churn, foretold_loss
+from models.churn_settings import ChurnSettings
+from models.churn_teacher import foretold_loss
+from models.churn_training import fit_churn
 from models.metrics import churn_metrics
 from models.tracking import Run, Tracking
 
@@ -51,14 +53,14 @@ def train_churn(
     if trials:
         settings, tried_settings = tuned(settings, CHURN_SPACE, partial(foretold_loss, known, task), trials, part_of(progress, 0.1, 0.3))
     progress("training the churn model", 0.3)
-    tried = fit_churn(known, task, settings)
+    tried = fit_churn(known, task, settings, trial.today)
     weighed = groups_weighed(shop, trial, tried, settings, part_of(progress, 0.4, 0.5)) if mitigate else GroupsWeighed(tried)
     baseline = logistic_rfm(known, features)
     forecasts = {"sayso": weighed.model.probability(judged.features), "logistic_rfm": baseline.predict_proba(judged.features)[:, 1]}
     comparison = {name: churn_metrics(judged.labels, forecast) for name, forecast in forecasts.items()}
     comparison["recency"] = {"auc": float(roc_auc_score(judged.labels, recency_score(judged.features, features)))}
     progress("fitting it anew on everything", 0.5)
-    model = fit_churn(weighed.weigh(everything, weighed.strength), task, settings)
+    model = fit_churn(weighed.weigh(everything, weighed.strength), task, settings, history.today)
     progress("asking how fair, explainable and calibrated it is", 0.7)
     found = churn_findings(shop, tracking, gate, trial, weighed, model, settings)
     progress("logging to MLflow", 0.9)

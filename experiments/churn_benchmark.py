@@ -24,7 +24,8 @@ from features.gate import Gate
 from features.pipeline import features_for, reads_of
 from features.progress import Progress, silent
 from features.public_orders import known_until, public_catalog, public_gate
-from models.churn_training import ChurnSettings, ChurnTask, fit_churn
+from models.churn_settings import ChurnSettings, ChurnTask
+from models.churn_training import fit_churn
 from models.masking import Floats, Masking
 from models.metrics import churn_metrics
 
@@ -98,4 +99,4 @@ def compare(
 
 
 def _sayso(trial: ChurnTrial, settings: ChurnSettings) -> Floats:
-    return fit_churn(trial.known, trial.task, settings).probability(trial.judged.features)
+    return fit_churn(trial.known, trial.task, settings, trial.today).probability(trial.judged.features)

@@ -19,7 +19,8 @@ from features.pipeline import customer_frame, features_for
 from features.shop import Shop
 from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
-from models.churn_training import ChurnSettings, fit_churn
+from models.churn_settings import ChurnSettings
+from models.churn_training import fit_churn
 from models.masking import Floats
 from models.tracking import CHAMPION, Tracking
 
@@ -58,7 +59,7 @@ def _answers(shop: Shop, gate: Gate, trial: ChurnTrial, recipe: Recipe, settings
         if groups is None:
             raise TrainingError("it weighed groups of customers, and no `mitigation_purpose` allows that any more")
         known = weigh_by(groups)(known, strength)
-    return fit_churn(known, task, settings).probability(judged.features)
+    return fit_churn(known, task, settings, judged.features).probability(judged.features)
 
 
 def _with_columns(shop: Shop, gate: Gate, trial: ChurnTrial, names: tuple[str, ...], rows: ChurnRows) -> ChurnRows:

@@ -14,7 +14,7 @@ from explain.attribution import Attribution
 from features.gate import Gate
 from features.shop import Shop
 from models.churn import ChurnModel
-from models.churn_training import ChurnSettings
+from models.churn_settings import ChurnSettings
 from models.tracking import Tracking
 
 
@@ -35,7 +35,7 @@ def churn_findings(
             before_and_after(weighed, judged, groups, fewest),
             explainability(
                 churn_to_explain(model, judged.features),
-                lambda: Attribution(model.booster, model.calibrator.slope, model.calibrator.intercept),
+                lambda: Attribution(model.booster),
                 model.log_odds,
             ),
             churn_against_champion(shop, tracking, gate, trial, answers, settings, weighed.strength),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from experiments.run import Lineage
 from features.pipeline import reads_of
 from features.shop import Shop
-from models.churn_training import ChurnTask
+from models.churn_settings import ChurnTask
 from models.masking import Masking
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from features.definition import ShopFacts
 from features.errors import TrainingError
 from features.gate import Gate
-from models.churn_rows import ChurnRows, churn_rows, rolling_dates
-from models.churn_training import ChurnTask, require_enough
+from models.churn_rows import ChurnRows, churn_rows, customers_at, rolling_dates
+from models.churn_settings import ChurnTask
+from models.churn_training import require_enough
 from models.masking import Floats
 from models.targets import first_orders
 
@@ -21,11 +22,16 @@ FEWEST_MOMENTS = 2
 
 @dataclass(frozen=True)
 class ChurnTrial:
-    """`known` was on record before the rows of `judged` began; `task` names the columns of both."""
+    """`known` was on record before the rows of `judged` began; `task` names the columns of both.
+
+    `today` (customers, features) are the customers whom the model is made for, where moments differ: those of the judged moment, as
+    they were then.
+    """
 
     task: ChurnTask
     known: ChurnRows
     judged: ChurnRows
+    today: Floats | None = None
 
     def column(self, name: str, rows: ChurnRows) -> Floats:
         """One feature of `rows` by its name, shape (rows,)."""
@@ -34,18 +40,24 @@ class ChurnTrial:
 
 @dataclass(frozen=True)
 class SplitHistory:
-    """All rows of a shop, the moment from which on a model is judged, how many moments there are, and whose rows (customers) they are."""
+    """All rows of a shop, the moment from which on a model is judged, how many moments there are, and whose rows (customers) they are.
+
+    `today` (customers, features) are the customers at the end of the record, whose outcomes nobody knows.
+    """
 
     everything: ChurnRows
+    today: Floats
     holdout: datetime
     moments: int
     customers: NDArray[np.int64]
 
     def trial(self, task: ChurnTask) -> ChurnTrial:
-        """Rows before the holdout, and those of it."""
+        """Rows before the holdout, and those of it; how they are judged has no use for more than who left."""
         judged_at = np.datetime64(self.holdout, "us")
         before, within = self.everything.as_of < judged_at, self.everything.as_of == judged_at
-        return ChurnTrial(task, self.everything.at(before), self.everything.at(within))
+        labelled = replace(self.everything, futures=None)
+        judged = labelled.at(within)
+        return ChurnTrial(task, labelled.at(before), judged, judged.features)
 
 
 def split_history(gate: Gate, task: ChurnTask, until: datetime, shop: ShopFacts) -> SplitHistory:
@@ -64,6 +76,6 @@ def split_history(gate: Gate, task: ChurnTask, until: datetime, shop: ShopFacts)
             "learnt from another. Load more history or shorten the horizon (`horizon_days` in sayso.toml)."
         )
     frame, everything = churn_rows(gate, task.features, dates, task.horizon_days, shop)
-    customers = frame["customer"].unique()
-    require_enough(len(customers))
-    return SplitHistory(everything, holdout, len(dates), customers)
+    require_enough(frame["customer"].nunique())
+    whose, today = customers_at(gate, task.features, until, shop)
+    return SplitHistory(everything, today, holdout, len(dates), np.union1d(frame["customer"], whose))

@@ -22,7 +22,8 @@ from features.progress import Progress, silent
 from features.shop import Shop
 from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
-from models.churn_training import ChurnSettings, fit_churn
+from models.churn_settings import ChurnSettings
+from models.churn_training import fit_churn
 
 SEED = 7
 
@@ -72,9 +73,9 @@ def weighed_for(
     trial: ChurnTrial, tried: ChurnModel, settings: ChurnSettings, groups: Groups, limits: Audit, progress: Progress = silent
 ) -> GroupsWeighed:
     """The same for groups that are known."""
-    strength = choose_strength(trial.known, trial.task, settings, tried, groups, limits, progress)
+    strength = choose_strength(trial.known, trial.task, settings, groups, limits, progress)
     weigh = weigh_by(groups)
-    model = tried if strength == NONE else fit_churn(weigh(trial.known, strength), trial.task, settings)
+    model = tried if strength == NONE else fit_churn(weigh(trial.known, strength), trial.task, settings, trial.today)
     return GroupsWeighed(model, strength, weigh, tried, {MITIGATION: str(strength)})
 
 

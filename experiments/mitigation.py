@@ -19,9 +19,9 @@ from experiments.audit import NOT_KNOWN, Groups, Names
 from experiments.fairness import churn_gaps
 from features.config import Audit
 from features.progress import Progress, silent
-from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
-from models.churn_training import ChurnSettings, ChurnTask, fit_size
+from models.churn_settings import ChurnSettings, ChurnTask
+from models.churn_teacher import Teacher, best_size, fit_teacher
 from models.masking import Floats
 
 MOST_AUC_LOST = 0.005
@@ -96,20 +96,19 @@ def choose_strength(
     known: ChurnRows,
     task: ChurnTask,
     settings: ChurnSettings,
-    tried: ChurnModel,
     groups: Groups,
     limits: Audit,
     progress: Progress = silent,
 ) -> Strength:
-    """The strength whose gaps within `known` are smallest, among those that cost little AUC; as many trees as `tried`."""
-    quick = replace(settings, masked_copies=0, most_rows=min(settings.most_rows, ENOUGH_ROWS))
+    """The strength whose gaps within `known` are smallest, among those that cost little AUC, judged by the teacher."""
+    quick = replace(settings, most_rows=min(settings.most_rows, ENOUGH_ROWS))
+    size = best_size(known, task, quick)
     weigh, pairs = weigh_by(groups), list(_by_customers(known, settings.seed))
 
     def outcome(strength: Strength) -> tuple[float, float]:
         found = []
         for learnt, judged in pairs:
-            model = fit_size(weigh(learnt, strength), task, quick, tried.booster.num_trees(), tried.calibrator.slope)
-            found.append(_measured(model, judged, groups, limits))
+            found.append(_measured(fit_teacher(weigh(learnt, strength), task, quick, size), judged, groups, limits))
         gap, auc = np.mean(found, axis=0)
         return float(gap), float(auc)
 
@@ -135,7 +134,7 @@ def best_of(measured: Mapping[Strength, tuple[float, float]]) -> Strength:
     return min(allowed, key=lambda strength: (allowed[strength], strength.presence + strength.outcome))
 
 
-def _measured(model: ChurnModel, judged: ChurnRows, groups: Groups, limits: Audit) -> tuple[float, float]:
+def _measured(model: Teacher, judged: ChurnRows, groups: Groups, limits: Audit) -> tuple[float, float]:
     """The gaps in AUC and calibration, each in units of its limit, together; and the AUC."""
     answers = model.probability(judged.features)
     gaps = churn_gaps(groups.of(judged), judged.labels, answers, limits.fewest_customers)

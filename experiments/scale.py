@@ -16,7 +16,8 @@ from features.definition import ShopFacts
 from features.progress import Progress, part_of, silent
 from features.public_orders import known_until
 from models.churn_rows import MOMENTS_PER_HORIZON
-from models.churn_training import ChurnSettings, fit_churn
+from models.churn_settings import ChurnSettings
+from models.churn_training import fit_churn
 from models.metrics import churn_metrics
 
 HORIZON_DAYS = 90
@@ -76,8 +77,8 @@ def measured(
     made = clock()
     progress(f"training on {len(history.everything.labels):,} rows", 0.4)
     trial = history.trial(task)
-    forecast = fit_churn(trial.known, task, settings).probability(trial.judged.features)
-    fit_churn(history.everything, task, settings)
+    forecast = fit_churn(trial.known, task, settings, trial.today).probability(trial.judged.features)
+    fit_churn(history.everything, task, settings, history.today)
     trained = clock()
     metrics = churn_metrics(trial.judged.labels, forecast)
     return Scale(

@@ -14,7 +14,7 @@ import optuna
 
 from features.errors import TrainingError
 from features.progress import Progress, silent
-from models.churn_training import ChurnSettings
+from models.churn_settings import ChurnSettings
 from models.next_purchase import NextPurchaseSettings
 
 

@@ -12,7 +12,8 @@ from experiments.churn_trial import ChurnTrial
 from features.progress import Progress, silent
 from models.churn import ChurnModel
 from models.churn_rows import ChurnRows
-from models.churn_training import ChurnSettings, ChurnTask, fit_churn
+from models.churn_settings import ChurnSettings, ChurnTask
+from models.churn_training import fit_churn
 from models.masking import Bools, Masking
 from models.metrics import churn_metrics
 
@@ -27,7 +28,7 @@ def withholding(trial: ChurnTrial, progress: Progress = silent, settings: ChurnS
     """
     settings = settings or ChurnSettings()
     progress("training with masks", 0.0)
-    model = fit_churn(trial.known, trial.task, settings)
+    model = fit_churn(trial.known, trial.task, settings, trial.today)
     report: dict[str, Any] = {}
     categories = trial.task.masking.categories
     for position, category in enumerate((None, *categories)):
@@ -56,7 +57,8 @@ def _trained_for(trial: ChurnTrial, granted: list[str], settings: ChurnSettings)
     names = tuple(name for name, kept in zip(trial.task.features, left, strict=True) if kept)
     task = ChurnTask(names, Masking(masking.categories, masking.needs[left]), trial.task.category_of, trial.task.horizon_days)
     known, judged = (_columns(rows, left) for rows in (trial.known, trial.judged))
-    model = fit_churn(known, task, replace(settings, masked_copies=0))
+    today = None if trial.today is None else trial.today[:, left]
+    model = fit_churn(known, task, replace(settings, masked_copies=0), today)
     return float(roc_auc_score(judged.labels, model.probability(judged.features)))
 
 

@@ -1,20 +1,20 @@
 """The churn model: who orders nothing within the horizon, or, by a shop's own label, who left.
 
-LightGBM on customer features, with categories withheld at random, calibrated; `models.churn_training` makes one.
+LightGBM on customer features, whose score is calibrated log-odds with whatever is withheld; `models.churn_training` makes one.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import lightgbm
 import numpy as np
+from scipy.special import expit
 
-from models.calibration import Calibrator
 from models.masking import Floats, Masking
 from models.outlook import Outlook
 from models.precision import rounded
@@ -29,7 +29,6 @@ class ChurnModel:
     """
 
     booster: lightgbm.Booster
-    calibrator: Calibrator
     features: tuple[str, ...]
     masking: Masking
     category_of: Mapping[str, str]
@@ -40,17 +39,13 @@ class ChurnModel:
     def _scores(self) -> TreeScores:
         return TreeScores(self.booster)
 
-    def raw(self, features: Floats) -> Floats:
-        """The booster's score of (rows, features), before calibration."""
+    def log_odds(self, features: Floats) -> Floats:
+        """Calibrated log-odds of churn (rows,), for features (rows, features) with `NaN` for what is withheld."""
         return self._scores.of(rounded(features))
 
-    def log_odds(self, features: Floats) -> Floats:
-        """Calibrated log-odds of churn, shape (rows,)."""
-        return self.calibrator.log_odds(self.raw(features))
-
     def probability(self, features: Floats) -> Floats:
-        """Calibrated probability of churn, shape (rows,)."""
-        return self.calibrator.probability(self.raw(features))
+        """Calibrated probability of churn (rows,)."""
+        return np.asarray(expit(self.log_odds(features)), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write the model as data: the boosters' texts and a manifest."""
@@ -62,7 +57,6 @@ class ChurnModel:
             "categories": self.masking.categories,
             "needs": self.masking.needs.tolist(),
             "category_of": dict(self.category_of),
-            "calibrator": asdict(self.calibrator),
             "horizon_days": self.horizon_days,
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -73,7 +67,6 @@ class ChurnModel:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         return cls(
             booster=lightgbm.Booster(model_file=folder / "booster.txt"),
-            calibrator=Calibrator(**manifest["calibrator"]),
             features=tuple(manifest["features"]),
             masking=Masking(tuple(manifest["categories"]), np.array(manifest["needs"], dtype=bool)),
             category_of=manifest["category_of"],

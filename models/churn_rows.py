@@ -47,10 +47,15 @@ class ChurnRows:
 
     @property
     def weights(self) -> Floats:
-        """Each moment counts the same, however many customers it has, but for the emphasis; the mean weight is 1."""
-        _, inverse, counts = np.unique(self.as_of, return_inverse=True, return_counts=True)
-        even = np.asarray(len(self.as_of) / len(counts) / counts[inverse], dtype=np.float64)
-        return even if self.emphasis is None else even * self.emphasis / np.average(self.emphasis, weights=even)
+        """Each moment counts the same, however many customers it has, but for the emphasis; the mean weight is 1.
+
+        The first ones, before a whole horizon is on record, count as much less as the record behind them is shorter.
+        """
+        moments, inverse, counts = np.unique(self.as_of, return_inverse=True, return_counts=True)
+        on_record = np.minimum(np.arange(1, len(moments) + 1), MOMENTS_PER_HORIZON)
+        by_moment = on_record[inverse] / counts[inverse]
+        weights = by_moment if self.emphasis is None else by_moment * self.emphasis / np.average(self.emphasis, weights=by_moment)
+        return np.asarray(weights / by_moment.mean(), dtype=np.float64)
 
 
 def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[datetime]:
@@ -93,3 +98,9 @@ def churn_rows(
     values, as_of = frame[list(features)].to_numpy("float64"), frame["as_of"].to_numpy()
     order = np.lexsort((*future.T, *values.T, labels, as_of))
     return frame, ChurnRows(values, labels, as_of, future, frame["customer"].to_numpy("int64")).at(order)
+
+
+def customers_at(gate: Gate, features: Sequence[str], moment: datetime, shop: ShopFacts) -> tuple[NDArray[np.int64], Floats]:
+    """Who was a customer at `moment`, and their features (customers, features)."""
+    frame = customer_frame(gate, features, spine_of(first_orders(gate, moment), [moment]), shop)
+    return frame["customer"].to_numpy("int64"), frame[list(features)].to_numpy("float64")

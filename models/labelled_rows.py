@@ -11,7 +11,7 @@ import pandas as pd
 
 from features.errors import TrainingError
 from models.churn_rows import ChurnRows
-from models.churn_training import ChurnTask
+from models.churn_settings import ChurnTask
 from models.masking import Floats, Masking
 
 MOST_LEVELS = 30

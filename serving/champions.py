@@ -130,8 +130,8 @@ def churn_champion(tracking: Tracking, may_answer: Callable[[], bool] = always) 
     """The churn champion; its contributions are on the calibrated scale."""
 
     def explain(model: ChurnModel) -> Attribution:
-        model.raw(_nothing_known(model.features))
-        return Attribution(model.booster, model.calibrator.slope, model.calibrator.intercept)
+        model.log_odds(_nothing_known(model.features))
+        return Attribution(model.booster)
 
     return Champion(tracking, "churn", ChurnModel.load, explain, may_answer)
 

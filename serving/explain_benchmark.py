@@ -18,7 +18,6 @@ from explain.game import game_of
 from features.errors import ModelUnavailable
 from features.pipeline import feature_frame
 from features.progress import Progress
-from models.calibration import Calibrator
 from models.churn import ChurnModel
 from models.masking import Floats, Masking
 from models.next_purchase import NextPurchaseModel
@@ -165,7 +164,7 @@ def made_up_subject(categories: int) -> Subject:
     data = lightgbm.Dataset(features, labels, params={"verbose": -1})
     booster = lightgbm.train(dict(MADE_UP), data, num_boost_round=MADE_UP_TREES)
     columns = tuple(booster.feature_name())
-    model = ChurnModel(booster, Calibrator(), columns, masking, dict.fromkeys(columns, names[0]), horizon_days=90)
+    model = ChurnModel(booster, columns, masking, dict.fromkeys(columns, names[0]), horizon_days=90)
     whole = features[~np.isnan(features).any(axis=1)]
     return _of_churn(model, Attribution(booster), whole, f"a made-up model of {categories} categories, {len(columns)} features")
 
@@ -173,7 +172,7 @@ def made_up_subject(categories: int) -> Subject:
 def _of_churn(model: ChurnModel, attribution: Attribution, known: Floats, title: str) -> Subject:
     draw = np.random.default_rng(2)
     sets = [known[draw.integers(len(known), size=MOST_ROWS)] for _ in range(SOME_CUSTOMERS)]
-    return Subject(title, model.booster, model.raw, attribution, sets, [partial(_play_rows, model, rows) for rows in sets])
+    return Subject(title, model.booster, model.log_odds, attribution, sets, [partial(_play_rows, model, rows) for rows in sets])
 
 
 def _play_rows(model: ChurnModel, rows: Floats, count: int) -> object:

@@ -20,7 +20,7 @@ from features.intake.new_workspace import create
 from features.online import refresh_online
 from features.shop import Shop
 from features.workspace import Workspace
-from models.churn_training import ChurnSettings
+from models.churn_settings import ChurnSettings
 from models.next_purchase import NextPurchaseSettings
 from models.tracking import Tracking
 from serving.links import Links, Page
@@ -37,7 +37,7 @@ KEPT_FOR_ALL = 6
 """Customers sharing nothing that tests have in common, as there are few."""
 FOR_CHURN, FOR_ITEMS = "churn_prediction", "recommendations"
 CATEGORIES = ("purchases", "order_times", "spending", "location")
-CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, threads=1)
+CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, taught_trees=75, outlook_trees=50, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
 
 

@@ -16,7 +16,7 @@ from features.customer_features import order_pace, order_rhythm
 from features.errors import ModelUnavailable
 from features.shop import Shop
 from features.workspace import Workspace
-from models.churn_training import ChurnSettings
+from models.churn_settings import ChurnSettings
 from models.tracking import FILES_DIGEST, Tracking, Version
 from tests.made_up_registries import Unillustrated
 from tests.serving_shop import CHURN, NEXT_PURCHASE, copied

@@ -24,7 +24,7 @@ from features.shop import Shop
 from features.workspace import Workspace
 from models.bands import HIGH_ABOVE
 from models.churn_rows import ChurnRows
-from models.churn_training import ChurnSettings, ChurnTask
+from models.churn_settings import ChurnSettings, ChurnTask
 from models.masking import Masking
 from models.tracking import Tracking
 from serving.cli import command_line
@@ -34,7 +34,9 @@ from tests.synthetic_shop import order_lines
 pytest_plugins = ["tests.serving_fixtures"]
 pytestmark = pytest.mark.early
 
-QUICK = ChurnSettings(leaves=15, learning_rate=0.1, most_trees=150, tree_step=50, rows_per_leaf=20, threads=1)
+QUICK = ChurnSettings(
+    leaves=15, learning_rate=0.1, most_trees=150, tree_step=50, rows_per_leaf=20, taught_trees=50, masked_rows=10_000, threads=1
+)
 MOMENT = np.datetime64("2024-01-01", "us")
 
 

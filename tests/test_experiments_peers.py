@@ -13,7 +13,7 @@ from experiments.peers.repeat_orders import RepeatOrders, repeat_orders
 from experiments.peers.scores import logistic_rfm_peer, recency_peer
 from features.errors import TrainingError
 from models.churn_rows import ChurnRows
-from models.churn_training import ChurnTask
+from models.churn_settings import ChurnTask
 from models.masking import Masking
 
 BG_NBD = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)

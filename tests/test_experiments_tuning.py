@@ -11,14 +11,14 @@ from experiments.next_purchase import train_next_purchase
 from experiments.tuning import CHURN_SPACE, NEXT_PURCHASE_SPACE, tuned
 from features.errors import TrainingError
 from features.shop import Shop
-from models.churn_training import ChurnSettings
+from models.churn_settings import ChurnSettings
 from models.next_purchase import NextPurchaseSettings
 from models.tracking import Tracking
 
 pytest_plugins = ["tests.registry_fixtures"]
 pytestmark = pytest.mark.early
 
-CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, threads=1, outlook_trees=5)
+CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, threads=1, outlook_trees=5, taught_trees=25)
 NEXT_PURCHASE = NextPurchaseSettings(trees=20, rows_per_leaf=20, threads=1)
 
 

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from explain import feature_matrix, shap_explanation, stated_explanation
 from features.errors import FeatureError
-from models.calibration import Calibrator
 from models.churn import ChurnModel
 from models.contribution_plots import beeswarm, summary_plot, waterfall, write
 from models.masking import Masking
@@ -29,7 +28,7 @@ def model() -> ChurnModel:
     booster = lightgbm.train({"objective": "binary", "num_leaves": 6, "verbose": -1, "num_threads": 1, "seed": 1}, data, 20)
     masking = Masking(("purchases", "spending", "location"), np.eye(3, dtype=bool))
     category_of = dict(zip(FEATURES, masking.categories, strict=True))
-    return ChurnModel(booster, Calibrator(0.8, 0.1), FEATURES, masking, category_of, 90)
+    return ChurnModel(booster, FEATURES, masking, category_of, 90)
 
 
 @pytest.fixture(scope="module")

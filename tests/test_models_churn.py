@@ -22,7 +22,10 @@ from features.shop import Shop
 from features.warehouse import Warehouse
 from models.churn import ChurnModel
 from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, ChurnRows, churn_rows, rolling_dates, spine_of
-from models.churn_training import DIRECTIONS, FEWEST_CUSTOMERS, ChurnSettings, ChurnTask, fit_churn, require_enough, trials
+from models.churn_settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
+from models.churn_teacher import Size, best_size, trials
+from models.churn_training import fit_churn, require_enough
+from models.churn_trees import DIRECTIONS
 from models.masking import Masking
 from models.metrics import churn_metrics
 from models.targets import first_orders, futures
@@ -33,7 +36,7 @@ HORIZON = 30
 AS_OF = datetime(2024, 5, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
 END = AS_OF + timedelta(days=HORIZON)
 TICK = timedelta(microseconds=1)
-QUICK = ChurnSettings(learning_rate=0.1, most_trees=75, rows_per_leaf=40, threads=1)
+QUICK = ChurnSettings(learning_rate=0.1, most_trees=75, rows_per_leaf=40, taught_trees=50, masked_rows=10_000, threads=1)
 
 
 def gate_to(shop: Shop, folder: Path, *orders: tuple[int, datetime]) -> Gate:
@@ -163,7 +166,7 @@ def test_the_model_tells_who_leaves(rows: ChurnRows, model: ChurnModel) -> None:
     """On what it learnt from, the model is far better than chance, and on average right."""
     assert churn_metrics(rows.labels, model.probability(rows.features))["auc"] > 0.75
     mean = np.average(model.probability(rows.features), weights=rows.weights)
-    assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=1e-6)
+    assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=0.002)
 
 
 def test_expectations_are_right_on_average(rows: ChurnRows, model: ChurnModel) -> None:
@@ -187,7 +190,7 @@ def test_saving_and_loading_changes_nothing(rows: ChurnRows, model: ChurnModel, 
     assert (loaded.features, loaded.category_of, loaded.horizon_days) == (model.features, model.category_of, HORIZON)
     assert loaded.outlook is not None
     assert loaded.outlook.expected(rows.features[:1]) == model.outlook.expected(rows.features[:1])
-    assert (loaded.calibrator, loaded.masking.categories) == (model.calibrator, model.masking.categories)
+    assert loaded.masking.categories == model.masking.categories
     np.testing.assert_array_equal(loaded.masking.needs, model.masking.needs)
     expectations = {f"expected_{name}.txt" for name in ("orders", "value", "days_to_next_order")}
     assert {path.name for path in tmp_path.iterdir()} == {"booster.txt", "manifest.json", *expectations}
@@ -202,7 +205,8 @@ def test_the_same_seed_gives_the_same_model(rows: ChurnRows, task: ChurnTask, mo
     model.save(tmp_path / "first")
     for file in ("booster.txt", "manifest.json"):
         first, again, other = ((tmp_path / name / file).read_bytes() for name in ("first", "again", "other"))
-        assert first == again != other
+        assert first == again
+        assert (first == other) == (file == "manifest.json")
 
 
 def test_one_row_alone_is_as_among_many(rows: ChurnRows, model: ChurnModel) -> None:
@@ -220,7 +224,7 @@ def test_churn_moves_as_common_sense_says(rows: ChurnRows, model: ChurnModel, fe
     answers = []
     for step in steps:
         values[:, at] = step
-        answers.append(model.raw(values))
+        answers.append(model.log_odds(values))
     assert (np.diff(np.array(answers), axis=0) * DIRECTIONS[feature] >= 0).all()
 
 
@@ -274,8 +278,8 @@ def test_rows_of_many_moments_are_tried_ahead_of_time(rows: ChurnRows) -> None:
 def test_what_cannot_be_tried_is_trained_with_moderate_settings(rows: ChurnRows, task: ChurnTask) -> None:
     """With two moments within one horizon nothing can be tried, and the model is trained all the same."""
     two = rows.at(rows.as_of >= np.unique(rows.as_of)[-2])
-    model = fit_churn(two, task, QUICK)
-    assert (model.booster.num_trees(), model.calibrator.slope) == (25, 1.0)
+    assert best_size(two, task, QUICK) == Size(25, 1.0)
+    assert fit_churn(two, task, QUICK).probability(two.features).std() > 0.1
 
 
 def test_of_very_many_rows_some_are_enough(rows: ChurnRows, task: ChurnTask) -> None:

@@ -22,7 +22,8 @@ from features.pipeline import reads_of
 from features.shop import Shop
 from features.workspace import Workspace
 from models.churn_rows import churn_rows
-from models.churn_training import ChurnSettings, ChurnTask, fit_churn
+from models.churn_settings import ChurnSettings, ChurnTask
+from models.churn_training import fit_churn
 from models.learned_features import LEARNED_READS
 from models.masking import Masking
 from models.next_purchase import NextPurchaseSettings, fit_next_purchase
@@ -172,7 +173,9 @@ def runs_of(shop: Shop) -> Iterator[Run]:
     masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(gate.purpose))
     shown = {name: catalog.category_of(reads_of(name)) for name in {*features, *models.next_purchase.features}}
     _, rows = churn_rows(gate, features, [now - timedelta(days=30 * n) for n in (3, 2, 1)], 30, shop.facts)
-    churn = fit_churn(rows, ChurnTask(features, masking, shown, 30), ChurnSettings(most_trees=25, rows_per_leaf=50, threads=1))
+    churn = fit_churn(
+        rows, ChurnTask(features, masking, shown, 30), ChurnSettings(most_trees=25, rows_per_leaf=50, taught_trees=25, threads=1)
+    )
     yield Run("churn", churn.booster, churn.save, {"trees": 25}, {"auc": 0.7}, {})
     gate = shop.gate(models.next_purchase.purpose)
     data = PurchaseData(gate, orders(gate, now), models.next_purchase.features, shop.facts, 90)

@@ -1,0 +1,86 @@
+"""The lesson: a student learns to say what its teacher says, also when categories are withheld.
+
+The teacher's answers for today's customers take the place of outcomes (Hinton, Vinyals and Dean 2015): no outcome of them is
+known yet, no chance is in the answers, and their level is today's. So what is said of who withholds something is the mean of
+what would be said of customers alike in the rest, as they are now and not as customers were a horizon ago.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+
+from models.churn_rows import ChurnRows
+from models.churn_settings import ChurnSettings, ChurnTask
+from models.churn_trees import Growth, boost
+from models.masking import Floats
+from models.precision import rounded
+
+LEVELS = 20
+"""Earlier customers are counted at so many levels of the answer, and weighed to be as many at each as today's."""
+MOST_WEIGHT = 5.0
+MOST_COPIES = 32
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Whose answers are learnt: `features` (rows, features), and how much each row counts, `weights` (rows,)."""
+
+    features: Floats
+    weights: Floats
+    task: ChurnTask
+    settings: ChurnSettings
+
+    @classmethod
+    def of(
+        cls, today: Floats | None, rows: ChurnRows, answers: Callable[[Floats], Floats], task: ChurnTask, settings: ChurnSettings
+    ) -> Lesson:
+        """Today's customers (rows, features), and where these are few, earlier rows too, newest first; the rows alone without today's.
+
+        The earlier ones are weighed so that `answers` are as frequent among them as today. Today's are put in the order of their
+        content, so that nothing else that orders them is in the draws: not who they are, and where a model is judged not what they
+        did next.
+        """
+        generator = np.random.default_rng(settings.seed)
+        now = rows.features if today is None else today[np.lexsort(today.T)]
+        if len(now) > settings.most_taught:
+            now = now[np.sort(generator.choice(len(now), settings.most_taught, replace=False))]
+        missing = 0 if today is None else max(settings.fewest_taught - len(now), 0)
+        drawn = generator.permutation(len(rows.as_of))
+        earlier = rows.features[drawn[np.argsort(rows.as_of[drawn], kind="stable")[::-1][:missing]]]
+        weights = np.concatenate([np.ones(len(now)), as_frequent_as(answers(now), answers(earlier))]) if missing else np.ones(len(now))
+        return cls(np.vstack([now, earlier]), weights, task, settings)
+
+    @property
+    def copies(self) -> int:
+        """How often each row is learnt with random categories withheld: the fewer rows there are, the more often."""
+        least = self.settings.masked_copies
+        return least and max(least, min(self.settings.masked_rows // len(self.features), MOST_COPIES))
+
+    def learnt(self, answers: Floats, objective: str, trees: int) -> lightgbm.Booster:
+        """A booster that says `answers` (rows,) where everything is granted, and their mean over who is alike in the rest where not."""
+        settings, masking, count = self.settings, self.task.masking, len(self.features)
+        generator = np.random.default_rng(settings.seed)
+        copies = [masking.withhold(self.features, masking.draw(count, generator)) for _ in range(self.copies)]
+        granted = settings.granted_weight * max(len(copies), 1)
+        return boost(
+            self.task.features,
+            np.vstack([self.features, *copies]),
+            rounded(np.tile(answers, 1 + len(copies))),
+            np.concatenate([granted * self.weights, *[self.weights] * len(copies)]),
+            objective,
+            Growth(trees, settings.taught_leaves, settings.taught_learning_rate, settings.taught_rows_per_leaf),
+            settings,
+        )
+
+
+def as_frequent_as(now: Floats, earlier: Floats) -> Floats:
+    """Weights of `earlier` answers (rows,) with which each level of them is as frequent as among those of `now`."""
+    edges = np.quantile(now, np.linspace(0, 1, LEVELS + 1)[1:-1])
+    level_now, level_earlier = np.searchsorted(edges, now), np.searchsorted(edges, earlier)
+    share_now, share_earlier = (np.bincount(levels, minlength=LEVELS) / len(levels) for levels in (level_now, level_earlier))
+    ratio = np.divide(share_now, share_earlier, out=np.zeros(LEVELS), where=share_earlier > 0)
+    return np.asarray(np.minimum(ratio, MOST_WEIGHT)[level_earlier])
