@@ -75,7 +75,9 @@ def split_history(gate: Gate, task: ChurnTask, until: datetime, shop: ShopFacts)
             f"{task.horizon_days} days end on {until:%Y-%m-%d}. At least {FEWEST_MOMENTS} are needed, so that one is judged by what was "
             "learnt from another. Load more history or shorten the horizon (`horizon_days` in sayso.toml)."
         )
-    frame, everything = churn_rows(gate, task.features, dates, task.horizon_days, shop)
-    require_enough(frame["customer"].nunique())
-    whose, today = customers_at(gate, task.features, until, shop)
-    return SplitHistory(everything, today, holdout, len(dates), np.union1d(frame["customer"], whose))
+    frame = customers_at(gate, task.features, [*dates, until], shop)
+    today = frame["as_of"] == until
+    require_enough(frame.loc[~today, "customer"].nunique())
+    everything = churn_rows(gate, frame[~today], task.features, task.horizon_days)
+    of_today = frame.loc[today, list(task.features)].to_numpy("float64")
+    return SplitHistory(everything, of_today, holdout, len(dates), frame["customer"].unique())

@@ -83,24 +83,19 @@ def spine_of(first_order: pd.Series, dates: Sequence[datetime]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def churn_rows(
-    gate: Gate, features: Sequence[str], dates: Sequence[datetime], horizon_days: int, shop: ShopFacts
-) -> tuple[pd.DataFrame, ChurnRows]:
-    """Feature frame and rows at `dates` of every customer whose target may be known.
+def customers_at(gate: Gate, features: Sequence[str], dates: Sequence[datetime], shop: ShopFacts) -> pd.DataFrame:
+    """Everybody who was a customer at one of `dates` and whose target may be known: customer, as_of and `features`."""
+    return customer_frame(gate, features, spine_of(first_orders(gate, max(dates)), dates), shop)
 
-    The rows stand in the order of their content, not of the customers' pseudonyms: the same data gives the same model in
-    another workspace too.
+
+def churn_rows(gate: Gate, frame: pd.DataFrame, features: Sequence[str], horizon_days: int) -> ChurnRows:
+    """The rows of `frame`, which `customers_at` made, beside what happened within the horizon.
+
+    They stand in the order of their content, not of the customers' pseudonyms: the same data gives the same model in another
+    workspace too.
     """
-    spine = spine_of(first_orders(gate, max(dates)), dates)
-    frame = customer_frame(gate, features, spine, shop)
-    future = futures(gate, spine, horizon_days).to_numpy("float64")
+    future = futures(gate, frame[["customer", "as_of"]], horizon_days).to_numpy("float64")
     labels = (future[:, 0] == 0).astype(np.float64)
     values, as_of = frame[list(features)].to_numpy("float64"), frame["as_of"].to_numpy()
     order = np.lexsort((*future.T, *values.T, labels, as_of))
-    return frame, ChurnRows(values, labels, as_of, future, frame["customer"].to_numpy("int64")).at(order)
-
-
-def customers_at(gate: Gate, features: Sequence[str], moment: datetime, shop: ShopFacts) -> tuple[NDArray[np.int64], Floats]:
-    """Who was a customer at `moment`, and their features (customers, features)."""
-    frame = customer_frame(gate, features, spine_of(first_orders(gate, moment), [moment]), shop)
-    return frame["customer"].to_numpy("int64"), frame[list(features)].to_numpy("float64")
+    return ChurnRows(values, labels, as_of, future, frame["customer"].to_numpy("int64")).at(order)

@@ -21,7 +21,7 @@ from features.pipeline import reads_of
 from features.shop import Shop
 from features.warehouse import Warehouse
 from models.churn import ChurnModel
-from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, ChurnRows, churn_rows, rolling_dates, spine_of
+from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, ChurnRows, churn_rows, customers_at, rolling_dates, spine_of
 from models.churn_settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
 from models.churn_teacher import Size, best_size, trials
 from models.churn_training import fit_churn, require_enough
@@ -139,7 +139,8 @@ def rows(shop: Shop, task: ChurnTask) -> ChurnRows:
     """Rows of the made-up shop at eight moments whose future is known."""
     last = shop.loaded_until() - timedelta(days=HORIZON)
     dates = [last - timedelta(days=20 * n) for n in range(8)][::-1]
-    return churn_rows(shop.gate(PURPOSE), task.features, dates, HORIZON, shop.facts)[1]
+    gate = shop.gate(PURPOSE)
+    return churn_rows(gate, customers_at(gate, task.features, dates, shop.facts), task.features, HORIZON)
 
 
 @pytest.fixture(scope="module")
@@ -247,9 +248,9 @@ def test_too_few_customers_are_said(shop: Shop, task: ChurnTask) -> None:
     ten = shop.ledger.granted(PURPOSE).loc[lambda grants: grants["customer"].isin(gate.customers()[:10])]
     last = shop.loaded_until() - timedelta(days=HORIZON)
     dates = [last - timedelta(days=10 * n) for n in range(12)]
-    few = churn_rows(shop.gate_for(PURPOSE, ten), task.features, dates, HORIZON, shop.facts)
+    few = customers_at(shop.gate_for(PURPOSE, ten), task.features, dates, shop.facts)
     with pytest.raises(TrainingError, match="customers"):
-        require_enough(few[0]["customer"].nunique())
+        require_enough(few["customer"].nunique())
 
 
 @pytest.mark.parametrize(("label", "said"), [(1.0, "every customer left"), (0.0, "no customer left")])

@@ -21,7 +21,7 @@ from features.intake.new_workspace import create
 from features.pipeline import reads_of
 from features.shop import Shop
 from features.workspace import Workspace
-from models.churn_rows import churn_rows
+from models.churn_rows import churn_rows, customers_at
 from models.churn_settings import ChurnSettings, ChurnTask
 from models.churn_training import fit_churn
 from models.learned_features import LEARNED_READS
@@ -172,7 +172,8 @@ def runs_of(shop: Shop) -> Iterator[Run]:
     gate, features = shop.gate(models.churn.purpose), models.churn.features
     masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(gate.purpose))
     shown = {name: catalog.category_of(reads_of(name)) for name in {*features, *models.next_purchase.features}}
-    _, rows = churn_rows(gate, features, [now - timedelta(days=30 * n) for n in (3, 2, 1)], 30, shop.facts)
+    frame = customers_at(gate, features, [now - timedelta(days=30 * n) for n in (3, 2, 1)], shop.facts)
+    rows = churn_rows(gate, frame, features, 30)
     churn = fit_churn(
         rows, ChurnTask(features, masking, shown, 30), ChurnSettings(most_trees=25, rows_per_leaf=50, taught_trees=25, threads=1)
     )

@@ -12,7 +12,7 @@ import numpy as np
 from experiments.next_purchase import purchase_data
 from features.online import OnlineStore
 from features.pipeline import feature_frame
-from models.churn_rows import churn_rows
+from models.churn_rows import churn_rows, customers_at
 from models.purchase_examples import BLOCK_DAYS
 from serving.selftests.withheld.answers import Champions, Desk
 from serving.selftests.withheld.prepared import contents, handed_out, put_back, stored_rows
@@ -79,7 +79,8 @@ def _training_data(twin: Twin) -> bytes:
 def _churn_data(twin: Twin) -> bytes:
     shop, horizon = twin.shop, twin.shop.config.models.churn.horizon_days
     moment = shop.loaded_until() - timedelta(days=horizon)
-    _, rows = churn_rows(shop.gate(twin.purpose), twin.features, [moment], horizon, shop.facts)
+    gate = shop.gate(twin.purpose)
+    rows = churn_rows(gate, customers_at(gate, twin.features, [moment], shop.facts), twin.features, horizon)
     return _bytes(rows.features, rows.labels, *([] if rows.futures is None else [rows.futures]))
 
 
