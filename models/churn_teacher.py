@@ -1,7 +1,8 @@
 """The teacher of the churn model: the best forecast that there is for who shares everything.
 
-Trees, a line on all features and a line on recency, frequency and value, in equal parts: where they differ, the truth mostly
-lies between. Nobody is answered by it; `models.churn_training` has a student learn to say the same with less.
+Trees, and beside them two lines, one on all features and one on recency, frequency and value: where they differ, the truth
+mostly lies between, and how far is found out by forecasts made ahead of time. Of many customers trees learn all there is, of few
+the lines know better. Nobody is answered by the teacher; `models.churn_training` has a student learn to say the same with less.
 """
 
 from __future__ import annotations
@@ -24,28 +25,31 @@ from models.precision import rounded
 Forecast = tuple[Floats, Floats]
 FOLDS = 3
 MOST_TRIALS = 3
+LINE_SHARES = (0.0, 0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)
 class Size:
-    """What is found out by forecasts made ahead of time: how many trees, and how far the scores lie apart (`slope`)."""
+    """What is found out by forecasts made ahead of time: how many trees, what `share` of the answer the lines have, and its `slope`."""
 
     trees: int
-    slope: float
+    share: float = 0.5
+    slope: float = 1.0
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """Trees and lines that were fitted on the same rows, and the calibration of their mean."""
+    """Trees and lines that were fitted on the same rows, the share of the lines in the answer, and its calibration."""
 
     trees: lightgbm.Booster
     lines: Sequence[Line]
+    share: float
     calibrator: Calibrator
 
     def log_odds(self, features: Floats) -> Floats:
         """Calibrated log-odds of churn (rows,)."""
         by_trees = np.asarray(self.trees.predict(rounded(features), raw_score=True))
-        return self.calibrator.log_odds(_together(by_trees, self.lines, features))
+        return self.calibrator.log_odds(_together(by_trees, _by_lines(self.lines, features), self.share))
 
     def probability(self, features: Floats) -> Floats:
         """Calibrated probability of churn (rows,)."""
@@ -61,19 +65,19 @@ def fit_teacher(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, size:
     rows = enough(rows, settings.most_rows, np.random.default_rng(settings.seed))
     trees, lines = _fit(rows, task, settings, size.trees)
     weights = replace(rows, emphasis=None).weights
-    share = float(np.average(rows.labels, weights=weights))
+    left = float(np.average(rows.labels, weights=weights))
     if today is None:
-        return _leveled(trees, lines, size.slope, rows.features, share, weights)
-    hearing_all = _leveled(trees, lines[:1], size.slope, rows.features, share, weights)
-    return _leveled(trees, lines, size.slope, today, float(hearing_all.probability(today).mean()))
+        return _leveled(trees, lines, size, rows.features, left, weights)
+    hearing_all = _leveled(trees, lines[:1], size, rows.features, left, weights)
+    return _leveled(trees, lines, size, today, float(hearing_all.probability(today).mean()))
 
 
 def _leveled(
-    trees: lightgbm.Booster, lines: Sequence[Line], slope: float, features: Floats, share: float, weights: Floats | None = None
+    trees: lightgbm.Booster, lines: Sequence[Line], size: Size, features: Floats, left: float, weights: Floats | None = None
 ) -> Teacher:
-    """A teacher whose mean answer for `features` (rows, features) is `share`."""
-    teacher = Teacher(trees, lines, Calibrator(slope))
-    return replace(teacher, calibrator=Calibrator(slope, shift_to(teacher.log_odds(features), share, weights)))
+    """A teacher whose mean answer for `features` (rows, features) is `left`."""
+    teacher = Teacher(trees, lines, size.share, Calibrator(size.slope))
+    return replace(teacher, calibrator=Calibrator(size.slope, shift_to(teacher.log_odds(features), left, weights)))
 
 
 def _fit(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int) -> tuple[lightgbm.Booster, tuple[Line, ...]]:
@@ -86,10 +90,14 @@ def growth(settings: ChurnSettings, trees: int) -> Growth:
     return Growth(trees, settings.leaves, settings.learning_rate, settings.rows_per_leaf, settings.smoothing)
 
 
-def _together(by_trees: Floats, lines: Sequence[Line], features: Floats) -> Floats:
-    """The mean log-odds of trees (..., rows) and lines, each of which counts as much as the trees."""
-    by_lines = sum((line.log_odds(features) for line in lines), start=np.zeros(len(features)))
-    return np.asarray((by_trees + by_lines) / (1 + len(lines)), dtype=np.float64)
+def _by_lines(lines: Sequence[Line], features: Floats) -> Floats:
+    """The mean log-odds (rows,) of the lines."""
+    return np.asarray(np.mean([line.log_odds(features) for line in lines], axis=0), dtype=np.float64)
+
+
+def _together(by_trees: Floats, by_lines: Floats, share: float) -> Floats:
+    """Log-odds (rows,) of which the lines have this share."""
+    return (1 - share) * by_trees + share * by_lines
 
 
 def foretold_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> float:
@@ -100,7 +108,7 @@ def foretold_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> 
     tries = _foretold(rows, task, settings)
     if not tries:
         raise TrainingError("the history is too short to try settings on: nothing could be foretold and then seen. Load more history.")
-    return min(map(_loss, tries))
+    return min(map(_loss, tries.values()))
 
 
 def best_size(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Size:
@@ -110,26 +118,28 @@ def best_size(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Size
     """
     tries = _foretold(rows, task, settings)
     if not tries:
-        return Size(settings.most_trees // 3, 1.0)
-    best = int(np.argmin([_loss(forecasts) for forecasts in tries]))
+        return Size(settings.most_trees // 3)
+    best = min(tries, key=lambda size: _loss(tries[size]))
     count = len(tries[best])
-    return Size((best + 1) * settings.tree_step, (count * best_slope(tries[best]) + 1) / (count + 1))
+    return replace(best, slope=(count * best_slope(tries[best]) + 1) / (count + 1))
 
 
 def _loss(forecasts: Sequence[Forecast]) -> float:
     return loss_within_periods(1.0, forecasts)
 
 
-def _foretold(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> list[Sequence[Forecast]]:
-    """For more and more trees, the forecasts made ahead of time: (raw scores, labels), one a trial."""
+def _foretold(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> dict[Size, list[Forecast]]:
+    """For each size, the forecasts made ahead of time: (raw scores, labels), one a trial."""
     generator = np.random.default_rng(settings.seed)
-    tries = []
+    tries: dict[Size, list[Forecast]] = {}
     for learnt, met in trials(rows, task.horizon_days, settings.seed):
         judged = enough(met, settings.most_judged, generator)
         trees, lines = _fit(enough(learnt, settings.most_rows, generator), task, settings, settings.most_trees)
-        by_size = _together(growing(trees, judged.features, settings.tree_step), lines, judged.features)
-        tries.append([(raw, judged.labels) for raw in by_size])
-    return list(zip(*tries, strict=True))
+        by_lines = _by_lines(lines, judged.features)
+        for step, by_trees in enumerate(growing(trees, judged.features, settings.tree_step), start=1):
+            for share in LINE_SHARES:
+                tries.setdefault(Size(step * settings.tree_step, share), []).append((_together(by_trees, by_lines, share), judged.labels))
+    return tries
 
 
 def trials(rows: ChurnRows, horizon_days: int, seed: int) -> Iterator[tuple[ChurnRows, ChurnRows]]:

@@ -13,6 +13,8 @@ from experiments.consent_patterns import patterns
 from experiments.made_up_orders import made_up_orders
 from experiments.scale import measured, scales
 from features.errors import TrainingError
+from models.churn import ChurnModel
+from models.churn_rows import ChurnRows
 from models.churn_settings import ChurnSettings
 from models.churn_training import fit_churn
 from models.labelled_rows import folds
@@ -20,8 +22,6 @@ from models.metrics import churn_metrics
 from serving.cli import command_line
 
 QUICK = ChurnSettings(learning_rate=0.1, most_trees=50, rows_per_leaf=40, taught_trees=50, masked_rows=10_000, threads=1)
-MOST_CALIBRATION_ERROR = {"without_order_times": 0.05}
-"""Promised is .02 under every pattern; without order times it is not reached yet (.045)."""
 PROMISED = 0.02
 
 
@@ -62,17 +62,31 @@ def test_the_command_tells_both_sizes() -> None:
     assert report["whole"]["rows"] > 5 * report["tenth"]["rows"]
 
 
-@pytest.mark.slow
-def test_answers_are_calibrated_whatever_is_withheld_where_the_future_is_as_the_past() -> None:
-    """Customers of one moment, half of them learnt from: of the others forecasts are nearly as exact as promised under every pattern."""
-    trial = public_trial(made_up_orders(40_000, 300), 90)
-    (known, judged), _ = folds(trial.judged, 2, seed=7)
-    model = fit_churn(known, trial.task, ChurnSettings())
-    errors = {
+def calibration_errors(model: ChurnModel, judged: ChurnRows) -> dict[str, float]:
+    """Of the judged rows, by what is withheld."""
+    return {
         pattern or "all": churn_metrics(judged.labels, model.probability(model.masking.allow(judged.features, granted)))["ece"]
         for pattern, granted in patterns(model.masking.categories).items()
     }
-    print({name: round(error, 4) for name, error in errors.items()}, f"of {len(judged.labels):,}")  # noqa: T201 - a figure of docs
-    assert len(judged.labels) > 10_000
-    assert {name: error for name, error in errors.items() if error > MOST_CALIBRATION_ERROR.get(name, PROMISED)} == {}
+
+
+@pytest.mark.slow
+def test_answers_for_other_customers_are_calibrated_whatever_is_withheld() -> None:
+    """Customers of one moment, half of them learnt from: of the others forecasts are as exact as promised under every pattern."""
+    trial = public_trial(made_up_orders(40_000, 300), 90)
+    (known, judged), _ = folds(trial.judged, 2, seed=7)
     assert np.unique(judged.as_of).size == 1
+    errors = calibration_errors(fit_churn(known, trial.task, ChurnSettings()), judged)
+    print({name: round(error, 4) for name, error in errors.items()}, f"of {len(judged.labels):,}")  # noqa: T201 - a figure of docs
+    assert max(errors.values()) <= PROMISED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("days", [450, 600])
+def test_answers_ahead_of_time_are_calibrated_whatever_is_withheld(days: int) -> None:
+    """Where customers stay as they are but grow older, forecasts of the next horizon are as exact as promised under every pattern."""
+    trial = public_trial(made_up_orders(20_000, days), 90)
+    errors = calibration_errors(fit_churn(trial.known, trial.task, ChurnSettings(), trial.today), trial.judged)
+    print({name: round(error, 4) for name, error in errors.items()}, f"of {len(trial.judged.labels):,}")  # noqa: T201 - a figure of docs
+    assert trial.judged.labels.mean() > trial.known.labels.mean() + 0.05
+    assert max(errors.values()) <= PROMISED

@@ -279,7 +279,7 @@ def test_rows_of_many_moments_are_tried_ahead_of_time(rows: ChurnRows) -> None:
 def test_what_cannot_be_tried_is_trained_with_moderate_settings(rows: ChurnRows, task: ChurnTask) -> None:
     """With two moments within one horizon nothing can be tried, and the model is trained all the same."""
     two = rows.at(rows.as_of >= np.unique(rows.as_of)[-2])
-    assert best_size(two, task, QUICK) == Size(25, 1.0)
+    assert best_size(two, task, QUICK) == Size(25)
     assert fit_churn(two, task, QUICK).probability(two.features).std() > 0.1
 
 
