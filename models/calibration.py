@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import expit
-from sklearn.metrics import log_loss
 
 from models.masking import Floats
 
@@ -50,7 +49,8 @@ def loss_within_periods(slope: float, periods: Sequence[tuple[Floats, Floats]]) 
     losses = []
     for raw, labels in periods:
         scaled = slope * raw
-        losses.append(log_loss(labels, expit(scaled + shift_to(scaled, float(labels.mean())))))
+        log_odds = scaled + shift_to(scaled, float(labels.mean()))
+        losses.append(np.mean(np.logaddexp(0, log_odds) - labels * log_odds))
     return float(np.mean(losses))
 
 

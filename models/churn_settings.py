@@ -38,12 +38,12 @@ class ChurnSettings:
     outlook_trees: int = 150
     taught_leaves: int = 15
     taught_learning_rate: float = 0.1
-    taught_trees: int = 150
+    taught_trees: int = 200
     taught_rows_per_leaf: int = 20
     fewest_taught: int = 3_000
     most_taught: int = 20_000
     masked_copies: int = 4
-    masked_rows: int = 60_000
+    masked_rows: int = 100_000
     granted_weight: float = 0.75
     seed: int = 7
     threads: int = 2

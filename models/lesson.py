@@ -22,15 +22,19 @@ from models.precision import rounded
 LEVELS = 20
 """Earlier customers are counted at so many levels of the answer, and weighed to be as many at each as today's."""
 MOST_WEIGHT = 5.0
-MOST_COPIES = 32
+MOST_COPIES = 64
+MANY_CUSTOMERS = 2_000
+"""Of fewer customers of today a student learns less, by so much smaller and fewer trees, lest it take chance for likeness."""
+LEAST_PART = 0.4
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Whose answers are learnt: `features` (rows, features), and how much each row counts, `weights` (rows,)."""
+    """Whose answers are learnt: `features` (rows, features), how much each row counts, `weights` (rows,), and how many are of today."""
 
     features: Floats
     weights: Floats
+    customers: int
     task: ChurnTask
     settings: ChurnSettings
 
@@ -52,13 +56,18 @@ class Lesson:
         drawn = generator.permutation(len(rows.as_of))
         earlier = rows.features[drawn[np.argsort(rows.as_of[drawn], kind="stable")[::-1][:missing]]]
         weights = np.concatenate([np.ones(len(now)), as_frequent_as(answers(now), answers(earlier))]) if missing else np.ones(len(now))
-        return cls(np.vstack([now, earlier]), weights, task, settings)
+        return cls(np.vstack([now, earlier]), weights, len(now), task, settings)
 
     @property
     def copies(self) -> int:
         """How often each row is learnt with random categories withheld: the fewer rows there are, the more often."""
         least = self.settings.masked_copies
         return least and max(least, min(self.settings.masked_rows // len(self.features), MOST_COPIES))
+
+    def _growth(self, trees: int) -> Growth:
+        settings, part = self.settings, min(max(self.customers / MANY_CUSTOMERS, LEAST_PART), 1.0)
+        size = round(trees * part), round(settings.taught_leaves * part)
+        return Growth(*size, settings.taught_learning_rate, settings.taught_rows_per_leaf)
 
     def learnt(self, answers: Floats, objective: str, trees: int) -> lightgbm.Booster:
         """A booster that says `answers` (rows,) where everything is granted, and their mean over who is alike in the rest where not."""
@@ -72,7 +81,7 @@ class Lesson:
             rounded(np.tile(answers, 1 + len(copies))),
             np.concatenate([granted * self.weights, *[self.weights] * len(copies)]),
             objective,
-            Growth(trees, settings.taught_leaves, settings.taught_learning_rate, settings.taught_rows_per_leaf),
+            self._growth(trees),
             settings,
         )
 

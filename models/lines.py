@@ -1,6 +1,7 @@
 """Straight lines: logistic regression on the logarithms of features.
 
-A line knows less than trees do and goes on where they have seen nothing, such as when a shop grows older than its record was.
+A line knows less than trees do, needs fewer customers to know it, and goes on where trees have seen nothing, such as when a shop
+grows older than its record was.
 """
 
 from __future__ import annotations

@@ -35,7 +35,15 @@ pytest_plugins = ["tests.serving_fixtures"]
 pytestmark = pytest.mark.early
 
 QUICK = ChurnSettings(
-    leaves=15, learning_rate=0.1, most_trees=150, tree_step=50, rows_per_leaf=20, taught_trees=50, masked_rows=10_000, threads=1
+    leaves=15,
+    learning_rate=0.1,
+    most_trees=150,
+    tree_step=50,
+    rows_per_leaf=20,
+    taught_trees=50,
+    taught_learning_rate=0.1,
+    masked_rows=10_000,
+    threads=1,
 )
 MOMENT = np.datetime64("2024-01-01", "us")
 

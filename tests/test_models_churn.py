@@ -36,7 +36,9 @@ HORIZON = 30
 AS_OF = datetime(2024, 5, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
 END = AS_OF + timedelta(days=HORIZON)
 TICK = timedelta(microseconds=1)
-QUICK = ChurnSettings(learning_rate=0.1, most_trees=75, rows_per_leaf=40, taught_trees=50, masked_rows=10_000, threads=1)
+QUICK = ChurnSettings(
+    learning_rate=0.1, most_trees=75, rows_per_leaf=40, taught_trees=50, taught_learning_rate=0.1, masked_rows=10_000, threads=1
+)
 
 
 def gate_to(shop: Shop, folder: Path, *orders: tuple[int, datetime]) -> Gate:

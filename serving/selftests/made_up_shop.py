@@ -19,7 +19,7 @@ from models.tracking import Tracking, Version
 from serving.selftests.worlds import draw_world
 
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
-CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, taught_trees=75, outlook_trees=50, threads=1)
+CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, outlook_trees=40, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
 
 

@@ -39,7 +39,7 @@ HOME = "France"
 RHYTHMS = (6, 14, 28, 45)
 """Days between two orders, by kind of customer."""
 COLUMNS = ("customer_id", "order_id", "product_id", "ordered_at", "quantity", "unit_price", "title", "country")
-CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, taught_trees=75, outlook_trees=50, threads=1)
+CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, outlook_trees=40, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=40, rows_per_leaf=20, threads=1)
 OCCURRED_AT = "2024-11-20T10:00:00Z"
 
