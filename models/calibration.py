@@ -1,4 +1,4 @@
-"""Calibration: a straight line in log-odds, so that contributions stay additive through it.
+"""Calibration: a straight line in log-odds (Platt 1999).
 
 Future periods differ from past ones by a shock common to all customers (a season, a campaign). Nobody can know the next
 one, so the slope is learnt within periods, on predictions made ahead of time, and the level is that of the average period.
@@ -7,7 +7,6 @@ one, so the slope is learnt within periods, on predictions made ahead of time, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
@@ -17,22 +16,6 @@ from models.masking import Floats
 
 FARTHEST_SHIFT = 20.0
 SLOPES = (0.3, 1.5)
-
-
-@dataclass(frozen=True)
-class Calibrator:
-    """Turns a booster's raw score into calibrated log-odds: `slope` x score + `intercept` (Platt 1999)."""
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-    def log_odds(self, raw: Floats) -> Floats:
-        """Calibrated log-odds of raw scores, any shape."""
-        return self.slope * raw + self.intercept
-
-    def probability(self, raw: Floats) -> Floats:
-        """Calibrated probability of raw scores, any shape."""
-        return np.asarray(expit(self.log_odds(raw)), dtype=np.float64)
 
 
 def shift_to(raw: Floats, observed: float, weights: Floats | None = None) -> float:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import lightgbm
 import numpy as np
+from scipy.special import expit
 
 from features.errors import TrainingError
-from models.calibration import Calibrator, best_slope, loss_within_periods, shift_to
+from models.calibration import best_slope, loss_within_periods, shift_to
 from models.churn_rows import ChurnRows
 from models.churn_settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
 from models.churn_trees import Growth, boost, growing
@@ -39,21 +40,21 @@ class Size:
 
 @dataclass(frozen=True)
 class Teacher:
-    """Trees and lines that were fitted on the same rows, the share of the lines in the answer, and its calibration."""
+    """Trees and lines that were fitted on the same rows, how they answer together (`size`), and the level of the answers."""
 
     trees: lightgbm.Booster
     lines: Sequence[Line]
-    share: float
-    calibrator: Calibrator
+    size: Size
+    level: float = 0.0
 
     def log_odds(self, features: Floats) -> Floats:
         """Calibrated log-odds of churn (rows,)."""
         by_trees = np.asarray(self.trees.predict(rounded(features), raw_score=True))
-        return self.calibrator.log_odds(_together(by_trees, _by_lines(self.lines, features), self.share))
+        return self.size.slope * _together(by_trees, _by_lines(self.lines, features), self.size.share) + self.level
 
     def probability(self, features: Floats) -> Floats:
         """Calibrated probability of churn (rows,)."""
-        return Calibrator().probability(self.log_odds(features))
+        return np.asarray(expit(self.log_odds(features)))
 
 
 def fit_teacher(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, size: Size, today: Floats | None = None) -> Teacher:
@@ -76,8 +77,8 @@ def _leveled(
     trees: lightgbm.Booster, lines: Sequence[Line], size: Size, features: Floats, left: float, weights: Floats | None = None
 ) -> Teacher:
     """A teacher whose mean answer for `features` (rows, features) is `left`."""
-    teacher = Teacher(trees, lines, size.share, Calibrator(size.slope))
-    return replace(teacher, calibrator=Calibrator(size.slope, shift_to(teacher.log_odds(features), left, weights)))
+    teacher = Teacher(trees, lines, size)
+    return replace(teacher, level=shift_to(teacher.log_odds(features), left, weights))
 
 
 def _fit(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int) -> tuple[lightgbm.Booster, tuple[Line, ...]]:

@@ -34,6 +34,7 @@ from tests.made_up_consents import catalog_of
 from tests.synthetic_shop import END, consents, write_orders
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line does, before LightGBM is imported
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each worker has a processor of its own, and matrices are small
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault; the limit of each test is pytest's
 settings.load_profile("unhurried")
 KINDS = ("sqlite", "postgresql")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from models.calibration import Calibrator, best_slope, loss_within_periods, shift_to
+from models.calibration import best_slope, loss_within_periods, shift_to
 from models.masking import Floats
 from models.metrics import calibration_error_of_exact_forecasts, churn_metrics, expected_calibration_error, ranking_metrics
 
@@ -106,10 +106,3 @@ def test_the_slope_is_found_whatever_the_levels(slope: float) -> None:
     found = best_slope(seen)
     assert found == pytest.approx(slope, abs=0.03)
     assert loss_within_periods(found, seen) <= min(loss_within_periods(found + step, seen) for step in (-0.05, 0.05))
-
-
-def test_a_calibrator_is_a_line_in_log_odds() -> None:
-    """Contributions stay additive through it, and probabilities follow."""
-    calibrator, raw = Calibrator(0.8, -0.2), np.array([[0.0, 1.0], [2.0, -3.0]])
-    np.testing.assert_allclose(calibrator.log_odds(raw.sum(axis=1)), 0.8 * raw.sum(axis=1) - 0.2)
-    np.testing.assert_allclose(calibrator.probability(raw), 1 / (1 + np.exp(-(0.8 * raw - 0.2))))
