@@ -19,6 +19,7 @@ LIMITS = {
         "It was judged on one period. A season or campaign unlike any before moves all estimates together, which no calibration foresees.",
         "Somebody who orders rarely looks like somebody who left. Estimates for customers with one order rest on that order alone.",
         "It learnt from customers who agreed. Whoever does not agree gets no estimate, and may differ from them.",
+        "Who withholds a category is told what customers alike in the rest are told on average, so such estimates lie closer together.",
     ),
     "next_purchase": (
         "It was judged on the last orders of one month by customers who had ordered before; first orders are not in these figures.",
