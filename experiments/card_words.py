@@ -32,6 +32,7 @@ SPOKEN = {
     "ece": "calibration error",
     "ece_by_chance": "by chance alone",
     "ece_by_chance_at_most": "by chance at most",
+    "bias": "mean estimate less share who left",
     "brier": "Brier score",
     "phr_at_10": "hit rate@10",
     "ndcg_at_10": "NDCG@10",

@@ -15,7 +15,10 @@ from features.shop import Shop
 from models.tracking import Run
 
 Metrics = Mapping[str, float]
-SHOWN = {"churn": ("auc", "log_loss", "ece", "ece_by_chance", "brier"), "next_purchase": ("recall_at_10", "ndcg_at_10", "phr_at_10")}
+SHOWN = {
+    "churn": ("auc", "log_loss", "ece", "ece_by_chance", "bias", "brier"),
+    "next_purchase": ("recall_at_10", "ndcg_at_10", "phr_at_10"),
+}
 
 
 @dataclass(frozen=True)

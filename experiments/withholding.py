@@ -17,7 +17,7 @@ from models.churn_training import fit_churn
 from models.masking import Bools, Masking
 from models.metrics import churn_metrics
 
-MEASURED = ("auc", "ece", "ece_by_chance")
+MEASURED = ("auc", "ece", "ece_by_chance", "bias")
 
 
 def withholding(trial: ChurnTrial, progress: Progress = silent, settings: ChurnSettings | None = None) -> dict[str, Any]:

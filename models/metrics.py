@@ -30,12 +30,16 @@ def calibration_error_of_exact_forecasts(probabilities: Floats, bins: int = BINS
 
 
 def churn_metrics(labels: Floats, probabilities: Floats) -> dict[str, float]:
-    """AUC, log loss, expected calibration error, what of it chance alone would give, and Brier score of churn probabilities."""
+    """AUC, log loss, expected calibration error, what of it chance alone would give, bias and Brier score of churn probabilities.
+
+    The bias is the mean forecast less the share who left: how far the period was from what could be foreseen of it.
+    """
     return {
         "auc": float(roc_auc_score(labels, probabilities)),
         "log_loss": float(log_loss(labels, probabilities)),
         "ece": expected_calibration_error(labels, probabilities),
         "ece_by_chance": calibration_error_of_exact_forecasts(probabilities),
+        "bias": float(np.mean(probabilities) - np.mean(labels)),
         "brier": float(brier_score_loss(labels, probabilities)),
     }
 

@@ -22,6 +22,7 @@ def test_churn_metrics_by_hand() -> None:
     assert metrics["auc"] == pytest.approx(3 / 4)
     assert metrics["brier"] == pytest.approx((0.04 + 0.09 + 0.36 + 0.36) / 4)
     assert metrics["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.7) + math.log(0.4) + math.log(0.4)) / 4)
+    assert metrics["bias"] == pytest.approx(0.025)
     assert metrics["ece"] == pytest.approx((0.2 + 0.3 + 0.6 + 0.6) / 4)
 
 

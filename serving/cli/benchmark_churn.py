@@ -17,7 +17,7 @@ from models.labelled_rows import folds, labelled_rows
 from serving.cli.options import DebugOption, JsonOption
 from serving.cli.screen import Screen
 
-METRICS = ("auc", "log_loss", "ece", "ece_by_chance", "brier")
+METRICS = ("auc", "log_loss", "ece", "ece_by_chance", "bias", "brier")
 FOLDS = 5
 
 
@@ -62,7 +62,7 @@ def _show(screen: Screen, report: Mapping[str, Any]) -> None:
     screen.table(f"{left}; differences are Sayso's AUC and log loss minus the peer's", ("method", *METRICS, "AUC", "log loss"), rows)
     if "withholding" in report:
         patterns = {name: values for name, values in report["withholding"].items() if name != "none"}
-        measured = ("auc", "auc_trained_for_it", "ece", "ece_by_chance")
+        measured = ("auc", "auc_trained_for_it", "ece", "ece_by_chance", "bias")
         screen.table("When data is withheld", ("", *measured), [(n, *(f"{v[m]:.4f}" for m in measured)) for n, v in patterns.items()])
         nothing = report["withholding"]["none"]
         screen.say(f"Who shares nothing is given {nothing['probability']:.3f}; {nothing['base_rate']:.3f} left.")
