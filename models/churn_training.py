@@ -46,7 +46,7 @@ def _fit_outlook(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, less
         learnt = rows.at(known)
         trees = settings.outlook_trees
         teacher = boost(task.features, learnt.features, target[known], learnt.weights, objective, growth(settings, trees), settings)
-        return lesson.learnt(np.asarray(teacher.predict(rounded(lesson.features))), objective, trees)
+        return lesson.learnt(np.asarray(teacher.predict(rounded(lesson.features))), objective, trees, settings.masked_copies)
 
     return fit_outlook(np.asarray(rows.futures), task.horizon_days, fitted)
 

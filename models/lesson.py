@@ -69,17 +69,21 @@ class Lesson:
         size = round(trees * part), round(settings.taught_leaves * part)
         return Growth(*size, settings.taught_learning_rate, settings.taught_rows_per_leaf)
 
-    def learnt(self, answers: Floats, objective: str, trees: int) -> lightgbm.Booster:
-        """A booster that says `answers` (rows,) where everything is granted, and their mean over who is alike in the rest where not."""
+    def learnt(self, answers: Floats, objective: str, trees: int, copies: int | None = None) -> lightgbm.Booster:
+        """A booster that says `answers` (rows,) where everything is granted, and their mean over who is alike in the rest where not.
+
+        `copies` with random categories withheld are learnt from, as many as the lesson has unless it is given.
+        """
         settings, masking, count = self.settings, self.task.masking, len(self.features)
         generator = np.random.default_rng(settings.seed)
-        copies = [masking.withhold(self.features, masking.draw(count, generator)) for _ in range(self.copies)]
-        granted = settings.granted_weight * max(len(copies), 1)
+        times = self.copies if copies is None else copies
+        masked = [masking.withhold(self.features, masking.draw(count, generator)) for _ in range(times)]
+        granted = settings.granted_weight * max(times, 1)
         return boost(
             self.task.features,
-            np.vstack([self.features, *copies]),
-            rounded(np.tile(answers, 1 + len(copies))),
-            np.concatenate([granted * self.weights, *[self.weights] * len(copies)]),
+            np.vstack([self.features, *masked]),
+            rounded(np.tile(answers, 1 + times)),
+            np.concatenate([granted * self.weights, *[self.weights] * times]),
             objective,
             self._growth(trees),
             settings,
