@@ -14,12 +14,12 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from models.candidates import BATCH
 from models.churn_rows import ChurnRows
+from models.lines import RECENCY_FREQUENCY_VALUE
 from models.masking import Floats
 from models.next_purchase import Examples
 from models.product_statistics import ProductStatistics
 
 RFM = ("days_since_last_order", "orders", "total_spent")
-WITHOUT_ORDER_IDS = ("days_since_last_order", "order_days", "total_spent")
 
 
 def recency_score(features: Floats, names: Sequence[str]) -> Floats:
@@ -38,7 +38,7 @@ def logistic_rfm(rows: ChurnRows, names: Sequence[str]) -> Pipeline:
 
     A shop that does without all three gets the same answer for everybody.
     """
-    columns = [list(names).index(name) for name in (RFM if "orders" in names else WITHOUT_ORDER_IDS) if name in names]
+    columns = [list(names).index(name) for name in (RFM if "orders" in names else RECENCY_FREQUENCY_VALUE) if name in names]
     if not columns:
         return make_pipeline(DummyClassifier()).fit(rows.features, rows.labels)
     model = make_pipeline(

@@ -63,8 +63,10 @@ class ChurnModel:
 
     @classmethod
     def load(cls, folder: Path) -> ChurnModel:
-        """Read what `save` wrote."""
+        """Read what `save` wrote. Raises `ValueError` for a model of before, whose score is no calibrated log-odds by itself."""
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if "calibrator" in manifest:
+            raise ValueError("its score was calibrated apart, as before this release; train it anew")
         return cls(
             booster=lightgbm.Booster(model_file=folder / "booster.txt"),
             features=tuple(manifest["features"]),

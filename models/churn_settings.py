@@ -22,7 +22,7 @@ class ChurnTask:
 
 @dataclass(frozen=True)
 class ChurnSettings:
-    """How the churn model is trained: the teacher by the settings up to `most_judged`, the student by those from `taught_leaves` on."""
+    """How the churn model is trained: the teachers by the settings up to `outlook_trees`, the students by those from `taught_leaves` on."""
 
     leaves: int = 7
     learning_rate: float = 0.03

@@ -26,9 +26,7 @@ from tests.synthetic_shop import order_lines
 
 pytestmark = pytest.mark.early
 
-QUICK = ChurnSettings(
-    learning_rate=0.1, most_trees=50, rows_per_leaf=40, taught_trees=50, taught_learning_rate=0.1, masked_rows=10_000, threads=1
-)
+QUICK = ChurnSettings(learning_rate=0.1, most_trees=50, rows_per_leaf=40, taught_trees=50, masked_rows=10_000, threads=1)
 SIMPLE = {name: PEERS[name] for name in ("recency", "logistic_rfm", "logistic", "bg_nbd", "pareto_nbd")}
 
 

@@ -21,9 +21,7 @@ from models.labelled_rows import folds
 from models.metrics import churn_metrics
 from serving.cli import command_line
 
-QUICK = ChurnSettings(
-    learning_rate=0.1, most_trees=50, rows_per_leaf=40, taught_trees=50, taught_learning_rate=0.1, masked_rows=10_000, threads=1
-)
+QUICK = ChurnSettings(learning_rate=0.1, most_trees=50, rows_per_leaf=40, taught_trees=50, masked_rows=10_000, threads=1)
 PROMISED = 0.02
 
 

@@ -23,9 +23,10 @@ from features.warehouse import Warehouse
 from models.churn import ChurnModel
 from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, ChurnRows, churn_rows, customers_at, rolling_dates, spine_of
 from models.churn_settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
-from models.churn_teacher import Size, best_size, trials
+from models.churn_teacher import Size, best_size, fit_teacher, trials
 from models.churn_training import fit_churn, require_enough
 from models.churn_trees import DIRECTIONS
+from models.lesson import MOST_WEIGHT, as_frequent_as
 from models.masking import Masking
 from models.metrics import churn_metrics
 from models.targets import first_orders, futures
@@ -36,9 +37,7 @@ HORIZON = 30
 AS_OF = datetime(2024, 5, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
 END = AS_OF + timedelta(days=HORIZON)
 TICK = timedelta(microseconds=1)
-QUICK = ChurnSettings(
-    learning_rate=0.1, most_trees=75, rows_per_leaf=40, taught_trees=50, taught_learning_rate=0.1, masked_rows=10_000, threads=1
-)
+QUICK = ChurnSettings(learning_rate=0.1, most_trees=75, rows_per_leaf=40, taught_trees=50, masked_rows=10_000, threads=1)
 
 
 def gate_to(shop: Shop, folder: Path, *orders: tuple[int, datetime]) -> Gate:
@@ -170,6 +169,39 @@ def test_the_model_tells_who_leaves(rows: ChurnRows, model: ChurnModel) -> None:
     assert churn_metrics(rows.labels, model.probability(rows.features))["auc"] > 0.75
     mean = np.average(model.probability(rows.features), weights=rows.weights)
     assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=0.002)
+
+
+def test_the_teacher_is_right_on_average(rows: ChurnRows, task: ChurnTask) -> None:
+    """The mean answer of the teacher is the share who left, moments weighed as they are learnt from."""
+    teacher = fit_teacher(rows, task, QUICK, Size(50))
+    mean = np.average(teacher.probability(rows.features), weights=rows.weights)
+    assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=1e-6)
+
+
+def test_earlier_customers_are_weighed_to_be_like_todays() -> None:
+    """With the weights, every level of the answer is as frequent among the earlier ones as today; none counts without bound."""
+    draw = np.random.default_rng(5)
+    now, earlier = draw.beta(4, 2, 4_000), draw.beta(3, 3, 6_000)
+    weights = as_frequent_as(now, earlier)
+    assert np.average(earlier, weights=weights) == pytest.approx(now.mean(), abs=0.02)
+    assert abs(earlier.mean() - now.mean()) > 0.1
+    assert as_frequent_as(now, np.append(np.zeros(999), 0.9)).max() == MOST_WEIGHT
+
+
+def test_the_order_of_todays_customers_changes_nothing(rows: ChurnRows, task: ChurnTask) -> None:
+    """Today's customers in another order give the same model to the last bit."""
+    today = rows.features[rows.as_of == rows.as_of.max()]
+    first, other = (fit_churn(replace(rows, futures=None), task, QUICK, one).booster.model_to_string() for one in (today, today[::-1]))
+    assert first == other
+
+
+def test_a_model_calibrated_apart_is_refused(model: ChurnModel, tmp_path: Path) -> None:
+    """Files of before this release are not read as if their score were log-odds by itself."""
+    model.save(tmp_path)
+    file = tmp_path / "manifest.json"
+    file.write_text(file.read_text().replace('"horizon_days"', '"calibrator": {"slope": 0.8, "intercept": 0.1}, "horizon_days"'))
+    with pytest.raises(ValueError, match="train it anew"):
+        ChurnModel.load(tmp_path)
 
 
 def test_expectations_are_right_on_average(rows: ChurnRows, model: ChurnModel) -> None:
