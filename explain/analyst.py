@@ -18,8 +18,6 @@ from models.next_purchase import NextPurchaseModel
 
 def attribution_of(model: ChurnModel | NextPurchaseModel) -> Attribution:
     """The explainer of a model, on the scale that it answers on: calibrated log-odds of churn, or ranking score."""
-    if isinstance(model, ChurnModel):
-        return Attribution(model.booster)
     return Attribution(model.booster)
 
 

@@ -17,18 +17,16 @@ from models.tree_shapley import shapley_values, trees_of
 class Attribution:
     """Explains one booster; made once per loaded model, never within a request.
 
-    `slope` and `intercept` carry the values to the scale that the model answers on. Raises `ModelUnavailable` for a booster
-    that cannot be explained so.
+    Values are on the scale of the booster's score, which is the one that the models answer on. Raises `ModelUnavailable` for a
+    booster that cannot be explained so.
     """
 
-    def __init__(self, booster: lightgbm.Booster, slope: float = 1.0, intercept: float = 0.0) -> None:
+    def __init__(self, booster: lightgbm.Booster) -> None:
         self._trees = trees_of(booster)
-        self._slope = slope
         nothing = np.full((1, booster.num_feature()), np.nan)
         shapley_values(self._trees, nothing)  # compiles it, which takes a second, so that no request has to wait for that
-        raw = float(np.asarray(booster.predict(nothing, raw_score=True))[0])
-        self.base_value = slope * raw + intercept
+        self.base_value = float(np.asarray(booster.predict(nothing, raw_score=True))[0])
 
     def contributions(self, features: Floats) -> Floats:
         """What each feature adds to `base_value`, shape of `features` (rows, features)."""
-        return self._slope * shapley_values(self._trees, rounded(features))
+        return shapley_values(self._trees, rounded(features))

@@ -154,16 +154,6 @@ def test_a_row_is_explained_alone_as_among_many(attribution: Attribution) -> Non
     assert together.tobytes() == alone.tobytes()
 
 
-def test_slope_and_intercept_carry_to_the_answer(booster: lightgbm.Booster, attribution: Attribution) -> None:
-    """On another scale contributions are multiplied by the slope, and the base value is shifted too."""
-    rows = some_rows(7, 100)
-    scaled = Attribution(booster, slope=0.7, intercept=-0.3)
-    np.testing.assert_array_equal(scaled.contributions(rows), 0.7 * attribution.contributions(rows))
-    assert scaled.base_value == 0.7 * attribution.base_value - 0.3
-    total = scaled.base_value + scaled.contributions(rows).sum(axis=1)
-    np.testing.assert_allclose(total, 0.7 * np.asarray(booster.predict(rows, raw_score=True)) - 0.3, rtol=0, atol=ADDITIVE)
-
-
 def test_the_order_of_trees_is_of_no_account(booster: lightgbm.Booster, attribution: Attribution) -> None:
     """The same trees in reverse give the same contributions."""
     rows = some_rows(8, 100)
