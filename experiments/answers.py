@@ -7,13 +7,18 @@ import pandas as pd
 from models.candidates import BATCH
 from models.histories import Histories
 from models.next_purchase import NextPurchaseModel
+from models.side_by_side import side_by_side
 
 
 def ranked_products(model: NextPurchaseModel, histories: Histories, k: int) -> list[list[str]]:
     """The `k` best products of each row of `histories`."""
     ids = model.maker.statistics.product_ids
-    ranked = [model.rank(batch, k) for _, batch in histories.batches(BATCH)]
-    return [ids[part.candidates.products[best]].tolist() for part in ranked for best in part.best]
+
+    def best(part: tuple[int, Histories]) -> list[list[str]]:
+        ranked = model.rank(part[1], k)
+        return [ids[ranked.candidates.products[places]].tolist() for places in ranked.best]
+
+    return [answer for answers in side_by_side(best, histories.batches(BATCH)) for answer in answers]
 
 
 def bought(asked: pd.DataFrame, orders: pd.DataFrame) -> list[set[str]]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from experiments.answers import ranked_products
 from experiments.baskets import Known, Rows
 from experiments.lineage import reads_by
 from features.catalog import Catalog
@@ -20,9 +21,9 @@ from features.definition import ShopFacts
 from features.fields import ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY
 from features.pipeline import features_for
 from features.public_orders import public_catalog, public_gate
-from models.candidates import BATCH
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
+from models.side_by_side import side_by_side
 
 PURPOSE = "recommendations"
 NOW = datetime(2020, 1, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
@@ -62,7 +63,8 @@ class BasketShop:
     def fit(self, train: Rows, settings: NextPurchaseSettings) -> NextPurchaseModel:
         """The next-purchase model, fitted on the next baskets of `train`."""
         part = np.random.default_rng(settings.seed).permutation(np.arange(len(train)) % PARTS)
-        examples = [self.examples(train[part == held], train[part != held]) for held in range(PARTS) if (part == held).any()]
+        folds = [(train[part == held], train[part != held]) for held in range(PARTS) if (part == held).any()]
+        examples = list(side_by_side(lambda fold: self.examples(*fold), folds))
         maker = self._after(train).maker(NOW)
         masking = history_masking(self.data, self.catalog.askable(PURPOSE))
         category_of = {name: self.catalog.category_of(fields) for name, fields in reads_by(maker).items()}
@@ -78,10 +80,7 @@ class BasketShop:
 
     def rank(self, model: NextPurchaseModel, customers: Rows, k: int) -> list[list[str]]:
         """The `k` best products of each customer."""
-        ids = model.maker.statistics.product_ids
-        histories = self.data.histories(_spine(customers), model.maker.statistics)
-        ranked = [model.rank(batch, k) for _, batch in histories.batches(BATCH)]
-        return [ids[part.candidates.products[best]].tolist() for part in ranked for best in part.best]
+        return ranked_products(model, self.data.histories(_spine(customers), model.maker.statistics), k)
 
     def _after(self, customers: Rows) -> PurchaseData:
         """The shop when the next baskets of `customers` are known."""

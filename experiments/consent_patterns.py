@@ -49,12 +49,14 @@ def _judged(labels: Floats, answers: Floats) -> dict[str, float]:
     return figures
 
 
-def ranking_by_pattern(model: NextPurchaseModel, judged: Examples, truth: Sequence[set[str]], k: int) -> Findings:
-    """Recall, NDCG and hit rate on the judged orders, with intervals, by pattern; those of everything granted have no value here."""
+def ranking_by_pattern(
+    model: NextPurchaseModel, judged: Examples, answers: Sequence[Sequence[str]], truth: Sequence[set[str]], k: int
+) -> Findings:
+    """Recall, NDCG and hit rate on the judged orders, with intervals, by pattern; `answers` are those with everything granted."""
     metrics: dict[str, float] = {}
     for pattern, granted in patterns(model.masking.categories).items():
-        histories = judged.histories if not pattern else model.masking.allow(judged.histories, granted)
-        by_customer = ranking_by_customer(ranked_products(model, histories, k), truth, k)
+        said = ranked_products(model, model.masking.allow(judged.histories, granted), k) if pattern else answers
+        by_customer = ranking_by_customer(said, truth, k)
         metrics |= {f"{pattern}.{name}".lstrip("."): value for name, value in ranking_figures(by_customer).items()}
     return Findings(metrics=metrics)
 

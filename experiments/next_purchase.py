@@ -29,6 +29,7 @@ from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettin
 from models.product_statistics import ProductStatistics
 from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
 from models.purchases import orders
+from models.side_by_side import side_by_side
 from models.tracking import Run, Tracking
 
 MODEL = "next_purchase"
@@ -57,9 +58,9 @@ def train_next_purchase(
         )
     holdout, *past = data.blocks(now, BLOCKS + 1) or _too_short(data, now)
     progress("making examples", 0.1)
-    judged, asked = data.examples(holdout)
+    (judged, asked), *earlier = side_by_side(data.examples, [holdout, *past])
+    known, placed = zip(*earlier, strict=True)
     lineage = Lineage(shop.config.catalog, reads_by(judged.maker))
-    known, placed = zip(*[data.examples(begin) for begin in past], strict=True)
 
     def fit(examples: Sequence[Examples], maker: CandidateMaker, chosen: NextPurchaseSettings) -> NextPurchaseModel:
         return fit_next_purchase(examples, maker, masking, lineage.category_of, chosen)
@@ -70,12 +71,13 @@ def train_next_purchase(
         settings, tried_settings = tuned(settings, NEXT_PURCHASE_SPACE, loss, trials, part_of(progress, 0.2, 0.4))
     progress("training the ranker", 0.4)
     tried = fit(known, judged.maker, settings)
-    comparison = compare(tried, judged, asked, data, holdout)
+    answers = ranked_products(tried, judged.histories, K)
+    comparison = compare(answers, judged, asked, data, holdout)
     trial = RankingTrial(data, past, holdout, known, judged, bought(asked, data.orders))
     progress("fitting it anew on everything", 0.6)
     model = fit([judged, *known[: BLOCKS - 1]], data.maker(now), settings)
     progress("asking how fair and explainable it is", 0.8)
-    found = ranking_findings(shop, tracking, trial, asked, tried, model, settings)
+    found = ranking_findings(shop, tracking, trial, asked, tried, answers, model, settings)
     progress("logging to MLflow", 0.9)
     run = Run(
         model=MODEL,
@@ -126,15 +128,15 @@ def missed(
 
 
 def compare(
-    model: NextPurchaseModel, judged: Examples, asked: pd.DataFrame, data: PurchaseData, holdout: datetime
+    ours: Sequence[Sequence[str]], judged: Examples, asked: pd.DataFrame, data: PurchaseData, holdout: datetime
 ) -> dict[str, dict[str, float]]:
-    """Ranking metrics by method over the orders `asked` (customer, order_id).
+    """Ranking metrics by method over the orders `asked` (customer, order_id); `ours` are the products that Sayso answers each with.
 
     Everything but a customer's own history is from before `holdout`.
     """
     statistics = judged.maker.statistics
     answers: dict[str, Sequence[Sequence[str]]] = {
-        "sayso": ranked_products(model, judged.histories, K),
+        "sayso": ours,
         "popular": popular(statistics, len(asked), K),
         "personal_frequency": personal_frequency(judged, K),
         "item_knn": item_knn(judged, _bought_before(data.orders, holdout, statistics), K),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from experiments.answers import ranked_products
 from experiments.audit import audited_groups
 from experiments.consent_patterns import ranking_by_pattern
 from experiments.explainability import candidates_to_explain, explainability
@@ -27,20 +28,22 @@ def ranking_findings(
     trial: RankingTrial,
     asked: pd.DataFrame,
     tried: NextPurchaseModel,
+    answers: Sequence[Sequence[str]],
     model: NextPurchaseModel,
     settings: NextPurchaseSettings,
 ) -> Findings:
     """How the trial's model does under every consent pattern, for every group and beside the champion; whether `model` can be explained.
 
-    `asked` are the judged orders (customer, as_of); `model` is the one to be registered, fitted on everything.
+    `asked` are the judged orders (customer, as_of), `answers` what the trial's model says to each; `model` is the one to be
+    registered, fitted on everything.
     """
-    ours = ranking_by_customer(ranked_products(tried, trial.judged.histories, K), trial.truth, K)
+    ours = ranking_by_customer(answers, trial.truth, K)
     audit = shop.config.audit
     groups = audited_groups(shop, asked).at(asked)
     needed = {name: shop.config.catalog.categories_of(fields) for name, fields in reads_by(trial.judged.maker).items()}
     return Findings.together(
         [
-            ranking_by_pattern(tried, trial.judged, trial.truth, K),
+            ranking_by_pattern(tried, trial.judged, answers, trial.truth, K),
             fairness_findings(
                 audit_ranking(groups, ours[f"recall@{K}"], audit.fewest_customers), shop.config.audited, audit.fewest_customers
             ),

@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 from numpy.typing import NDArray
 
 from features.fields import COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY, UNIT_PRICE
 from models.histories import Histories
+from models.machine_code import compiled
 from models.masking import Floats
 from models.product_statistics import ProductStatistics
 
@@ -193,7 +193,7 @@ class Comparison:
         return self.histories.customers[:, self.customer.index(name)]
 
 
-@njit(nogil=True)
+@compiled
 def _add_pairs(
     begins: NDArray[np.int32],
     others: NDArray[np.int32],

@@ -23,6 +23,7 @@ from models.histories import Histories, HistoryMasking
 from models.masking import Bools, Floats, Masking
 from models.precision import rounded
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
+from models.side_by_side import side_by_side
 from models.tree_scores import TreeScores
 
 FEWEST_ORDERS = 30
@@ -194,8 +195,9 @@ def _copies(
     withheld = masking.customers.draw(len(examples.histories), generator)
     copies = []
     for histories, weight in ((examples.histories, 1.0), (masking.withhold(examples.histories, withheld), settings.masked_weight)):
-        for first, batch in histories.batches(BATCH):
-            candidates = examples.maker.make(batch)
+        batches = list(histories.batches(BATCH))
+        made = side_by_side(examples.maker.make, [batch for _, batch in batches])
+        for (first, batch), candidates in zip(batches, made, strict=True):
             labels = examples.labels(candidates, first)
             kept = _sample(candidates.rows, labels, settings.negatives, generator)
             features = candidates.features[kept]

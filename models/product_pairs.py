@@ -113,8 +113,14 @@ def without_few(counts: sp.spmatrix) -> sp.csr_matrix:
 
 def largest(matrix: sp.csr_matrix, most: int) -> sp.csr_matrix:
     """Only the `most` largest entries of each row; equal ones in the order of their columns."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order: NDArray[np.intp] = np.lexsort((matrix.indices, -matrix.data, rows))
-    place = np.arange(len(order)) - matrix.indptr[:-1][rows]
-    kept = order[place < most]
-    return sp.csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
+    matrix.sort_indices()
+    kept = np.ones(matrix.nnz, dtype=bool)
+    for row in np.flatnonzero(np.diff(matrix.indptr) > most):
+        entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        values = matrix.data[entries]
+        least = np.partition(values, -most)[-most]
+        kept[entries] = values > least
+        equal = np.flatnonzero(values == least)[: most - np.count_nonzero(kept[entries])]
+        kept[entries.start + equal] = True
+    ends = np.append(0, np.cumsum(kept))[matrix.indptr]
+    return sp.csr_matrix((matrix.data[kept], matrix.indices[kept], ends), shape=matrix.shape)

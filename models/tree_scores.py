@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import lightgbm
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from models.machine_code import compiled
 from models.masking import Floats
 
 MOST_LEAVES = 64
@@ -120,7 +120,7 @@ def _single(thresholds: Floats) -> Single:
     return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
-@njit(nogil=True)
+@compiled
 def _add_leaves(
     columns: Single,
     of_tree: NDArray[np.int32],

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import lightgbm
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from features.errors import ModelUnavailable
+from models.machine_code import compiled
 from models.masking import Floats
 
 Integers = NDArray[np.int32]
@@ -92,7 +92,7 @@ def shapley_values(trees: Trees, features: Floats) -> Floats:
     return shares
 
 
-@njit(nogil=True)
+@compiled
 def _add_shares(
     features: Floats, roots: Integers, splits: Integers, thresholds: Floats, leaves: Floats, weights: Floats, depth: int, shares: Floats
 ) -> None:

@@ -238,17 +238,14 @@ def test_a_row_alone_is_as_in_a_batch(maker: CandidateMaker, histories: Historie
 
 
 @pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 1_000])
-def test_the_size_of_a_batch_is_of_no_account(
-    maker: CandidateMaker, histories: Histories, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
+def test_the_size_of_a_batch_is_of_no_account(maker: CandidateMaker, histories: Histories, size: int) -> None:
     """However many rows are made at a time, the result is the same to the last bit."""
     part = histories.slice(0, 128)
     expected = maker.make(part)
-    monkeypatch.setattr(candidates, "BATCH", size)
-    made = maker.make(part)
-    np.testing.assert_array_equal(made.rows, expected.rows)
-    np.testing.assert_array_equal(made.products, expected.products)
-    assert made.features.tobytes() == expected.features.tobytes()
+    made = [(first, maker.make(batch)) for first, batch in part.batches(size)]
+    np.testing.assert_array_equal(np.concatenate([some.rows + first for first, some in made]), expected.rows)
+    np.testing.assert_array_equal(np.concatenate([some.products for _, some in made]), expected.products)
+    assert np.vstack([some.features for _, some in made]).tobytes() == expected.features.tobytes()
 
 
 def test_nobody_has_no_candidates(maker: CandidateMaker, histories: Histories) -> None:
