@@ -260,6 +260,14 @@ def test_a_table_of_products_beside_the_orders_is_recognised(tmp_path: Path) -> 
     assert loaded(tmp_path).products == 11
 
 
+def test_products_without_orders_make_no_workspace(tmp_path: Path) -> None:
+    """Of products alone nothing can be loaded, so nothing is written and the table that is missing is named."""
+    pd.DataFrame({"sku": ["p1", "p2"], "name": ["Thing 1", "Thing 2"], "brand": "Potter"}).to_csv(tmp_path / "range.csv", index=False)
+    with pytest.raises(WorkspaceError, match=r"products were found in range\.csv, and no orders; name a table of orders beside"):
+        create(tmp_path / "shop", [tmp_path / "range.csv"])
+    assert not (tmp_path / "shop").exists()
+
+
 def test_two_files_of_one_name_are_two_sources(tmp_path: Path) -> None:
     """Sources made from files of the same name in different folders have names of their own."""
     for folder in ("a", "b"):

@@ -54,8 +54,8 @@ def create(root: Path, files: Sequence[Path] = (), clock: Clock = utc_now, shop:
 
     The shop is called `shop`, or like the folder.
 
-    Raises `WorkspaceError` where `root` is a workspace already, `SourceError` where a file is no table of transactions or
-    products; then nothing is left behind.
+    Raises `WorkspaceError` where `root` is a workspace already or no file holds orders, `SourceError` where a file is no table of
+    orders or products; then nothing is left behind.
     """
     root = root.resolve()
     if (root / CONFIG_NAME).exists():
@@ -105,7 +105,7 @@ def _fill(context: Mapping[str, object], *, features: Mapping[str, tuple[str, ..
 
 def _fields(sources: Sequence[Source]) -> list[StandardField]:
     """The standard fields that the sources fill, each with the source that does."""
-    orders = next((source.name for source in sources if source.table == "transactions"), sources[0].name)
+    orders = next(source.name for source in sources if source.table == "transactions")
     fields = [replace(field, source=orders) for field in ORDER_FIELDS]
     for field in (COUNTRY, *PRODUCT_FIELDS):
         own_table_first = sorted(sources, key=lambda source: source.table != field.table)
@@ -119,7 +119,7 @@ def _used(fields: Iterable[StandardField], purpose: str) -> list[str]:
     return [category.name for category in CATEGORIES if category.name in used]
 
 
-def _recognised(root: Path, files: Sequence[Path], clock: Clock) -> tuple[list[Source], list[Guess], Habits | None]:
+def _recognised(root: Path, files: Sequence[Path], clock: Clock) -> tuple[list[Source], list[Guess], Habits]:
     sources: list[Source] = []
     guesses: list[Guess] = []
     shop: Habits | None = None
@@ -139,6 +139,11 @@ def _recognised(root: Path, files: Sequence[Path], clock: Clock) -> tuple[list[S
             guesses += _guessed(source.name, habits, clock())
             shop = shop or habits
         sources.append(source)
+    if shop is None:
+        raise WorkspaceError(
+            f"products were found in {', '.join(file.name for file in files)}, and no orders; name a table of orders beside them: one line "
+            "per product bought, with the customer, the product, the time and the price"
+        )
     return sources, guesses, shop
 
 

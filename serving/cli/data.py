@@ -73,7 +73,8 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
         screen.say(f"[bold]Not read:[/bold] {fault}.")
     if report.rejected:
         files = ", ".join(str(file) for file in report.rejected_files)
-        screen.say(f"[bold]{report.rejected:,} lines were rejected[/bold]; {files} has each with its line and the reason.")
+        lines = "1 line was" if report.rejected == 1 else f"{report.rejected:,} lines were"
+        screen.say(f"[bold]{lines} rejected[/bold]; {files} has each with its line and the reason.")
 
 
 def features(
