@@ -17,7 +17,7 @@ from models.metrics import churn_metrics, most_calibration_error_by_chance, rank
 from models.next_purchase import Examples, NextPurchaseModel
 
 SEED = 7
-FIGURES = ("auc", "ece", "ece_by_chance", "log_loss")
+FIGURES = ("auc", "ece", "ece_by_chance", "bias", "log_loss")
 MOST_CALIBRATION_ERROR = 0.05
 """How far forecasts may be off, whatever is withheld."""
 

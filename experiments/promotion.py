@@ -97,7 +97,19 @@ def calibrated(case: Candidacy) -> GateResult:
     alone = "" if by_chance is None else f"; chance alone gives about {by_chance:.4f}"
     figure = f"calibration error {metrics[f'{worst}ece']:.4f} ({when}, the worst of {len(allowed)}{alone})"
     told = f"{figure}; {MOST_CALIBRATION_ERROR} and chance explain {allowed[worst]:.4f}"
-    return GateResult("calibrated", excess[worst] <= 0, told)
+    passed = excess[worst] <= 0
+    return GateResult("calibrated", passed, told if passed else told + _why_off(metrics[f"{worst}ece"], metrics.get(f"{worst}bias", 0.0)))
+
+
+def _why_off(error: float, bias: float) -> str:
+    """Where most of a calibration error is the level of all forecasts: why that may be and what to do."""
+    direction = "high" if bias > 0 else "low"
+    if abs(bias) > error / 2:
+        return (
+            f". All forecasts together were {abs(bias):.3f} too {direction}, as where the newest period is unlike those "
+            "before it, like a season that the record holds once. Train again when it has passed, or override with that reason"
+        )
+    return ""
 
 
 def fair(case: Candidacy) -> GateResult:

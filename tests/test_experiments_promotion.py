@@ -139,6 +139,20 @@ def test_the_calibrated_gate_says_what_chance_alone_gives():
     assert "chance alone" not in calibrated(case(version(ece=0.07))).figure
 
 
+@pytest.mark.parametrize(("bias", "said"), [(0.05, "0.050 too high"), (-0.05, "0.050 too low"), (0.01, ""), (None, "")])
+def test_forecasts_that_are_off_together_are_told_from_those_that_are_not(bias, said):
+    """Where the level of a whole period explains most of the error, the gate says how far it was off and what to do."""
+    measured = {} if bias is None else {"without_spending__bias": bias}
+    figure = calibrated(case(version(without_spending__ece=0.07, **measured))).figure
+    assert said in figure
+    assert ("override with that reason" in figure) is bool(said)
+
+
+def test_a_gate_that_passes_gives_no_advice():
+    """Who passes is told the figure alone."""
+    assert "override" not in calibrated(case(version(ece=0.05, bias=0.05))).figure
+
+
 def test_what_was_not_measured_does_not_pass():
     """A churn model without calibration figures, or any model whose explanations were not looked at, is refused."""
     bare = replace(version(), metrics={"auc": 0.8})
