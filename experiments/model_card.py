@@ -9,6 +9,7 @@ from typing import Any
 
 from experiments.against_champion import PREFIX as AGAINST
 from experiments.audit import AUDITED_ON, fairness_gaps
+from experiments.begun_orders import IGNORED, WITH
 from experiments.card import Card, Section, Table, between, figure, with_interval
 from experiments.card_words import LIMITS, SPOKEN, USES, WHAT
 from features.shop import Shop
@@ -92,7 +93,7 @@ def _quality(facts: Facts) -> Section:
         "The registered model was then fitted anew on everything."
     )
     table = Table("On the holdout", ["method", *(_spoken(name) for name in names)], [rows[0], interval, *rows[1:]])
-    return Section("How good it is", [said, *_against(run)], [table])
+    return Section("How good it is", [said, *_against(run)], [table, *_begun(run)])
 
 
 def _against(run: Run) -> list[str]:
@@ -117,6 +118,15 @@ def _consent(run: Run) -> Section:
             "average, and what it stays under in 95 of 100 samples."
         )
     return Section("When data is withheld", said, [Table("By consent pattern", ["", *(_spoken(name) for name in names)], rows)])
+
+
+def _begun(run: Run) -> list[Table]:
+    names = SHOWN[run.model]
+    if f"{WITH}.{names[0]}" not in run.metrics:
+        return []
+    told = {WITH: "with what is in the basket in mind", IGNORED: "as if nothing were in it"}
+    rows = [[said, *(_measured(run.metrics, f"{prefix}.{name}") for name in names)] for prefix, said in told.items()]
+    return [Table("The rest of orders of which a part, drawn at random, is in the basket", ["", *(_spoken(name) for name in names)], rows)]
 
 
 def _groups(run: Run) -> Section:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from experiments.audit import audited_groups
+from experiments.begun_orders import begun_orders
 from experiments.consent_patterns import ranking_by_pattern
 from experiments.explainability import candidates_to_explain, explainability
 from experiments.fairness import audit_ranking, fairness_findings
@@ -32,7 +33,7 @@ def ranking_findings(
     model: NextPurchaseModel,
     settings: NextPurchaseSettings,
 ) -> Findings:
-    """How the trial's model does under every consent pattern, for every group and beside the champion; whether `model` can be explained.
+    """How the trial's model does by consent, for begun orders, by group and beside the champion; whether `model` can be explained.
 
     `asked` are the judged orders (customer, as_of), `answers` what the trial's model says to each; `model` is the one to be
     registered, fitted on everything.
@@ -44,6 +45,7 @@ def ranking_findings(
     return Findings.together(
         [
             ranking_by_pattern(tried, trial.judged, answers, trial.truth, K),
+            begun_orders(tried, trial.judged, K),
             fairness_findings(
                 audit_ranking(groups, ours[f"recall@{K}"], audit.fewest_customers), shop.config.audited, audit.fewest_customers
             ),

@@ -25,8 +25,9 @@ class Allowed:
     def content(self) -> tuple[object, ...]:
         """Equal for two that the ranker cannot tell apart; what goes with nothing bought is in no statistics."""
         held = self.histories
-        arrays = (held.products, held.columns, held.customers)
-        return (id(self.statistics) if len(held.products) else None, *(array.tobytes() for array in arrays))
+        arrays = (held.products, held.columns, held.customers, held.baskets.products)
+        used = len(held.products) + len(held.baskets.products)
+        return (id(self.statistics) if used else None, *(array.tobytes() for array in arrays))
 
 
 def coalition_scores(model: NextPurchaseModel, allowed: Sequence[Allowed], product_ids: Sequence[str]) -> Floats:

@@ -25,6 +25,7 @@ OFFERED = {
     "ordered_next_after_your_recent_orders": 30,
 }
 """By how a product goes with a history: how many of the best are candidates."""
+OFFERED_TO_A_BASKET = 60
 BEST_SELLERS = 100
 BATCH = 128
 
@@ -72,11 +73,13 @@ class CandidateMaker:
         return Comparison(histories, self.statistics, self.history, self.customer)
 
     def picked(self, compared: Comparison, hidden: Sequence[int] | NDArray[np.intp] = ()) -> Rows:
-        """The candidates of every row as row x products + product, ascending."""
+        """The candidates of every row as row x products + product, ascending; what is in a row's basket is none of its own."""
         shown = self.statistics.sold.copy()
         shown[np.asarray(hidden, dtype=np.intp)] = False
         own = compared.own[shown[compared.histories.products]]
-        return np.unique(np.concatenate([own, *self._offered(compared, shown)]))
+        baskets = compared.histories.baskets
+        in_baskets = baskets.rows * len(shown) + baskets.products
+        return np.setdiff1d(np.concatenate([own, *self._offered(compared, shown)]), in_baskets)
 
     def describe(self, compared: Comparison, picked: Rows) -> Candidates:
         """What the ranker sees of products (row x products + product, ascending), candidates or not."""
@@ -92,6 +95,8 @@ class CandidateMaker:
     def _offered(self, compared: Comparison, shown: Bools) -> list[Rows]:
         """What goes with the products of each row, and the best sellers; as row x products + product."""
         best = [_best(compared.affinities[name], shown, most) for name, most in OFFERED.items() if name in compared.affinities]
+        if len(compared.histories.baskets.rows):
+            best.append(_best(compared.basket_affinity, shown, OFFERED_TO_A_BASKET))
         popular = self.statistics.best_sellers[shown[self.statistics.best_sellers]][:BEST_SELLERS]
         rows = np.arange(len(compared.histories))[:, None]
         return [*best, (rows * len(shown) + popular).ravel()]

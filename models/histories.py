@@ -14,17 +14,39 @@ from models.masking import Bools, Floats, Masking
 
 
 @dataclass(frozen=True)
+class Baskets:
+    """What is in customers' baskets, not ordered yet: entry by entry the row, ascending, and the product's position (int64 both)."""
+
+    rows: NDArray[np.int64]
+    products: NDArray[np.int64]
+
+    @classmethod
+    def of_one(cls, products: NDArray[np.intp]) -> Baskets:
+        """The basket of the only row."""
+        return cls(np.zeros(len(products), dtype=np.int64), products.astype(np.int64))
+
+    def at(self, kept: Bools, first: int = 0) -> Baskets:
+        """Those entries that are `kept` (entries,); row `first` becomes row 0."""
+        return Baskets(self.rows[kept] - first, self.products[kept])
+
+
+NO_BASKETS = Baskets(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+
+
+@dataclass(frozen=True)
 class Histories:
     """Histories of several customers (rows).
 
     `starts` (rows + 1) int64 bounds each row's stretch of `products` (positions in the product statistics, int64, ascending
-    within a row) and of `columns` (entries, history features) float64; `customers` is (rows, customer features) float64.
+    within a row) and of `columns` (entries, history features) float64; `customers` is (rows, customer features) float64. `baskets`
+    are those that are being filled, where there are any.
     """
 
     starts: NDArray[np.int64]
     products: NDArray[np.int64]
     columns: Floats
     customers: Floats
+    baskets: Baskets = NO_BASKETS
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -43,12 +65,13 @@ class Histories:
         """Rows `first` up to but not including `last`."""
         starts = self.starts[first : last + 1]
         held = slice(starts[0], starts[-1])
-        return Histories(starts - starts[0], self.products[held], self.columns[held], self.customers[first:last])
+        baskets = self.baskets.at((self.baskets.rows >= first) & (self.baskets.rows < last), first)
+        return Histories(starts - starts[0], self.products[held], self.columns[held], self.customers[first:last], baskets)
 
 
 @dataclass(frozen=True)
 class HistoryMasking:
-    """Which categories the history entries and columns, and the customer columns, need."""
+    """Which categories the history entries (and those of a basket) and columns, and the customer columns, need."""
 
     entries: frozenset[str]
     columns: Masking
@@ -63,13 +86,15 @@ class HistoryMasking:
         """`histories` as they are when `withheld` (rows, categories) is: entries gone, columns `NaN`."""
         needed = np.array([category in self.entries for category in self.categories])
         rows = histories.rows
-        kept = ~(withheld & needed).any(axis=1)[rows]
+        open_to_use = ~(withheld & needed).any(axis=1)
+        kept = open_to_use[rows]
         counts = np.bincount(rows[kept], minlength=len(histories))
         return Histories(
             starts=np.concatenate([[0], np.cumsum(counts)]),
             products=histories.products[kept],
             columns=self.columns.withhold(histories.columns[kept], withheld[rows[kept]]),
             customers=self.customers.withhold(histories.customers, withheld),
+            baskets=histories.baskets.at(open_to_use[histories.baskets.rows]),
         )
 
     def allow(self, histories: Histories, granted: Collection[str]) -> Histories:
@@ -102,9 +127,14 @@ def histories_of(
 def together(parts: Sequence[Histories]) -> Histories:
     """Several histories, one after the other."""
     counts = np.concatenate([np.diff(part.starts) for part in parts])
+    firsts = np.cumsum([0, *map(len, parts[:-1])])
     return Histories(
         starts=np.concatenate([[0], np.cumsum(counts)]),
         products=np.concatenate([part.products for part in parts]),
         columns=np.vstack([part.columns for part in parts]),
         customers=np.vstack([part.customers for part in parts]),
+        baskets=Baskets(
+            np.concatenate([part.baskets.rows + first for part, first in zip(parts, firsts, strict=True)]),
+            np.concatenate([part.baskets.products for part in parts]),
+        ),
     )

@@ -33,6 +33,7 @@ LEARNED_READS = {
     "place_by_what_goes_with_yours": (PRODUCT_ID,),
     "place_by_what_fits_yours": (PRODUCT_ID,),
     "place_by_what_follows_yours": (PRODUCT_ID,),
+    "fits_the_basket": (PRODUCT_ID,),
     "place_among_yours": (PRODUCT_ID, ORDER_ID, ORDERED_AT),
     "share_of_your_orders": (PRODUCT_ID, ORDER_ID, QUANTITY),
     "popular_where_you_live": (COUNTRY,),
@@ -108,6 +109,12 @@ class Comparison:
         """By name from `AFFINITIES` (rows, products) float64, in units of the root of the weights summed."""
         return {name: self._summed(*AFFINITIES[name]) for name in self.features if name in AFFINITIES}
 
+    @cached_property
+    def basket_affinity(self) -> Floats:
+        """How well each product goes with what is in the baskets (rows, products) float64."""
+        baskets = self.histories.baskets
+        return self._added("fitting", baskets.rows, baskets.products, np.ones(len(baskets.rows)))
+
     def columns(self, rows: Rows, items: Rows) -> Floats:
         """The features of candidates (candidates, features): products `items` of the histories' `rows`."""
         return np.column_stack([self._column(name, rows, items) for name in self.features])
@@ -137,10 +144,21 @@ class Comparison:
 
     def _summed(self, matrix: str, decay: float) -> Floats:
         """Adds up by hand what a sparse product would: for one customer that takes a hundredth of the time."""
-        pairs: sp.csr_matrix = getattr(self.statistics, matrix)
-        sums, sizes = np.zeros((len(self.histories), pairs.shape[0])), self._sizes[decay]
-        _add_pairs(pairs.indptr, pairs.indices, pairs.data, self.histories.rows, self.histories.products, self._weights[decay], sums)
+        sizes = self._sizes[decay]
+        sums = self._added(matrix, self.histories.rows, self.histories.products, self._weights[decay])
         return np.asarray(sums / np.sqrt(np.where(sizes > 0, sizes, 1.0))[:, None])
+
+    def _added(self, matrix: str, rows: Rows, products: Rows, weights: Floats) -> Floats:
+        """What goes with each of `products` (entries,) times its weight, added up by row: (histories, products)."""
+        pairs: sp.csr_matrix = getattr(self.statistics, matrix)
+        sums = np.zeros((len(self.histories), pairs.shape[0]))
+        _add_pairs(pairs.indptr, pairs.indices, pairs.data, rows, products, weights, sums)
+        return sums
+
+    def _fits_the_basket(self, rows: Rows, items: Rows) -> Floats:
+        filled = np.zeros(len(self.histories), dtype=bool)
+        filled[self.histories.baskets.rows] = True
+        return np.where(filled[rows], self.basket_affinity[rows, items], np.nan) if filled.any() else np.full(len(rows), np.nan)
 
     def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
         """How many of all products go better with the row's history than this one."""

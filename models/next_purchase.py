@@ -1,7 +1,8 @@
 """The next-purchase model: candidates ranked by LightGBM.
 
-The ranker learns from customers' real next orders, with categories withheld at random in copies of them, and with the
-products' own facts left out in a few, so that the all-missing reference row of an explanation is no stranger to it.
+The ranker learns from customers' real next orders, with categories withheld at random in copies of them, some of which see the
+order when a part of it is in the basket already, and with the products' own facts left out in a few, so that the all-missing
+reference row of an explanation is no stranger to it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from features.errors import TrainingError
 from models.candidates import BATCH, CandidateMaker, Candidates
-from models.histories import Histories, HistoryMasking
+from models.histories import Baskets, Histories, HistoryMasking
 from models.masking import Bools, Floats, Masking
 from models.precision import rounded
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
@@ -50,6 +51,7 @@ class NextPurchaseSettings:
     negatives: int = 40
     masked_weight: float = 0.5
     faceless_share: float = 0.03
+    begun_share: float = 0.5
     seed: int = 7
     threads: int = 2
 
@@ -76,6 +78,15 @@ class Examples:
     def arrays(self) -> tuple[NDArray[np.generic], ...]:
         """All that is learnt from."""
         return (self.histories.starts, self.histories.products, self.histories.columns, self.histories.customers, self.bought)
+
+    def begun(self, share: float, generator: np.random.Generator) -> Baskets:
+        """The beginnings of so many of the orders, of any size short of the whole, as baskets that are being filled."""
+        rows, products = np.divmod(self.bought, len(self.maker.statistics.product_ids))
+        sizes = np.bincount(rows, minlength=len(self.histories))
+        taken = generator.integers(1, np.maximum(sizes, 2)) * ((sizes > 1) & (generator.random(len(sizes)) < share))
+        place = np.empty(len(rows), dtype=np.int64)
+        place[np.lexsort((generator.random(len(rows)), rows))] = np.arange(len(rows)) - np.append(0, np.cumsum(sizes))[rows]
+        return Baskets(rows, products).at(place < taken[rows])
 
     def labels(self, candidates: Candidates, first: int = 0) -> NDArray[np.int64]:
         """1 for each candidate that was bought, else 0; the candidates' rows begin at row `first` of the examples."""
@@ -143,14 +154,18 @@ class NextPurchaseModel:
 
     @classmethod
     def load(cls, folder: Path) -> NextPurchaseModel:
-        """Read what `save` wrote."""
+        """Read what `save` wrote. Raises `ValueError` for a model of before, which reads other columns than are made now."""
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         categories = tuple(manifest["categories"])
         history, customer = (_needs(manifest[name], len(categories)) for name in ("history_needs", "customer_needs"))
         statistics = ProductStatistics.load(folder / "statistics.npz")
+        maker = CandidateMaker(statistics, tuple(manifest["history"]), tuple(manifest["customer"]))
+        booster = lightgbm.Booster(model_file=folder / "booster.txt")
+        if booster.feature_name() != list(maker.features):
+            raise ValueError("it reads other columns than are made of customers now, as before this release; train it anew")
         return cls(
-            booster=lightgbm.Booster(model_file=folder / "booster.txt"),
-            maker=CandidateMaker(statistics, tuple(manifest["history"]), tuple(manifest["customer"])),
+            booster=booster,
+            maker=maker,
             masking=HistoryMasking(frozenset(manifest["entries_need"]), Masking(categories, history), Masking(categories, customer)),
             category_of=manifest["category_of"],
         )
@@ -193,8 +208,9 @@ def _copies(
 ) -> list[tuple[Floats, NDArray[np.int64], NDArray[np.int64], Floats]]:
     """Ranker rows of the examples as they are and with random categories withheld: features, labels, groups, weights."""
     withheld = masking.customers.draw(len(examples.histories), generator)
+    begun = replace(examples.histories, baskets=examples.begun(settings.begun_share, generator))
     copies = []
-    for histories, weight in ((examples.histories, 1.0), (masking.withhold(examples.histories, withheld), settings.masked_weight)):
+    for histories, weight in ((examples.histories, 1.0), (masking.withhold(begun, withheld), settings.masked_weight)):
         batches = list(histories.batches(BATCH))
         made = side_by_side(examples.maker.make, [batch for _, batch in batches])
         for (first, batch), candidates in zip(batches, made, strict=True):

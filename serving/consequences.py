@@ -50,7 +50,7 @@ class Consequences:
         """
         standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
         lists, players = self._lists(customer, standing, request), self._players(standing)
-        seen = None if lists is None else self._seen(standing, players)
+        seen = None if lists is None else self._seen(standing, players, request)
         if lists is None or seen is None:
             return None
         known = [product for product in dict.fromkeys(product_ids) if seen.knows(product)]
@@ -76,10 +76,10 @@ class Consequences:
         standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
         return self._seen(standing, self._players(standing))
 
-    def _seen(self, standing: Standing, players: Sequence[str]) -> Seen | None:
+    def _seen(self, standing: Standing, players: Sequence[str], request: RecommendationRequest | None = None) -> Seen | None:
         present = coalitions(len(players)).tolist()
         return self._recommender.seen(
-            [standing.without([name for name, held in zip(players, row, strict=True) if not held]) for row in present]
+            [standing.without([name for name, held in zip(players, row, strict=True) if not held]) for row in present], request
         )
 
     def _players(self, standing: Standing) -> list[str]:

@@ -21,7 +21,7 @@ from features import clock
 from features.online import Layout, OnlineRow, OnlineStore
 from features.shop import Shop
 from models.companions import Companion, companions
-from models.histories import Histories
+from models.histories import Baskets, Histories
 from models.masking import Floats
 from models.next_purchase import NextPurchaseModel
 from models.precision import rounded
@@ -127,13 +127,16 @@ class Recommender:
         """The model that answers now; None where there is none."""
         return self._champion.current
 
-    def seen(self, standings: Sequence[Standing]) -> Seen | None:
-        """What the ranker would be shown at each of several standings of one customer; None where there is no champion."""
+    def seen(self, standings: Sequence[Standing], request: RecommendationRequest | None = None) -> Seen | None:
+        """What the ranker would be shown at each of several standings of one customer; None where there is no champion.
+
+        With a `request`, its basket is what is being bought.
+        """
         champion, customer = self._champion.current, standings[0].customer
         if champion is None or customer is None:
             return None
-        row = self._online.ready(customer)
-        return Seen(champion.model, [self._allowed(row, champion, standing) for standing in standings])
+        row, basket = self._online.ready(customer), frozenset[str]() if request is None else self._basket(request)
+        return Seen(champion.model, [self._allowed(row, champion, standing, basket) for standing in standings])
 
     def replay(self, decision: Decision) -> Mapping[str, Any]:
         """The answer made anew from what was recorded, by the version that made it."""
@@ -168,7 +171,8 @@ class Recommender:
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
         hidden = self._hidden(request, standing, shelf)
         with_basket = self._companions(request, champion, standing, hidden) if reason == ANONYMOUS else ()
-        candidates, features, bought = self._candidates(row, champion, standing, hidden) if row and champion else ((), NO_FEATURES, ())
+        allowed = self._allowed(row, champion, standing, self._basket(request)) if row and champion else None
+        candidates, features, bought = self._candidates(allowed, champion, hidden) if allowed and champion else ((), NO_FEATURES, ())
         return RecommendationInputs(
             k=request.k,
             explain=request.explain,
@@ -193,11 +197,15 @@ class Recommender:
     def _companions(
         self, request: RecommendationRequest, champion: Loaded[NextPurchaseModel] | None, standing: Standing, hidden: Collection[str]
     ) -> tuple[Companion, ...]:
-        """What goes with a basket that nobody's name is on; nothing is concluded from a sensitive product in it."""
-        basket = set(request.basket) - self._shelf().hidden_by(self._manners.sensitive, ())
+        """What goes with a basket that nobody's name is on."""
+        basket = self._basket(request)
         if champion is None or not basket:
             return ()
         return companions(self._statistics.at(champion, standing.ledger_seq), basket, hidden, request.k)
+
+    def _basket(self, request: RecommendationRequest) -> frozenset[str]:
+        """What is in the basket; nothing is concluded from a sensitive product in it."""
+        return frozenset(request.basket) - self._shelf().hidden_by(self._manners.sensitive, ())
 
     def _draw(self, request: RecommendationRequest, bought: tuple[str, ...]) -> Mapping[str, Any] | None:
         """What discoveries are drawn by; the seed is new each time, and recorded with the decision."""
@@ -205,10 +213,9 @@ class Recommender:
         return asdict(Draw(share, secrets.token_hex(16), bought)) if share else None
 
     def _candidates(
-        self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, hidden: Sequence[str]
+        self, allowed: Allowed, champion: Loaded[NextPurchaseModel], hidden: Sequence[str]
     ) -> tuple[tuple[str, ...], Floats, tuple[str, ...]]:
         """Ids of the products to rank, what the ranker sees of each, and those of them that the customer has bought."""
-        allowed = self._allowed(row, champion, standing)
         statistics = allowed.statistics
         positions = statistics.positions(hidden)
         made = replace(champion.model.maker, statistics=statistics).make(allowed.histories, positions[positions >= 0])
@@ -216,11 +223,11 @@ class Recommender:
         ids = statistics.product_ids
         return tuple(ids[made.products].tolist()), rounded(made.features), tuple(ids[bought].tolist())
 
-    def _allowed(self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing) -> Allowed:
-        """What the consent of this moment allows of a customer, and the statistics to set it against."""
+    def _allowed(self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, basket: Collection[str]) -> Allowed:
+        """What the consent of this moment allows of a customer and of their basket, and the statistics to set it against."""
         statistics = self._statistics.imagined(champion, standing)
         row = _without(row, self._shelf().hidden_by(self._manners.sensitive, ()))
-        return Allowed(_history(row, self._online.layout, champion.model, standing, statistics), statistics)
+        return Allowed(_history(row, basket, self._online.layout, champion.model, standing, statistics), statistics)
 
     def _not_personalized(
         self, request: RecommendationRequest, standing: Standing, champion: Loaded[NextPurchaseModel] | None, *, privacy_signal: bool
@@ -272,17 +279,23 @@ def _without(row: OnlineRow, products: Collection[str]) -> OnlineRow:
     return replace(row, products=tuple(row.products[position] for position in kept), columns=row.columns[kept])
 
 
-def _history(row: OnlineRow, layout: Layout, model: NextPurchaseModel, standing: Standing, statistics: ProductStatistics) -> Histories:
-    """The part of a customer's features that the consent of this moment allows; products without statistics are passed over."""
+def _history(
+    row: OnlineRow, basket: Collection[str], layout: Layout, model: NextPurchaseModel, standing: Standing, statistics: ProductStatistics
+) -> Histories:
+    """The part of a customer's features that the consent of this moment allows; products without statistics are passed over.
+
+    What is in the basket needs the consent that what was bought does.
+    """
     masking, maker = model.masking, model.maker
     wanted = [layout.customer.index(name) for name in maker.customer]
     customer = masking.customers.allow(row.customer[wanted][None, :], standing.granted)
-    positions = statistics.positions(row.products if masking.entries <= standing.granted else ())
+    open_to_use = masking.entries <= standing.granted
+    positions, buying = (statistics.positions(products if open_to_use else ()) for products in (row.products, sorted(basket)))
     known = np.flatnonzero(positions >= 0)
     order = known[np.argsort(positions[known], kind="stable")]
     held = row.columns[order][:, [layout.history.index(name) for name in maker.history]]
     columns = masking.columns.allow(held, standing.granted)
-    return Histories(np.array([0, len(order)]), positions[order].astype(np.int64), columns, customer)
+    return Histories(np.array([0, len(order)]), positions[order].astype(np.int64), columns, customer, Baskets.of_one(buying[buying >= 0]))
 
 
 def _first_best_sellers(shelf: Shelf, hidden: Collection[str], k: int) -> tuple[tuple[str, int], ...]:

@@ -31,7 +31,11 @@ class RecommendationRequest(Request):
 
     basket: Annotated[
         tuple[Id, ...],
-        Field(max_length=200, description="Products in the basket: never recommended, and all that is used of an unnamed visitor."),
+        Field(
+            max_length=200,
+            description="Products in the basket: never recommended. What goes with them counts for who shares what they bought, and is all "
+            "that is used of an unnamed visitor.",
+        ),
     ] = ()
     customer_id: Annotated[
         Id | None, Field(description="The shop's own id of the customer; null for a visitor with a basket.", examples=["17850"])

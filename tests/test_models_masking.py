@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.pipeline import customer_frame, reads_of
 from features.shop import Shop
-from models.histories import Histories, HistoryMasking, together
+from models.histories import Baskets, Histories, HistoryMasking, together
 from models.masking import RATES, Masking
 from models.purchase_examples import PurchaseData, history_masking
 from models.purchases import orders
@@ -121,6 +121,7 @@ def some_histories(seed: int, rows: int) -> Histories:
         products.astype(np.int64),
         draw.normal(size=(counts.sum(), 2)),
         draw.normal(size=(rows, 3)),
+        Baskets(np.sort(draw.integers(0, rows, 2 * rows)), draw.integers(0, 9, 2 * rows)),
     )
 
 
@@ -132,7 +133,10 @@ def test_histories_come_apart_and_together(seed: int, rows: int, cut: int) -> No
     joined = together([whole.slice(0, at), whole.slice(at, rows)])
     for name in ("starts", "products", "columns", "customers"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
+    for name in ("rows", "products"):
+        np.testing.assert_array_equal(getattr(joined.baskets, name), getattr(whole.baskets, name))
     assert len(joined) == rows
+    assert whole.slice(0, at).baskets.rows.max(initial=-1) < at
 
 
 @settings(max_examples=40, deadline=None)

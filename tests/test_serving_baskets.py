@@ -1,12 +1,18 @@
-"""Visitors whom nobody knows: what is in the basket is all that is used, and it is used of nobody else."""
+"""What is in a basket: all that is used of a visitor whom nobody knows, one thing more of who shares what they bought, and else nothing."""
 
 from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from serving.recommendation import BY_BASKET, NOT_PERSONAL
+from features.shop import Shop
+from models.masking import Floats
+from models.next_purchase import NextPurchaseModel
+from models.tracking import CHAMPION, Tracking
+from serving import decisions
+from serving.recommendation import BY_BASKET, NOT_PERSONAL, PERSONAL, RecommendationInputs
 from tests.serving_shop import CATEGORIES
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -43,12 +49,35 @@ def test_a_visitor_gets_what_goes_with_the_basket(service, basket):
     assert service.http.get(answer["why_url"]).status_code == 200
 
 
+def test_who_shares_purchases_is_answered_with_the_basket_in_mind(service, served, pool, basket):
+    """The ranker is shown how well each candidate goes with the basket, and the answer can be made again and looked at."""
+    answer = service.recommend(pool.one(), basket=basket, k=50)
+    assert answer["personalized"]
+    assert not set(shown(answer)) & set(basket)
+    fits = of_basket(served, answer["decision_id"])
+    assert not np.isnan(fits).any()
+    assert fits.max() > 0
+    assert service.replay(answer["decision_id"])["replay"] == {"identical": True}
+    assert service.http.get(answer["why_url"]).status_code == 200
+    assert np.isnan(of_basket(served, service.recommend(pool.one(), exclude=basket)["decision_id"])).all()
+
+
+def of_basket(shop: Shop, decision_id: str) -> Floats:
+    """What the ranker was shown of each candidate of a decision: how well it goes with the basket."""
+    with shop.database.read() as connection:
+        decision = decisions.read(connection, shop.vault, decision_id)
+    tracking = Tracking.of(shop.workspace)
+    names = NextPurchaseModel.load(tracking.folder(tracking.by_alias("next_purchase", CHAMPION))).features
+    return RecommendationInputs.from_document(json.loads(decision.inputs)).features[:, names.index("fits_the_basket")]
+
+
 def test_no_other_basket_is_used(service, pool, basket):
-    """Somebody who is named and shares nothing, or whom the shop does not know, gets the best sellers of everybody."""
-    for customer in (str(pool.take(1, ())[0]), "nobody-of-this-shop"):
+    """Somebody who is named and shares nothing, or not what they bought, or whom the shop does not know, gets what an empty one gets."""
+    named = {str(pool.take(1, ())[0]): NOT_PERSONAL, "nobody-of-this-shop": NOT_PERSONAL, pool.one(("order_times", "spending")): PERSONAL}
+    for customer, disclosure in named.items():
         with_basket, without = (service.recommend(customer, **asked) for asked in ({"basket": basket}, {"exclude": basket}))
-        assert shown(with_basket) == shown(without)
-        assert with_basket["disclosure"] == NOT_PERSONAL
+        assert with_basket["items"] == without["items"]
+        assert with_basket["disclosure"] == disclosure
 
 
 def test_exclusions_hold_for_visitors_too(service, basket):

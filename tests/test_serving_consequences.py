@@ -73,6 +73,25 @@ def test_places_and_scores_without_a_category_are_those_after_its_withdrawal(say
         sayso.watch.look()
 
 
+def test_what_a_basket_changes_is_foretold_too(sayso):
+    """With a basket the scores and lists that the game says are those served, before and after each category is withdrawn."""
+    customer, basket = WHO[2], ("p03", "p17")
+    request = RecommendationRequest(customer_id=customer, basket=basket)
+    for category in CATEGORIES:
+        before = listed(sayso, customer, basket=basket)
+        game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), list(before), request)
+        say(sayso, customer, FOR_ITEMS, "withdrawn", category)
+        after = listed(sayso, customer, basket=basket)
+        assert game.lists.now == tuple(before) != tuple(listed(sayso, customer))
+        assert game.lists.without[category] == tuple(after)
+        for one in game.products:
+            assert one.score.output_value == before[one.product_id]
+            part = {part.category: part for part in one.score.played}[category]
+            assert part.without == after.get(one.product_id, part.without)
+        say(sayso, customer, FOR_ITEMS, "granted", category)
+        sayso.watch.look()
+
+
 def test_what_everybody_sees_is_what_is_left_without_anything(sayso):
     """Everything withdrawn, serving lists exactly what the game said everybody sees."""
     customer = WHO[6]

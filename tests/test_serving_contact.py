@@ -255,4 +255,7 @@ def test_what_is_sensitive_leads_to_nothing_else(served, pool):
         )
         changed += held != [item for item in usual if item["product_id"] not in of_department]
     assert changed
+    sensitive_basket = RecommendationRequest(customer_id=customer, basket=tuple(sorted(of_department)))
+    recommender._manners = MannersSection(sensitive=(sensitive,))
+    assert recommender.answer(sensitive_basket)["items"] == recommender.answer(plain)["items"]
     sayso.close()
