@@ -21,6 +21,8 @@ SEED = 20_240_103
 CUSTOMERS = 480
 FEWEST_CUSTOMERS = 160
 """Fewer would be too few to train on."""
+BASKET = 3
+"""Products in a basket."""
 LOOKS_AFTER = 20
 """After so many customers the service looks for changes, as it does every few seconds."""
 
@@ -54,13 +56,16 @@ def compare(sayso: Sayso, wanted: int, progress: Progress) -> Score:
 
 
 def _trials(sayso: Sayso) -> Iterator[Trial]:
-    """One for every customer; the order in which they withdraw differs from one to the next."""
+    """One for every customer; the order in which they withdraw differs from one to the next, and every second has a basket."""
     purpose = sayso.shop.config.models.churn.purpose
+    champion = sayso.recommender.champion
+    products = [] if champion is None else champion.model.maker.statistics.product_ids.tolist()
     for number, id in enumerate(sorted(sayso.shop.customers.all().values())):
         stated = sayso.shop.ledger.state(sayso.shop.customers.pseudonym(id))
         granted = [state["category"] for state in stated if state["purpose"] == purpose and state["allowed"]]
         turn = number % max(len(granted), 1)
-        yield Trial(sayso, id, granted[turn:] + granted[:turn])
+        basket = [products[(number + place) % len(products)] for place in range(BASKET)] if products and number % 2 else ()
+        yield Trial(sayso, id, granted[turn:] + granted[:turn], basket)
 
 
 def consents(catalog: Catalog, customers: int) -> list[ConsentEvent]:

@@ -52,11 +52,12 @@ class Score:
 
 
 class Trial:
-    """A customer who withdraws the categories `left`, one after another, for both purposes."""
+    """A customer with these products in the basket who withdraws the categories `left`, one after another, for both purposes."""
 
-    def __init__(self, sayso: Sayso, customer_id: str, left: Sequence[str]) -> None:
+    def __init__(self, sayso: Sayso, customer_id: str, left: Sequence[str], basket: Sequence[str] = ()) -> None:
         self._sayso = sayso
         self._id = customer_id
+        self._request = RecommendationRequest(customer_id=customer_id, k=MOST_ITEMS, basket=tuple(basket))
         self._customer = sayso.shop.customers.pseudonym(customer_id)
         self.left = list(left)
 
@@ -65,7 +66,8 @@ class Trial:
         category = self.left.pop(0)
         churn = self._sayso.consequences.of_churn(self._customer)
         listed = self._recommended()
-        ranks = self._sayso.consequences.of_recommendation(self._customer, [item["product_id"] for item in listed["items"]])
+        shown = [item["product_id"] for item in listed["items"]]
+        ranks = self._sayso.consequences.of_recommendation(self._customer, shown, self._request)
         self._withdraw(category)
         score.pairs += 1
         if churn is not None:
@@ -80,7 +82,7 @@ class Trial:
             self._sayso.shop.ledger.append(ConsentEvent(self._id, purpose, category, "withdrawn", "selftest"))
 
     def _recommended(self) -> Answer:
-        return self._sayso.recommender.answer(RecommendationRequest(customer_id=self._id, k=MOST_ITEMS))
+        return self._sayso.recommender.answer(self._request)
 
     def _search(self, category: str, score: Score) -> None:
         """The category must stand nowhere in what is served now but among what is withheld."""
