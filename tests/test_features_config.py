@@ -80,7 +80,7 @@ def test_a_wrong_value_is_named_with_its_line(old: str, new: str, words: str, fi
             "`transactions.order_id` has no purpose",
         ),
         (
-            'description = "The products in your orders and how many of each."\n',
+            'description = "The products in your orders and in your basket, and how many of each."\n',
             "[categories.purchases]",
             "every category needs a `description`",
         ),

@@ -9,7 +9,7 @@ from datetime import datetime
 from features.catalog import PRODUCT, Category
 
 CATEGORIES = (
-    Category("purchases", "What you bought", "The products in your orders and how many of each."),
+    Category("purchases", "What you bought", "The products in your orders and in your basket, and how many of each."),
     Category("order_times", "When you ordered", "The days and times of your orders."),
     Category("spending", "How much you spent", "The prices and totals of your orders."),
     Category("location", "Where you live", "The country that you order from."),
