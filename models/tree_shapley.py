@@ -93,22 +93,37 @@ def shapley_values(trees: Trees, features: Floats) -> Floats:
 
 
 @compiled
+def _begin(values: Floats, side: Integers) -> None:
+    """Nothing is decided but for what a row lacks, which is as in the reference whoever is asked."""
+    for feature in range(len(values)):
+        side[feature] = OTHER if np.isnan(values[feature]) else FREE
+
+
+@compiled
 def _add_shares(
-    features: Floats, roots: Integers, splits: Integers, thresholds: Floats, leaves: Floats, weights: Floats, depth: int, shares: Floats
+    features: Floats,
+    roots: Integers,
+    splits: Integers,
+    thresholds: Floats,
+    leaves: Floats,
+    weights: Floats,
+    depth: int,
+    shares: Floats,
 ) -> None:
     """Visit every leaf that a coalition comes to, on the row's side first; where the reference goes waits until that is done."""
-    side = np.zeros(features.shape[1], dtype=np.int32)
+    side = np.empty(features.shape[1], dtype=np.int32)
     path = np.empty(depth, dtype=np.int32)
     waiting = np.empty((depth, 3), dtype=np.int32)
     for row in range(features.shape[0]):
+        values, gained = features[row], shares[row]
+        _begin(values, side)
         for root in roots:
             node, decided, own, left = root, 0, 0, 0
             while True:
                 while node >= 0:
                     feature = splits[node, 0]
-                    value = features[row, feature]
                     whose = side[feature]
-                    if whose == OTHER or np.isnan(value) or (value <= thresholds[node]) == (splits[node, 3] == 1):
+                    if whose == OTHER or (values[feature] <= thresholds[node]) == (splits[node, 3] == 1):
                         node = splits[node, 1]
                         continue
                     if whose == FREE:
@@ -119,7 +134,7 @@ def _add_shares(
                 gain, loss = leaves[-node - 1] * weights[own, decided - own], leaves[-node - 1] * weights[decided - own, own]
                 for at in range(decided):
                     feature = path[at]
-                    shares[row, feature] += gain if side[feature] == OWN else -loss
+                    gained[feature] += gain if side[feature] == OWN else -loss
                 keep = waiting[left - 1, 1] if left else -1
                 for at in range(keep + 1, decided):
                     side[path[at]] = FREE
