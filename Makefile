@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check selftest serve
+.PHONY: demo test slow check selftest serve
 
 demo: $(READY)  ## the whole path on the bundled data: load, consents, train, serve, ask
 	$(BIN)/sayso demo
 
 test: $(READY)  ## all tests but those that need a browser or much time
 	$(BIN)/python -m pytest
+
+slow: $(READY)  ## the tests that need much time, but for those of the proofs, which `make selftest` runs themselves
+	$(BIN)/python -m pytest -m slow --ignore-glob='*/test_selftests_*'
 
 selftest: $(READY)  ## what Sayso promises, put to the test at a tenth of the size
 	$(BIN)/sayso selftest withheld control durability races chain erasure faults bad_data offline

@@ -239,6 +239,7 @@ def test_weighing_needs_a_purpose_of_its_own(root):
     assert Tracking.of(shop.workspace).by_alias("churn", "challenger") is None
 
 
+@pytest.mark.slow
 def test_weighed_training_states_before_and_after(root):
     """With the purpose and its grants, the run holds the strength, the gaps before and after, and what the AUC did."""
     file = root / "sayso.toml"
@@ -294,6 +295,7 @@ def orders_with_towns(tmp_path_factory):
     return file
 
 
+@pytest.mark.slow
 def test_the_benchmark_audits_by_a_column(orders_with_towns, monkeypatch):
     """`--audit COLUMN --mitigate` adds groups, gaps and what weighing did to the report; customers without a town are in no group."""
     monkeypatch.setattr(

@@ -106,6 +106,7 @@ def test_a_withdrawal_for_one_purpose_leaves_the_other_as_it_was(service, pool):
     assert "purchases" in service.churn(other)["consent"]["withheld"]
 
 
+@pytest.mark.slow
 def test_category_after_category_each_estimate_was_foretold(service, pool):
     """Withdrawing category after category, each probability is exactly the one that the answer before showed; at last there is none."""
     for customer in pool.take(8):
