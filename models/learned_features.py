@@ -156,9 +156,11 @@ class Comparison:
         return sums
 
     def _fits_the_basket(self, rows: Rows, items: Rows) -> Floats:
-        filled = np.zeros(len(self.histories), dtype=bool)
-        filled[self.histories.baskets.rows] = True
-        return np.where(filled[rows], self.basket_affinity[rows, items], np.nan) if filled.any() else np.full(len(rows), np.nan)
+        baskets = self.histories.baskets
+        if not len(baskets.rows):
+            return np.full(len(rows), np.nan)
+        filled = np.bincount(baskets.rows, minlength=len(self.histories)) > 0
+        return np.where(filled[rows], self.basket_affinity[rows, items], np.nan)
 
     def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
         """How many of all products go better with the row's history than this one."""
