@@ -227,7 +227,7 @@ class Recommender:
         """What the consent of this moment allows of a customer and of their basket, and the statistics to set it against."""
         statistics = self._statistics.imagined(champion, standing)
         row = _without(row, self._shelf().hidden_by(self._manners.sensitive, ()))
-        return Allowed(_history(row, basket, self._online.layout, champion.model, standing, statistics), statistics)
+        return Allowed(_history(row, self._online.layout, champion.model, standing, statistics, basket), statistics)
 
     def _not_personalized(
         self, request: RecommendationRequest, standing: Standing, champion: Loaded[NextPurchaseModel] | None, *, privacy_signal: bool
@@ -280,7 +280,7 @@ def _without(row: OnlineRow, products: Collection[str]) -> OnlineRow:
 
 
 def _history(
-    row: OnlineRow, basket: Collection[str], layout: Layout, model: NextPurchaseModel, standing: Standing, statistics: ProductStatistics
+    row: OnlineRow, layout: Layout, model: NextPurchaseModel, standing: Standing, statistics: ProductStatistics, basket: Collection[str]
 ) -> Histories:
     """The part of a customer's features that the consent of this moment allows; products without statistics are passed over.
 

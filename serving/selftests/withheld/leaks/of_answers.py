@@ -39,9 +39,9 @@ def row_as_it_was_stored(_original: Any) -> Any:
 def products_need_nothing(original: Any) -> Any:
     """The products of a history are shown whatever is withheld."""
 
-    def history(row: Any, layout: Any, model: Any, standing: Any, statistics: Any) -> Any:
+    def history(row: Any, layout: Any, model: Any, standing: Any, *others: Any) -> Any:
         masking = replace(model.masking, entries=frozenset())
-        return original(row, layout, replace(model, masking=masking), standing, statistics)
+        return original(row, layout, replace(model, masking=masking), standing, *others)
 
     return history
 
@@ -49,9 +49,9 @@ def products_need_nothing(original: Any) -> Any:
 def history_needs_nothing(original: Any) -> Any:
     """The columns of a history are not masked."""
 
-    def history(row: Any, layout: Any, model: Any, standing: Any, statistics: Any) -> Any:
+    def history(row: Any, layout: Any, model: Any, standing: Any, *others: Any) -> Any:
         columns = Masking(model.masking.categories, np.zeros_like(model.masking.columns.needs))
-        return original(row, layout, replace(model, masking=replace(model.masking, columns=columns)), standing, statistics)
+        return original(row, layout, replace(model, masking=replace(model.masking, columns=columns)), standing, *others)
 
     return history
 
