@@ -135,7 +135,7 @@ class Recommender:
         champion, customer = self._champion.current, standings[0].customer
         if champion is None or customer is None:
             return None
-        row, basket = self._online.ready(customer), frozenset[str]() if request is None else self._basket(request)
+        row, basket = self._online.ready(customer), () if request is None else request.basket
         return Seen(champion.model, [self._allowed(row, champion, standing, basket) for standing in standings])
 
     def replay(self, decision: Decision) -> Mapping[str, Any]:
@@ -171,7 +171,7 @@ class Recommender:
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
         hidden = self._hidden(request, standing, shelf)
         with_basket = self._companions(request, champion, standing, hidden) if reason == ANONYMOUS else ()
-        allowed = self._allowed(row, champion, standing, self._basket(request)) if row and champion else None
+        allowed = self._allowed(row, champion, standing, request.basket) if row and champion else None
         candidates, features, bought = self._candidates(allowed, champion, hidden) if allowed and champion else ((), NO_FEATURES, ())
         return RecommendationInputs(
             k=request.k,
@@ -197,15 +197,11 @@ class Recommender:
     def _companions(
         self, request: RecommendationRequest, champion: Loaded[NextPurchaseModel] | None, standing: Standing, hidden: Collection[str]
     ) -> tuple[Companion, ...]:
-        """What goes with a basket that nobody's name is on."""
-        basket = self._basket(request)
+        """What goes with a basket that nobody's name is on; nothing is concluded from a sensitive product in it."""
+        basket = set(request.basket) - self._shelf().hidden_by(self._manners.sensitive, ())
         if champion is None or not basket:
             return ()
         return companions(self._statistics.at(champion, standing.ledger_seq), basket, hidden, request.k)
-
-    def _basket(self, request: RecommendationRequest) -> frozenset[str]:
-        """What is in the basket; nothing is concluded from a sensitive product in it."""
-        return frozenset(request.basket) - self._shelf().hidden_by(self._manners.sensitive, ())
 
     def _draw(self, request: RecommendationRequest, bought: tuple[str, ...]) -> Mapping[str, Any] | None:
         """What discoveries are drawn by; the seed is new each time, and recorded with the decision."""
@@ -224,9 +220,13 @@ class Recommender:
         return tuple(ids[made.products].tolist()), rounded(made.features), tuple(ids[bought].tolist())
 
     def _allowed(self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, basket: Collection[str]) -> Allowed:
-        """What the consent of this moment allows of a customer and of their basket, and the statistics to set it against."""
+        """What the consent of this moment allows of a customer and of their basket, and the statistics to set it against.
+
+        Nothing is concluded from sensitive products in either.
+        """
         statistics = self._statistics.imagined(champion, standing)
-        row = _without(row, self._shelf().hidden_by(self._manners.sensitive, ()))
+        sensitive = self._shelf().hidden_by(self._manners.sensitive, ())
+        row, basket = _without(row, sensitive), set(basket) - sensitive
         return Allowed(_history(row, self._online.layout, champion.model, standing, statistics, basket), statistics)
 
     def _not_personalized(

@@ -56,7 +56,7 @@ def compare(sayso: Sayso, wanted: int, progress: Progress) -> Score:
 
 
 def _trials(sayso: Sayso) -> Iterator[Trial]:
-    """One for every customer; the order in which they withdraw differs from one to the next, and every second has a basket."""
+    """One for every customer; the order in which they withdraw differs from one to the next, and half have a basket."""
     purpose = sayso.shop.config.models.churn.purpose
     champion = sayso.recommender.champion
     products = [] if champion is None else champion.model.maker.statistics.product_ids.tolist()
@@ -64,7 +64,7 @@ def _trials(sayso: Sayso) -> Iterator[Trial]:
         stated = sayso.shop.ledger.state(sayso.shop.customers.pseudonym(id))
         granted = [state["category"] for state in stated if state["purpose"] == purpose and state["allowed"]]
         turn = number % max(len(granted), 1)
-        basket = [products[(number + place) % len(products)] for place in range(BASKET)] if products and number % 2 else ()
+        basket = [products[(number + place) % len(products)] for place in range(BASKET)] if products and number // 2 % 2 else ()
         yield Trial(sayso, id, granted[turn:] + granted[:turn], basket)
 
 
