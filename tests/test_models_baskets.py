@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from experiments.basket_shop import BasketShop
 from experiments.baskets import Known
 from experiments.begun_orders import IGNORED, WITH, begun_orders
-from models.histories import Baskets, Histories
+from models import candidates
+from models.candidates import CandidateMaker
+from models.histories import Baskets, Histories, HistoryMasking
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings
 
 PAIRS = 20
@@ -75,3 +77,73 @@ def test_orders_of_one_product_have_no_rest(trial: tuple[NextPurchaseModel, Exam
     model, asked = trial
     rows = asked.bought // len(asked.maker.statistics.product_ids)
     assert not begun_orders(model, replace(asked, bought=asked.bought[np.diff(rows, prepend=-1) > 0]), 2).metrics
+
+
+@pytest.fixture(scope="module")
+def maker(trial: tuple[NextPurchaseModel, Examples]) -> CandidateMaker:
+    """What makes their candidates."""
+    return trial[1].maker
+
+
+@pytest.fixture(scope="module")
+def histories(trial: tuple[NextPurchaseModel, Examples]) -> Histories:
+    """Their histories, with empty baskets."""
+    return trial[1].histories
+
+
+@pytest.fixture(scope="module")
+def masking(trial: tuple[NextPurchaseModel, Examples]) -> HistoryMasking:
+    """What the ranker masks by."""
+    return trial[0].masking
+
+
+def filled(histories: Histories, maker: CandidateMaker) -> Histories:
+    """The histories, every second one with two of the best sellers in the basket."""
+    rows = np.repeat(np.arange(0, len(histories), 2), 2)
+    return replace(histories, baskets=Baskets(rows, np.resize(maker.statistics.best_sellers[:7], len(rows)).astype(np.int64)))
+
+
+def test_what_fits_a_basket_is_a_candidate_and_what_is_in_it_is_none(
+    maker: CandidateMaker, histories: Histories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A basket's products are not offered to its own row, what they speak for is, and how much they do is a feature of that row alone."""
+    monkeypatch.setattr(candidates, "OFFERED_TO_A_BASKET", 1_000)
+    monkeypatch.setattr(candidates, "OFFERED", {})
+    shopping, statistics = filled(histories, maker), maker.statistics
+    made = maker.make(shopping)
+    fits = made.features[:, maker.features.index("fits_the_basket")]
+    for row in range(0, len(histories), 5):
+        inside = shopping.baskets.products[shopping.baskets.rows == row]
+        found, said = made.products[made.rows == row], fits[made.rows == row]
+        assert not set(found) & set(inside)
+        if len(inside):
+            sums = statistics.fitting[inside].sum(axis=0).A1
+            assert set(np.flatnonzero((sums > 0) & statistics.sold)) - set(inside) <= set(found)
+            np.testing.assert_allclose(said, sums[found], rtol=1e-6)
+        else:
+            assert np.isnan(said).all()
+
+
+def test_a_basket_needs_the_consent_that_purchases_do(maker: CandidateMaker, masking: HistoryMasking, histories: Histories) -> None:
+    """Without purchases a filled basket leads to the very candidates of an empty one, to the last bit; with them it does not."""
+    shopping, masked = filled(histories, maker), set(masking.categories) - {"purchases"}
+    with_basket, without = (maker.make(masking.allow(each, masked)) for each in (shopping, histories))
+    assert with_basket.features.tobytes() == without.features.tobytes()
+    np.testing.assert_array_equal(with_basket.products, without.products)
+    assert maker.make(masking.allow(shopping, masking.categories)).features.tobytes() == maker.make(shopping).features.tobytes()
+    assert maker.make(shopping).features.tobytes() != maker.make(histories).features.tobytes()
+
+
+def test_an_order_that_is_begun_is_a_part_of_itself(trial: tuple[NextPurchaseModel, Examples]) -> None:
+    """Of about the share of orders asked for some products, never all, are in the basket; each is of its order, and none twice."""
+    part = trial[1]
+    products = len(part.maker.statistics.product_ids)
+    baskets = part.begun(0.5, np.random.default_rng(3))
+    keys = baskets.rows * products + baskets.products
+    assert np.isin(keys, part.bought).all()
+    assert len(np.unique(keys)) == len(keys)
+    sizes, taken = (np.bincount(held // products, minlength=len(part.histories)) for held in (part.bought, keys))
+    assert (taken < np.maximum(sizes, 1)).all()
+    assert 0.3 < (taken > 0)[sizes > 1].mean() < 0.7
+    assert not len(part.begun(0.0, np.random.default_rng(3)).rows)
+    np.testing.assert_array_equal(part.begun(0.5, np.random.default_rng(3)).products, baskets.products)

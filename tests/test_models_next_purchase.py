@@ -15,7 +15,7 @@ from features.pipeline import reads_of
 from features.shop import Shop
 from models import candidates
 from models.candidates import CandidateMaker
-from models.histories import Baskets, Histories, HistoryMasking
+from models.histories import Histories, HistoryMasking
 from models.learned_features import AFFINITIES, LEARNED_READS, PLACES
 from models.next_purchase import GAIN_FROM_FEW, Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import PRODUCT_FEATURES
@@ -204,43 +204,6 @@ def test_who_withholds_purchases_gets_best_sellers_only(
     assert not np.isnan(column(maker, made.features, "usual_price")).all()
 
 
-def filled(histories: Histories, maker: CandidateMaker) -> Histories:
-    """The histories, every second one with two of the best sellers in the basket."""
-    rows = np.repeat(np.arange(0, len(histories), 2), 2)
-    return replace(histories, baskets=Baskets(rows, np.resize(maker.statistics.best_sellers[:7], len(rows)).astype(np.int64)))
-
-
-def test_what_fits_a_basket_is_a_candidate_and_what_is_in_it_is_none(
-    maker: CandidateMaker, histories: Histories, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A basket's products are not offered to its own row, what they speak for is, and how much they do is a feature of that row alone."""
-    monkeypatch.setattr(candidates, "OFFERED_TO_A_BASKET", 1_000)
-    monkeypatch.setattr(candidates, "OFFERED", {})
-    shopping, statistics = filled(histories, maker), maker.statistics
-    made = maker.make(shopping)
-    fits = column(maker, made.features, "fits_the_basket")
-    for row in range(0, len(histories), 5):
-        inside = shopping.baskets.products[shopping.baskets.rows == row]
-        found, said = made.products[made.rows == row], fits[made.rows == row]
-        assert not set(found) & set(inside)
-        if len(inside):
-            sums = statistics.fitting[inside].sum(axis=0).A1
-            assert set(np.flatnonzero((sums > 0) & statistics.sold)) - set(inside) <= set(found)
-            np.testing.assert_allclose(said, sums[found], rtol=1e-6)
-        else:
-            assert np.isnan(said).all()
-
-
-def test_a_basket_needs_the_consent_that_purchases_do(maker: CandidateMaker, masking: HistoryMasking, histories: Histories) -> None:
-    """Without purchases a filled basket leads to the very candidates of an empty one, to the last bit; with them it does not."""
-    shopping, masked = filled(histories, maker), set(masking.categories) - {"purchases"}
-    with_basket, without = (maker.make(masking.allow(each, masked)) for each in (shopping, histories))
-    assert with_basket.features.tobytes() == without.features.tobytes()
-    np.testing.assert_array_equal(with_basket.products, without.products)
-    assert maker.make(masking.allow(shopping, masking.categories)).features.tobytes() == maker.make(shopping).features.tobytes()
-    assert maker.make(shopping).features.tobytes() != maker.make(histories).features.tobytes()
-
-
 @pytest.mark.parametrize("withheld", ["purchases", "order_times", "spending", "location"])
 def test_no_feature_of_a_withheld_category_has_a_value(
     shop: Shop, maker: CandidateMaker, masking: HistoryMasking, histories: Histories, withheld: str
@@ -313,21 +276,6 @@ def test_examples_are_last_orders_seen_from_before(shop: Shop, data: PurchaseDat
         )
         before = set(mine.loc[mine["ordered_at"] < example.as_of, "product_id"])
         assert set(statistics.product_ids[made.histories.slice(row, row + 1).products]) == before & set(statistics.product_ids)
-
-
-def test_an_order_that_is_begun_is_a_part_of_itself(examples: list[Examples]) -> None:
-    """Of about the share of orders asked for some products, never all, are in the basket; each is of its order, and none twice."""
-    part = examples[0]
-    products = len(part.maker.statistics.product_ids)
-    baskets = part.begun(0.5, np.random.default_rng(3))
-    keys = baskets.rows * products + baskets.products
-    assert np.isin(keys, part.bought).all()
-    assert len(np.unique(keys)) == len(keys)
-    sizes, taken = (np.bincount(held // products, minlength=len(part.histories)) for held in (part.bought, keys))
-    assert (taken < np.maximum(sizes, 1)).all()
-    assert 0.3 < (taken > 0)[sizes > 1].mean() < 0.7
-    assert not len(part.begun(0.0, np.random.default_rng(3)).rows)
-    np.testing.assert_array_equal(part.begun(0.5, np.random.default_rng(3)).products, baskets.products)
 
 
 def test_blocks_go_back_from_the_end(data: PurchaseData) -> None:
