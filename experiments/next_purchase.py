@@ -56,7 +56,9 @@ def train_next_purchase(
             f"no customer with an order allows what they bought and when to be used for `{data.gate.purpose}`, so there is nothing to "
             "learn from. Bring consents in with `sayso consent import`."
         )
-    holdout, *past = data.blocks(now, BLOCKS + 1) or _too_short(data, now)
+    holdout, *past = data.blocks(now, BLOCKS + 1) or [now]
+    if not past:
+        raise _too_short(data, now)
     progress("making examples", 0.1)
     (judged, asked), *earlier = side_by_side(data.examples, [holdout, *past])
     known, placed = zip(*earlier, strict=True)
@@ -152,9 +154,9 @@ def _bought_before(orders: pd.DataFrame, moment: datetime, statistics: ProductSt
     return sp.csr_matrix((np.ones(len(past)), (rows, columns)), shape=(rows.max() + 1, len(statistics.product_ids)))
 
 
-def _too_short(data: PurchaseData, now: datetime) -> list[datetime]:
+def _too_short(data: PurchaseData, now: datetime) -> TrainingError:
     first = data.orders["ordered_at"].min()
-    raise TrainingError(
-        f"the consented orders reach from {first:%Y-%m-%d} to {now:%Y-%m-%d}; {2 * BLOCK_DAYS} days and more are needed, so that there is "
-        "a past to learn from and a newest month to judge by. Load more history or ask more customers."
+    return TrainingError(
+        f"the consented orders reach from {first:%Y-%m-%d} to {now:%Y-%m-%d}; {3 * BLOCK_DAYS} days and more are needed, so that there is "
+        "a past, a month to learn from and a newest one to judge by. Load more history or ask more customers."
     )
