@@ -89,7 +89,8 @@ BAD = {
     "nobody asked": Bad("churn", r"allows order times.*sayso consent import", action=""),
     "a horizon longer than the data": Bad("churn", r"too short for a horizon of 400 days.*shorten", toml=horizon(400)),
     "ranking, everything refused": Bad("next_purchase", r"no customer with an order allows.*sayso consent import", action="refused"),
-    "ranking, a short history": Bad("next_purchase", r"60 days and more are needed.*Load more history", before(50)),
+    "ranking, a short history": Bad("next_purchase", r"90 days and more are needed.*Load more history", before(50)),
+    "ranking, two months and a half": Bad("next_purchase", r"90 days and more are needed.*Load more history", before(75)),
     "ranking, too few orders": Bad("next_purchase", r"repeat orders.*30 are needed.*Load more history", some(8)),
 }
 
