@@ -21,8 +21,10 @@ NEXT = 150
 RIDGE = 200.0
 EASE_PRODUCTS = 2_000
 """Products that take part in the regression: those with most buyers. The time grows with their cube: about a second."""
+ROWS_AT_ONCE = 500
+"""Products whose pairs with all others are held at a time: in a large shop most of them are of few customers."""
 MOST_AT_ONCE = 5_000_000
-"""Pairs of products that are counted at a time."""
+"""Pairs of products in successive orders that are counted at a time."""
 DOUBT = 10.0
 """Buyers added to those of a product before shares of them are taken, so that few buyers make no large share."""
 
@@ -32,12 +34,16 @@ def similarity(bought: sp.csr_matrix) -> sp.csr_matrix:
 
     A pair needs `FEWEST` customers who bought both; each product keeps its `NEIGHBOURS` nearest.
     """
-    together = without_few(bought.T @ bought)
-    together.setdiag(0)
-    together.eliminate_zeros()
     norms = np.sqrt(np.asarray(bought.sum(axis=0)).ravel()).clip(min=1)
-    scaled = sp.diags(1 / norms) @ together @ sp.diags(1 / norms)
-    return largest(scaled.tocsr(), NEIGHBOURS)
+    bought_by, nearest = bought.T.tocsr(), []
+    for first in range(0, max(len(norms), 1), ROWS_AT_ONCE):
+        mine = slice(first, first + ROWS_AT_ONCE)
+        together = without_few(bought_by[mine] @ bought)
+        together.setdiag(0, k=first)
+        together.eliminate_zeros()
+        scaled = sp.diags(1 / norms[mine]) @ together @ sp.diags(1 / norms)
+        nearest.append(largest(scaled.tocsr(), NEIGHBOURS))
+    return sp.vstack(nearest, format="csr")
 
 
 def fitting(bought: sp.csr_matrix) -> sp.csr_matrix:

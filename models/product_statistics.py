@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.masking import Floats
-from models.product_pairs import FEWEST, fitting, following, ordered_next, similarity
+from models.product_pairs import FEWEST, Rows, distinct, fitting, following, ordered_next, similarity
 
 RECENT_DAYS = (30, 90)
 PARTS = {"data": np.float32, "indices": np.int32, "indptr": np.int32}
@@ -146,14 +146,17 @@ def product_statistics(
     they live in the shop's country (1.0, 0.0; left out where withheld); `prices` is the price by product_id.
     """
     past = orders[orders["ordered_at"] < pd.Timestamp(as_of)]
-    product_ids, position = np.unique(past["product_id"].to_numpy(dtype=str), return_inverse=True)
-    customers, row = np.unique(past["customer"].to_numpy(), return_inverse=True)
+    (position, products), (row, customers) = (pd.factorize(past[name], sort=True) for name in ("product_id", "customer"))
+    product_ids = products.to_numpy(dtype=str)
     age = (pd.Timestamp(as_of) - past["ordered_at"]).dt.total_seconds().to_numpy() / 86_400
     bought = sp.csr_matrix((np.ones(len(past)), (row, position)), shape=(len(customers), len(product_ids)))
     at_home, abroad = _shares_by_home(bought, customers, homes)
-    last, before = _last_and_before(past, bought, row, position, age)
+    order = pd.factorize(past["order_id"], sort=True)[0]
+    sequence = np.lexsort((position, order, past["ordered_at"].to_numpy(), row))
+    last, before = _last_and_before(bought, row, position, order, age, sequence)
     pairs = {"similar": similarity(bought.sign()), "fitting": fitting(bought.sign()), "following": following(before, last)}
-    pairs["ordered_next"] = _ordered_next(past, row, position, len(product_ids))
+    changes = np.diff(row[sequence], prepend=-1) | np.diff(order[sequence], prepend=-1)
+    pairs["ordered_next"] = ordered_next(row[sequence], np.cumsum(changes != 0) - 1, position[sequence], len(product_ids))
     last_sold = pd.Series(age).groupby(position).min().to_numpy()
     return ProductStatistics(
         product_ids=product_ids,
@@ -167,14 +170,15 @@ def product_statistics(
 
 
 def _last_and_before(
-    past: pd.DataFrame, bought: sp.csr_matrix, row: NDArray[np.intp], position: NDArray[np.intp], age: Floats
+    bought: sp.csr_matrix, row: Rows, position: Rows, order: Rows, age: Floats, sequence: Rows
 ) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     """What customers bought in their last order and in those before it: two 0/1 matrices (customers, products).
 
-    Only customers who ordered lately (the shorter of `RECENT_DAYS`) are in them, since what follows changes with the seasons.
+    `sequence` puts the lines (row, position, order, age) by customer and time. Only customers who ordered lately (the shorter of
+    `RECENT_DAYS`) are in the matrices, since what follows changes with the seasons.
     """
-    newest = past.sort_values(["ordered_at", "order_id"]).groupby("customer")["order_id"].last()
-    in_last = (past["order_id"].to_numpy() == newest.reindex(past["customer"]).to_numpy()).astype(bool)
+    ends = np.cumsum(np.bincount(row, minlength=bought.shape[0])) - 1
+    in_last = order == order[sequence[ends]][row]
     counted = (np.bincount(row[age <= RECENT_DAYS[0]], minlength=bought.shape[0]) > 0)[row]
     last, before = (
         sp.csr_matrix((np.ones(kept.sum()), (row[kept], position[kept])), shape=bought.shape).sign()
@@ -183,17 +187,10 @@ def _last_and_before(
     return last, before
 
 
-def _ordered_next(past: pd.DataFrame, row: NDArray[np.intp], position: NDArray[np.intp], products: int) -> sp.csr_matrix:
-    order_id = np.unique(past["order_id"].to_numpy(dtype=str), return_inverse=True)[1]
-    sequence = np.lexsort((position, order_id, past["ordered_at"].to_numpy(), row))
-    changes = np.diff(row[sequence], prepend=-1) | np.diff(order_id[sequence], prepend=-1)
-    return ordered_next(row[sequence], np.cumsum(changes != 0) - 1, position[sequence], products)
-
-
 def _facts(bought: sp.csr_matrix, row: NDArray[np.intp], position: NDArray[np.intp], age: Floats) -> Floats:
     def buyers(within: float) -> Floats:
         recent = age <= within
-        pairs = np.unique(row[recent] * bought.shape[1] + position[recent])
+        pairs = distinct(row[recent] * bought.shape[1] + position[recent])
         return _enough(np.bincount(pairs % bought.shape[1], minlength=bought.shape[1]))
 
     ever, *recent = (buyers(days) for days in (np.inf, *RECENT_DAYS))
@@ -210,7 +207,7 @@ def _enough(customers: NDArray[np.intp]) -> Floats:
     return np.where(customers < FEWEST, 0.0, customers.astype(np.float64))
 
 
-def _shares_by_home(bought: sp.csr_matrix, customers: NDArray[np.int64], homes: pd.Series | None) -> tuple[Floats, Floats]:
+def _shares_by_home(bought: sp.csr_matrix, customers: pd.Index, homes: pd.Series | None) -> tuple[Floats, Floats]:
     nothing = np.full(bought.shape[1], np.nan)
     if homes is None:
         return nothing, nothing

@@ -21,6 +21,9 @@ from models.purchases import statistics_at
 
 BLOCK_DAYS = 30
 """Orders of so many days share one state of the product statistics, taken before the first of them."""
+MOST_ORDERS = 10_000
+"""So many orders of a block at most are learnt from, or judged by: a quarter of them already teaches the ranker all it can learn."""
+SEED = 7
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,12 @@ class PurchaseData:
         return histories_of(spine, customers, history, statistics.positions(history["product_id"].tolist()), self.history)
 
     def examples(self, begin: datetime) -> tuple[Examples, pd.DataFrame]:
-        """The last repeat order of each customer in the block from `begin`, and these orders (customer, as_of, order_id)."""
+        """The last repeat order of each customer in the block from `begin`, and these orders (customer, as_of, order_id).
+
+        Of more than `MOST_ORDERS` so many are drawn at random.
+        """
         maker = self.maker(begin)
-        spine = self._last_orders(begin, begin + timedelta(days=BLOCK_DAYS))
+        spine = _enough(self._last_orders(begin, begin + timedelta(days=BLOCK_DAYS)))
         bought = self.orders.merge(spine.reset_index(names="row"), on=["customer", "order_id"])
         positions = maker.statistics.positions(bought["product_id"].tolist())
         keys = bought["row"].to_numpy() * len(maker.statistics.product_ids) + positions
@@ -76,6 +82,13 @@ class PurchaseData:
         last = placed[before & inside].drop_duplicates("customer", keep="last")
         # in the order of the shop's own order numbers: the same data gives the same model whatever the pseudonyms are
         return last.rename(columns={"ordered_at": "as_of"}).sort_values(["as_of", "order_id"], ignore_index=True)
+
+
+def _enough(spine: pd.DataFrame) -> pd.DataFrame:
+    if len(spine) <= MOST_ORDERS:
+        return spine
+    kept = np.sort(np.random.default_rng(SEED).choice(len(spine), MOST_ORDERS, replace=False))
+    return spine.iloc[kept].reset_index(drop=True)
 
 
 def history_masking(data: PurchaseData, categories: Sequence[str]) -> HistoryMasking:

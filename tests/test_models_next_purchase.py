@@ -13,7 +13,7 @@ import pytest
 from features.errors import TrainingError
 from features.pipeline import reads_of
 from features.shop import Shop
-from models import candidates
+from models import candidates, purchase_examples
 from models.candidates import CandidateMaker
 from models.histories import Histories, HistoryMasking
 from models.learned_features import AFFINITIES, LEARNED_READS, PLACES
@@ -276,6 +276,19 @@ def test_examples_are_last_orders_seen_from_before(shop: Shop, data: PurchaseDat
         )
         before = set(mine.loc[mine["ordered_at"] < example.as_of, "product_id"])
         assert set(statistics.product_ids[made.histories.slice(row, row + 1).products]) == before & set(statistics.product_ids)
+
+
+def test_of_many_orders_some_are_drawn(shop: Shop, data: PurchaseData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more orders than can teach anything so many are drawn, always the same, as examples like all others."""
+    every, all_asked = data.examples(begin := data.blocks(shop.loaded_until(), 1)[0])
+    monkeypatch.setattr(purchase_examples, "MOST_ORDERS", 20)
+    made, asked = data.examples(begin)
+    assert len(asked) == 20 < len(all_asked)
+    at = np.flatnonzero(all_asked["order_id"].isin(asked["order_id"]))
+    pd.testing.assert_frame_equal(asked, all_asked.iloc[at].reset_index(drop=True))
+    all_candidates, candidates_ = (part.maker.make(part.histories) for part in (every, made))
+    np.testing.assert_array_equal(made.labels(candidates_), every.labels(all_candidates)[np.isin(all_candidates.rows, at)])
+    pd.testing.assert_frame_equal(data.examples(begin)[1], asked)
 
 
 def test_blocks_go_back_from_the_end(data: PurchaseData) -> None:

@@ -111,13 +111,23 @@ def ordered_next_by_loops(past: pd.DataFrame) -> dict[tuple[str, str], float]:
 
 
 def test_counting_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many pairs are counted at a time, the statistics are the same."""
+    """However many products and pairs of them are counted at a time, the statistics are the same."""
     frame, _ = some_orders(2)
-    made = product_statistics(frame, AS_OF, 90).ordered_next.toarray()
+    made = product_statistics(frame, AS_OF, 90)
     for most in (1, 7, 60):
         monkeypatch.setattr(product_pairs, "MOST_AT_ONCE", most)
-        np.testing.assert_array_equal(product_statistics(frame, AS_OF, 90).ordered_next.toarray(), made)
-    assert made.any()
+        monkeypatch.setattr(product_pairs, "ROWS_AT_ONCE", most)
+        parted = product_statistics(frame, AS_OF, 90)
+        for name in ("ordered_next", "similar"):
+            np.testing.assert_array_equal(getattr(parted, name).toarray(), getattr(made, name).toarray())
+    assert made.ordered_next.nnz
+    assert made.similar.nnz
+
+
+def test_nothing_was_ordered_yet() -> None:
+    """Before the first order there are statistics, of no product."""
+    frame, _ = some_orders(2)
+    assert not len(product_statistics(frame, AS_OF - timedelta(days=300), 90).product_ids)
 
 
 def test_fitting_is_ease_where_enough_customers_are_behind_it() -> None:
