@@ -44,13 +44,14 @@ def correct(shop: Shop, customer: int, correction: Correction) -> int:
     if correction.field not in shop.config.catalog.fields or table not in ("customers", "transactions"):
         known = ", ".join(f"`{name}`" for name in shop.config.catalog.fields if not name.startswith("products."))
         raise CorrectionRefused(f"`{correction.field}` is no field of a customer; there are {known}", field="field")
-    found = _lines_meant(shop, table, column, customer, correction)
-    if column in MOMENTS and clock.from_text(correction.value) > shop.clock():
-        raise CorrectionRefused(f"{correction.value!r} lies in the future", field="value")
-    shop.warehouse.rewrite(lambda name, rows: _put_right(name, rows, customer, correction))
-    with shop.database.write() as connection:  # after the rows: whoever began from the old ones finds that a correction came
-        _keep(connection, shop.vault, customer, correction, clock.to_text(shop.clock()))
-        connection.execute(delete(online_features).where(online_features.c.customer == customer))
+    with shop.warehouse.alone():  # so that no load and no erasure comes between the rows and what is kept of the correction
+        found = _lines_meant(shop, table, column, customer, correction)
+        if column in MOMENTS and clock.from_text(correction.value) > shop.clock():
+            raise CorrectionRefused(f"{correction.value!r} lies in the future", field="value")
+        shop.warehouse.rewrite(lambda name, rows: _put_right(name, rows, customer, correction))
+        with shop.database.write() as connection:  # after the rows: whoever began from the old ones finds that a correction came
+            _keep(connection, shop.vault, customer, correction, clock.to_text(shop.clock()))
+            connection.execute(delete(online_features).where(online_features.c.customer == customer))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Files with secrets: readable by their owner alone, and whole from the first moment."""
+"""Files that have to be on disk and whole: secrets, readable by their owner alone, and what names the data in use."""
 
 from __future__ import annotations
 
@@ -22,11 +22,16 @@ def own_text(file: Path, make: Callable[[], str]) -> str:
 def replace_text(file: Path, text: str) -> None:
     """Put `text` in place of what `file` held; it is on disk once this returns."""
     os.replace(_written(file, text), file)
-    folder = os.open(file.parent, os.O_RDONLY)
+    sync(file.parent)
+
+
+def sync(path: Path) -> None:
+    """Return once what a file holds, or what a folder lists, is on disk."""
+    opened = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
 def _written(file: Path, text: str) -> Path:

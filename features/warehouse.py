@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -19,20 +20,29 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from features.errors import WorkspaceError
 from features.fields import RECORDED_AT
+from features.own_file import replace_text, sync
 
 MEMORY_LIMIT = "1GB"
+WAIT_SECONDS = 60.0
+HALF = ".partial"
+"""What names end with whose content is not all there yet; found where a process was killed, and cleared away by the next change."""
 
 
 class Warehouse:
-    """Tables in `folder`; the file `current` there names the generation in use, so that a refresh is one rename."""
+    """Tables in `folder`; the file `current` there names the generation in use, so that a refresh is one rename.
+
+    Of all threads and processes one changes them at a time. Whoever also writes to the database takes the warehouse first (`alone`).
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tables: dict[Path, ibis.Table] = {}
         self._one_at_a_time = RLock()  # a connection to DuckDB serves one thread at a time
+        self._lock = FileLock(folder / "lock", timeout=WAIT_SECONDS)
 
     @cached_property
     def connection(self) -> ibis.backends.duckdb.Backend:
@@ -90,35 +100,63 @@ class Warehouse:
         midnight: datetime = (last.normalize() + timedelta(days=1)).to_pydatetime()
         return midnight
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Meanwhile nobody else changes the tables. Raises `WorkspaceError` where somebody else does for longer than `WAIT_SECONDS`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise WorkspaceError("the warehouse is being changed, by `sayso ingest` for example; try again when that is done") from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def replace(self, tables: Mapping[str, pa.Table]) -> None:
         """Put `tables` in place of all that was here; until the last rename readers see what was."""
-        before = self.folder / self.generation if self.filled else None
-        generation = uuid.uuid4().hex
-        new = self.folder / generation
-        new.mkdir(parents=True)
-        try:
-            for name, table in tables.items():
-                pq.write_table(table, new / f"{name}.parquet", compression="zstd", coerce_timestamps="us")
-            (new / "name").write_text(generation, encoding="ascii")
-            os.replace(new / "name", self.folder / "current")
-        except BaseException:
-            shutil.rmtree(new)
-            raise
-        for old in self.folder.iterdir():
-            if old.is_dir() and old not in (new, before):  # who began to read the one before may finish
-                shutil.rmtree(old)
+        with self.alone():
+            before = self.folder / self.generation if self.filled else None
+            generation = uuid.uuid4().hex
+            new, half = self.folder / generation, self.folder / f"{generation}{HALF}"
+            half.mkdir()
+            try:
+                for name, table in tables.items():
+                    _write(table, half / f"{name}.parquet")
+                half.rename(new)
+                replace_text(self.folder / "current", generation)
+            except BaseException:
+                for made in (half, new):
+                    shutil.rmtree(made, ignore_errors=True)
+                raise
+            for old in self.folder.iterdir():
+                if old.is_dir() and old not in (new, before):  # who began to read the one before may finish
+                    shutil.rmtree(old)
 
     def rewrite(self, change: Callable[[str, pa.Table], pa.Table]) -> None:
         """Replace every table by what `change` (of its name and rows) makes of it, in all generations that are still there.
 
-        Each file is replaced whole; who has begun to read the old one may finish.
+        Each file is replaced whole; who has begun to read the old one may finish. What is replaced is on disk once this returns.
         """
-        for file in sorted(self.folder.glob("*/*.parquet")):
-            rows = pq.read_table(file)
-            if (changed := change(file.stem, rows)) is not rows:
-                partial = file.with_suffix(".partial")
-                pq.write_table(changed, partial, compression="zstd", coerce_timestamps="us")
-                os.replace(partial, file)
+        with self.alone():
+            self._clear_halves()
+            for file in sorted(self.folder.glob("*/*.parquet")):
+                rows = pq.read_table(file)
+                if (changed := change(file.stem, rows)) is not rows:
+                    partial = file.with_suffix(HALF)
+                    try:
+                        _write(changed, partial)
+                        os.replace(partial, file)
+                    except BaseException:
+                        partial.unlink(missing_ok=True)
+                        raise
+                    sync(file.parent)
+
+    def _clear_halves(self) -> None:
+        for half in self.folder.glob(f"*{HALF}"):
+            shutil.rmtree(half)
+        for half in self.folder.glob(f"*/*{HALF}"):
+            half.unlink()
 
     def rows_of(self, customer: int) -> dict[str, pa.Table]:
         """Everything held of one customer, by table: for the customer's own rights, and for nothing else."""
@@ -135,3 +173,8 @@ class Warehouse:
 
     def _file(self, name: str) -> Path:
         return self.folder / self.generation / f"{name}.parquet"
+
+
+def _write(table: pa.Table, file: Path) -> None:
+    pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
+    sync(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -66,12 +67,59 @@ def test_a_failing_replacement_changes_nothing(warehouse: Warehouse, before: boo
     """A fault while writing leaves the old generation in use and nothing of the new one."""
     if before:
         warehouse.replace({"transactions": lines("2024-01-01")})
-    held = sorted(path.relative_to(warehouse.folder) for path in warehouse.folder.rglob("*")) if before else []
+    held = sorted(path for path in warehouse.folder.rglob("*") if path.name != "lock")
     with pytest.raises(OSError, match="no space"):
         warehouse.replace(Torn())
-    assert sorted(path.relative_to(warehouse.folder) for path in warehouse.folder.rglob("*")) == held
+    assert sorted(path for path in warehouse.folder.rglob("*") if path.name != "lock") == held
     if before:
         assert warehouse.table("transactions").count().to_pandas() == 1
+
+
+def test_changes_come_one_after_the_other(warehouse: Warehouse) -> None:
+    """Of changes at the same moment, by others who have the warehouse open, none is lost and none meets another's half."""
+    warehouse.replace({"transactions": lines(*(f"2024-01-{day:02}" for day in range(1, 25)))})
+
+    def without_the_first(_: int) -> None:
+        Warehouse(warehouse.folder).rewrite(lambda _, rows: rows.slice(1))
+
+    with ThreadPoolExecutor(4) as others:
+        list(others.map(without_the_first, range(20)))
+    assert len(warehouse.table("transactions").to_pandas()) == 4
+
+
+def test_what_a_killed_process_left_is_cleared_away(warehouse: Warehouse) -> None:
+    """Halves of a table and of a generation, as a killed process leaves them, neither stop the next change nor outlive it."""
+    warehouse.replace({"transactions": lines("2024-01-01", "2024-01-02")})
+    torn = warehouse.folder / "0123.partial"
+    torn.mkdir()
+    for half in (torn / "transactions.parquet", warehouse.folder / warehouse.generation / "transactions.partial"):
+        half.write_bytes(b"PAR1 and no more")
+    warehouse.rewrite(lambda _, rows: rows.slice(1))
+    assert len(warehouse.table("transactions").to_pandas()) == 1
+    assert not list(warehouse.folder.rglob("*.partial*"))
+
+
+def test_a_failing_change_leaves_no_half(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a changed table cannot be written, the old one stands, and nothing lies beside it."""
+    warehouse.replace({"transactions": lines("2024-01-01", "2024-01-02")})
+
+    def full(_: Path) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("features.warehouse.sync", full)
+    with pytest.raises(OSError, match="no space"):
+        warehouse.rewrite(lambda _, rows: rows.slice(1))
+    assert not list(warehouse.folder.rglob("*.partial"))
+    assert len(warehouse.table("transactions").to_pandas()) == 2
+
+
+def test_who_waits_too_long_is_told(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that finds another one under way gives up in the end, with a word."""
+    monkeypatch.setattr("features.warehouse.WAIT_SECONDS", 0.1)
+    other = Warehouse(warehouse.folder)
+    with warehouse.alone(), pytest.raises(WorkspaceError, match="being changed"):
+        other.rewrite(lambda _, rows: rows)
+    other.rewrite(lambda _, rows: rows)
 
 
 def test_moments_are_kept_to_the_microsecond(warehouse: Warehouse) -> None:

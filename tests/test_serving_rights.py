@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import select
 
 from features.consent import ConsentEvent
 from features.consent_file import import_consents
+from features.corrections import Correction, correct, read_corrections
 from features.errors import ConsentError, NotFound, PayloadGone
 from features.intake.ingest import ingest
 from features.intake.new_workspace import create
@@ -285,6 +287,26 @@ def test_a_correction_outlives_the_next_load_and_goes_with_the_customer(mine):
     Rights(mine).erase(ANN)
     ingest(mine.workspace, mine.database, clock=stopped_clock)
     assert set(mine.warehouse.rows_of(pseudonym(mine, BEN))["customers"]["country"].to_pylist()) == {"planted-country"}
+
+
+def test_an_erasure_beside_loads_and_corrections(mine):
+    """While the sources are loaded and others put right, an erasure is whole, nobody comes back, and no correction is lost."""
+    ann, ben = pseudonym(mine, ANN), pseudonym(mine, BEN)
+
+    def put_right(country: int) -> None:
+        correct(mine, ben, Correction("customers.country", f"country {country}"))
+
+    with ThreadPoolExecutor(6) as others:
+        loads = [others.submit(ingest, mine.workspace, mine.database, clock=stopped_clock) for _ in range(3)]
+        changes = [others.submit(put_right, country) for country in range(6)]
+        receipt = Rights(mine).erase(ANN)
+        for done in (*loads, *changes):
+            done.result()
+    assert receipt["complete"] is True
+    assert mine.warehouse.count(ann) == 0
+    with mine.database.read() as connection:
+        assert len(read_corrections(connection, mine.vault, ben)) == 7
+    assert all(country.startswith("country ") for country in mine.warehouse.rows_of(ben)["customers"]["country"].to_pylist())
 
 
 def cut_off(mine: Shop, monkeypatch: pytest.MonkeyPatch, step: int) -> None:

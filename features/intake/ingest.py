@@ -77,18 +77,19 @@ def ingest(workspace: Workspace, database: Database, progress: Progress = silent
             parts.append(_sort(source, workspace.root, now))
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
     progress("naming customers", 0.6)
-    vault = Vault(database, workspace.master_keys)
+    vault, warehouse = Vault(database, workspace.master_keys), Warehouse(workspace.warehouse)
     customers = Customers(database, vault)
-    rejected = {name: without_erased(rows, customers.erased) for name, rows in rejected.items()}
-    lines, left_out = _admitted(_rows_of(parts, "transactions"), customers, config.catalog, now)
-    set_aside = {**_set_aside(parts), **left_out}
-    if lines.empty:
-        raise _nothing_left(parts, set_aside, faults)
-    progress("writing the warehouse", 0.8)
-    tables = _tables(lines, _rows_of(parts, "products"), parts)
-    tables = {name: without_expired(name, table, config.catalog, now)[0] for name, table in tables.items()}
-    Warehouse(workspace.warehouse).replace(corrected(tables, database, vault))
-    files = write_rejected(workspace.rejected, rejected)
+    with warehouse.alone():  # whoever is erased, or put right, from here on finds the new tables
+        rejected = {name: without_erased(rows, customers.erased) for name, rows in rejected.items()}
+        lines, left_out = _admitted(_rows_of(parts, "transactions"), customers, config.catalog, now)
+        set_aside = {**_set_aside(parts), **left_out}
+        if lines.empty:
+            raise _nothing_left(parts, set_aside, faults)
+        progress("writing the warehouse", 0.8)
+        tables = _tables(lines, _rows_of(parts, "products"), parts)
+        tables = {name: without_expired(name, table, config.catalog, now)[0] for name, table in tables.items()}
+        warehouse.replace(corrected(tables, database, vault))
+        files = write_rejected(workspace.rejected, rejected)
     progress("done", 1.0)
     return _report(parts, tables, set_aside, faults, tuple(files.values()))
 

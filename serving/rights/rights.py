@@ -70,7 +70,7 @@ class Rights:
         with self._shop.database.read() as connection:
             found = {store.name: store.count(connection, person) for store in self._stores}
         self._stop_use(person)
-        with self._shop.database.write() as connection:
+        with self._shop.warehouse.alone(), self._shop.database.write() as connection:
             for store in self._stores:
                 store.erase(connection, person)
             receipt = self._receipt(connection, person, found)
