@@ -18,6 +18,8 @@ from features.sqlite_file import file_of, hold_to
 
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """First SQLite releases of each line in which write-ahead logging cannot lose a commit with two connections."""
+ONE_WRITER = 0x5A150
+"""PostgreSQL's lock that a transaction which writes holds to its end, as it holds the whole file in SQLite."""
 
 
 class Database:
@@ -57,7 +59,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that writes; in SQLite it takes the write lock at once, so that what it reads cannot change under it."""
+        """A transaction that writes. There is one at a time, from its first moment, so that what it reads cannot change under it."""
         with self.engine.connect().execution_options(sayso_write=True) as connection, connection.begin():
             yield connection
 
@@ -91,8 +93,21 @@ def _dialect(connection: Connection) -> Any:
 
 
 def _engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+    return _sqlite_engine(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql_engine(url)
+
+
+def _postgresql_engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("sayso_write", False):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
+
+    return engine
+
+
+def _sqlite_engine(url: str) -> Engine:
     module = _sqlite_module()
     engine = create_engine(url, module=module, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=16)
     journal = _journal(module.sqlite_version_info)

@@ -217,3 +217,24 @@ def test_two_keys_with_one_digest_are_refused(database: Database) -> None:
         connection.execute(insert(api_keys), {"id": "a", **row})
     with pytest.raises(IntegrityError), database.write() as connection:
         connection.execute(insert(api_keys), {"id": "b", **row})
+
+
+def test_what_a_writer_reads_does_not_change_under_it(database: Database) -> None:
+    """Between two looks of one who writes nobody else writes, in either kind of database."""
+    begun = threading.Event()
+
+    def other() -> None:
+        begun.set()
+        with database.write() as connection:
+            connection.execute(insert(customers), ROW)
+
+    with database.write() as connection:
+        connection.execute(select(func.count()).select_from(customers)).scalar_one()
+        late = threading.Thread(target=other)
+        late.start()
+        begun.wait()
+        late.join(0.3)
+        assert late.is_alive()
+        assert connection.execute(select(func.count()).select_from(customers)).scalar_one() == 0
+    late.join()
+    assert count(database) == 1

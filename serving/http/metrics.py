@@ -16,6 +16,7 @@ from serving.http.routes import Service
 from serving.shown import discoveries
 
 router = APIRouter(include_in_schema=False)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter("sayso_requests", "Requests by route, method and status.", ["route", "method", "status"], registry=REGISTRY)
 SECONDS = Histogram(
@@ -75,5 +76,6 @@ class Measured:
             await self._app(scope, receive, noted)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            REQUESTS.labels(route, scope["method"], str(status)).inc()
+            method = scope["method"] if scope["method"] in METHODS else "other"  # a sender may make up as many as they like
+            REQUESTS.labels(route, method, str(status)).inc()
             SECONDS.labels(route).observe(time.perf_counter() - began)

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from features.errors import ConsentError, NotFound, SaysoError
@@ -52,7 +52,7 @@ class PageRoute(APIRoute):
                 return await handle(request)
             except (LinkRefused, NotFound, DecisionDamaged) as error:
                 return _closed(request, error)
-            except (ConsentError, RequestValidationError):
+            except (ConsentError, RequestValidationError, DataError):
                 return _refused(request, 422)
             except HTTPException as error:
                 return _refused(request, error.status_code)

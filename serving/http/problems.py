@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from features.errors import ConsentError, CorrectionRefused, ModelUnavailable, NotFound, SaysoError
@@ -79,6 +80,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(SaysoError, _refused_by_rule)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DataError, _unheard_of)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -108,6 +110,11 @@ async def _refused_by_rule(_request: Request, error: Exception) -> JSONResponse:
         return problem(500, "Something went wrong on our side.")
     field = getattr(error, "field", None)
     return problem(status, str(error), [(field, str(error))] if field else [])
+
+
+async def _unheard_of(_request: Request, _error: Exception) -> JSONResponse:
+    """PostgreSQL refuses text that holds a NUL, or more than fits, even in a question."""
+    return problem(422, "The request holds text that no name can have, such as a NUL character.")
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
