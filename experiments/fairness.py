@@ -143,10 +143,10 @@ def _around(value: float, draws: Floats) -> list[float]:
 
 
 def largest_gap(attribute: str, measure: str, values: Floats, draws: Floats) -> Gap | None:
-    """The largest difference between two groups, whose interval holds for all pairs at once.
+    """The largest difference between two groups, with what it is at least and at most, whichever two they be.
 
-    That the largest of many gaps was picked widens it (max-t: Westfall and Young 1993). `values` (groups,), `draws` (draws, groups).
-    None where fewer than two groups have a value.
+    The bounds hold for all pairs at once (max-t: Westfall and Young 1993), so a wide gap of a few customers hides no certain one of
+    many. `values` (groups,), `draws` (draws, groups). None where fewer than two groups have a value.
     """
     known = np.flatnonzero(~np.isnan(values))
     pairs = [(a, b) if values[a] >= values[b] else (b, a) for a, b in combinations(known.tolist(), 2)]
@@ -154,8 +154,9 @@ def largest_gap(attribute: str, measure: str, values: Floats, draws: Floats) -> 
         return None
     above, below = np.array(pairs).T
     gaps, moved = values[above] - values[below], draws[:, above] - draws[:, below]
-    spread = np.nanstd(moved, axis=0).clip(min=1e-12)
-    reach = float(np.quantile(np.nanmax(np.abs(moved - gaps) / spread, axis=1), 0.95))
-    widest = int(np.argmax(gaps))
-    half = reach * float(spread[widest])
-    return Gap(attribute, measure, float(gaps[widest]), float(gaps[widest]) - half, float(gaps[widest]) + half)
+    moved = moved[~np.isnan(moved).any(axis=1)]  # in a draw of a small group all can be alike, and then it has no AUC
+    if not len(moved):
+        return None
+    spread = moved.std(axis=0).clip(min=1e-12)
+    half = float(np.quantile((np.abs(moved - gaps) / spread).max(axis=1), 0.95)) * spread
+    return Gap(attribute, measure, float(gaps.max()), float((gaps - half).max()), float((gaps + half).max()))

@@ -61,6 +61,11 @@ def train_next_purchase(
         raise _too_short(data, now)
     progress("making examples", 0.1)
     (judged, asked), *earlier = side_by_side(data.examples, [holdout, *past])
+    if asked.empty:
+        raise TrainingError(
+            f"no customer who allows what they bought and when to be used ordered again since {holdout:%Y-%m-%d}, so there is nothing to "
+            f"judge the ranker by. Load newer orders, or ask more customers; the record reaches to {now:%Y-%m-%d}."
+        )
     known, placed = zip(*earlier, strict=True)
     lineage = Lineage(shop.config.catalog, reads_by(judged.maker))
 

@@ -15,6 +15,7 @@ from features.definition import ShopFacts
 from features.errors import TrainingError
 from features.gate import Gate
 from features.pipeline import customer_frame
+from models.churn_settings import FEWEST_CUSTOMERS
 from models.masking import Floats
 from models.targets import first_orders, futures
 
@@ -71,8 +72,9 @@ def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[da
         last -= step
     if not dates:
         raise TrainingError(
-            f"the history is too short for a horizon of {horizon_days} days: it begins on {first:%Y-%m-%d}, and the newest moment whose "
-            f"future is known is {last:%Y-%m-%d}. Load more history or shorten the horizon (`horizon_days` in sayso.toml)."
+            f"the history is too short for a horizon of {horizon_days} days: {FEWEST_CUSTOMERS} customers had ordered by "
+            f"{first:%Y-%m-%d}, and the newest moment whose future is known is {last:%Y-%m-%d}. Load more history or shorten the horizon "
+            "(`horizon_days` in sayso.toml)."
         )
     return dates[::-1]
 

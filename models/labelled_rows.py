@@ -51,7 +51,7 @@ class Encoding:
 
     def encode(self, frame: pd.DataFrame) -> Floats:
         """`frame` as numbers, shape (rows, features)."""
-        columns: list[Floats] = [pd.to_numeric(frame[name], errors="coerce").to_numpy("float64", na_value=np.nan) for name in self.numbers]
+        columns = [_numbers(frame[name]) for name in self.numbers]
         for name, value in self.levels:
             known = frame[name].notna().to_numpy()
             columns.append(np.where(known, (frame[name].astype("str") == value).to_numpy("float64"), np.nan))
@@ -109,6 +109,12 @@ def _left(values: pd.Series, label: str) -> Floats:
 
 def _is_number(column: pd.Series) -> bool:
     return bool(pd.to_numeric(column.dropna(), errors="coerce").notna().mean() >= MOSTLY)
+
+
+def _numbers(column: pd.Series) -> Floats:
+    """A column's numbers (rows,); of dates and durations too, whose gaps pandas would turn into a number."""
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
+    return np.where(column.isna(), np.nan, numbers)
 
 
 def _names_customers(name: str) -> bool:

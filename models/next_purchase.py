@@ -196,6 +196,11 @@ def fit_next_purchase(
     generator = np.random.default_rng(settings.seed)
     parts = [part for example in examples for part in _copies(example, masking, settings, generator)]
     features, labels, groups, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if not len(labels):
+        raise TrainingError(
+            f"of the products in {orders} repeat orders none was among those that could be foretold: nobody had bought it before, or fewer "
+            "customers than may be told apart. A shop of single pieces has no next purchase to learn; name kinds of pieces as products."
+        )
     data = lightgbm.Dataset(
         rounded(features), labels, group=groups, weight=weights, feature_name=list(serve.features), params={"verbose": -1}
     )

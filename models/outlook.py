@@ -77,7 +77,8 @@ def fit_outlook(futures: Floats, horizon_days: int, boost: Boost) -> Outlook | N
     None where too few customers ordered again to expect anything of others.
     """
     targets = dict(zip(NAMES, futures.T, strict=True))
-    made = {name: boost(OBJECTIVES[name], target) for name, target in targets.items() if np.isfinite(target).sum() >= FEWEST_KNOWN}
+    told = {name: target for name, target in targets.items() if np.isfinite(target).sum() >= FEWEST_KNOWN and np.nansum(target) > 0}
+    made = {name: boost(OBJECTIVES[name], target) for name, target in told.items()}
     if not {"orders", "days_to_next_order"} <= set(made):
         return None
     return Outlook(made["orders"], made.get("value"), made["days_to_next_order"], horizon_days)

@@ -26,9 +26,9 @@ def orders(gate: Gate, until: datetime) -> pd.DataFrame:
     return lines.sort_values(["customer", "ordered_at", "order_id", "product_id"], ignore_index=True)
 
 
-def prices(gate: Gate, as_of: datetime) -> pd.Series:
-    """Median price by product_id of what was bought before `as_of`, where enough customers bought it."""
-    rows = gate.rows((PRODUCT_ID, UNIT_PRICE), everybody(gate, as_of))
+def prices(gate: Gate, customers: pd.DataFrame) -> pd.Series:
+    """Median price by product_id of what `customers` (customer, as_of) had bought, where enough of them did."""
+    rows = gate.rows((PRODUCT_ID, UNIT_PRICE), customers)
     seen = gate.collect(rows.group_by("product_id").aggregate(price=rows.unit_price.median(), buyers=rows.customer.nunique()))
     return seen[seen["buyers"] >= FEWEST].set_index("product_id")["price"].sort_index()
 
@@ -40,7 +40,11 @@ def homes(gate: Gate, as_of: datetime, shop: ShopFacts) -> pd.Series:
 
 
 def statistics_at(gate: Gate, past: pd.DataFrame, as_of: datetime, sold_within_days: int, shop: ShopFacts) -> ProductStatistics:
-    """Product statistics as of one moment, with prices and homes where the catalog has them for the gate's purpose."""
+    """Product statistics as of one moment, with prices and homes where the catalog has them for the gate's purpose.
+
+    All of it tells of the customers of the `past` orders alone: of them it is kept who they are, should they take back what they allowed.
+    """
     known_homes = homes(gate, as_of, shop) if gate.may_read((COUNTRY,)) and shop.home_country else None
-    known_prices = prices(gate, as_of) if gate.may_read((UNIT_PRICE,)) else None
+    members = pd.DataFrame({"customer": past["customer"].unique(), "as_of": pd.Timestamp(as_of).as_unit("us")})
+    known_prices = prices(gate, members) if gate.may_read((UNIT_PRICE,)) else None
     return product_statistics(past, as_of, sold_within_days, known_homes, known_prices)

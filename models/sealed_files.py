@@ -19,8 +19,11 @@ def seal(folder: Path) -> str:
     return hashlib.sha256(noted.encode("ascii")).hexdigest()
 
 
-def require_sealed(folder: Path) -> None:
-    """Raises `ValueError` where a file is not the one that was sealed, `OSError` where it is gone."""
-    for name, digest in json.loads((folder / SEAL).read_text(encoding="ascii")).items():
+def require_sealed(folder: Path, sealed: str) -> None:
+    """Raises `ValueError` where a file, or the note of them, is not the one that was sealed (`seal`), `OSError` where it is gone."""
+    noted = (folder / SEAL).read_bytes()
+    if hashlib.sha256(noted).hexdigest() != sealed:
+        raise ValueError(f"{SEAL} is not the file that was saved")
+    for name, digest in json.loads(noted).items():
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
             raise ValueError(f"{name} is not the file that was saved")

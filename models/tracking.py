@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlparse
 import lightgbm
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from features.errors import ModelUnavailable
 from features.workspace import Workspace
@@ -86,6 +87,7 @@ class Tracking:
     def __init__(self, uri: str, artifacts: Path) -> None:
         self._uri = uri
         self._artifacts = artifacts
+        self._one_at_a_time = FileLock(artifacts.with_name(f"{artifacts.name}.lock"))
         _prepare_mlflow(uri)
 
     @classmethod
@@ -100,14 +102,19 @@ class Tracking:
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notes on making tables would stand amid our own output
         mlflow.set_tracking_uri(self._uri)
         mlflow.set_registry_uri(self._uri)
-        return mlflow.MlflowClient(self._uri, self._uri)
+        with self._one_at_a_time:  # the first to ask makes the tables, and two who do so at once fail
+            client = mlflow.MlflowClient(self._uri, self._uri)
+            client.search_experiments(max_results=1)
+            client.search_registered_models(max_results=1)
+        return client
 
     def record(self, run: Run) -> Version:
         """Log a run, register its model and make it the challenger."""
         import mlflow  # noqa: PLC0415 - see `_client`
 
         client = self._client
-        self._ensure(run.model)
+        with self._one_at_a_time:
+            self._ensure(run.model)
         mlflow.set_experiment(run.model)
         with mlflow.start_run(tags=dict(run.tags)) as active:
             mlflow.log_params(dict(run.parameters))
@@ -195,7 +202,7 @@ class Tracking:
                 folder = Path(unquote(uri.path)) / FOLDER
             else:
                 folder = Path(self._client.download_artifacts(version.run_id, FOLDER))
-            require_sealed(folder)
+            require_sealed(folder, version.tags.get(FILES_DIGEST, ""))
         except (MlflowException, OSError, ValueError) as error:
             raise ModelUnavailable(f"the files of `{version.model}` version {version.version} cannot be read: {error}") from error
         return folder

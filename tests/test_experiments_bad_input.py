@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -38,13 +39,14 @@ def train(model: str, shop: Shop, tracking: Tracking) -> None:
 
 @dataclass(frozen=True)
 class Bad:
-    """A shop that a model cannot be trained on: its lines, what sayso.toml says instead, what customers say, and what is to be told."""
+    """A shop that a model cannot be trained on: its lines, what sayso.toml says instead, what customers say but for `silent` ones."""
 
     model: str
     said: str
     lines: Callable[[pd.DataFrame], pd.DataFrame] = lambda lines: lines
     toml: tuple[str, str] = ("", "")
     action: str = "granted"
+    silent: tuple[str, ...] = ()
 
 
 def some(customers: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -75,10 +77,22 @@ def regulars(lines: pd.DataFrame) -> pd.DataFrame:
     return made.assign(product_id="p01", quantity=1, unit_price=1.0 + made.index % 7, title="Mug", country="France")[list(lines)]
 
 
+def single_pieces(lines: pd.DataFrame) -> pd.DataFrame:
+    """Nothing is sold twice."""
+    return lines.assign(product_id=[f"piece {number}" for number in range(len(lines))])
+
+
+def who_ordered_from(day: int) -> tuple[str, ...]:
+    """Whoever ordered on that day of the shop or later."""
+    lines = order_lines()
+    late = pd.to_datetime(lines["ordered_at"]) >= BEGIN.replace(tzinfo=None) + pd.Timedelta(days=day)
+    return tuple(lines.loc[late, "customer_id"].unique())
+
+
 BAD = {
     "one class only": Bad("churn", r"no customer left.*choose another horizon", regulars, horizon(30)),
     "too few customers": Bad("churn", r"only \d+ customers.*50 are needed.*Load more history", some(30)),
-    "a single moment": Bad("churn", r"single moment.*At least 2.*Load more history", before(94), horizon(43)),
+    "a single moment": Bad("churn", r"single moment.*At least 2.*Load more history", before(130), horizon(43)),
     "constant features": Bad(
         "churn",
         r"the same value for all.*home_country.*list more features",
@@ -91,6 +105,11 @@ BAD = {
     "ranking, everything refused": Bad("next_purchase", r"no customer with an order allows.*sayso consent import", action="refused"),
     "ranking, a short history": Bad("next_purchase", r"90 days and more are needed.*Load more history", before(50)),
     "ranking, two months and a half": Bad("next_purchase", r"90 days and more are needed.*Load more history", before(75)),
+    "nobody of the newest horizon": Bad(
+        "churn", r"every customer left.*cannot be judged.*Load newer orders", toml=horizon(40), silent=who_ordered_from(255)
+    ),
+    "ranking, nobody of the newest month": Bad("next_purchase", r"ordered again since.*Load newer orders", silent=who_ordered_from(265)),
+    "ranking, single pieces": Bad("next_purchase", r"nobody had bought it before.*name kinds of pieces", single_pieces),
     "ranking, too few orders": Bad("next_purchase", r"repeat orders.*30 are needed.*Load more history", some(8)),
 }
 
@@ -108,7 +127,8 @@ def make(bad: Bad, folder: Path) -> Shop:
     ingest(shop.workspace, shop.database)
     catalog, notice = shop.config.catalog, "1" if bad.action == "granted" else None
     asked = [(purpose, category) for purpose in catalog.purposes for category in catalog.askable(purpose)] if bad.action else []
-    said = [ConsentEvent(id, *about, bad.action, "form", notice) for id in shop.customers.all().values() for about in asked]
+    speaking = set(shop.customers.all().values()) - set(bad.silent)
+    said = [ConsentEvent(id, *about, bad.action, "form", notice) for id in sorted(speaking) for about in asked]
     shop.ledger.append_all(said)
     return shop
 
@@ -134,3 +154,33 @@ def test_duplicate_customers_are_told() -> None:
         labelled_rows(table, "left")
     task, rows = labelled_rows(table.drop_duplicates(), "left")
     assert (task.features, len(rows.labels)) == (("months",), 3)
+
+
+def test_a_date_that_is_missing_is_not_known() -> None:
+    """Gaps in a column of dates or durations of a labelled table are no values."""
+    ends = pd.Series([pd.Timestamp("2024-05-01"), None, pd.Timestamp("2025-01-01"), None])
+    table = pd.DataFrame({"ends": ends, "waited": ends - pd.Timestamp("2024-01-01"), "left": ["yes", "no", "no", "no"]})
+    _, rows = labelled_rows(table, "left")
+    np.testing.assert_array_equal(np.isnan(rows.features), [[False, False], [True, True]] * 2)
+    assert (np.diff(rows.features[[0, 2]], axis=0) > 0).all()
+
+
+def test_amounts_of_nothing_are_no_obstacle(registry: Tracking, tmp_path: Path) -> None:
+    """A shop that gives everything away has a churn model, which expects no value."""
+    shop = make(Bad("churn", "", lambda lines: lines.assign(unit_price=0.00001)), tmp_path)
+    assert train_churn(shop, registry, settings=CHURN).judged
+    shop.database.close()
+
+
+def test_one_early_order_changes_no_forecast(registry: Tracking, tmp_path: Path) -> None:
+    """A test order of years before the shop opened is one customer's, and neither a moment to learn from nor a heavy one."""
+    trained = []
+    for early in (False, True):
+        (folder := tmp_path / str(early)).mkdir()
+        first = order_lines().iloc[:1].assign(order_id="test", customer_id="c000", ordered_at="2019-01-01 10:00:00")
+        shop = make(Bad("churn", "", lambda lines, first=first, early=early: pd.concat([first, lines]) if early else lines), folder)
+        trained.append(train_churn(shop, registry, settings=CHURN))
+        shop.database.close()
+    without, with_it = trained
+    assert with_it.version.parameters["moments"] == without.version.parameters["moments"]
+    assert with_it.comparison["sayso"]["log_loss"] == pytest.approx(without.comparison["sayso"]["log_loss"], abs=0.02)

@@ -95,6 +95,27 @@ def test_the_largest_of_many_gaps_is_no_finding_by_itself():
     assert largest_gap("x", "auc", np.array([0.5, np.nan]), np.ones((3, 2))) is None
 
 
+def test_a_few_customers_hide_no_gap_of_many():
+    """Beside a group that tells nothing for sure, what is certain of two others is still the least that the largest gap is."""
+    draw = np.random.default_rng(1)
+    values, sure = np.array([0.5, 0.4, 0.38]), np.array([0.005, 0.005, 0.2])
+    found = largest_gap("x", "calibration", values, values + sure * draw.normal(0, 1, (500, 3)))
+    assert found.gap == pytest.approx(0.12)
+    assert 0.05 < found.low < 0.1
+    assert found.high > 0.4
+
+
+def test_draws_in_which_a_group_is_all_alike_are_left_out():
+    """Where a draw of a small group holds one outcome only, the others tell how sure a gap is; where all do, nothing does."""
+    draw = np.random.default_rng(1)
+    values = np.array([0.8, 0.6])
+    draws = values + draw.normal(0, 0.02, (500, 2))
+    whole = largest_gap("x", "auc", values, draws)
+    draws[::5, 1] = np.nan
+    assert largest_gap("x", "auc", values, draws).low == pytest.approx(whole.low, abs=0.01)
+    assert largest_gap("x", "auc", values, np.full((9, 2), np.nan)) is None
+
+
 def test_recommendations_are_audited_by_recall():
     """Recall by group is its mean, and the gap between groups is stated."""
     groups = np.array(["a"] * 80 + ["b"] * 60)

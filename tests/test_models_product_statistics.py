@@ -18,6 +18,7 @@ from models import product_pairs
 from models.product_pairs import DOUBT, FEWEST, NEIGHBOURS, RIDGE, fitting
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics, product_statistics
 from models.purchases import orders, prices, statistics_at
+from models.targets import everybody
 
 AS_OF = datetime(2024, 6, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
 
@@ -205,7 +206,19 @@ def test_prices_are_medians_of_those_who_allow_them(shop: Shop) -> None:
     lines = shop.warehouse.table("transactions").to_pandas()
     groups = lines[lines["customer"].isin(allowed)].groupby("product_id")
     expected = groups["unit_price"].median()[groups["customer"].nunique() >= FEWEST]
-    assert prices(gate, shop.loaded_until()).to_dict() == expected.to_dict()
+    assert prices(gate, everybody(gate, shop.loaded_until())).to_dict() == expected.to_dict()
+
+
+def test_prices_are_of_customers_whose_orders_count(shop: Shop) -> None:
+    """What is made of somebody's prices is on record as made of them: who is in no order is in no price either."""
+    gate, until = shop.gate("recommendations"), shop.loaded_until()
+    past = orders(gate, until)
+    few = past[past["customer"].isin(past["customer"].unique()[:40])]
+    mine = pd.DataFrame({"customer": few["customer"].unique(), "as_of": pd.Timestamp(until).as_unit("us")})
+    made = statistics_at(gate, few, until, 90, shop.facts)
+    expected = prices(gate, mine).reindex(made.product_ids).to_numpy("float64")
+    np.testing.assert_array_equal(made.prices, expected)
+    assert not np.array_equal(expected, prices(gate, everybody(gate, until)).reindex(made.product_ids).to_numpy("float64"), equal_nan=True)
 
 
 def test_no_count_is_of_fewer_than_five_customers() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +35,7 @@ from models.purchases import orders
 from models.tracking import CHALLENGER, CHAMPION, Run, Tracking, Version
 from tests.synthetic_shop import write_orders
 
+ROOT = Path(__file__).parents[1]
 CANARY = "canary-7f3a91"
 MODEL = "churn"
 
@@ -209,3 +212,25 @@ def test_no_customer_is_in_mlflow(telling_shop: Shop, tmp_path: Path) -> None:
     assert len(files) > 20
     assert any(b"p59" in held for name, held in files if "product_ids" in name)
     assert [(name, trace) for name, held in files for trace in traces if trace in held] == []
+
+
+FIRST_USE = """
+import sys
+from pathlib import Path
+from models.tracking import Tracking
+sys.stdin.readline()
+tracking = Tracking(f"sqlite:///{sys.argv[1]}/mlflow.db", Path(sys.argv[1]) / "mlartifacts")
+assert tracking.by_alias(sys.argv[2], "champion") is None
+"""
+
+
+def test_the_first_two_to_use_a_store_both_may(tmp_path: Path) -> None:
+    """Of two trainings begun at once in a new workspace neither finds the tables of the other half made."""
+    arguments = ([sys.executable, "-c", FIRST_USE, str(tmp_path), model] for model in ("churn", "next_purchase"))
+    asked = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": ROOT, "text": True}
+    both = [subprocess.Popen(words, **asked) for words in arguments]  # noqa: S603 - our own command
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    assert [(one.communicate()[1].count("Error"), one.returncode) for one in both] == [(0, 0), (0, 0)]

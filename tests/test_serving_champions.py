@@ -25,6 +25,7 @@ class Registry:
         self.files = files
         self.champion: Version | None = Version("m", "1", "run", datetime(2026, 1, 1, tzinfo=UTC), {}, {})
         self.down = False
+        self.sealed = seal(files)
 
     def by_alias(self, _model: str, _alias: str) -> Version | None:
         """The champion."""
@@ -39,7 +40,7 @@ class Registry:
 
     def folder(self, _version: Version) -> Path:
         """The model's files, checked."""
-        require_sealed(self.files)
+        require_sealed(self.files, self.sealed)
         return self.files
 
 
@@ -47,7 +48,6 @@ class Registry:
 def registry(tmp_path: Path) -> Registry:
     """A registry with one champion."""
     (tmp_path / "model.txt").write_text("a model")
-    seal(tmp_path)
     return Registry(tmp_path)
 
 

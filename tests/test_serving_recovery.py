@@ -120,16 +120,16 @@ def artifact(shop: Shop, model: str, name: str) -> Path:
 
 
 LOAD_CUT_FILES = """
-import os, signal, sys
+import hashlib, os, signal, sys
 from pathlib import Path
 from types import SimpleNamespace
 from features.errors import SaysoError
-from models.sealed_files import require_sealed
+from models.sealed_files import SEAL, require_sealed
 from serving.champions import churn_champion, next_purchase_champion
 makers = {"churn": churn_champion, "next_purchase": next_purchase_champion}
 
 def checked(folder):
-    require_sealed(folder)
+    require_sealed(folder, hashlib.sha256((folder / SEAL).read_bytes()).hexdigest())
     return folder
 
 for model, file in [argument.split("|") for argument in sys.argv[1:]]:

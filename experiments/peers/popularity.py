@@ -18,13 +18,13 @@ def g_top(known: Known) -> Rank:
 
 
 def p_top(known: Known) -> Rank:
-    """What is in most baskets of the customer."""
+    """What is in most baskets of the customer; of equals what is in most of all."""
     often = _own(known)
     return lambda asked, k: [often[row][:k] for row in asked.tolist()]
 
 
 def gp_top(known: Known) -> Rank:
-    """What is in most baskets of the customer, filled up with what is in most of all."""
+    """What is in most baskets of the customer, of equals what is in most of all, filled up with that."""
     often, popular = _own(known), _popular(known)
 
     def filled(own: Rows, k: int) -> Rows:
@@ -40,5 +40,6 @@ def _popular(known: Known) -> Rows:
 
 def _own(known: Known) -> list[Rows]:
     bought = counts(known)
+    popular = np.asarray(bought.sum(axis=0)).ravel()
     parts = [(bought.indices[a:b], bought.data[a:b]) for a, b in zip(bought.indptr[:-1], bought.indptr[1:], strict=True)]
-    return [items[np.lexsort((items, -times))].astype(np.int64) for items, times in parts]
+    return [items[np.lexsort((items, -popular[items], -times))].astype(np.int64) for items, times in parts]
