@@ -145,10 +145,18 @@ Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_
 """A time zone of the IANA database."""
 
 
+def channel_name(said: str) -> str:
+    """One name for a channel however it is written: `E-Mail` and `email ` are `email`. Whoever opted out of one is out of all."""
+    return "".join(said.casefold().replace("-", " ").split()) or said
+
+
+Channel = Annotated[Text, AfterValidator(channel_name)]
+
+
 class CapSection(Section):
     """At most `most` recommendations to a customer on a channel within any `days` days."""
 
-    channel: Text
+    channel: Channel
     most: Annotated[int, Field(ge=0, le=999)]
     days: Annotated[int, Field(gt=0, le=365)] = 7
 
@@ -161,7 +169,7 @@ class MannersSection(Section):
         CapSection(channel="push", most=3),
         CapSection(channel="sms", most=1),
     )
-    quiet_channels: tuple[Text, ...] = ("email", "push", "sms")
+    quiet_channels: tuple[Channel, ...] = ("email", "push", "sms")
     quiet_from: time = time(21)
     quiet_until: time = time(8)
     """Quiet hours by the customer's clock, over midnight where they begin later than they end; none where both are the same."""

@@ -18,6 +18,7 @@ from explain.reasons import sentences_of
 from explain.wording import Wording
 from explain.words import Words
 from features import clock
+from features.config import channel_name
 from features.online import Layout, OnlineRow, OnlineStore
 from features.shop import Shop
 from models.companions import Companion, companions
@@ -262,7 +263,7 @@ def _settled(request: RecommendationRequest) -> RecommendationRequest:
 
 def _silenced(request: RecommendationRequest, standing: Standing) -> bool:
     """Whether the customer wants nothing shown at all, here or anywhere."""
-    return standing.opted_out("all") or standing.opted_out("channel", request.channel)
+    return standing.opted_out("all") or request.channel in set(map(channel_name, standing.values("channel")))
 
 
 def _shown(request: RecommendationRequest, answer: Mapping[str, Any]) -> Shown | None:

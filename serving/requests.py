@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from features.config import Zone
+from features.config import Zone, channel_name
 from serving import opt_outs
 from serving.manners.caps import cap_of
 from serving.review import MOST_CHARACTERS
@@ -41,7 +41,11 @@ class RecommendationRequest(Request):
         Id | None, Field(description="The shop's own id of the customer; null for a visitor with a basket.", examples=["17850"])
     ]
     k: Annotated[int, Field(ge=1, le=MOST_ITEMS, strict=True, description="How many products.")] = 10
-    channel: Annotated[Id, Field(description="Where the answer will be shown; a customer may opt out of a channel.")] = "web"
+    channel: Annotated[
+        Id,
+        AfterValidator(channel_name),
+        Field(description="Where the answer will be shown; a customer may opt out of a channel. `E-Mail` and `email` are one."),
+    ] = "web"
     exclude: Annotated[tuple[Id, ...], Field(max_length=1_000, description="Products not to recommend.")] = ()
     product_categories: Annotated[tuple[Id, ...] | None, Field(max_length=100, description="Recommend only from these.")] = None
     discover: Annotated[
@@ -112,7 +116,7 @@ class OptOutRequest(Request):
             raise ValueError(f"an opt-out of scope `{scope}` needs {wanted}")
         if scope == opt_outs.FREQUENCY and value is not None:
             cap_of(value)
-        return value
+        return channel_name(value) if scope == "channel" and value is not None else value
 
 
 class ReviewRequest(Request):

@@ -73,6 +73,15 @@ def test_an_opt_out_of_one_channel_leaves_the_others(service, pool):
     assert service.churn(customer)["available"]
 
 
+@pytest.mark.parametrize(("said", "asked"), [("email", "E-Mail"), ("Email", "email"), ("e-mail ", " EMAIL")])
+def test_a_channel_is_one_however_it_is_written(service, pool, said, asked):
+    """Who wants no e-mail gets none, whichever way the shop's systems spell it."""
+    customer = pool.one()
+    service.opt_out(customer, "channel", said)
+    answer = service.recommend(customer, channel=asked)
+    assert (answer["items"], answer["not_personalized_because"]) == ([], "opted_out")
+
+
 def test_an_opt_out_of_the_purpose_gives_best_sellers(service, pool):
     """A customer who opted out of recommendations gets best sellers, marked, and keeps their churn estimate."""
     customer = pool.one()

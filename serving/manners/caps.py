@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from features.config import channel_name
+
 _WRITTEN = re.compile(r"(?P<channel>[^:/]{1,64}):(?P<most>\d{1,3})/(?P<days>[1-9]\d{0,2})")
 
 
@@ -36,7 +38,7 @@ def cap_of(text: str) -> Cap:
     found = _WRITTEN.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is no cap; write channel:most/days, such as email:1/7 for one e-mail in seven days")
-    return Cap(found["channel"], int(found["most"]), int(found["days"]))
+    return Cap(channel_name(found["channel"]), int(found["most"]), int(found["days"]))
 
 
 def on_channel(channel: str, caps: Iterable[Cap]) -> tuple[Cap, ...]:
