@@ -151,10 +151,11 @@ GATES: Sequence[Gate] = (better_than_baselines, better_than_champion, calibrated
 
 
 def judge(shop: Shop, tracking: Tracking, model: str) -> tuple[Version, list[GateResult]]:
-    """The challenger and what each gate says of it. Raises `ModelUnavailable` where there is no challenger."""
+    """The challenger and what each gate says of it. Raises `ModelUnavailable` where there is none, or its files cannot be read."""
     challenger = tracking.by_alias(model, CHALLENGER)
     if challenger is None:
         raise ModelUnavailable(f"there is no challenger for `{model}`; train one with `sayso train {model}`")
+    tracking.folder(challenger)
     champion = tracking.by_alias(model, CHAMPION)
     withdrawn = 0 if champion is None else freshness(shop, champion).withdrawn
     case = Candidacy(challenger, champion, freshness(shop, challenger), withdrawn, shop.config.audit)

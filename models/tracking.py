@@ -192,14 +192,16 @@ class Tracking:
     def folder(self, version: Version) -> Path:
         """Folder with the model's files as they were saved. Raises `ModelUnavailable` where they are gone or were changed.
 
+        They are looked for in this workspace first, since it may have been moved or copied after they were logged.
         They are checked before any library reads them: LightGBM ends the process over a booster that was cut off.
         """
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
 
         try:
             uri = urlparse(str(self._client.get_run(version.run_id).info.artifact_uri))
+            own = self._artifacts / version.model / version.run_id / Path(unquote(uri.path)).name / FOLDER
             if uri.scheme == "file":
-                folder = Path(unquote(uri.path)) / FOLDER
+                folder = own if own.exists() else Path(unquote(uri.path)) / FOLDER
             else:
                 folder = Path(self._client.download_artifacts(version.run_id, FOLDER))
             require_sealed(folder, version.tags.get(FILES_DIGEST, ""))
@@ -208,9 +210,16 @@ class Tracking:
         return folder
 
     def _ensure(self, model: str) -> None:
-        """Make the experiment and the registered model where they are not there yet."""
-        if self._client.get_experiment_by_name(model) is None:
-            self._client.create_experiment(model, artifact_location=(self._artifacts / model).as_uri())
+        """Make the experiment and the registered model where they are not there yet.
+
+        The experiment of a workspace that was moved or copied would go on to write where it was, so it is put aside under another name.
+        """
+        experiment, location = self._client.get_experiment_by_name(model), (self._artifacts / model).as_uri()
+        if experiment is not None and experiment.artifact_location != location:
+            self._client.rename_experiment(experiment.experiment_id, f"{model} before the move, {experiment.experiment_id}")
+            experiment = None
+        if experiment is None:
+            self._client.create_experiment(model, artifact_location=location)
         if not self._client.search_registered_models(f"name = '{model}'"):
             self._client.create_registered_model(model)
 

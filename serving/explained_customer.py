@@ -25,7 +25,6 @@ WHY_NOT = {
     "unknown_customer": "nothing is on record of this customer that may be used",
     "no_consent": "this customer shares nothing for this purpose, so there is nothing to explain: nothing about them is used",
     "opted_out": "this customer opted out, so there is nothing to explain: nothing about them is used",
-    "model_unavailable": "there is no champion; `sayso train` and `sayso promote` make one",
 }
 
 
@@ -74,7 +73,10 @@ def _require_known(sayso: Sayso, customer_id: str) -> int:
 
 def _require_personal(model: str, why_not: str | None) -> None:
     if why_not == "model_unavailable":
-        raise ModelUnavailable(f"there is no champion for `{model}`; `sayso train {model}` and `sayso promote {model}` make one")
+        raise ModelUnavailable(
+            f"no champion for `{model}` can answer. Where no fault is told above, `sayso train {model}` and then `sayso promote {model}` "
+            "make one."
+        )
     if why_not is not None:
         raise NothingToExplain(WHY_NOT[why_not])
 

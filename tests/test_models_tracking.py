@@ -147,6 +147,22 @@ def test_files_that_are_gone_are_said(tracking: Tracking, versions: tuple[Versio
     assert (tracking.folder(versions[0]) / "manifest.json").is_file()
 
 
+def test_a_copy_of_a_workspace_is_one_of_its_own(tmp_path: Path) -> None:
+    """Models come along when a workspace is copied and the first one goes, and what is trained in the copy is written there alone."""
+    first = Tracking(f"sqlite:///{tmp_path / 'one' / 'mlflow.db'}", tmp_path / "one" / "artifacts")
+    (tmp_path / "one").mkdir()
+    version = first.record(run_of(1))
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    held = sorted((tmp_path / "one").rglob("*"))
+    copy = Tracking(f"sqlite:///{tmp_path / 'two' / 'mlflow.db'}", tmp_path / "two" / "artifacts")
+    assert copy.folder(version).is_relative_to(tmp_path / "two")
+    newer = copy.record(run_of(2))
+    assert sorted((tmp_path / "one").rglob("*")) == held
+    shutil.rmtree(tmp_path / "one")
+    assert all(copy.folder(one).is_relative_to(tmp_path / "two") for one in (version, newer))
+    assert copy.record(run_of(3)).version == "3"
+
+
 # ---- nobody's data ----
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -111,6 +112,19 @@ def test_erasure_answers_with_a_receipt_and_the_customer_is_gone(service, pool):
     refused = is_problem(service.http.post("/v1/consents", json=again), 422)
     assert [error["field"] for error in refused["errors"]] == ["customer_id"]
     is_problem(service.http.get(f"/v1/customers/{customer}/consents"), 404)
+
+
+@pytest.mark.parametrize("customer", [f"{CANARY}DE/0001", f"{CANARY}/consents", f"{CANARY}a%2Fb c/"])
+def test_rights_hold_whatever_an_id_is_made_of(service, customer):
+    """An id with slashes, which the shop's numbers may have, is found at every address of its rights when it is quoted."""
+    grant = {"customer_id": customer, "purpose": "recommendations", "category": "purchases", "action": "refused", "method": "form"}
+    assert service.http.post("/v1/consents", json=grant).is_success
+    address = f"/v1/customers/{quote(customer, safe='')}"
+    assert service.answer(service.http.get(f"{address}/consents"))["customer_id"] == customer
+    assert service.answer(service.http.get(f"{address}/opt-outs"))["opt_outs"] == []
+    assert service.answer(service.http.get(f"{address}/export"))["customer_id"] == customer
+    assert service.answer(service.http.delete(address))["complete"] is True
+    assert service.http.get(f"{address}/export").status_code == 404
 
 
 def test_links_of_an_erased_customer_are_closed(service, pool):

@@ -16,7 +16,7 @@ from features.progress import Progress
 from features.settings import Settings
 from features.shop import Shop
 from features.workspace import Workspace
-from models.tracking import FILES_DIGEST, Tracking
+from models.tracking import CHAMPION, FILES_DIGEST, Tracking
 from serving.bootstrap import assemble
 from serving.churn_scores import churn_scores
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, ModelChoice, WorkspaceOption
@@ -98,10 +98,14 @@ def score(
     screen = Screen(as_json=as_json)
     sayso = assemble(Workspace.open(workspace, Settings()), "")
     sayso.watch.look()
-    if sayso.tracking.by_alias(what.value, "champion") is None:
+    champion = sayso.tracking.by_alias(what.value, CHAMPION)
+    if champion is None:
         raise ModelUnavailable(
             f"there is no champion for `{what.value}`; `sayso train {what.value}` and `sayso promote {what.value}` make one"
         )
+    if sayso.churn.champion is None:
+        sayso.tracking.folder(champion)
+        raise ModelUnavailable(f"version {champion.version} of `{what.value}` is champion, and may not or cannot answer; see the log above")
     with screen.progress() as progress:
         frame = churn_scores(sayso, progress)
     if out.suffix.lower() == ".csv":

@@ -22,7 +22,7 @@ def consent(request: ConsentRequest, sayso: Service) -> JSONResponse:
     return JSONResponse(asdict(receipt), 201)
 
 
-@router.get("/customers/{id}/consents", responses={200: {"model": Consents}}, response_model=None, **scope("consent"))
+@router.get("/customers/{id:path}/consents", responses={200: {"model": Consents}}, response_model=None, **scope("consent"))
 def consents(id: str, sayso: Service) -> JSONResponse:
     """A customer's consents by purpose and category, and every event behind them."""
     customer = sayso.shop.customers.pseudonym(id)

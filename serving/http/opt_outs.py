@@ -26,7 +26,7 @@ def opt_out(request: OptOutRequest, sayso: Service) -> JSONResponse:
     return JSONResponse({"customer_id": request.customer_id, **asdict(made)}, 201)
 
 
-@router.get("/customers/{id}/opt-outs", responses={200: {"model": OptOutList}}, response_model=None, **scope("consent"))
+@router.get("/customers/{id:path}/opt-outs", responses={200: {"model": OptOutList}}, response_model=None, **scope("consent"))
 def list_opt_outs(id: str, sayso: Service) -> JSONResponse:
     """A customer's opt-outs in force."""
     standing = sayso.opt_outs.of(sayso.shop.customers.pseudonym(id))

@@ -16,20 +16,22 @@ from serving.requests import CorrectionRequest, document
 router = scoped_router()
 
 
-@router.get("/customers/{id}/export", response_model=dict[str, Any], **scope("privacy"))
+@router.get("/customers/{id:path}/export", response_model=dict[str, Any], **scope("privacy"))
 def export(id: str, sayso: Service) -> Response:
     """Everything held of a customer, readable by people and programs."""
     held = sayso.rights.export(id)
     return Response(json.dumps(held, ensure_ascii=False, default=str), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-@router.delete("/customers/{id}", responses={200: {"model": ErasureReceipt}}, response_model=None, **scope("privacy"))
+@router.delete("/customers/{id:path}", responses={200: {"model": ErasureReceipt}}, response_model=None, **scope("privacy"))
 def erase(id: str, sayso: Service) -> JSONResponse:
     """Erase a customer from every store; the receipt says what each held before and after."""
     return JSONResponse(sayso.rights.erase(id))
 
 
-@router.post("/customers/{id}/corrections", status_code=201, responses={201: {"model": Corrected}}, response_model=None, **scope("privacy"))
+@router.post(
+    "/customers/{id:path}/corrections", status_code=201, responses={201: {"model": Corrected}}, response_model=None, **scope("privacy")
+)
 def put_right(id: str, request: CorrectionRequest, sayso: Service) -> JSONResponse:
     """Put a customer's data right; the next answer is made from it."""
     rows = correct(sayso.shop, sayso.shop.customers.pseudonym(id), Correction(**document(request)))
