@@ -241,6 +241,20 @@ def test_a_prefix_of_cancellations_is_found_only_where_it_marks_them(tmp_path: P
     assert made_from(tmp_path / "again", pd.concat([frame, returned]))[0]["cancellation_prefix"].found == "RE"
 
 
+@pytest.mark.parametrize(("pause", "said"), [(3, 90), (210, 210), (1_500, 730)])
+def test_slow_products_are_not_taken_for_sold_out(pause: int, said: int, tmp_path: Path) -> None:
+    """Where products are bought again after long pauses, they count as still sold for as long, within bounds, and it is a guess."""
+    days = pd.date_range("2018-01-01", periods=6, freq=f"{pause}D")
+    rows = [
+        (f"c{n}", f"o{n}-{at}", f"p{n}", f"{day + pd.Timedelta(days=n):%Y-%m-%d}", 1, 9.5) for n in range(9) for at, day in enumerate(days)
+    ]
+    lines = pd.DataFrame(rows, columns=["customer_id", "order_id", "product_id", "ordered_at", "quantity", "unit_price"])
+    lines.to_csv(tmp_path / "orders.csv", index=False)
+    guesses = create(tmp_path / "shop", [tmp_path / "orders.csv"])
+    assert Workspace.open(tmp_path / "shop").config.models.next_purchase.sold_within_days == said
+    assert [guess.found for guess in guesses if guess.column == "sold_within_days"] == ([str(said)] if said > 90 else [])
+
+
 def test_letters_that_are_the_shops_products_are_no_fees(tmp_path: Path) -> None:
     """Where product codes are letters anyway, M and S may be sizes and are kept."""
     letters = {f"p{number}": letter for number, letter in enumerate("SMLXABCDEFG")}

@@ -17,7 +17,7 @@ from features.clock import Clock, utc_now
 from features.config import Cleaning, Config, Source
 from features.errors import WorkspaceError
 from features.intake.recognise import Guess, recognise
-from features.intake.shop_habits import Habits, habits_of
+from features.intake.shop_habits import SOLD_WITHIN_DAYS, Habits, habits_of
 from features.intake.sources import read_source
 from features.intake.standard_catalog import (
     CATEGORIES,
@@ -77,6 +77,7 @@ def render(name: str, sources: Sequence[Source], habits: Habits | None, kept_day
             "currency": (habits and habits.currency) or "EUR",
             "home_country": habits.home_country if habits else None,
         },
+        "sold_within_days": habits.sold_within_days if habits else SOLD_WITHIN_DAYS,
         "sources": sources,
         "categories": [category for category in CATEGORIES if category.name in given],
         "fields": [asdict(field) for field in fields],
@@ -166,6 +167,9 @@ def _guessed(source: str, habits: Habits, now: datetime) -> list[Guess]:
     guesses.append(Guess(source, "currency", currency, why, sure=False))
     if habits.oldest is not None and (days := retention_days(habits.oldest, now)) > RETENTION_DAYS:
         guesses.append(Guess(source, "retention_days", str(days), f"the oldest line is of {habits.oldest:%Y-%m-%d}", sure=False))
+    if habits.sold_within_days > SOLD_WITHIN_DAYS:
+        why = "products are sold again after pauses as long as that"
+        guesses.append(Guess(source, "sold_within_days", str(habits.sold_within_days), why, sure=False))
     return guesses
 
 

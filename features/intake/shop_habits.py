@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,9 @@ from features.config import Cleaning
 NON_PRODUCTS = ("POST", "DOT", "M", "D", "C2", "S", "BANK CHARGES", "AMAZONFEE", "CRUK", "B", "gift_*", "SHIPPING", "POSTAGE")
 """Codes that stand for postage, carriage, fees, discounts, samples, vouchers and corrections where shops use them."""
 WHOLESALE_UNITS = 1_000
+SOLD_WITHIN_DAYS, MOST_SOLD_WITHIN_DAYS = 90, 730
+PAUSES_OVER = 0.99
+"""Share of the pauses between two sales of a product after which it is not yet taken for sold out."""
 CURRENCIES = {
     **dict.fromkeys(("united kingdom", "uk", "gb", "great britain", "england"), "GBP"),
     **dict.fromkeys(("united states", "usa", "us", "united states of america"), "USD"),
@@ -23,12 +27,16 @@ CURRENCIES = {
 
 @dataclass(frozen=True)
 class Habits:
-    """What was found. `oldest` is when the first line was recorded (naive UTC); `lines` counts the lines that speak for the others."""
+    """What was found. `oldest` is when the first line was recorded (naive UTC); `lines` counts the lines that speak for the others.
+
+    A product that nobody bought for `sold_within_days` is likely to be sold no more.
+    """
 
     cleaning: Cleaning
     home_country: str | None
     currency: str | None
     oldest: datetime | None
+    sold_within_days: int
     lines: dict[str, int]
 
 
@@ -44,6 +52,7 @@ def habits_of(lines: pd.DataFrame) -> Habits:
         home,
         CURRENCIES.get(home.casefold()) if home else None,
         lines["recorded_at"].min().to_pydatetime() if len(lines) else None,
+        _sold_within_days(lines),
         {
             "cancellation_prefix": cancelled,
             "non_products": fees,
@@ -51,6 +60,15 @@ def habits_of(lines: pd.DataFrame) -> Habits:
             "home_country": int((countries == home).sum()),
         },
     )
+
+
+def _sold_within_days(lines: pd.DataFrame) -> int:
+    """In days of ten, how long nearly all pauses between two sales of a product last at most; where products sell slowly, long."""
+    sold = pd.DataFrame({"product": lines["product_id"], "day": lines["ordered_at"].dt.floor("D")})
+    sold = sold[lines["quantity"] > 0].drop_duplicates().sort_values(["product", "day"])
+    pauses = sold.groupby("product")["day"].diff().dt.days.dropna()
+    longest = math.ceil(float(pauses.quantile(PAUSES_OVER)) / 10) * 10 if len(pauses) else 0
+    return min(max(longest, SOLD_WITHIN_DAYS), MOST_SOLD_WITHIN_DAYS)
 
 
 def _cancellation_prefix(lines: pd.DataFrame) -> tuple[str | None, int]:
