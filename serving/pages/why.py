@@ -11,6 +11,7 @@ from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
 from features.clock import from_text
+from serving.asked import asked_again
 from serving.bootstrap import Sayso
 from serving.decisions import Decision
 from serving.links import Page
@@ -166,10 +167,11 @@ class WhyPage:
         return frozenset(entry["category"] for entry in state if entry["purpose"] == self.purpose and entry["allowed"])
 
     def _lists(self) -> Lists | None:
-        """What is suggested with and without each category, asked of serving as it stands now."""
+        """What the same question is answered with and without each category, asked of serving as it stands now."""
         if self._decision.customer is None or not self.answer.get("items") or not self.answer["personalized"]:
             return None
-        return self._sayso.consequences.lists(self._decision.customer)
+        request = asked_again(self._decision, self.allowed)
+        return None if request is None else self._sayso.consequences.lists(self._decision.customer, request)
 
     def _played(self) -> list[Played]:
         game = self.answer.get("explanation", {}).get("categories", {})
