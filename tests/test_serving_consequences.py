@@ -138,6 +138,23 @@ def test_the_game_of_an_estimate_is_the_one_that_the_answer_shows(sayso):
         assert sayso.consequences.of_churn(pseudonym(sayso, customer)) is None
 
 
+def test_the_why_page_of_an_older_estimate_foretells_what_is_served_now(sayso):
+    """Category after category, a page from before all withdrawals says what the next one leaves; the last one leaves no estimate."""
+    customer = sharing(*CATEGORIES)[12]
+    decision, _ = sayso.decisions.find(sayso.churn.answer(customer)["decision_id"])
+    for category in CATEGORIES:
+        page = WhyPage(sayso, decision, reader_of(sayso.words, "en", None))
+        foretold = {part.name: part.without for part in page.used}
+        say(sayso, customer, FOR_CHURN, "withdrawn", category)
+        served = sayso.churn.answer(customer)
+        if served["available"]:
+            assert foretold[category] == f"Without it, the estimate would be {round(100 * served['probability'])} in 100."
+        else:
+            assert foretold[category] == "Without it there is no estimate about you any more."
+        assert {name for name, said in foretold.items() if said is None} == set(CATEGORIES[: CATEGORIES.index(category)])
+    assert not served["available"]
+
+
 def test_who_shares_less_plays_with_less(sayso):
     """Only granted categories are players, and a product that nobody knows of is left out."""
     customer = sharing("purchases", "order_times", "spending")[0]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explain.game import Played
+from explain.game import Game, Played
 from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
@@ -81,6 +81,7 @@ class WhyPage:
         self.purpose: str = getattr(sayso.shop.config.models, PURPOSE_OF[decision.kind]).purpose
         self.allowed = self._allowed_now()
         self.lists = self._lists() if live else None
+        self.estimate = self._estimate() if live else None
 
     @property
     def wording(self) -> Wording:
@@ -173,6 +174,12 @@ class WhyPage:
         request = asked_again(self._decision, self.allowed)
         return None if request is None else self._sayso.consequences.lists(self._decision.customer, request)
 
+    def _estimate(self) -> Game | None:
+        """The estimate with and without each category, asked of serving as it stands now."""
+        if self._decision.customer is None or "probability" not in self.answer:
+            return None
+        return self._sayso.consequences.of_churn(self._decision.customer)
+
     def _played(self) -> list[Played]:
         game = self.answer.get("explanation", {}).get("categories", {})
         return [Played(**part) for part in game.get("contributions", ())]
@@ -182,10 +189,15 @@ class WhyPage:
             return Used(name, self.label(name), (self._share_of_items(name),), self._first_without(name), name in self.allowed)
         part = next((part for part in self._played() if part.category == name), None)
         said = (*self._facts(name), *self._effect(part))
-        without = None if part is None else self._estimate_without(part)
-        return Used(name, self.label(name), said, without, name in self.allowed)
+        return Used(name, self.label(name), said, self._estimate_without(name), name in self.allowed)
 
-    def _estimate_without(self, part: Played) -> str:
+    def _estimate_without(self, name: str) -> str | None:
+        played = () if self.estimate is None else self.estimate.played
+        part = next((part for part in played if part.category == name), None)
+        if part is None:
+            return None
+        if self.allowed == {name}:
+            return self.wording.say("Without it there is no estimate about you any more.")
         return self.wording.say("Without it, the estimate would be {chance}.", chance=in_hundred(self.wording, part.without))
 
     def _facts(self, category: str) -> list[str]:
