@@ -70,6 +70,16 @@ def test_the_why_page_tells_what_an_answer_used(service, pool):
         assert all(reason["text"] in text for reason in item["explanation"]["reasons"])
 
 
+def test_of_an_answer_without_reasons_no_page_says_what_the_reasons_were(service, pool):
+    """Asked without reasons, an answer is recorded without: its page has every switch, and calls nothing a main reason or none."""
+    answer = service.recommend(pool.one(), explain="none")
+    page = service.page(answer["why_url"])
+    assert {switch["category"] for switch in switches(page.text)} == set(CATEGORIES)
+    for text in (page.text, service.page(page.url.path + "/panel").text):
+        assert "reason for" not in html.unescape(text)
+    assert "reason for" in service.page(service.recommend(pool.one(), explain="reasons")["why_url"]).text
+
+
 def test_the_why_page_of_an_estimate_tells_the_chance_and_each_without(service, pool):
     """The chance, what it would be with nothing shared, and what it would be without each category are those of the answer."""
     answer = service.churn(pool.one())

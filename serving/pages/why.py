@@ -186,7 +186,7 @@ class WhyPage:
 
     def _used(self, name: str) -> Used:
         if "items" in self.answer:
-            return Used(name, self.label(name), (self._share_of_items(name),), self._first_without(name), name in self.allowed)
+            return Used(name, self.label(name), self._share_of_items(name), self._first_without(name), name in self.allowed)
         part = next((part for part in self._played() if part.category == name), None)
         said = (*self._facts(name), *self._effect(part))
         return Used(name, self.label(name), said, self._estimate_without(name), name in self.allowed)
@@ -214,13 +214,16 @@ class WhyPage:
         text = "It raises the estimate by {chance}." if points > 0 else "It lowers the estimate by {chance}."
         return [self.wording.say(text, chance=chance)]
 
-    def _share_of_items(self, name: str) -> str:
-        items = self.answer["items"]
+    def _share_of_items(self, name: str) -> tuple[str, ...]:
+        """A sentence with the products that a category is a reason for; none where no reasons were asked for, so none were recorded."""
+        items = [item for item in self.answer["items"] if "explanation" in item]
+        if not items:
+            return ()
         named = sum(any(reason["category"] == name for reason in _reasons(item)) for item in items)
         if not named:
-            return self.wording.say("It was used, but is no main reason for any of these products.")
+            return (self.wording.say("It was used, but is no main reason for any of these products."),)
         numbers = {"count": self.wording.number(named), "all": self.wording.number(len(items))}
-        return self.wording.say("Products here that it is a reason for: {count} of {all}.", **numbers)
+        return (self.wording.say("Products here that it is a reason for: {count} of {all}.", **numbers),)
 
     def _first_without(self, name: str) -> str | None:
         if self.lists is None or name not in self.lists.without:
