@@ -21,6 +21,7 @@ from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, SCRIPT
 pytest_plugins = ["tests.serving_fixtures"]
 
 LABELS = {"purchases": "What you bought", "order_times": "When you ordered", "spending": "How much you spent", "location": "Where you live"}
+NOT_AGREED = "You did not agree to these"
 SAFE = string.ascii_letters + string.digits + "-_."
 MUTATIONS = 300
 
@@ -311,6 +312,23 @@ def test_answers_that_used_nothing_have_a_page_too(service, pool, kind):
         assert_safe(page)
         assert "nothing about you was used" in page.text
         assert switches(page.text) == []
+
+
+@pytest.mark.parametrize("kind", ["recommend", "churn"])
+def test_who_did_not_agree_is_told_so_and_nobody_else(service, pool, kind):
+    """Names of what was not used are always there; that it was not agreed to is said only of who did not agree."""
+    less, silent, signalling = pool.one(("purchases", "order_times", "spending")), pool.one(), pool.one()
+    service.opt_out(silent, "all")
+    ask = getattr(service, kind)
+    for answer in (ask(less), ask(pool.one(()))):
+        assert NOT_AGREED in service.page(answer["why_url"]).text
+    others = [ask("nobody-here"), ask(silent)]
+    if kind == "recommend":
+        others += [ask(None, basket=["p03"]), ask(signalling, headers={"Sec-GPC": "1"})]
+    for answer in others:
+        page = service.page(answer["why_url"]).text
+        assert all(f"<li>{label}</li>" in page for label in LABELS.values())
+        assert NOT_AGREED not in page
 
 
 def test_no_page_shows_the_shops_id_of_a_customer(service, pool):

@@ -123,10 +123,18 @@ class WhyPage:
         return [self.label(name) for name in self.answer["consent"]["withheld"]]
 
     @property
+    def not_agreed(self) -> bool:
+        """Whether what was not used was not agreed to; otherwise it may have been, and something else kept it out."""
+        return self._why_not in {None, "no_consent"}
+
+    @property
     def why_not(self) -> str | None:
         """Why nothing personal was used; None where something was."""
-        said = self.answer.get("not_personalized_because") or self.answer.get("unavailable_because")
-        return self.wording.say(WHY_NOT[said]) if said else None
+        return self.wording.say(WHY_NOT[self._why_not]) if self._why_not else None
+
+    @property
+    def _why_not(self) -> str | None:
+        return self.answer.get("not_personalized_because") or self.answer.get("unavailable_because")
 
     @property
     def items(self) -> list[ShownItem]:
