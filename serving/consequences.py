@@ -56,9 +56,9 @@ class Consequences:
         known = [product for product in dict.fromkeys(product_ids) if seen.knows(product)]
         return rank_game(players, known, coalition_scores(seen.model, seen.allowed, known), lists)
 
-    def lists(self, customer: int) -> Lists | None:
-        """The lists alone that serving would give now, without each granted category and for everybody; None as above."""
-        return self._lists(customer, self._standing(customer, self._shop.config.models.next_purchase.purpose), None)
+    def lists(self, customer: int, request: RecommendationRequest | None = None) -> Lists | None:
+        """The lists alone that serving would give now, without each granted category and for everybody; `request` and None as above."""
+        return self._lists(customer, self._standing(customer, self._shop.config.models.next_purchase.purpose), request)
 
     def _lists(self, customer: int, standing: Standing, request: RecommendationRequest | None) -> Lists | None:
         players = self._players(standing)

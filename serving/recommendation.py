@@ -46,7 +46,8 @@ class RecommendationInputs:
     the shop.
 
     `not_now` is why nothing is shown at this moment, `floor` the relevance floor (`serving.manners.floor`),
-    and `draw` what discoveries are drawn by (`serving.manners.discover`), None where there are none.
+    and `draw` what discoveries are drawn by (`serving.manners.discover`), None where there are none. `asked` is the question that
+    all of this was read for (`serving.asked`), None where the answer is not personalised.
     """
 
     k: int
@@ -63,6 +64,7 @@ class RecommendationInputs:
     floor: float = 0.0
     draw: Mapping[str, Any] | None = None
     companions: tuple[Companion, ...] = ()
+    asked: Mapping[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""

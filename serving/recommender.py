@@ -27,6 +27,7 @@ from models.masking import Floats
 from models.next_purchase import NextPurchaseModel
 from models.precision import rounded
 from models.product_statistics import ProductStatistics
+from serving.asked import asked
 from serving.champions import Champion, Loaded
 from serving.deciding import Made, decide
 from serving.decisions import Decision
@@ -193,6 +194,7 @@ class Recommender:
             not_now=asdict(standing.not_now) if reason == NOT_NOW and standing.not_now is not None else None,
             floor=self._manners.floor,
             draw=self._draw(request, bought) if candidates else None,
+            asked=asked(request, basket_counts=champion.model.masking.entries <= standing.granted) if allowed and champion else None,
         )
 
     def _companions(

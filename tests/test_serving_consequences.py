@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -17,6 +18,8 @@ from features.tables import decisions, opt_outs
 from features.workspace import Workspace
 from serving.bootstrap import Sayso, assemble
 from serving.consequences import Consequences
+from serving.pages.reader import reader_of
+from serving.pages.why import OPEN_ITEMS, WhyPage
 from serving.requests import RecommendationRequest
 from serving.selftests.control.proof import compare
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, sharing
@@ -52,6 +55,14 @@ def listed(sayso: Sayso, customer: str, **fields: object) -> dict[str, float]:
     """What is recommended, best first, with its score."""
     answer = sayso.recommender.answer(RecommendationRequest(customer_id=customer, k=60, explain="none", **fields))
     return {item["product_id"]: item["score"] for item in answer["items"]}
+
+
+def page_of(sayso: Sayso, customer: str, **fields: object) -> WhyPage:
+    """The why page of a new answer to a customer, which can be made again."""
+    answer = sayso.recommender.answer(RecommendationRequest(customer_id=customer, **fields))
+    decision, _ = sayso.decisions.find(answer["decision_id"])
+    assert sayso.decisions.identical(decision)
+    return WhyPage(sayso, decision, reader_of(sayso.words, "en", None))
 
 
 def test_places_and_scores_without_a_category_are_those_after_its_withdrawal(sayso):
@@ -127,6 +138,23 @@ def test_the_game_of_an_estimate_is_the_one_that_the_answer_shows(sayso):
         assert sayso.consequences.of_churn(pseudonym(sayso, customer)) is None
 
 
+def test_the_why_page_of_an_older_estimate_foretells_what_is_served_now(sayso):
+    """Category after category, a page from before all withdrawals says what the next one leaves; the last one leaves no estimate."""
+    customer = sharing(*CATEGORIES)[12]
+    decision, _ = sayso.decisions.find(sayso.churn.answer(customer)["decision_id"])
+    for category in CATEGORIES:
+        page = WhyPage(sayso, decision, reader_of(sayso.words, "en", None))
+        foretold = {part.name: part.without for part in page.used}
+        say(sayso, customer, FOR_CHURN, "withdrawn", category)
+        served = sayso.churn.answer(customer)
+        if served["available"]:
+            assert foretold[category] == f"Without it, the estimate would be {round(100 * served['probability'])} in 100."
+        else:
+            assert foretold[category] == "Without it there is no estimate about you any more."
+        assert {name for name, said in foretold.items() if said is None} == set(CATEGORIES[: CATEGORIES.index(category)])
+    assert not served["available"]
+
+
 def test_who_shares_less_plays_with_less(sayso):
     """Only granted categories are players, and a product that nobody knows of is left out."""
     customer = sharing("purchases", "order_times", "spending")[0]
@@ -145,6 +173,78 @@ def test_opt_outs_and_the_request_count_as_in_an_answer(sayso):
     request = RecommendationRequest(customer_id=customer, exclude=(second,))
     lists = sayso.consequences.of_recommendation(pseudonym(sayso, customer), [first, second], request).lists
     assert all(not {first, second} & set(products) for products in (lists.now, lists.for_everybody, *lists.without.values()))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"basket": ("p03", "p17")},
+        {"exclude": ("p02", "p05", "p11")},
+        {"product_categories": ("department 1", "department 3")},
+        {"basket": ("p08",), "exclude": ("p09",), "product_categories": ("department 2", "department 3"), "channel": "app"},
+    ],
+    ids=" ".join,
+)
+def test_a_why_page_foretells_what_the_same_question_is_answered(sayso, asked):
+    """The places and first products without a category are those served after its withdrawal to who asks the same once more."""
+    customer = WHO[3]
+    for category in CATEGORIES:
+        page = page_of(sayso, customer, **asked)
+        assert page.lists.now == tuple(listed(sayso, customer, **asked)) != tuple(listed(sayso, customer))
+        label = f"“{page.label(category)}”"
+        foretold = {item.product: place for item in page.items[:OPEN_ITEMS] for place in item.places if label in place}
+        say(sayso, customer, FOR_ITEMS, "withdrawn", category)
+        after = list(listed(sayso, customer, **asked))
+        assert page.lists.without[category] == tuple(after)
+        assert len(foretold) == OPEN_ITEMS
+        for product_id, place in foretold.items():
+            where = f"place {after.index(product_id) + 1}." if product_id in after else "not be among the suggestions"
+            assert where in place
+        say(sayso, customer, FOR_ITEMS, "granted", category)
+        sayso.watch.look()
+
+
+def test_a_why_page_foretells_nothing_for_a_channel_that_was_left(sayso):
+    """Who left the channel that was asked for is shown nothing there, whatever is shared; other channels go on."""
+    customer = WHO[4]
+    left, other = page_of(sayso, customer, channel="app"), page_of(sayso, customer)
+    sayso.opt_outs.add(pseudonym(sayso, customer), "channel", "app", None)
+    assert left.lists is not None
+    assert WhyPage(sayso, left._decision, left._reader).lists is None
+    assert WhyPage(sayso, other._decision, other._reader).lists == other.lists
+
+
+def test_a_basket_that_was_not_to_be_used_is_kept_as_what_was_excluded(sayso):
+    """Without consent to purchases no record holds a basket; once it could count, nothing is foretold of that answer."""
+    customer, basket = sharing("order_times", "spending", "location")[0], ("p17", "p03")
+    page = page_of(sayso, customer, basket=basket, exclude=("p05",))
+    asked = json.loads(page._decision.inputs)["asked"]
+    assert (asked["basket"], asked["exclude"]) == (None, ["p03", "p05", "p17"])
+    say(sayso, customer, FOR_ITEMS, "withdrawn", "spending")
+    assert page.lists.without["spending"] == tuple(listed(sayso, customer, basket=basket, exclude=("p05",)))
+    say(sayso, customer, FOR_ITEMS, "granted", "spending", "purchases")
+    assert WhyPage(sayso, page._decision, page._reader).lists is None
+
+
+def test_of_a_decision_that_does_not_tell_what_was_asked_nothing_is_foretold(sayso):
+    """A record of an earlier version opens with its products and reasons, and can be made again."""
+    page = page_of(sayso, WHO[5], basket=("p03",))
+    inputs = json.loads(page._decision.inputs)
+    del inputs["asked"]
+    earlier = replace(page._decision, inputs=json.dumps(inputs))
+    assert sayso.decisions.identical(earlier)
+    opened = WhyPage(sayso, earlier, page._reader)
+    assert opened.lists is None
+    assert [(item.title, item.reasons) for item in opened.items] == [(item.title, item.reasons) for item in page.items]
+    assert not any(item.places for item in opened.items)
+    assert not any(part.without for part in opened.used)
+
+
+def test_of_an_answer_that_is_not_personal_the_question_is_not_kept(sayso):
+    """Whose basket was not used at all leaves none in the record."""
+    answer = sayso.recommender.answer(RecommendationRequest(customer_id=sharing()[0], basket=("p03",), exclude=("p05",)))
+    decision, _ = sayso.decisions.find(answer["decision_id"])
+    assert json.loads(decision.inputs)["asked"] is None
 
 
 def test_asking_changes_nothing(sayso):

@@ -21,6 +21,7 @@ from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, SCRIPT
 pytest_plugins = ["tests.serving_fixtures"]
 
 LABELS = {"purchases": "What you bought", "order_times": "When you ordered", "spending": "How much you spent", "location": "Where you live"}
+NOT_AGREED = "You did not agree to these"
 SAFE = string.ascii_letters + string.digits + "-_."
 MUTATIONS = 300
 
@@ -68,6 +69,16 @@ def test_the_why_page_tells_what_an_answer_used(service, pool):
     for item in answer["items"]:
         assert item["title"] in text
         assert all(reason["text"] in text for reason in item["explanation"]["reasons"])
+
+
+def test_of_an_answer_without_reasons_no_page_says_what_the_reasons_were(service, pool):
+    """Asked without reasons, an answer is recorded without: its page has every switch, and calls nothing a main reason or none."""
+    answer = service.recommend(pool.one(), explain="none")
+    page = service.page(answer["why_url"])
+    assert {switch["category"] for switch in switches(page.text)} == set(CATEGORIES)
+    for text in (page.text, service.page(page.url.path + "/panel").text):
+        assert "reason for" not in html.unescape(text)
+    assert "reason for" in service.page(service.recommend(pool.one(), explain="reasons")["why_url"]).text
 
 
 def test_the_why_page_of_an_estimate_tells_the_chance_and_each_without(service, pool):
@@ -301,6 +312,23 @@ def test_answers_that_used_nothing_have_a_page_too(service, pool, kind):
         assert_safe(page)
         assert "nothing about you was used" in page.text
         assert switches(page.text) == []
+
+
+@pytest.mark.parametrize("kind", ["recommend", "churn"])
+def test_who_did_not_agree_is_told_so_and_nobody_else(service, pool, kind):
+    """Names of what was not used are always there; that it was not agreed to is said only of who did not agree."""
+    less, silent, signalling = pool.one(("purchases", "order_times", "spending")), pool.one(), pool.one()
+    service.opt_out(silent, "all")
+    ask = getattr(service, kind)
+    for answer in (ask(less), ask(pool.one(()))):
+        assert NOT_AGREED in service.page(answer["why_url"]).text
+    others = [ask("nobody-here"), ask(silent)]
+    if kind == "recommend":
+        others += [ask(None, basket=["p03"]), ask(signalling, headers={"Sec-GPC": "1"})]
+    for answer in others:
+        page = service.page(answer["why_url"]).text
+        assert all(f"<li>{label}</li>" in page for label in LABELS.values())
+        assert NOT_AGREED not in page
 
 
 def test_no_page_shows_the_shops_id_of_a_customer(service, pool):

@@ -76,7 +76,7 @@ def test_an_unknown_customer_is_a_404_in_the_same_words(service, route):
 def test_an_export_is_everything_and_kept_by_no_cache(service, pool):
     """It is one JSON document of the customer alone, which no cache may keep."""
     customer = pool.one()
-    items = service.recommend(customer)
+    items = service.recommend(customer, basket=["p03"])
     opted = service.opt_out(customer, "brand", "brand 3")
     response = service.http.get(f"/v1/customers/{customer}/export")
     document = service.answer(response)
@@ -85,7 +85,12 @@ def test_an_export_is_everything_and_kept_by_no_cache(service, pool):
     assert document["customer_id"] == customer
     assert document["about"] and document["fields"]  # noqa: PT018 - both say something
     decided = {decision["answer"]["decision_id"]: decision for decision in document["decisions"]}
-    assert decided[items["decision_id"]]["made_from"]
+    assert decided[items["decision_id"]]["made_from"]["asked"] == {
+        "basket": ["p03"],
+        "channel": "web",
+        "exclude": [],
+        "product_categories": None,
+    }
     assert opted["id"] in {opt_out["id"] for opt_out in document["opt_outs"]}
     assert document["training_sets"]
     assert document["consent_receipt"]["pii_principal_id"] == customer

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explain.game import Played
+from explain.game import Game, Played
 from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
 from features.clock import from_text
+from serving.asked import asked_again
 from serving.bootstrap import Sayso
 from serving.decisions import Decision
 from serving.links import Page
@@ -80,6 +81,7 @@ class WhyPage:
         self.purpose: str = getattr(sayso.shop.config.models, PURPOSE_OF[decision.kind]).purpose
         self.allowed = self._allowed_now()
         self.lists = self._lists() if live else None
+        self.estimate = self._estimate() if live else None
 
     @property
     def wording(self) -> Wording:
@@ -121,10 +123,18 @@ class WhyPage:
         return [self.label(name) for name in self.answer["consent"]["withheld"]]
 
     @property
+    def not_agreed(self) -> bool:
+        """Whether what was not used was not agreed to; otherwise it may have been, and something else kept it out."""
+        return self._why_not in {None, "no_consent"}
+
+    @property
     def why_not(self) -> str | None:
         """Why nothing personal was used; None where something was."""
-        said = self.answer.get("not_personalized_because") or self.answer.get("unavailable_because")
-        return self.wording.say(WHY_NOT[said]) if said else None
+        return self.wording.say(WHY_NOT[self._why_not]) if self._why_not else None
+
+    @property
+    def _why_not(self) -> str | None:
+        return self.answer.get("not_personalized_because") or self.answer.get("unavailable_because")
 
     @property
     def items(self) -> list[ShownItem]:
@@ -166,10 +176,17 @@ class WhyPage:
         return frozenset(entry["category"] for entry in state if entry["purpose"] == self.purpose and entry["allowed"])
 
     def _lists(self) -> Lists | None:
-        """What is suggested with and without each category, asked of serving as it stands now."""
+        """What the same question is answered with and without each category, asked of serving as it stands now."""
         if self._decision.customer is None or not self.answer.get("items") or not self.answer["personalized"]:
             return None
-        return self._sayso.consequences.lists(self._decision.customer)
+        request = asked_again(self._decision, self.allowed)
+        return None if request is None else self._sayso.consequences.lists(self._decision.customer, request)
+
+    def _estimate(self) -> Game | None:
+        """The estimate with and without each category, asked of serving as it stands now."""
+        if self._decision.customer is None or "probability" not in self.answer:
+            return None
+        return self._sayso.consequences.of_churn(self._decision.customer)
 
     def _played(self) -> list[Played]:
         game = self.answer.get("explanation", {}).get("categories", {})
@@ -177,13 +194,18 @@ class WhyPage:
 
     def _used(self, name: str) -> Used:
         if "items" in self.answer:
-            return Used(name, self.label(name), (self._share_of_items(name),), self._first_without(name), name in self.allowed)
+            return Used(name, self.label(name), self._share_of_items(name), self._first_without(name), name in self.allowed)
         part = next((part for part in self._played() if part.category == name), None)
         said = (*self._facts(name), *self._effect(part))
-        without = None if part is None else self._estimate_without(part)
-        return Used(name, self.label(name), said, without, name in self.allowed)
+        return Used(name, self.label(name), said, self._estimate_without(name), name in self.allowed)
 
-    def _estimate_without(self, part: Played) -> str:
+    def _estimate_without(self, name: str) -> str | None:
+        played = () if self.estimate is None else self.estimate.played
+        part = next((part for part in played if part.category == name), None)
+        if part is None:
+            return None
+        if self.allowed == {name}:
+            return self.wording.say("Without it there is no estimate about you any more.")
         return self.wording.say("Without it, the estimate would be {chance}.", chance=in_hundred(self.wording, part.without))
 
     def _facts(self, category: str) -> list[str]:
@@ -200,13 +222,16 @@ class WhyPage:
         text = "It raises the estimate by {chance}." if points > 0 else "It lowers the estimate by {chance}."
         return [self.wording.say(text, chance=chance)]
 
-    def _share_of_items(self, name: str) -> str:
-        items = self.answer["items"]
+    def _share_of_items(self, name: str) -> tuple[str, ...]:
+        """A sentence with the products that a category is a reason for; none where no reasons were asked for, so none were recorded."""
+        items = [item for item in self.answer["items"] if "explanation" in item]
+        if not items:
+            return ()
         named = sum(any(reason["category"] == name for reason in _reasons(item)) for item in items)
         if not named:
-            return self.wording.say("It was used, but is no main reason for any of these products.")
+            return (self.wording.say("It was used, but is no main reason for any of these products."),)
         numbers = {"count": self.wording.number(named), "all": self.wording.number(len(items))}
-        return self.wording.say("Products here that it is a reason for: {count} of {all}.", **numbers)
+        return (self.wording.say("Products here that it is a reason for: {count} of {all}.", **numbers),)
 
     def _first_without(self, name: str) -> str | None:
         if self.lists is None or name not in self.lists.without:
