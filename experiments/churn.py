@@ -12,6 +12,7 @@ from experiments.churn_report import churn_findings
 from experiments.churn_task import churn_lineage, churn_task
 from experiments.churn_trial import split_history
 from experiments.groups_weighed import GroupsWeighed, groups_weighed
+from experiments.leads import churn_leads
 from experiments.model_card import card_pages
 from experiments.plots import comparison_plot, gain_plot, importance_plot
 from experiments.run import TrainingRun, digest_of, recorded, run_metrics, run_tags
@@ -58,7 +59,8 @@ def train_churn(
     baseline = logistic_rfm(known, features)
     forecasts = {"sayso": weighed.model.probability(judged.features), "logistic_rfm": baseline.predict_proba(judged.features)[:, 1]}
     comparison = {name: churn_metrics(judged.labels, forecast) for name, forecast in forecasts.items()}
-    comparison["recency"] = {"auc": float(roc_auc_score(judged.labels, recency_score(judged.features, features)))}
+    recency = recency_score(judged.features, features)
+    comparison["recency"] = {"auc": float(roc_auc_score(judged.labels, recency))}
     progress("fitting it anew on everything", 0.5)
     model = fit_churn(weighed.weigh(everything, weighed.strength), task, settings, history.today)
     progress("asking how fair, explainable and calibrated it is", 0.7)
@@ -76,7 +78,7 @@ def train_churn(
             "rows": len(everything.labels),
             "trees": model.booster.num_trees(),
         },
-        metrics={**run_metrics(comparison), **found.metrics},
+        metrics={**run_metrics(comparison), **churn_leads(judged.labels, {**forecasts, "recency": recency}), **found.metrics},
         tags={**run_tags(shop, gate), **found.tags},
         trials=[(tried.parameters, {"loss": tried.loss}) for tried in tried_settings],
         documents={"features": churn_lineage(shop).document(), "comparison": comparison, **found.documents},

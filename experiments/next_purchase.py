@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from experiments.answers import bought, ranked_products
 from experiments.baselines import item_knn, personal_frequency, popular
+from experiments.leads import ranking_leads
 from experiments.lineage import reads_by
 from experiments.model_card import card_pages
 from experiments.next_purchase_champion import RankingTrial
@@ -79,8 +80,9 @@ def train_next_purchase(
     progress("training the ranker", 0.4)
     tried = fit(known, judged.maker, settings)
     answers = ranked_products(tried, judged.histories, K)
-    comparison = compare(answers, judged, asked, data, holdout)
-    trial = RankingTrial(data, past, holdout, known, judged, bought(asked, data.orders))
+    said, truth = everybodys_answers(answers, judged, data, holdout), bought(asked, data.orders)
+    comparison = {name: ranking_metrics(answer, truth, K) for name, answer in said.items()}
+    trial = RankingTrial(data, past, holdout, known, judged, truth)
     progress("fitting it anew on everything", 0.6)
     model = fit([judged, *known[: BLOCKS - 1]], data.maker(now), settings)
     progress("asking how fair and explainable it is", 0.8)
@@ -91,7 +93,7 @@ def train_next_purchase(
         booster=model.booster,
         save=model.save,
         parameters={**asdict(settings), "blocks": len(past), "block_days": BLOCK_DAYS, "sold_within_days": data.sold_within_days},
-        metrics={**run_metrics(comparison), **found.metrics},
+        metrics={**run_metrics(comparison), **ranking_leads(said, truth, K), **found.metrics},
         tags={**run_tags(shop, data.gate), **found.tags},
         trials=[(tried.parameters, {"loss": tried.loss}) for tried in tried_settings],
         documents={"features": lineage.document(), "comparison": comparison, **found.documents},
@@ -134,22 +136,20 @@ def missed(
     return loss
 
 
-def compare(
-    ours: Sequence[Sequence[str]], judged: Examples, asked: pd.DataFrame, data: PurchaseData, holdout: datetime
-) -> dict[str, dict[str, float]]:
-    """Ranking metrics by method over the orders `asked` (customer, order_id); `ours` are the products that Sayso answers each with.
+def everybodys_answers(
+    ours: Sequence[Sequence[str]], judged: Examples, data: PurchaseData, holdout: datetime
+) -> dict[str, Sequence[Sequence[str]]]:
+    """The products that each method answers the judged orders with; `ours` are Sayso's.
 
     Everything but a customer's own history is from before `holdout`.
     """
     statistics = judged.maker.statistics
-    answers: dict[str, Sequence[Sequence[str]]] = {
+    return {
         "sayso": ours,
-        "popular": popular(statistics, len(asked), K),
+        "popular": popular(statistics, len(ours), K),
         "personal_frequency": personal_frequency(judged, K),
         "item_knn": item_knn(judged, _bought_before(data.orders, holdout, statistics), K),
     }
-    truth = bought(asked, data.orders)
-    return {name: ranking_metrics(answer, truth, K) for name, answer in answers.items()}
 
 
 def _bought_before(orders: pd.DataFrame, moment: datetime, statistics: ProductStatistics) -> sp.csr_matrix:

@@ -13,6 +13,7 @@ from math import inf, isnan
 from experiments.against_champion import Against
 from experiments.audit import AUDITED_ON, fairness_gaps
 from experiments.consent_patterns import MOST_CALIBRATION_ERROR
+from experiments.leads import lead
 from experiments.run import BASELINES
 from experiments.taint import VersionStatus, freshness
 from features.config import Audit
@@ -51,11 +52,15 @@ Gate = Callable[[Candidacy], GateResult]
 
 
 def better_than_baselines(case: Candidacy) -> GateResult:
-    """At least as good as every baseline on the same holdout."""
-    metric, challenger = DECISIVE[case.challenger.model], case.challenger
-    ours = challenger.metrics[metric]
-    best, name = max((challenger.metrics[f"baseline.{name}.{metric}"], name) for name in BASELINES[challenger.model])
-    return GateResult("better_than_baselines", ours >= best, f"{metric} {ours:.4f}, best baseline {name} {best:.4f}")
+    """No worse beyond noise than any baseline on the same holdout."""
+    metric, metrics = DECISIVE[case.challenger.model], case.challenger.metrics
+    ours = metrics[metric]
+    best, name = max((metrics[f"baseline.{name}.{metric}"], name) for name in BASELINES[case.challenger.model])
+    leads = {other: lead(metrics, other, metric) for other in BASELINES[case.challenger.model]}
+    behind = [other for other, found in leads.items() if (metrics[f"baseline.{other}.{metric}"] > ours if found is None else found[2] < 0)]
+    told, sure = f"{metric} {ours:.4f}, best baseline {name} {best:.4f}", leads[name]
+    interval = "" if sure is None else f" (lead {sure[1]:+.4f}, 95%: {sure[0]:+.4f} to {sure[2]:+.4f})"
+    return GateResult("better_than_baselines", not behind, told + interval)
 
 
 def better_than_champion(case: Candidacy) -> GateResult:

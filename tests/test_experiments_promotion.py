@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf, nan
 
+import numpy as np
 import pytest
 
 from experiments.against_champion import COMPARED, NOTE, REFRESH
+from experiments.leads import churn_leads, lead, ranking_leads
 from experiments.promotion import (
     GATES,
     Candidacy,
@@ -72,6 +74,33 @@ def test_a_challenger_has_to_reach_every_baseline(model):
             result = better_than_baselines(case(version(model, **{f"baseline__{name}__{metric}": theirs})))
             assert result.passed is passed
             assert name in result.figure
+
+
+@pytest.mark.parametrize(("high", "passed"), [(0.01, True), (0.0, True), (-0.001, False)])
+def test_a_baseline_that_is_better_by_chance_refuses_nobody(high, passed):
+    """Where it was measured how sure a lead is, a challenger is refused for what chance does not explain alone."""
+    ends = {f"lead__recency__auc__{end}": value for end, value in (("low", -0.05), ("middle", -0.02), ("high", high))}
+    result = better_than_baselines(case(version(baseline__recency__auc=0.82, **ends)))
+    assert result.passed is passed
+    assert f"recency 0.8200 (lead -0.0200, 95%: -0.0500 to {high:+.4f})" in result.figure
+
+
+def test_leads_are_as_sure_as_there_are_customers():
+    """The lead of a method over itself is none, over a worse one it is above zero, and with few customers it is not sure."""
+    draw = np.random.default_rng(3)
+    labels = (draw.random(800) < 0.4).astype(float)
+    good = labels + draw.normal(0, 1, 800)
+    scores = {"sayso": good, "same": good, "worse": labels + draw.normal(0, 3, 800)}
+    found = churn_leads(labels, scores)
+    assert lead(found, "same", "auc") == (0.0, 0.0, 0.0)
+    assert lead(found, "worse", "auc")[0] > 0.05
+    assert lead(churn_leads(labels[:30], {name: own[:30] for name, own in scores.items()}), "worse", "auc")[0] < 0.05
+    assert lead(found, "nobody", "auc") is None
+    truth = [{"a"}] * 50
+    recall = ranking_leads({"sayso": [["a"]] * 50, "worse": [["a"]] * 20 + [["b"]] * 30}, truth, 10)
+    low, middle, high = lead(recall, "worse", "recall_at_10")
+    assert 0.4 < low < middle < high < 0.8
+    assert middle == pytest.approx(0.6, abs=0.05)
 
 
 @pytest.mark.parametrize(
