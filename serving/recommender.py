@@ -171,12 +171,12 @@ class Recommender:
         reason = self._not_personalized(request, standing, champion, privacy_signal=privacy_signal)
         found = read(standing.customer) if reason is None and standing.customer is not None else None
         row = None if found is None else self._online.under(found, standing.granted)
-        if row is not None and row.empty:
-            reason, row = "unknown_customer", None
+        allowed = self._allowed(row, champion, standing, request.basket, shelf) if row and champion else None
+        if row is not None and row.empty and not (allowed and len(allowed.histories.baskets.products)):
+            reason, allowed = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
         hidden = self._hidden(request, standing, shelf)
         with_basket = self._companions(request, champion, standing, shelf, hidden) if reason == ANONYMOUS else ()
-        allowed = self._allowed(row, champion, standing, request.basket, shelf) if row and champion else None
         candidates, features, bought = self._candidates(allowed, champion, hidden) if allowed and champion else ((), NO_FEATURES, ())
         return RecommendationInputs(
             k=request.k,

@@ -143,6 +143,17 @@ def test_a_shop_without_orders_still_hides(running):
     assert shelf.hidden_by([SENSITIVE], [])
 
 
+def test_a_sensitive_basket_tells_nothing_of_a_new_customer(running):
+    """Who has not ordered yet and has nothing else in the basket is answered as with an empty one."""
+    shelf = look(running)
+    assert shelf is not None
+    running.shop.ledger.append_all([ConsentEvent("new", FOR_ITEMS, name, "granted", "test", "1") for name in CATEGORIES])
+    sensitive = tuple(sorted(shelf.hidden_by([SENSITIVE], [])))
+    alone, with_another = asked(running, "new", basket=sensitive), asked(running, "new", basket=(*sensitive, "p08"))
+    assert (alone["items"], alone["not_personalized_because"]) == (asked(running, "new")["items"], "unknown_customer")
+    assert with_another["personalized"]
+
+
 def test_an_empty_shop_has_no_shelf(tmp_path):
     """Before anything was ingested there is nothing to show, and nothing goes wrong."""
     create(tmp_path / "empty", [])
