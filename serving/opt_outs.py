@@ -9,18 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
 
 from features import clock
 from features.clock import Clock, utc_now
 from features.database import Database
-from features.errors import NotFound
+from features.errors import NotFound, SaysoError
 from features.tables import opt_outs
 from serving.manners.caps import Cap, cap_of
 
 Scope = Literal["all", "purpose", "channel", "product", "product_category", "brand", "frequency"]
 FREQUENCY: Scope = "frequency"
 SCOPES: tuple[str, ...] = get_args(Scope)
+HIDING: tuple[Scope, ...] = ("product", "product_category", "brand")
+MOST_IN_FORCE = 1_000
+"""Opt-outs of one customer at a time: so many that hide something and, so that these never stand in the way of silence, so many others."""
+
+
+class TooManyOptOuts(SaysoError):
+    """A customer has as many opt-outs in force as there may be."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +52,26 @@ class OptOuts:
         self._clock = clock
 
     def add(self, customer: int, scope: Scope, value: str | None, until: str | None, *, once: str | None = None) -> OptOut:
-        """Write an opt-out; once this returns it is durable. The same one twice is one, as are two with the same text `once`."""
+        """Write an opt-out; once this returns it is durable. The same one twice is one, as are two with the same text `once`.
+
+        Raises `TooManyOptOuts`.
+        """
         id = "opt_" + _told_once(customer, scope, value, once) if once else new_id()
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
-            return write(connection, customer, scope, value, until, now, id)
+            made = write(connection, customer, scope, value, until, now, id)
+            if made.id == id:
+                _require_room(connection, customer, scope, now)
+            return made
 
     def limit(self, customer: int, cap: Cap) -> OptOut:
-        """Keep a customer's own cap in place of those that they had on the same channel."""
+        """Keep a customer's own cap in place of those that they had on the same channel. Raises `TooManyOptOuts`."""
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
             _lift(connection, customer, cap.channel, now)
-            return write(connection, customer, FREQUENCY, cap.text, None, now)
+            made = write(connection, customer, FREQUENCY, cap.text, None, now)
+            _require_room(connection, customer, FREQUENCY, now)
+            return made
 
     def lift(self, customer: int, channel: str) -> None:
         """Take back a customer's own caps on a channel."""
@@ -90,6 +105,18 @@ def write(connection: Connection, customer: int, scope: Scope, value: str | None
     return made
 
 
+def _require_room(connection: Connection, customer: int, scope: Scope, now: str) -> None:
+    """Raises `TooManyOptOuts`, which undoes the transaction, where more than `MOST_IN_FORCE` stand."""
+    hiding = opt_outs.c.scope.in_(HIDING)
+    of_its_kind = hiding if scope in HIDING else ~hiding
+    count = connection.execute(select(func.count()).select_from(opt_outs).where(_stands(customer, now), of_its_kind)).scalar_one()
+    if count > MOST_IN_FORCE:
+        raise TooManyOptOuts(
+            f"This customer has {MOST_IN_FORCE:,} opt-outs in force, and there may be no more. "
+            "Take back what is not needed any more, or hide a department or a brand instead of its products."
+        )
+
+
 def _lift(connection: Connection, customer: int, channel: str, now: str) -> None:
     for standing in in_force(connection, customer, now):
         if standing.scope == FREQUENCY and standing.value is not None and cap_of(standing.value).channel == channel:
@@ -107,7 +134,10 @@ def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:
 
 def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:
     """A customer's opt-outs at the moment `now`, within a transaction that is already open."""
+    query = select(opt_outs).where(_stands(customer, now)).order_by(opt_outs.c.created_at, opt_outs.c.id)
+    return [OptOut(row.id, row.scope, row.value, row.until, row.created_at) for row in connection.execute(query).all()]
+
+
+def _stands(customer: int, now: str) -> ColumnElement[bool]:
     stored = opt_outs.c
-    query = select(opt_outs).where(stored.customer == customer).order_by(stored.created_at, stored.id)
-    rows = connection.execute(query).all()
-    return [OptOut(row.id, row.scope, row.value, row.until, row.created_at) for row in rows if row.until is None or row.until > now]
+    return (stored.customer == customer) & or_(stored.until.is_(None), stored.until > now)

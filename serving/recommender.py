@@ -71,7 +71,7 @@ class Recommender:
         shop: Shop,
         champion: Champion[NextPurchaseModel],
         online: OnlineStore,
-        shelf: Callable[[], Shelf],
+        shelf: Callable[[], Shelf | None],
         statistics: LiveStatistics,
         words: Words | None = None,
     ) -> None:
@@ -105,8 +105,8 @@ class Recommender:
 
     def lists(self, request: RecommendationRequest, standings: Sequence[Standing]) -> list[Listed]:
         """What these answers list, by itself."""
-        settled, read, champion = _settled(request), lru_cache(1)(self._online.ready), self._champion.current
-        return [listed(self._inputs(settled, standing, champion, read, privacy_signal=False), champion) for standing in standings]
+        settled, read, (champion, shelf) = _settled(request), lru_cache(1)(self._online.ready), self._at_work()
+        return [listed(self._inputs(settled, standing, champion, shelf, read, privacy_signal=False), champion) for standing in standings]
 
     def _make(self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False) -> Made:
         """An answer with what it was made from, as it is recorded."""
@@ -120,25 +120,30 @@ class Recommender:
         self, request: RecommendationRequest, standing: Standing, read: Read, *, privacy_signal: bool = False
     ) -> tuple[RecommendationInputs, dict[str, Any]]:
         """What an answer is made from, and the answer."""
-        champion = self._champion.current
-        inputs = self._inputs(request, standing, champion, read, privacy_signal=privacy_signal)
-        return inputs, recommend(inputs, champion, self._shelf().titles, self._words.wording(inputs.wording["language"]))
+        champion, shelf = self._at_work()
+        inputs = self._inputs(request, standing, champion, shelf, read, privacy_signal=privacy_signal)
+        return inputs, recommend(inputs, champion, shelf.titles, self._words.wording(inputs.wording["language"]))
 
     @property
     def champion(self) -> Loaded[NextPurchaseModel] | None:
         """The model that answers now; None where there is none."""
-        return self._champion.current
+        return self._at_work()[0]
+
+    def _at_work(self) -> tuple[Loaded[NextPurchaseModel] | None, Shelf]:
+        """The model that answers now, and the shelf to choose from. Without a shelf no filter would hold, so no model answers."""
+        shelf = self._shelf()
+        return (None, Shelf()) if shelf is None else (self._champion.current, shelf)
 
     def seen(self, standings: Sequence[Standing], request: RecommendationRequest | None = None) -> Seen | None:
         """What the ranker would be shown at each of several standings of one customer; None where there is no champion.
 
         With a `request`, its basket is what is being bought.
         """
-        champion, customer = self._champion.current, standings[0].customer
+        (champion, shelf), customer = self._at_work(), standings[0].customer
         if champion is None or customer is None:
             return None
         row, basket = self._online.ready(customer), () if request is None else request.basket
-        return Seen(champion.model, [self._allowed(row, champion, standing, basket) for standing in standings])
+        return Seen(champion.model, [self._allowed(row, champion, standing, basket, shelf) for standing in standings])
 
     def replay(self, decision: Decision) -> Mapping[str, Any]:
         """The answer made anew from what was recorded, by the version that made it."""
@@ -160,20 +165,20 @@ class Recommender:
         request: RecommendationRequest,
         standing: Standing,
         champion: Loaded[NextPurchaseModel] | None,
+        shelf: Shelf,
         read: Read,
         *,
         privacy_signal: bool,
     ) -> RecommendationInputs:
-        shelf = self._shelf()
         reason = self._not_personalized(request, standing, champion, privacy_signal=privacy_signal)
         found = read(standing.customer) if reason is None and standing.customer is not None else None
         row = None if found is None else self._online.under(found, standing.granted)
-        if row is not None and row.empty:
-            reason, row = "unknown_customer", None
+        allowed = self._allowed(row, champion, standing, request.basket, shelf) if row and champion else None
+        if row is not None and row.empty and not (allowed and len(allowed.histories.baskets.products)):
+            reason, allowed = "unknown_customer", None
         used = tuple(name for name in self._askable if reason is None and name in standing.granted)
         hidden = self._hidden(request, standing, shelf)
-        with_basket = self._companions(request, champion, standing, hidden) if reason == ANONYMOUS else ()
-        allowed = self._allowed(row, champion, standing, request.basket) if row and champion else None
+        with_basket = self._companions(request, champion, standing, shelf, hidden) if reason == ANONYMOUS else ()
         candidates, features, bought = self._candidates(allowed, champion, hidden) if allowed and champion else ((), NO_FEATURES, ())
         return RecommendationInputs(
             k=request.k,
@@ -198,10 +203,15 @@ class Recommender:
         )
 
     def _companions(
-        self, request: RecommendationRequest, champion: Loaded[NextPurchaseModel] | None, standing: Standing, hidden: Collection[str]
+        self,
+        request: RecommendationRequest,
+        champion: Loaded[NextPurchaseModel] | None,
+        standing: Standing,
+        shelf: Shelf,
+        hidden: Collection[str],
     ) -> tuple[Companion, ...]:
         """What goes with a basket that nobody's name is on; nothing is concluded from a sensitive product in it."""
-        basket = set(request.basket) - self._shelf().hidden_by(self._manners.sensitive, ())
+        basket = set(request.basket) - shelf.hidden_by(self._manners.sensitive, ())
         if champion is None or not basket:
             return ()
         return companions(self._statistics.at(champion, standing.ledger_seq), basket, hidden, request.k)
@@ -222,13 +232,15 @@ class Recommender:
         ids = statistics.product_ids
         return tuple(ids[made.products].tolist()), rounded(made.features), tuple(ids[bought].tolist())
 
-    def _allowed(self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, basket: Collection[str]) -> Allowed:
+    def _allowed(
+        self, row: OnlineRow, champion: Loaded[NextPurchaseModel], standing: Standing, basket: Collection[str], shelf: Shelf
+    ) -> Allowed:
         """What the consent of this moment allows of a customer and of their basket, and the statistics to set it against.
 
         Nothing is concluded from sensitive products in either.
         """
         statistics = self._statistics.imagined(champion, standing)
-        sensitive = self._shelf().hidden_by(self._manners.sensitive, ())
+        sensitive = shelf.hidden_by(self._manners.sensitive, ())
         row, basket = _without(row, sensitive), set(basket) - sensitive
         return Allowed(_history(row, self._online.layout, champion.model, standing, statistics, basket), statistics)
 

@@ -61,26 +61,42 @@ class Shelf:
 
 
 class ShelfKeeper:
-    """Keeps the shelf of a shop; stocks it anew when the warehouse or the ledger has changed."""
+    """Keeps the shelf of a shop; stocks it anew when the warehouse or the ledger has changed.
+
+    What was stocked last holds on through a fault, until the warehouse has other products that cannot be read.
+    """
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
         self._stocked_at: tuple[str, int] | None = None
-        self.current = Shelf()
-        """The shelf as it was last stocked."""
+        self.current: Shelf | None = None
+        """The shelf as it was last stocked; None where there is none to tell what must not be shown."""
+
+    @property
+    def for_names(self) -> Shelf:
+        """The shelf, or an empty one, to name products by; nothing may be hidden by it."""
+        return self.current or Shelf()
 
     def look(self) -> None:
         """Stock the shelf if there is reason to."""
+        if not self._shop.warehouse.filled:
+            return  # nothing was ingested yet, or the warehouse is away
+        now = (self._shop.warehouse.generation, self._shop.ledger.position())
+        if now == self._stocked_at:
+            return
         try:
-            now = (self._shop.warehouse.generation, self._shop.ledger.position())
-            if now != self._stocked_at:
-                self.current, self._stocked_at = stock(self._shop), now
-        except WorkspaceError:
-            self.current = Shelf()  # nothing was ingested yet, or nothing is left
+            self.current, self._stocked_at = stock(self._shop), now
+        except Exception:
+            if self._stocked_at is not None and self._stocked_at[0] != now[0]:
+                self.current, self._stocked_at = None, None
+            raise
 
 
 def stock(shop: Shop) -> Shelf:
-    """The shelf as the warehouse has it now. Raises `WorkspaceError` where nothing was ingested."""
+    """The shelf as the warehouse has it now; without best sellers where no order is left.
+
+    Raises `WorkspaceError` where nothing was ingested, and what pyarrow and DuckDB raise for damaged files.
+    """
     products = shop.warehouse.products()
     return Shelf(
         titles=dict(zip(products["product_id"], products["title"], strict=True)),
@@ -97,7 +113,10 @@ def _groups(products: pd.DataFrame, column: str) -> dict[str, list[str]]:
 def _best_sellers(shop: Shop) -> tuple[BestSeller, ...]:
     """Products still sold by the customers who bought them in the last 30 days, of those who allow that to be counted."""
     section = shop.config.models.next_purchase
-    now = shop.loaded_until()
+    try:
+        now = shop.loaded_until()
+    except WorkspaceError:
+        return ()
     bought = orders(shop.gate(section.purpose), now)
     sold = bought[bought["ordered_at"] >= now - timedelta(days=section.sold_within_days)]
     recent = sold[sold["ordered_at"] >= now - timedelta(days=RECENT_DAYS)]

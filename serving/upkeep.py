@@ -17,7 +17,7 @@ from features.online import refresh_online
 from features.progress import Progress, silent
 from features.retention import without_expired
 from features.shop import Shop
-from features.tables import accesses, consent_state, decisions, online_features, reviews, set_bands, shown
+from features.tables import accesses, consent_state, decisions, online_features, opt_outs, reviews, set_bands, shown
 
 METHOD = "upkeep"
 
@@ -26,7 +26,7 @@ METHOD = "upkeep"
 class UpkeepReport:
     """What was done: grants that ran out, values deleted by field (rows under their table's name), and decisions emptied.
 
-    `deleted` counts old rows of the database (reviews, looks of the staff) under their table's name as well.
+    `deleted` counts old rows of the database (reviews, looks of the staff, opt-outs that ended) under their table's name as well.
 
     `not_read` says which data sources may not be read any more, and why.
     """
@@ -98,7 +98,10 @@ def _empty_decisions(shop: Shop) -> int:
 
 
 def _delete_old_records(shop: Shop) -> dict[str, int]:
-    """Reviews and looks of the staff go when the content of decisions goes, but for reviews that still wait; set bands when they end."""
+    """Reviews and looks of the staff go when the content of decisions goes, but for reviews that still wait.
+
+    Set bands and opt-outs go when they end.
+    """
     now = shop.clock()
     limit, today = clock.to_text(now - timedelta(days=shop.config.shop.decisions_kept_days)), clock.to_text(now)
     old = {
@@ -106,6 +109,7 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
         accesses: (accesses.c.at < limit,),
         shown: (shown.c.shown_at < limit,),
         set_bands: (set_bands.c.until <= today,),
+        opt_outs: (opt_outs.c.until <= today,),
     }
     with shop.database.write() as connection:
         counts = {table.name: int(connection.execute(delete(table).where(*rule)).rowcount) for table, rule in old.items()}

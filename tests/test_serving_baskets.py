@@ -13,7 +13,7 @@ from models.next_purchase import NextPurchaseModel
 from models.tracking import CHAMPION, Tracking
 from serving import decisions
 from serving.recommendation import BY_BASKET, NOT_PERSONAL, PERSONAL, RecommendationInputs
-from tests.serving_shop import CATEGORIES
+from tests.serving_shop import CATEGORIES, FOR_ITEMS, Client
 
 pytest_plugins = ["tests.serving_fixtures"]
 
@@ -60,6 +60,49 @@ def test_who_shares_purchases_is_answered_with_the_basket_in_mind(service, serve
     assert service.replay(answer["decision_id"])["replay"] == {"identical": True}
     assert service.http.get(answer["why_url"]).status_code == 200
     assert np.isnan(of_basket(served, service.recommend(pool.one(), exclude=basket)["decision_id"])).all()
+
+
+NEW = "zqx-canary-registered-today"
+"""Somebody who never ordered."""
+
+
+def agree(service: Client, *categories: str) -> None:
+    """The new customer grants exactly these categories."""
+    for category in CATEGORIES:
+        service.say(NEW, FOR_ITEMS, category, "granted" if category in categories else "refused")
+
+
+def test_a_new_customer_is_answered_by_their_basket(service, served, basket):
+    """Who shares purchases and has none yet is answered with the basket in mind, with reasons, a page, and the same answer again."""
+    agree(service, *CATEGORIES)
+    answer, plain = service.recommend(NEW, basket=basket), service.recommend(NEW, exclude=basket)
+    assert (answer["personalized"], answer["disclosure"], answer["consent"]["used"]) == (True, PERSONAL, list(CATEGORIES))
+    assert (plain["personalized"], plain["not_personalized_because"]) == (False, "unknown_customer")
+    assert shown(answer) != shown(plain)
+    assert not set(shown(answer)) & set(basket)
+    assert of_basket(served, answer["decision_id"]).max() > 0
+    for item in answer["items"]:
+        why = item["explanation"]
+        assert why["base_value"] + sum(part["contribution"] for part in why["contributions"]) == pytest.approx(item["score"], abs=1e-6)
+        assert {part["category"] for part in why["contributions"]} <= {"product", "purchases"}
+    assert service.replay(answer["decision_id"])["replay"] == {"identical": True}
+    assert service.http.get(answer["why_url"]).status_code == 200
+
+
+@pytest.mark.parametrize("categories", [("order_times", "spending", "location"), ()])
+def test_the_basket_of_a_new_customer_needs_their_purchases(service, basket, categories):
+    """Without the consent that purchases need, their basket changes nothing."""
+    agree(service, *categories)
+    with_basket, without = (service.recommend(NEW, **asked) for asked in ({"basket": basket}, {"exclude": basket}))
+    assert with_basket["items"] == without["items"]
+    assert with_basket["not_personalized_because"] == without["not_personalized_because"]
+
+
+def test_a_basket_that_nobody_knows_is_no_basket(service):
+    """A new customer whose basket holds nothing that there are counts of is answered as with an empty one."""
+    agree(service, *CATEGORIES)
+    answer = service.recommend(NEW, basket=["no-such-product"])
+    assert (answer["personalized"], answer["not_personalized_because"]) == (False, "unknown_customer")
 
 
 def of_basket(shop: Shop, decision_id: str) -> Floats:

@@ -22,6 +22,7 @@ from serving.pages.reader import reader_of
 from serving.pages.why import OPEN_ITEMS, WhyPage
 from serving.requests import RecommendationRequest
 from serving.selftests.control.proof import compare
+from serving.selftests.control.trial import Score, Trial
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -277,6 +278,16 @@ def test_the_selftest_finds_nothing_wrong(sayso):
     assert score.probabilities + score.endings == score.lists == 4
     assert score.changed > 0
     assert score.scores > 100
+
+
+def test_of_a_new_customer_with_a_basket_all_is_as_foretold(sayso):
+    """Somebody who never ordered, answered by their basket, is told what each withdrawal changes, and that is what it changes."""
+    say(sayso, "new", FOR_ITEMS, "granted", *CATEGORIES)
+    score, trial = Score(), Trial(sayso, "new", CATEGORIES[::-1], ("p00", "p08"))
+    for _ in CATEGORIES:
+        trial.withdraw_next(score)
+    assert not score.faults
+    assert score.lists == len(CATEGORIES)
 
 
 def test_a_foretelling_that_is_off_is_found_by_the_selftest(sayso, monkeypatch):

@@ -17,6 +17,7 @@ from serving.bootstrap import Sayso
 from serving.decisions import DecisionDamaged
 from serving.http.routes import Handler, sayso_of
 from serving.links import LinkRefused
+from serving.opt_outs import TooManyOptOuts
 from serving.pages.reader import Reader, reader_of
 from serving.pages.rendering import render
 
@@ -52,7 +53,7 @@ class PageRoute(APIRoute):
                 return await handle(request)
             except (LinkRefused, NotFound, DecisionDamaged) as error:
                 return _closed(request, error)
-            except (ConsentError, RequestValidationError, DataError):
+            except (ConsentError, TooManyOptOuts, RequestValidationError, DataError):
                 return _refused(request, 422)
             except HTTPException as error:
                 return _refused(request, error.status_code)

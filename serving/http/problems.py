@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from features.errors import ConsentError, CorrectionRefused, ModelUnavailable, NotFound, SaysoError
 from serving.deciding import TooBusy
 from serving.decisions import DecisionDamaged
+from serving.opt_outs import TooManyOptOuts
 from serving.review import AlreadyResolved, ReviewRefused
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,6 +30,7 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     DecisionDamaged: 409,
     ReviewRefused: 422,
     AlreadyResolved: 409,
+    TooManyOptOuts: 422,
 }
 
 log = logging.getLogger("sayso.http")

@@ -48,7 +48,7 @@ class PreferenceForm(BaseModel):
 
 
 def change(sayso: Sayso, customer: int, form: PreferenceForm, language: str) -> Done:
-    """Do what a form asks, for a customer who reads in `language`. Raises `ConsentError` for what cannot be done."""
+    """Do what a form asks, for a customer who reads in `language`. Raises `ConsentError` and `TooManyOptOuts` for what cannot be done."""
     return CHANGE[form.act](sayso, customer, form, language)
 
 

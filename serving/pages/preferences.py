@@ -143,7 +143,7 @@ class PreferencesPage:
     def _hidden(self, opt_out: OptOut) -> str:
         value = opt_out.value or ""
         if opt_out.scope == "product":
-            return self._sayso.shelf.current.title(value)
+            return self._sayso.shelf.for_names.title(value)
         if opt_out.scope == "purpose":
             return self.wording.sentence(self._catalog.purposes[value].label) if value in self._catalog.purposes else value
         text = "All products of “{name}”" if opt_out.scope == "product_category" else "All products by “{name}”"
@@ -200,7 +200,7 @@ class PreferencesPage:
         now, then = lists.now[:FIRST], lists.without[category][:FIRST]
         if now == then:
             return self.wording.say("If you stop this, the first suggestions stay the same.")
-        titles = [self._sayso.shelf.current.title(product) for product in then]
+        titles = [self._sayso.shelf.for_names.title(product) for product in then]
         return self.wording.say("If you stop this, you see first: {titles}.", titles=self.wording.listed(titles))
 
 
@@ -212,7 +212,7 @@ def preferences_page(sayso: Sayso, customer: int, token: str, reader: Reader, do
         shop=sayso.shop.config.shop,
         page=PreferencesPage(sayso, customer, reader),
         token=token,
-        confirmed=confirmation(sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.current, reader),
+        confirmed=confirmation(sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.for_names, reader),
     )
 
 

@@ -144,7 +144,7 @@ class WhyPage:
     @property
     def for_everybody(self) -> str | None:
         """The products that everybody sees, as a list within a sentence."""
-        shelf = self._sayso.shelf.current
+        shelf = self._sayso.shelf.for_names
         best = [shelf.title(best.product_id) for best in shelf.best_sellers[:FIRST]]
         return self.wording.listed(best) if best and "items" in self.answer else None
 
@@ -242,10 +242,10 @@ class WhyPage:
         return self.wording.say("Without it, these would come first: {titles}.", titles=self._titles(without))
 
     def _titles(self, products: Sequence[str]) -> str:
-        return self.wording.listed([self._sayso.shelf.current.title(product) for product in products])
+        return self.wording.listed([self._sayso.shelf.for_names.title(product) for product in products])
 
     def _item(self, item: Mapping[str, Any], *, placed: bool) -> ShownItem:
-        shelf, id = self._sayso.shelf.current, item["product_id"]
+        shelf, id = self._sayso.shelf.for_names, item["product_id"]
         said = tuple(self.text(reason) for reason in _reasons(item))
         places = self._places(id) if placed else ()
         return ShownItem(item["title"], said, places, id, shelf.category_of.get(id), shelf.brand_of.get(id))
@@ -306,7 +306,7 @@ def why_page(
         token=token,
         preferences=None if customer is None else sayso.links.path(Page.PREFERENCES, str(customer)),
         open_items=OPEN_ITEMS,
-        confirmed=confirmation(sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.current, reader),
+        confirmed=confirmation(sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.for_names, reader),
         reviews=reviews,
         review=review,
     )
