@@ -77,7 +77,7 @@ def show(
     state, history = shop.ledger.state(pseudonym), shop.ledger.history(pseudonym)
     rows = [(s["purpose"], s["category"], s["action"], "yes" if s["allowed"] else "no", s["valid_until"] or "") for s in state]
     screen.table(f"Customer {customer}", ("purpose", "category", "stands", "used", "until"), rows)
-    columns = ("seq", "received_at", "purpose", "category", "action", "method", "notice_version")
+    columns = ("seq", "occurred_at", "purpose", "category", "action", "method", "notice_version")
     screen.table("History", columns, [[event[name] if event[name] is not None else "" for name in columns] for event in history])
     screen.result({"customer_id": customer, "state": state, "history": [{k: v for k, v in e.items() if k != "customer"} for e in history]})
 
