@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from features.consent import Ledger
 from features.consent_event import ConsentEvent
 from features.contact_permissions import contact_columns, import_contact_permissions
 from features.errors import ConsentError, SourceError
+from features.id_shape import id_shape
 from features.shop import Shop
 
 REQUIRED = ("customer_id", "purpose", "category", "action", "notice_version", "method", "occurred_at")
@@ -23,12 +24,20 @@ FAULTS_SHOWN = 5
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of a file's rows: new events, events that were there before, rows of erased customers, contact permissions."""
+    """What became of a file's rows: new events, events that were there before, rows of erased customers, contact permissions.
+
+    Of the `customers` of the events the shop knows no orders of `without_orders`. Where these are most of them, `ids_in_orders` and
+    `ids_in_file` say what ids look like here and there, since a file may have altered them.
+    """
 
     added: int = 0
     repeated: int = 0
     erased: int = 0
     contact_permissions: int = 0
+    customers: int = 0
+    without_orders: int = 0
+    ids_in_orders: str | None = None
+    ids_in_file: str | None = None
 
 
 def import_consents(file: Path, shop: Shop) -> ImportReport:
@@ -50,7 +59,20 @@ def import_consents(file: Path, shop: Shop) -> ImportReport:
     known = [_once(event, pseudonym) for event, pseudonym in zip(events, pseudonyms, strict=True) if pd.notna(pseudonym)]
     receipts = shop.ledger.append_all(known)
     repeated = sum(receipt.repeated for receipt in receipts)
-    return ImportReport(len(receipts) - repeated, repeated, len(events) - len(known))
+    report = ImportReport(len(receipts) - repeated, repeated, len(events) - len(known))
+    return _held_against_orders(report, {event.customer_id: pseudonym for event, pseudonym in zip(events, pseudonyms, strict=True)}, shop)
+
+
+def _held_against_orders(report: ImportReport, pseudonyms: Mapping[str, int], shop: Shop) -> ImportReport:
+    """The report with how many of the file's customers are known by their orders; the others may order yet."""
+    in_file = pd.Series(pseudonyms, dtype="Int64").dropna()
+    who_ordered = shop.warehouse.who_ordered() if shop.warehouse.filled else pd.Index([])
+    new = in_file[~in_file.isin(who_ordered)]
+    report = replace(report, customers=len(in_file), without_orders=len(new))
+    if len(who_ordered) == 0 or 2 * len(new) <= len(in_file):
+        return report
+    in_orders = pd.Series(shop.customers.external_ids(who_ordered.tolist()), dtype="str")
+    return replace(report, ids_in_orders=id_shape(in_orders), ids_in_file=id_shape(new.index.to_series().astype("str")))
 
 
 def _read(file: Path) -> pd.DataFrame:

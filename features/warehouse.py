@@ -89,6 +89,10 @@ class Warehouse:
         frame: pd.DataFrame = pq.read_table(self._file("products")).to_pandas()
         return frame
 
+    def who_ordered(self) -> pd.Index:
+        """Everybody who has an order here (pseudonyms, int64), to hold ids against and for nothing else."""
+        return pd.Index(self.collect(self.table("transactions").select("customer").distinct())["customer"])
+
     def loaded_until(self) -> datetime:
         """The moment (naive UTC) that the warehouse speaks for: the midnight after its last recorded row.
 

@@ -133,6 +133,33 @@ def test_the_same_file_twice_adds_nothing(shop: Shop) -> None:
     assert shop.pseudonyms() == known
 
 
+def test_lines_of_overlapping_exports_are_loaded_once(shop: Shop) -> None:
+    """Of files of one source each purchase counts once; equal lines within a file are as many purchases."""
+    first, second, third, last = ROWS.splitlines(keepends=True)
+    shop.configure(('file = "transactions.csv"', 'file = "*.csv"'))
+    (shop.root / "january.csv").write_text(HEADER + first + first + second + third, encoding="utf-8")
+    report = shop.ingest(HEADER + third.replace("Mug", "A mug") + first + first + first + last)
+    assert (report.read, report.kept, report.rejected) == (9, 6, 0)
+    assert report.set_aside["in_an_earlier_file"] == 3
+    lines = shop.table("transactions")
+    held = lines[["order_id", "product_id"]].value_counts().to_dict()
+    assert held == {("1", "mug"): 3, ("1", "cup"): 1, ("2", "mug"): 1, ("3", "mug"): 1}
+    assert lines["amount"].sum() == 3 * 7 + 2.25 + 2 * 3.5
+
+
+def test_a_file_given_twice_is_loaded_once(tmp_path: Path) -> None:
+    """Two sources of the same file have its lines once, those without an order number too."""
+    file = tmp_path / "orders.csv"
+    lines = [line.split(",") for line in (HEADER + ROWS).splitlines()]
+    file.write_text("\n".join(",".join([customer, *rest]) for customer, _order, *rest in lines), encoding="utf-8")
+    create(tmp_path / "shop", [file, file], clock=lambda: NOW)
+    workspace = Workspace.open(tmp_path / "shop")
+    database = Database.open(workspace.database_url)
+    report = ingest(workspace, database, clock=lambda: NOW)
+    database.close()
+    assert (report.read, report.kept, report.set_aside["in_an_earlier_file"], report.orders) == (8, 4, 4, 3)
+
+
 def test_a_rerun_after_the_fix_loads_exactly_the_rest(shop: Shop) -> None:
     """Corrected rows join those loaded before, and the list of rejected rows disappears."""
     broken = ROWS.replace("2024-01-06 12:00:00", "06.01.2024").replace("Cup,France", "Cup")
@@ -246,6 +273,7 @@ def test_online_retail_is_loaded_with_known_figures(tmp_path: Path) -> None:
         "no_customer": 132_549,
         "free_of_charge": 34,
         "wholesale": 103,
+        "in_an_earlier_file": 0,
         "past_retention": 0,
         "erased_customers": 0,
     }
@@ -330,7 +358,7 @@ def test_a_third_partys_data_is_loaded_with_evidence_alone(shop: Shop, section: 
     """A third party's source is loaded while its evidence is good; then the report says why it was not read, and the rest is loaded."""
     config = shop.root / "sayso.toml"
     config.write_text(config.read_text(encoding="utf-8") + section, encoding="utf-8")
-    lines = ROWS.replace("ann,", "zoe,").replace(",France", "").replace(",Spain", "").replace(",Italy", "")
+    lines = ROWS.replace("ann,", "zoe,").replace("bob,", "eve,").replace(",France", "").replace(",Spain", "").replace(",Italy", "")
     (shop.root / "bought.csv").write_text(HEADER.replace(",country", "") + lines, encoding="utf-8")
     report = shop.ingest(HEADER + ROWS, now)
     assert report.kept == (8 if told is None else 4)

@@ -77,6 +77,24 @@ def test_one_press_stops_everything_and_one_allows_it_again(choices):
     assert {event["notice_language"] for event in choices.history() if event["action"] == "granted"} == {"en"}
 
 
+def test_the_page_says_when_the_customer_spoke(service):
+    """The state and the history have the day on which something was said, not the day on which the shop passed it on, newest first."""
+    said = {"customer_id": "zqx-canary-spoke-early", "purpose": FOR_ITEMS, "notice_version": "1", "method": "form"}
+    for category, action, day in (
+        ("purchases", "withdrawn", "2024-03-05"),
+        ("purchases", "granted", "2023-05-01"),
+        ("spending", "granted", "2023-06-02"),
+    ):
+        moment = f"{day}T10:00:00Z"
+        service.answer(service.http.post("/v1/consents", json={**said, "category": category, "action": action, "occurred_at": moment}), 201)
+    page = html.unescape(service.page(Choices(service, said["customer_id"]).address).text)
+    assert "Not allowed since 5 March 2024" in page
+    assert "Allowed since 2 June 2023" in page
+    assert "since 1 May 2023" not in page
+    spoken = re.findall(r"<li>([^<]* 202[34], 10:00 UTC: [^<]*)</li>", page)
+    assert [line.split(", ")[-1] for line in spoken] == ["Stopped", "Allowed", "Allowed"]
+
+
 def test_a_pause_lasts_thirty_days_and_can_be_ended(choices):
     """While paused there are neither suggestions nor estimates; the end is told, and one press ends it before."""
     assert re.search(r"Everything is paused until \d+ \w+ \d{4}\.", choices.told(act="pause"))

@@ -19,6 +19,7 @@ from features.customers import Customers
 from features.database import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean
+from features.intake.overlaps import in_an_earlier_file
 from features.intake.rejected import rejections, with_raw, without_erased, write_rejected
 from features.intake.sources import PRODUCTS, read_source
 from features.intake.warehouse_tables import customers_table, products_table, transactions_table
@@ -95,15 +96,21 @@ def ingest(workspace: Workspace, database: Database, progress: Progress = silent
 
 
 def _admitted(lines: pd.DataFrame, customers: Customers, catalog: Catalog, now: datetime) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Lines with their customers' pseudonyms, but for those of erased customers and those past retention; and how many those are."""
+    """Lines with their customers' pseudonyms, but for those that an earlier file has too, of erased customers, and past retention.
+
+    And how many those are.
+    """
     if lines.empty:
         return lines.assign(customer=pd.Series(dtype="int64")), {}
+    again = in_an_earlier_file(lines)
+    lines = lines[~again]
     days = max(field.retention_days for field in catalog.fields.values() if field.table == "transactions")
     old = lines["recorded_at"] < pd.Timestamp((now - timedelta(days=days)).replace(tzinfo=None))
     young = lines[~old]
     named = young.assign(customer=customers.assign(young["customer_id"]))
     erased = named["customer"].isna()
-    return named[~erased].astype({"customer": "int64"}), {"past_retention": int(old.sum()), "erased_customers": int(erased.sum())}
+    left_out = {"in_an_earlier_file": again, "past_retention": old, "erased_customers": erased}
+    return named[~erased].astype({"customer": "int64"}), {why: int(lines_out.sum()) for why, lines_out in left_out.items()}
 
 
 def _sort(source: Source, root: Path, now: datetime) -> _Sorted:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from features.consent_file import import_consents
+from features.consent_file import ImportReport, import_consents
 from features.consent_receipt import consent_receipt
 from features.errors import NotFound
 from features.online import refresh_online
@@ -56,6 +56,7 @@ def import_(
         )
     else:
         screen.say(f"[bold]{report.added:,}[/bold] events were added to the ledger; {report.repeated:,} were in it before.")
+        _show_strangers(screen, report, loaded=shop.warehouse.filled)
     if report.erased:
         screen.say(f"{report.erased:,} rows of customers who were erased were left out.")
     screen.result({**asdict(report), "ledger_seq": shop.ledger.position()})
@@ -76,7 +77,7 @@ def show(
     state, history = shop.ledger.state(pseudonym), shop.ledger.history(pseudonym)
     rows = [(s["purpose"], s["category"], s["action"], "yes" if s["allowed"] else "no", s["valid_until"] or "") for s in state]
     screen.table(f"Customer {customer}", ("purpose", "category", "stands", "used", "until"), rows)
-    columns = ("seq", "received_at", "purpose", "category", "action", "method", "notice_version")
+    columns = ("seq", "occurred_at", "purpose", "category", "action", "method", "notice_version")
     screen.table("History", columns, [[event[name] if event[name] is not None else "" for name in columns] for event in history])
     screen.result({"customer_id": customer, "state": state, "history": [{k: v for k, v in e.items() if k != "customer"} for e in history]})
 
@@ -167,6 +168,21 @@ def simulate(
     _refresh(shop)
     screen.say(f"[bold]{len(receipts):,}[/bold] simulated events of {len(customer_ids):,} customers were added to the ledger.")
     screen.result({"added": len(receipts), "customers": len(customer_ids), "ledger_seq": shop.ledger.position()})
+
+
+def _show_strangers(screen: Screen, report: ImportReport, *, loaded: bool) -> None:
+    """Whose consents came of whom the shop knows no orders, and whether the ids may be why."""
+    if not loaded:
+        screen.say("No orders are loaded yet that the file's ids could be held against; [bold]sayso ingest[/bold] loads them.")
+        return
+    if report.without_orders:
+        screen.say(f"The shop knows no orders of [bold]{report.without_orders:,}[/bold] of the file's {report.customers:,} customers.")
+    if report.ids_in_file is not None:
+        screen.say(
+            f"A customer's id is [bold]{report.ids_in_orders}[/bold] in the orders; the file has [bold]{report.ids_in_file}[/bold] for "
+            "these. If they are customers of the orders, write their ids as the orders do (spreadsheets drop zeros at the beginning) and "
+            "import the file again: until then nothing is used of what they allowed."
+        )
 
 
 def _pseudonym(shop: Shop, customer: str) -> int:

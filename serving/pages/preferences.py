@@ -11,6 +11,7 @@ from explain.rank_game import Lists
 from explain.wording import Wording
 from features.catalog import Notice
 from features.clock import from_text
+from features.grants import fold
 from serving.bootstrap import Sayso
 from serving.manners.contact import shop_caps
 from serving.opt_outs import OptOut, own_caps
@@ -84,6 +85,7 @@ class PreferencesPage:
         self._catalog = sayso.shop.config.catalog
         self._state = {(entry["purpose"], entry["category"]): entry for entry in sayso.shop.ledger.state(customer)}
         self._history = sayso.shop.ledger.history(customer)
+        self._said_at = {(purpose, category): said["occurred_at"] for (_, purpose, category), said in fold(self._history).items()}
         self._opt_outs = sayso.opt_outs.of(customer)
         models = sayso.shop.config.models
         self._churn = {models.churn.purpose: sayso.consequences.of_churn(customer)}
@@ -154,8 +156,8 @@ class PreferencesPage:
         current = self._catalog.current_notice(purpose)
         notice = self._catalog.notice(purpose, current.version, self.wording.language) or current
         choices = tuple(self._choice(purpose, category) for category in self._catalog.askable(purpose))
-        said = [event for event in self._history if event["purpose"] == purpose]
-        history = tuple(self._event(event) for event in reversed(said))
+        said = sorted((e for e in self._history if e["purpose"] == purpose), key=lambda e: (e["occurred_at"], e["seq"]), reverse=True)
+        history = tuple(self._event(event) for event in said)
         return Section(self.wording.sentence(stated.label), self.wording.sentence(stated.description), notice, choices, history)
 
     def _choice(self, purpose: str, category: str) -> Choice:
@@ -165,14 +167,15 @@ class PreferencesPage:
         return Choice(purpose, category, label, description, entry["allowed"], self._since(purpose, category), consequence)
 
     def _since(self, purpose: str, category: str) -> str | None:
-        said = [event for event in self._history if (event["purpose"], event["category"]) == (purpose, category)]
-        return self.wording.day(from_text(said[-1]["received_at"])) if said else None
+        """The day on which the customer said what stands, whenever the shop passed it on."""
+        moment = self._said_at.get((purpose, category))
+        return self.wording.day(from_text(moment)) if moment is not None else None
 
     def _event(self, event: Mapping[str, Any]) -> str:
         category = self._catalog.categories.get(event["category"])
         return self.wording.say(
             "{when}: {category}, {action}",
-            when=self.wording.moment(from_text(event["received_at"])),
+            when=self.wording.moment(from_text(event["occurred_at"])),
             category=self.wording.sentence(category.label) if category else event["category"],
             action=self.wording.sentence(ACTIONS.get(event["action"], event["action"])),
         )
