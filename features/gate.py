@@ -24,6 +24,8 @@ STATES = frozenset({"customers"})
 """Tables whose newest row replaces the older ones; in the others every row is an event of its own."""
 
 
+PLUMBING = frozenset({"customer", RECORDED_AT, SOURCE})
+"""Columns by which rows are found and that are no field of anybody."""
 BEGINNING = pd.Timestamp(0)
 """Earlier than anything that is recorded."""
 
@@ -51,7 +53,7 @@ class Gate:
         A row appears where the customer granted every category of `fields`, these grants cover it, retention and data source
         allow it, and the shop had recorded it before as_of. The time of recording itself stays here; it is no feature.
 
-        Raises `FeatureError` where a field is not declared for the gate's purpose.
+        Raises `FeatureError` where a field is not declared for the gate's purpose, `WorkspaceError` where no source fills it.
         """
         columns = [self._column(field) for field in fields]
         allowed = spine[["customer", "as_of"]].drop_duplicates().merge(self._covered(fields), on="customer")
@@ -62,7 +64,7 @@ class Gate:
         seen = kept.join(asked, [kept["customer"] == asked["customer"], recorded_at < asked["as_of"], recorded_at >= asked["covers_from"]])
         if table in STATES:
             newest = ibis.row_number().over(group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT))
-            seen = seen.mutate(age=newest).filter(ibis._.age == 0)
+            seen = seen.filter(newest == 0)
         return seen.select("customer", "as_of", *columns)
 
     def collect(self, table: ibis.Table) -> pd.DataFrame:
@@ -115,6 +117,12 @@ class Gate:
         recorded = self._warehouse.table(table)
         if SOURCE not in recorded.columns:
             raise WorkspaceError("the warehouse was loaded by an earlier version of Sayso; load it again with `sayso ingest`")
+        filled = [column for column in recorded.columns if column not in PLUMBING]
+        if unfilled := [field for field in fields if field.partition(".")[2] not in filled]:
+            raise WorkspaceError(
+                f"{_list(unfilled)} is declared in sayso.toml, and the warehouse has no such column; of `{table}` it has {_list(filled)}. "
+                "Correct or remove the field there, or name its column under `columns` of a source, and run `sayso ingest`"
+            )
         oldest = (self._now - timedelta(days=self._catalog.retention_days(fields))).replace(tzinfo=None)
         sources = self._catalog.readable_sources(self._now.date())
         return recorded.filter(recorded[RECORDED_AT] >= oldest, recorded[SOURCE].isin(sources))
@@ -140,3 +148,7 @@ class Gate:
                 f"the field `{field}` is not declared for the purpose `{self.purpose}` in sayso.toml; declare it there or do not read it"
             )
         return field.partition(".")[2]
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

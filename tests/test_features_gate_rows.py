@@ -264,3 +264,16 @@ def test_tables_of_which_nothing_is_declared_stay() -> None:
     products = pa.table({"product_id": ["p"], "title": ["P"]})
     for name, table in (("products", products), ("interactions", held([400])), ("transactions", held([400]).drop_columns("recorded_at"))):
         assert without_expired(name, table, CATALOG, NOW) == (table, {})
+
+
+# ---- fields that no source fills ----
+
+
+@pytest.mark.parametrize("column", ["gender", "age", "customer", "as_of", "covers_from"])
+def test_a_field_that_no_source_fills_is_told(tmp_path: Path, column: str) -> None:
+    """A declared field of which the warehouse has no column is named with what to do, however it is called."""
+    made_up = field(f"customers.{column}", "location", 50)
+    catalog = replace(CATALOG, fields={**CATALOG.fields, made_up.name: made_up})
+    warehouse = warehouse_of(tmp_path, countries=[("Spain", 1, TODAY - DAY, "orders")])
+    with pytest.raises(WorkspaceError, match=rf"`customers.{column}` is declared in sayso.toml.* it has `country`"):
+        seen(warehouse, grants((1, "location", ALWAYS)), (made_up.name,), catalog=catalog)
