@@ -47,6 +47,11 @@ class Groups:
         found = pd.Series(groups, index=pd.MultiIndex.from_frame(spine[["customer", "as_of"]])).dropna()
         return cls({attribute: found[~found.index.duplicated()]})
 
+    @property
+    def customers(self) -> frozenset[int]:
+        """Whose groups are known."""
+        return frozenset().union(*(found.index.get_level_values("customer") for found in self.by_attribute.values()))
+
     def at(self, spine: pd.DataFrame) -> dict[str, Names]:
         """By attribute the groups (rows,) of the rows of `spine` (customer, as_of); an empty name where a group is not known."""
         asked = pd.MultiIndex.from_frame(spine[["customer", "as_of"]])

@@ -91,5 +91,5 @@ def train_churn(
         data_digest=digest_of(everything.features, everything.labels, everything.as_of),
     )
     run = card_pages(shop, run, history.holdout, len(judged.labels), len(history.customers))
-    version = recorded(shop, tracking, run, gate, history.customers)
+    version = recorded(shop, tracking, run, gate, history.customers, weighed.members)
     return TrainingRun(version, f"{history.holdout:%Y-%m-%d}", len(judged.labels), comparison)

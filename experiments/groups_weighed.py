@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -40,13 +40,17 @@ def unweighed(rows: ChurnRows, _strength: Strength) -> ChurnRows:
 
 @dataclass(frozen=True)
 class GroupsWeighed:
-    """The trial's model, how strongly groups were weighed for it, and the model `before` that, where they were."""
+    """The trial's model, how strongly groups were weighed for it, and the model `before` that, where they were.
+
+    `members` are the customers whose groups were, by the purpose that they agreed to it for.
+    """
 
     model: ChurnModel
     strength: Strength = NONE
     weigh: Weigh = unweighed
     before: ChurnModel | None = None
     parameters: Mapping[str, object] = field(default_factory=dict)
+    members: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 def groups_weighed(shop: Shop, trial: ChurnTrial, tried: ChurnModel, settings: ChurnSettings, progress: Progress) -> GroupsWeighed:
@@ -66,7 +70,8 @@ def groups_weighed(shop: Shop, trial: ChurnTrial, tried: ChurnModel, settings: C
             f"fewer than two groups of customers agreed to `{shop.config.audit.mitigation_purpose}`, so there is nothing to weigh; "
             "train without --mitigate, or ask more customers"
         )
-    return weighed_for(trial, tried, settings, groups, shop.config.audit, progress)
+    weighed = weighed_for(trial, tried, settings, groups, shop.config.audit, progress)
+    return replace(weighed, members={str(shop.config.audit.mitigation_purpose): groups.customers})
 
 
 def weighed_for(

@@ -76,9 +76,15 @@ def digest_of(*arrays: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def recorded(shop: Shop, tracking: Tracking, run: Run, gate: Gate, customers: Iterable[int]) -> Version:
-    """The run in the registry, and who it learnt from in the database: MLflow gets to know of no customer."""
+def recorded(
+    shop: Shop, tracking: Tracking, run: Run, gate: Gate, customers: Iterable[int], weighed: Mapping[str, Iterable[int]] | None = None
+) -> Version:
+    """The run in the registry, and who it learnt from in the database: MLflow gets to know of no customer.
+
+    `weighed` are those whose groups were, by the purpose that they agreed to it for.
+    """
     version = tracking.record(run)
     with shop.database.write() as connection:
-        remember(connection, version.run_id, gate.purpose, gate.ledger_seq, customers, shop.clock())
+        for purpose, members in {gate.purpose: customers, **(weighed or {})}.items():
+            remember(connection, version.run_id, purpose, gate.ledger_seq, members, shop.clock())
     return version

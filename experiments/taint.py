@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+
+import numpy as np
 
 from features import clock
 from features.shop import Shop
@@ -33,27 +36,25 @@ class VersionStatus:
 def model_status(shop: Shop, tracking: Tracking) -> list[VersionStatus]:
     """Every version of both models, newest first."""
     with shop.database.read() as connection:
-        trained = {one.run_id: one for one in read_all(connection)}
-    return [
-        _status(shop, version, aliases, trained.get(version.run_id)) for model in MODELS for version, aliases in tracking.versions(model)
-    ]
+        trained = read_all(connection)
+    return [_status(shop, version, aliases, trained) for model in MODELS for version, aliases in tracking.versions(model)]
 
 
 def freshness(shop: Shop, version: Version) -> VersionStatus:
     """How fresh one version is; whoever holds which alias is left out."""
     with shop.database.read() as connection:
-        trained = next((one for one in read_all(connection) if one.run_id == version.run_id), None)
+        trained = read_all(connection)
     return _status(shop, version, (), trained)
 
 
-def _status(shop: Shop, version: Version, aliases: tuple[str, ...], trained: TrainingSet | None) -> VersionStatus:
-    if trained is None:
+def _status(shop: Shop, version: Version, aliases: tuple[str, ...], trained: Sequence[TrainingSet]) -> VersionStatus:
+    sets = [one for one in trained if one.run_id == version.run_id]
+    if not sets:
         return VersionStatus(version, aliases, None, None, 0, None, overdue=False)
+    seq, customers = sets[0].ledger_seq, len(np.unique(np.concatenate([one.customers for one in sets])))
     with shop.database.read() as connection:
-        withdrawn, since = withdrawn_since(connection, trained)
+        withdrawn, since = withdrawn_since(connection, sets)
     if since is None:
-        return VersionStatus(version, aliases, trained.ledger_seq, len(trained.customers), 0, None, overdue=False)
+        return VersionStatus(version, aliases, seq, customers, 0, None, overdue=False)
     by = clock.from_text(since) + timedelta(days=shop.config.models.retrain_within_days)
-    return VersionStatus(
-        version, aliases, trained.ledger_seq, len(trained.customers), withdrawn, clock.to_text(by), overdue=by < shop.clock()
-    )
+    return VersionStatus(version, aliases, seq, customers, withdrawn, clock.to_text(by), overdue=by < shop.clock())

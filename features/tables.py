@@ -142,7 +142,7 @@ training_sets = Table(
     "training_sets",
     metadata,
     Column("run_id", String(64), primary_key=True),
-    Column("purpose", String(64), nullable=False),
+    Column("purpose", String(64), primary_key=True),
     Column("ledger_seq", BigInteger, nullable=False),
     Column("made_at", String(32), nullable=False),
     Column("customers", LargeBinary, nullable=False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from features.tables import consent_events, training_sets
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The customers (int64, ascending) of one training run, which read the ledger at `ledger_seq` for `purpose`.
+    """The customers (int64, ascending) of one training run for one `purpose`; the run read the ledger at `ledger_seq`.
 
     `erased` customers who were in it are in it no more; `tainted_since` is when the first of them took their consent back.
     """
@@ -33,7 +33,7 @@ class TrainingSet:
 
 
 def remember(connection: Connection, run_id: str, purpose: str, ledger_seq: int, customers: Iterable[int], now: datetime) -> None:
-    """Keep the training set of a run."""
+    """Keep the training set of a run for one of its purposes."""
     whose = np.unique(np.fromiter(customers, dtype=np.int64))
     row = {
         "run_id": run_id,
@@ -59,15 +59,20 @@ def leave(connection: Connection, customer: int, now: datetime) -> None:
             before = [moment for moment in (_taken_back(connection, found).get(customer), found.tainted_since) if moment is not None]
             others = found.customers[found.customers != customer]
             left = {"customers": _packed(others), "erased": found.erased + 1, "tainted_since": min(before, default=clock.to_text(now))}
-            connection.execute(update(training_sets).where(training_sets.c.run_id == found.run_id).values(**left))
+            this = (training_sets.c.run_id == found.run_id) & (training_sets.c.purpose == found.purpose)
+            connection.execute(update(training_sets).where(this).values(**left))
 
 
-def withdrawn_since(connection: Connection, trained: TrainingSet) -> tuple[int, str | None]:
-    """How many members took something back for the model's purpose after it read the ledger, and when the first of them did."""
-    members = set(trained.customers.tolist())
-    moments = [since for customer, since in _taken_back(connection, trained).items() if customer in members]
-    since = [moment for moment in (*moments, trained.tainted_since) if moment is not None]
-    return len(moments) + trained.erased, min(since, default=None)
+def withdrawn_since(connection: Connection, sets: Sequence[TrainingSet]) -> tuple[int, str | None]:
+    """How many members of the `sets` of one run took something back for its purpose after the ledger was read, and when the first did."""
+    moments: dict[int, str] = {}
+    for trained in sets:
+        members = set(trained.customers.tolist())
+        for customer, since in _taken_back(connection, trained).items():
+            if customer in members:
+                moments[customer] = min(since, moments.get(customer, since))
+    tainted = [moment for moment in (*moments.values(), *(trained.tainted_since for trained in sets)) if moment is not None]
+    return len(moments) + max((trained.erased for trained in sets), default=0), min(tainted, default=None)
 
 
 def _taken_back(connection: Connection, trained: TrainingSet) -> dict[int, str]:

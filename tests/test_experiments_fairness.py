@@ -17,6 +17,7 @@ from experiments.churn import train_churn
 from experiments.churn_trial import ChurnTrial
 from experiments.fairness import audit_churn, audit_ranking, fairness_findings, largest_gap
 from experiments.mitigation import NONE, Strength, best_of, weigh_by
+from experiments.taint import freshness
 from features.consent import ConsentEvent
 from features.errors import ConfigError, SourceError, TrainingError
 from features.public_orders import read_public_groups
@@ -275,6 +276,9 @@ def test_weighed_training_states_before_and_after(root):
     assert Strength.parse(version.parameters["mitigation"]) is not None
     assert {"mitigation.auc", "mitigation.auc.low", "mitigation.before.customers.country.auc"} <= set(version.metrics)
     assert version.tags["fair"] == "audited by customers.country"
+    for id in sorted(shop.customers.all().values())[:3]:
+        shop.ledger.append(ConsentEvent(id, "fairness_mitigation", "location", "withdrawn", "form"))
+    assert freshness(shop, version).withdrawn == 3
 
 
 @pytest.mark.parametrize(

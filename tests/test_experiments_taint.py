@@ -44,6 +44,9 @@ class MadeUp:
         """As `Tracking.by_alias`."""
         return next((one for one, held in self.versions(model) if alias in held), None)
 
+    def folder(self, _version: Version) -> None:
+        """As `Tracking.folder`, whose files nobody reads here."""
+
     def promote(self, version: Version, _gates: object, _override: object) -> None:
         """As `Tracking.promote`."""
         self.promoted.append(version)
@@ -99,6 +102,23 @@ def test_a_training_set_is_kept_as_it_was(fresh_shop):
     assert first.customers.tolist() == [3, 5, 2**62 - 1]
     assert second.customers.tolist() == []
     assert first.tainted_since is second.tainted_since is None
+
+
+def test_a_run_that_learnt_for_two_purposes_hears_of_both(fresh_shop):
+    """Whoever takes back either is counted, once; and an erased customer leaves the sets of both."""
+    trained(fresh_shop, ANN, BEN)
+    trained(fresh_shop, BEN, CLEO, purpose=CHURN)
+    assert (status(fresh_shop).customers, status(fresh_shop).withdrawn) == (3, 0)
+    say(fresh_shop, CLEO, "withdrawn", purpose=CHURN, category="order_times")
+    say(fresh_shop, ANN, "withdrawn", purpose=CHURN, category="order_times")
+    assert status(fresh_shop).withdrawn == 1
+    say(fresh_shop, BEN, "withdrawn", purpose=CHURN, category="order_times")
+    say(fresh_shop, BEN, "withdrawn")
+    assert status(fresh_shop).withdrawn == 2
+    Rights(fresh_shop).erase(BEN)
+    assert status(fresh_shop).withdrawn == 2
+    with fresh_shop.database.read() as connection:
+        assert [(one.purpose, len(one.customers), one.erased) for one in read_all(connection)] == [(ITEMS, 1, 1), (CHURN, 1, 1)]
 
 
 def test_a_version_of_which_nothing_is_known_passes_no_gate(fresh_shop):
