@@ -216,39 +216,6 @@ def test_consents_come_in_once_and_can_be_shown(mine, tmp_path):
     assert "withdrawn" in people.stdout
 
 
-def test_ids_that_fit_no_order_are_told_in_shape(mine, tmp_path):
-    """Where most of a file's customers have no orders, their count and what ids look like here and there are said, and no id."""
-    strangers = [[str(number), *GRANT[1:]] for number in (7, 42, 311)]
-    known = [[id, *GRANT[1:]] for id in ("zqx-canary-c000", "zqx-canary-c001")]
-    file = consent_file(tmp_path, *known, *strangers)
-    people = sayso("consent", "import", file, workspace=mine)
-    assert people.returncode == 0
-    said = " ".join(people.stdout.split())
-    assert "no orders of 3 of the file's 5 customers" in said
-    assert "is 15 characters in the orders; the file has 1 to 3 digits for these" in said
-    assert not any(id in said for id in ("zqx", "42", "311"))
-    report = told(sayso("consent", "import", file, "--json", workspace=mine))
-    assert (report["customers"], report["without_orders"], report["ids_in_file"]) == (5, 3, "1 to 3 digits")
-
-
-def test_few_customers_without_orders_are_only_counted(mine, tmp_path):
-    """Some consent before they order; that says nothing about ids."""
-    file = consent_file(tmp_path, GRANT, *([id, *GRANT[1:]] for id in ("zqx-canary-c000", "zqx-canary-c001")))
-    people = sayso("consent", "import", file, workspace=mine)
-    assert "no orders of 1 of the file's 3 customers" in " ".join(people.stdout.split())
-    assert "in the orders" not in people.stdout
-
-
-def test_consents_may_come_before_the_first_orders(tmp_path):
-    """A workspace without orders takes consents in and says that ids could not be held against any."""
-    root = tmp_path / "new"
-    told(sayso("init", root, "--json"))
-    people = sayso("consent", "import", consent_file(tmp_path, GRANT), workspace=root)
-    assert people.returncode == 0
-    assert "No orders are loaded yet" in people.stdout
-    assert "zeros" not in people.stdout
-
-
 @pytest.mark.parametrize(
     ("rows", "header", "words"),
     [

@@ -18,7 +18,7 @@ from features.workspace import Workspace
 from tests.made_up_consents import tampered
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, customer_id
 from tests.synthetic_shop import ABROAD
-from tests.test_cli_commands import failed, sayso, told
+from tests.test_cli_commands import GRANT, consent_file, failed, sayso, told
 
 pytest_plugins = ["tests.serving_fixtures"]
 
@@ -340,3 +340,36 @@ def test_the_status_of_models_follows_withdrawals(served, served_root, pool):
     refused = sayso("promote", "next_purchase", "--yes", workspace=served_root)
     assert refused.returncode == 1
     assert "customers withdrew since" in refused.stdout
+
+
+def test_ids_that_fit_no_order_are_told_in_shape(mine, tmp_path):
+    """Where most of a file's customers have no orders, their count and what ids look like here and there are said, and no id."""
+    strangers = [[str(number), *GRANT[1:]] for number in (7, 42, 311)]
+    known = [[id, *GRANT[1:]] for id in (ANN, BEN)]
+    file = consent_file(tmp_path, *known, *strangers)
+    people = sayso("consent", "import", file, workspace=mine)
+    assert people.returncode == 0
+    said = " ".join(people.stdout.split())
+    assert "no orders of 3 of the file's 5 customers" in said
+    assert "is 15 characters in the orders; the file has 1 to 3 digits for these" in said
+    assert not any(id in said for id in ("zqx", "42", "311"))
+    report = told(sayso("consent", "import", file, "--json", workspace=mine))
+    assert (report["customers"], report["without_orders"], report["ids_in_file"]) == (5, 3, "1 to 3 digits")
+
+
+def test_few_customers_without_orders_are_only_counted(mine, tmp_path):
+    """Some consent before they order; that says nothing about ids."""
+    file = consent_file(tmp_path, GRANT, *([id, *GRANT[1:]] for id in (ANN, BEN)))
+    people = sayso("consent", "import", file, workspace=mine)
+    assert "no orders of 1 of the file's 3 customers" in " ".join(people.stdout.split())
+    assert "in the orders" not in people.stdout
+
+
+def test_consents_may_come_before_the_first_orders(tmp_path):
+    """A workspace without orders takes consents in and says that ids could not be held against any."""
+    root = tmp_path / "new"
+    told(sayso("init", root, "--json"))
+    people = sayso("consent", "import", consent_file(tmp_path, GRANT), workspace=root)
+    assert people.returncode == 0
+    assert "No orders are loaded yet" in people.stdout
+    assert "zeros" not in people.stdout
