@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from models.churn_settings import FEWEST_CUSTOMERS
+
 BEGIN = np.datetime64("2024-01-01", "us")
 MEAN_WAIT_DAYS = 35.0
 MEAN_STAY_DAYS = 250.0
@@ -17,11 +19,13 @@ DAY_SECONDS = 86_400
 def made_up_orders(customers: int, days: int, seed: int = 7) -> pd.DataFrame:
     """Orders of so many customers within so many days: customer (int64), ordered_at (datetime64[us]), amount (float64), oldest first.
 
-    Customers arrive evenly with a first order, then order at a rate of their own until they leave, unseen (Pareto/NBD: Schmittlein,
-    Morrison and Colombo, Management Science 1987). What they spend is usual for them, and who orders more often spends a little less.
+    As many customers as anything is learnt from come on the first day, the others arrive evenly. After a first order they order at a
+    rate of their own until they leave, unseen (Pareto/NBD: Schmittlein, Morrison and Colombo, Management Science 1987). What they spend
+    is usual for them, and who orders more often spends a little less.
     """
     draw = np.random.default_rng(seed)
     arrival = draw.uniform(0, LAST_ARRIVAL * days, customers)
+    arrival[:FEWEST_CUSTOMERS] /= LAST_ARRIVAL * days
     stay = np.minimum(draw.exponential(MEAN_STAY_DAYS, customers), days - arrival)
     rate = draw.gamma(1.2, 1 / 1.2, customers) / MEAN_WAIT_DAYS
     customer = np.repeat(np.arange(customers), 1 + draw.poisson(rate * stay))

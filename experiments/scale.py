@@ -67,7 +67,7 @@ def measured(
     clock: Clock = time.perf_counter,
 ) -> Scale:
     """Make features at so many moments and train as `sayso train churn` does: on the past, then anew on everything."""
-    days = 2 * HORIZON_DAYS + (moments - 1) * HORIZON_DAYS // MOMENTS_PER_HORIZON + 1  # the first order comes within the first day
+    days = 2 * HORIZON_DAYS + (moments - 1) * HORIZON_DAYS // MOMENTS_PER_HORIZON + 1  # there are enough customers within the first day
     progress(f"making up {customers:,} customers", 0.0)
     orders, task, settings = made_up_orders(customers, days), public_task(HORIZON_DAYS), settings or ChurnSettings()
     gate = churn_gate(orders)

@@ -349,7 +349,7 @@ def test_an_override_is_shown_and_a_champion_can_be_taken_back(trained_root, tmp
     failed(sayso("promote", "churn", "--rollback", "--yes", "--json", workspace=mine), "none to go back to")
     done = told(sayso("promote", "churn", "--yes", "--json", "--override", "a shop in a test", workspace=mine))
     assert done["version"] == before
-    assert "better_than_baselines" in done["override"]["gates"]
+    assert "calibrated" in done["override"]["gates"]
     shown = sayso("models", "status", workspace=mine)
     assert "a shop in a test" in shown.stdout.replace("\n", " ") or "in spite of" in shown.stdout
     found = {one["model"]: one["override"] for one in told(sayso("models", "status", "--json", workspace=mine))["versions"]}

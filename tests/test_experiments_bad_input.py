@@ -165,6 +165,7 @@ def test_a_date_that_is_missing_is_not_known() -> None:
     assert (np.diff(rows.features[[0, 2]], axis=0) > 0).all()
 
 
+@pytest.mark.slow
 def test_amounts_of_nothing_are_no_obstacle(registry: Tracking, tmp_path: Path) -> None:
     """A shop that gives everything away has a churn model, which expects no value."""
     shop = make(Bad("churn", "", lambda lines: lines.assign(unit_price=0.00001)), tmp_path)
@@ -172,6 +173,7 @@ def test_amounts_of_nothing_are_no_obstacle(registry: Tracking, tmp_path: Path) 
     shop.database.close()
 
 
+@pytest.mark.slow
 def test_one_early_order_changes_no_forecast(registry: Tracking, tmp_path: Path) -> None:
     """A test order of years before the shop opened is one customer's, and neither a moment to learn from nor a heavy one."""
     trained = []
