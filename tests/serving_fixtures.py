@@ -71,9 +71,9 @@ def service(served: Shop, server_log: Path) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def pool() -> Pool:
-    """Customers to take, each given to one test only."""
-    return Pool(CATEGORIES)
+def pool(served: Shop) -> Pool:
+    """Customers to take, of whom no test has changed anything."""
+    return Pool(CATEGORIES, served)
 
 
 @pytest.fixture(scope="session")

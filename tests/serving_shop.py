@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pandas as pd
+from sqlalchemy import exists, select
 
 from experiments.churn import train_churn
 from experiments.next_purchase import train_next_purchase
@@ -19,6 +20,7 @@ from features.intake.ingest import ingest
 from features.intake.new_workspace import create
 from features.online import refresh_online
 from features.shop import Shop
+from features.tables import consent_events, contact_permissions, corrections, opt_outs, reviews, set_bands
 from features.workspace import Workspace
 from models.churn_settings import ChurnSettings
 from models.next_purchase import NextPurchaseSettings
@@ -101,11 +103,11 @@ def sharing(*categories: str) -> list[str]:
 
 
 class Pool:
-    """Customers by what they share at the start; whoever is taken is not given out again."""
+    """Customers by what they share at the start; whoever is taken is given out again only where nobody is left whom nothing befell."""
 
-    def __init__(self, everything: tuple[str, ...]) -> None:
+    def __init__(self, everything: tuple[str, ...], shop: Shop) -> None:
         """`everything` names the categories of those who share all."""
-        self._everything = everything
+        self._everything, self._shop, self._begun = everything, shop, shop.ledger.position()
         self._left: dict[frozenset[str], list[str]] = {}
         self._sharing_nothing = cycle(sharing()[-KEPT_FOR_ALL:])
 
@@ -113,10 +115,20 @@ class Pool:
         """That many customers who share exactly `categories` (everything where it is None)."""
         shared = self._everything if categories is None else categories
         left = self._left.setdefault(frozenset(shared), sharing(*shared) if shared else sharing()[:-KEPT_FOR_ALL])
+        if len(left) < count:
+            left = [*left, *(one for one in sharing(*shared) if one not in left and self._as_it_began(one))]
         taken, self._left[frozenset(shared)] = left[:count], left[count:]
         if len(taken) < count:
             raise AssertionError(f"only {len(taken)} of {count} customers who share {shared} are left")
         return taken
+
+    def _as_it_began(self, customer_id: str) -> bool:
+        """Whether the tests so far only asked about a customer, and changed nothing of theirs."""
+        customer = self._shop.customers.find(customer_id)
+        changes = [table.c.customer == customer for table in (opt_outs, corrections, contact_permissions, reviews, set_bands)]
+        changes.append((consent_events.c.customer == customer) & (consent_events.c.seq > self._begun))
+        with self._shop.database.read() as connection:
+            return customer is not None and not any(connection.execute(select(exists().where(one))).scalar() for one in changes)
 
     def one(self, categories: tuple[str, ...] | None = None) -> str:
         """One such customer; who shares nothing is given to several tests, which must leave them as they are."""
