@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
-from experiments.findings import Findings
+from experiments.findings import Findings, Interval, interval_metrics, read_interval
 from experiments.paired_bootstrap import interval
 from models.masking import Floats
 from models.tracking import Version
@@ -59,7 +59,7 @@ class Recipe:
 class Against:
     """What was found: the `interval` of the difference in the decisive metric, None where there could be no comparison."""
 
-    interval: tuple[float, float, float] | None
+    interval: Interval | None
     refresh: bool
     note: str
 
@@ -68,24 +68,19 @@ class Against:
         """What the challenger's run states of a comparison with that version."""
         compared = challenger.tags.get(COMPARED)
         if compared != champion:
-            found = f"it was compared with version {compared}" if compared else "there was another champion, or none, when it was trained"
-            return cls(None, refresh=False, note=f"{found}; train again")
-        ends = [challenger.metrics.get(f"{PREFIX}.{champion}.{metric}.{end}") for end in ("low", "middle", "high")]
-        note = challenger.tags.get(NOTE, "")
-        if any(end is None for end in ends):
+            why = f"it was compared with version {compared}" if compared else "there was another champion, or none, when it was trained"
+            return cls(None, refresh=False, note=f"{why}; train again")
+        note, found = challenger.tags.get(NOTE, ""), read_interval(f"{PREFIX}.{champion}.{metric}", challenger.metrics)
+        if found is None:
             return cls(None, refresh=False, note=note or "train again")
-        low, middle, high = (float(end or 0) for end in ends)
-        return cls((low, middle, high), challenger.tags.get(REFRESH) == "yes", note)
+        return cls(found, challenger.tags.get(REFRESH) == "yes", note)
 
 
 def compared(recipe: Recipe, differences: Mapping[str, Floats], *, refresh: bool) -> Findings:
     """The comparison: draws of challenger minus champion (draws,) by metric."""
     found = {metric: interval(draws) for metric, draws in differences.items()}
-    metrics = {
-        f"{PREFIX}.{recipe.version}.{metric}.{end}".replace("@", "_at_"): value
-        for metric, ends in found.items()
-        for end, value in zip(("low", "middle", "high"), ends, strict=True)
-    }
+    named = {metric: f"{PREFIX}.{recipe.version}.{metric}".replace("@", "_at_") for metric in found}
+    metrics = {name: value for metric, ends in found.items() for name, value in interval_metrics(named[metric], ends).items()}
     document = {"version": recipe.version, "features_gone": list(recipe.gone), "refresh": refresh, "differences": found}
     tags = {COMPARED: recipe.version, REFRESH: "yes" if refresh else "no", NOTE: recipe.note}
     return Findings(metrics=metrics, tags=tags, documents={PREFIX: document})

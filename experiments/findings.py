@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+ENDS = ("low", "middle", "high")
+Interval = tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -32,3 +35,16 @@ class Findings:
 def bounds(name: str, interval: Sequence[float]) -> dict[str, float]:
     """An interval (low, middle, high) as metrics: its ends beside the metric itself."""
     return {f"{name}.low": interval[0], f"{name}.high": interval[2]}
+
+
+def interval_metrics(name: str, interval: Sequence[float]) -> dict[str, float]:
+    """An interval (low, middle, high) of something that is no metric by itself, as metrics."""
+    return {f"{name}.{end}": value for end, value in zip(ENDS, interval, strict=True)}
+
+
+def read_interval(name: str, metrics: Mapping[str, float]) -> Interval | None:
+    """The interval that `interval_metrics` states; None where it was not."""
+    if any(f"{name}.{end}" not in metrics for end in ENDS):
+        return None
+    low, middle, high = (metrics[f"{name}.{end}"] for end in ENDS)
+    return low, middle, high

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from experiments.findings import Interval, interval_metrics, read_interval
 from experiments.paired_bootstrap import Ranks, drawn, drawn_means, interval
 from models.masking import Floats
 from models.metrics import ranking_by_customer
 
 SEED = 7
 OURS = "sayso"
-ENDS = ("low", "middle", "high")
 
 
 def churn_leads(labels: Floats, scores: Mapping[str, Floats]) -> dict[str, float]:
@@ -29,15 +29,14 @@ def ranking_leads(answers: Mapping[str, Sequence[Sequence[str]]], truth: Sequenc
     return _stated(f"recall_at_{k}", {name: drawn_means(recall[OURS] - own, SEED) for name, own in recall.items() if name != OURS})
 
 
-def lead(metrics: Mapping[str, float], method: str, metric: str) -> tuple[float, float, float] | None:
+def lead(metrics: Mapping[str, float], method: str, metric: str) -> Interval | None:
     """Low, middle and high of the lead over a method as a run states it; None where it was not measured."""
-    found = [metrics.get(_named(method, metric, end)) for end in ENDS]
-    return None if None in found else (float(found[0] or 0), float(found[1] or 0), float(found[2] or 0))
+    return read_interval(_named(method, metric), metrics)
 
 
 def _stated(metric: str, draws: Mapping[str, Floats]) -> dict[str, float]:
-    return {_named(name, metric, end): value for name, own in draws.items() for end, value in zip(ENDS, interval(own), strict=True)}
+    return {name: value for method, own in draws.items() for name, value in interval_metrics(_named(method, metric), interval(own)).items()}
 
 
-def _named(method: str, metric: str, end: str) -> str:
-    return f"lead.{method}.{metric}.{end}"
+def _named(method: str, metric: str) -> str:
+    return f"lead.{method}.{metric}"

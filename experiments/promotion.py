@@ -160,7 +160,7 @@ def judge(shop: Shop, tracking: Tracking, model: str) -> tuple[Version, list[Gat
     challenger = tracking.by_alias(model, CHALLENGER)
     if challenger is None:
         raise ModelUnavailable(f"there is no challenger for `{model}`; train one with `sayso train {model}`")
-    tracking.folder(challenger)
+    tracking.folder(challenger)  # raises what is the matter with its files
     champion = tracking.by_alias(model, CHAMPION)
     withdrawn = 0 if champion is None else freshness(shop, champion).withdrawn
     case = Candidacy(challenger, champion, freshness(shop, challenger), withdrawn, shop.config.audit)

@@ -60,9 +60,9 @@ class ChurnRows:
 
 
 def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[datetime]:
-    """Moments to learn from, oldest first: back from `last` in steps of a sixth of the horizon.
+    """Moments to learn from, oldest first: back from `last` in steps of a sixth of the horizon, to soon after `first`.
 
-    Raises `TrainingError` where the history is too short for even one.
+    By `first` there were enough customers. Raises `TrainingError` where the history is too short for even one.
     """
     step = timedelta(days=horizon_days) / MOMENTS_PER_HORIZON
     earliest = first + timedelta(days=horizon_days) / SHARE_OF_HORIZON_BEFORE

@@ -33,9 +33,9 @@ def prices(gate: Gate, customers: pd.DataFrame) -> pd.Series:
     return seen[seen["buyers"] >= FEWEST].set_index("product_id")["price"].sort_index()
 
 
-def homes(gate: Gate, as_of: datetime, shop: ShopFacts) -> pd.Series:
-    """Whether a customer lives in the shop's own country (1.0 or 0.0), of those who let it be used; index customer."""
-    frame = customer_frame(gate, ["home_country"], everybody(gate, as_of), shop)
+def homes(gate: Gate, customers: pd.DataFrame, shop: ShopFacts) -> pd.Series:
+    """Whether each of `customers` (customer, as_of) lives in the shop's own country (1.0, 0.0), of those who let it be used."""
+    frame = customer_frame(gate, ["home_country"], customers, shop)
     return frame.set_index("customer")["home_country"].dropna()
 
 
@@ -44,7 +44,7 @@ def statistics_at(gate: Gate, past: pd.DataFrame, as_of: datetime, sold_within_d
 
     All of it tells of the customers of the `past` orders alone: of them it is kept who they are, should they take back what they allowed.
     """
-    known_homes = homes(gate, as_of, shop) if gate.may_read((COUNTRY,)) and shop.home_country else None
     members = pd.DataFrame({"customer": past["customer"].unique(), "as_of": pd.Timestamp(as_of).as_unit("us")})
+    known_homes = homes(gate, members, shop) if gate.may_read((COUNTRY,)) and shop.home_country else None
     known_prices = prices(gate, members) if gate.may_read((UNIT_PRICE,)) else None
     return product_statistics(past, as_of, sold_within_days, known_homes, known_prices)

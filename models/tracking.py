@@ -199,9 +199,10 @@ class Tracking:
 
         try:
             uri = urlparse(str(self._client.get_run(version.run_id).info.artifact_uri))
-            own = self._artifacts / version.model / version.run_id / Path(unquote(uri.path)).name / FOLDER
             if uri.scheme == "file":
-                folder = own if own.exists() else Path(unquote(uri.path)) / FOLDER
+                logged = Path(unquote(uri.path)) / FOLDER
+                own = self._artifacts.joinpath(version.model, version.run_id, *logged.parts[-2:])
+                folder = own if own.exists() else logged
             else:
                 folder = Path(self._client.download_artifacts(version.run_id, FOLDER))
             require_sealed(folder, version.tags.get(FILES_DIGEST, ""))

@@ -79,7 +79,8 @@ def regulars(lines: pd.DataFrame) -> pd.DataFrame:
 
 def single_pieces(lines: pd.DataFrame) -> pd.DataFrame:
     """Nothing is sold twice."""
-    return lines.assign(product_id=[f"piece {number}" for number in range(len(lines))])
+    few = some(90)(lines)
+    return few.assign(product_id=[f"piece {number}" for number in range(len(few))])
 
 
 def who_ordered_from(day: int) -> tuple[str, ...]:

@@ -240,6 +240,7 @@ assert tracking.by_alias(sys.argv[2], "champion") is None
 """
 
 
+@pytest.mark.slow
 def test_the_first_two_to_use_a_store_both_may(tmp_path: Path) -> None:
     """Of two trainings begun at once in a new workspace neither finds the tables of the other half made."""
     arguments = ([sys.executable, "-c", FIRST_USE, str(tmp_path), model] for model in ("churn", "next_purchase"))

@@ -60,6 +60,7 @@ def told(program: str, folder: Path, given: dict[str, str]) -> str:
     return done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_telemetry_of_mlflow_is_off_by_default(tmp_path):
     """Whoever goes through tracking has MLflow's telemetry off without saying so."""
     assert told(TELLS_MLFLOW, tmp_path, {"PYTHONPATH": str(Path(__file__).parent.parent)}) == "True None"

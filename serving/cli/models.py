@@ -104,7 +104,7 @@ def score(
             f"there is no champion for `{what.value}`; `sayso train {what.value}` and `sayso promote {what.value}` make one"
         )
     if sayso.churn.champion is None:
-        sayso.tracking.folder(champion)
+        sayso.tracking.folder(champion)  # raises what is the matter with its files
         raise ModelUnavailable(f"version {champion.version} of `{what.value}` is champion, and may not or cannot answer; see the log above")
     with screen.progress() as progress:
         frame = churn_scores(sayso, progress)
