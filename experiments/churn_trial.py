@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from features.definition import ShopFacts
 from features.errors import TrainingError
 from features.gate import Gate
-from models.churn_rows import ChurnRows, churn_rows, customers_at, rolling_dates
-from models.churn_settings import FEWEST_CUSTOMERS, ChurnTask
+from models.churn_rows import ChurnRows, churn_rows, customers_at, enough_known, rolling_dates
+from models.churn_settings import ChurnTask
 from models.churn_training import require_enough
 from models.masking import Floats
 from models.targets import first_orders
@@ -75,14 +74,15 @@ def split_history(gate: Gate, task: ChurnTask, until: datetime, shop: ShopFacts)
     """
     horizon = timedelta(days=task.horizon_days)
     holdout = until - horizon
-    earliest = _enough_known(first_orders(gate, until))
+    first_order = first_orders(gate, until)
+    require_enough(len(first_order))
+    earliest = enough_known(first_order)
     dates = [*rolling_dates(earliest, holdout - horizon, task.horizon_days), holdout]
     if len(dates) <= FEWEST_MOMENTS:
         raise TrainingError(
-            f"there is a single moment to learn from, {dates[0]:%Y-%m-%d}: {FEWEST_CUSTOMERS} customers had ordered by "
-            f"{earliest:%Y-%m-%d}, and two horizons of {task.horizon_days} days end on {until:%Y-%m-%d}. At least {FEWEST_MOMENTS} are "
-            "needed, so that one is judged by what was learnt from another. Load more history or shorten the horizon (`horizon_days` in "
-            "sayso.toml)."
+            f"there is a single moment to learn from, {dates[0]:%Y-%m-%d}: enough customers had ordered by {earliest:%Y-%m-%d}, and two "
+            f"horizons of {task.horizon_days} days end on {until:%Y-%m-%d}. At least {FEWEST_MOMENTS} are needed, so that one is judged by "
+            "what was learnt from another. Load more history or shorten the horizon (`horizon_days` in sayso.toml)."
         )
     frame = customers_at(gate, task.features, [*dates, until], shop)
     today = frame["as_of"] == until
@@ -90,10 +90,3 @@ def split_history(gate: Gate, task: ChurnTask, until: datetime, shop: ShopFacts)
     everything = churn_rows(gate, frame[~today], task.features, task.horizon_days)
     of_today = frame.loc[today, list(task.features)].to_numpy("float64")
     return SplitHistory(everything, of_today, holdout, len(dates), frame["customer"].unique())
-
-
-def _enough_known(first_order: pd.Series) -> datetime:
-    """When there were enough customers to learn from: each moment counts the same, and a stray early order is no moment's worth."""
-    require_enough(len(first_order))
-    earliest: datetime = first_order.sort_values().iloc[FEWEST_CUSTOMERS - 1].to_pydatetime()
-    return earliest

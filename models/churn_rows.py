@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ MOMENTS_PER_HORIZON = 6
 """As_of dates lie a sixth of the horizon apart, so that the seasons blend."""
 SHARE_OF_HORIZON_BEFORE = 6
 """The first as_of date comes when a sixth of a horizon is on record."""
+SHARE_KNOWN = 0.1
+"""In a small shop the record begins when so many of its customers are known."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,21 @@ class ChurnRows:
         return np.asarray(weights / by_moment.mean(), dtype=np.float64)
 
 
+def enough_known(first_order: pd.Series) -> datetime:
+    """When 50 of the customers, or in a small shop a tenth of them, had ordered.
+
+    Each moment counts the same, and a stray early order is no moment's worth. `first_order` is the moment of the first order by
+    customer.
+    """
+    enough = min(FEWEST_CUSTOMERS, math.ceil(len(first_order) * SHARE_KNOWN))
+    earliest: datetime = first_order.sort_values().iloc[enough - 1].to_pydatetime()
+    return earliest
+
+
 def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[datetime]:
     """Moments to learn from, oldest first: back from `last` in steps of a sixth of the horizon, to soon after `first`.
 
-    By `first` there were enough customers. Raises `TrainingError` where the history is too short for even one.
+    By `first` there were enough customers (`enough_known`). Raises `TrainingError` where the history is too short for even one.
     """
     step = timedelta(days=horizon_days) / MOMENTS_PER_HORIZON
     earliest = first + timedelta(days=horizon_days) / SHARE_OF_HORIZON_BEFORE
@@ -72,9 +86,9 @@ def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[da
         last -= step
     if not dates:
         raise TrainingError(
-            f"the history is too short for a horizon of {horizon_days} days: {FEWEST_CUSTOMERS} customers had ordered by "
-            f"{first:%Y-%m-%d}, and the newest moment whose future is known is {last:%Y-%m-%d}. Load more history or shorten the horizon "
-            "(`horizon_days` in sayso.toml)."
+            f"the history is too short for a horizon of {horizon_days} days: enough customers had ordered by {first:%Y-%m-%d}, and the "
+            f"newest moment whose future is known is {last:%Y-%m-%d}. Load more history or shorten the horizon (`horizon_days` in "
+            "sayso.toml)."
         )
     return dates[::-1]
 
