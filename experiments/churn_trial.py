@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from features.definition import ShopFacts
 from features.errors import TrainingError
 from features.gate import Gate
-from models.churn_rows import ChurnRows, churn_rows, customers_at, enough_known, rolling_dates
+from models.churn_rows import (
+    MOMENTS_PER_HORIZON,
+    SHARE_OF_HORIZON_BEFORE,
+    ChurnRows,
+    churn_rows,
+    customers_at,
+    enough_known,
+    rolling_dates,
+)
 from models.churn_settings import ChurnTask
 from models.churn_training import require_enough
 from models.masking import Floats
@@ -77,16 +85,24 @@ def split_history(gate: Gate, task: ChurnTask, until: datetime, shop: ShopFacts)
     first_order = first_orders(gate, until)
     require_enough(len(first_order))
     earliest = enough_known(first_order)
-    dates = [*rolling_dates(earliest, holdout - horizon, task.horizon_days), holdout]
-    if len(dates) <= FEWEST_MOMENTS:
-        raise TrainingError(
-            f"there is a single moment to learn from, {dates[0]:%Y-%m-%d}: enough customers had ordered by {earliest:%Y-%m-%d}, and two "
-            f"horizons of {task.horizon_days} days end on {until:%Y-%m-%d}. At least {FEWEST_MOMENTS} are needed, so that one is judged by "
-            "what was learnt from another. Load more history or shorten the horizon (`horizon_days` in sayso.toml)."
-        )
+    dates = rolling_dates(earliest, holdout - horizon, task.horizon_days)
+    if len(dates) < FEWEST_MOMENTS:
+        raise _too_short(task.horizon_days, len(dates), earliest, until)
+    dates.append(holdout)
     frame = customers_at(gate, task.features, [*dates, until], shop)
     today = frame["as_of"] == until
     require_enough(frame.loc[~today, "customer"].nunique())
     everything = churn_rows(gate, frame[~today], task.features, task.horizon_days)
     of_today = frame.loc[today, list(task.features)].to_numpy("float64")
     return SplitHistory(everything, of_today, holdout, len(dates), frame["customer"].unique())
+
+
+def _too_short(horizon_days: int, moments: int, earliest: datetime, until: datetime) -> TrainingError:
+    horizons = 2 + 1 / SHARE_OF_HORIZON_BEFORE + (FEWEST_MOMENTS - 1) / MOMENTS_PER_HORIZON
+    longest = int((until - earliest).days / horizons)
+    shorten = f", or shorten the horizon to at most {longest} days (`horizon_days` in sayso.toml)" if longest else ""
+    return TrainingError(
+        f"the history is too short for a horizon of {horizon_days} days: from {earliest:%Y-%m-%d}, when enough customers had ordered, "
+        f"until {until:%Y-%m-%d} it holds {moments} of the {FEWEST_MOMENTS} moments to learn from that are needed at least, so that "
+        f"one is judged by what was learnt from another. Load more history{shorten}."
+    )

@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.definition import ShopFacts
-from features.errors import TrainingError
 from features.gate import Gate
 from features.pipeline import customer_frame
 from models.churn_settings import FEWEST_CUSTOMERS
@@ -76,7 +75,7 @@ def enough_known(first_order: pd.Series) -> datetime:
 def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[datetime]:
     """Moments to learn from, oldest first: back from `last` in steps of a sixth of the horizon, to soon after `first`.
 
-    By `first` there were enough customers (`enough_known`). Raises `TrainingError` where the history is too short for even one.
+    By `first` there were enough customers (`enough_known`). None where the history is too short for even one.
     """
     step = timedelta(days=horizon_days) / MOMENTS_PER_HORIZON
     earliest = first + timedelta(days=horizon_days) / SHARE_OF_HORIZON_BEFORE
@@ -84,12 +83,6 @@ def rolling_dates(first: datetime, last: datetime, horizon_days: int) -> list[da
     while last >= earliest:
         dates.append(last)
         last -= step
-    if not dates:
-        raise TrainingError(
-            f"the history is too short for a horizon of {horizon_days} days: enough customers had ordered by {first:%Y-%m-%d}, and the "
-            f"newest moment whose future is known is {last:%Y-%m-%d}. Load more history or shorten the horizon (`horizon_days` in "
-            "sayso.toml)."
-        )
     return dates[::-1]
 
 

@@ -93,7 +93,7 @@ def who_ordered_from(day: int) -> tuple[str, ...]:
 BAD = {
     "one class only": Bad("churn", r"no customer left.*choose another horizon", regulars, horizon(30)),
     "too few customers": Bad("churn", r"only \d+ customers.*50 are needed.*Load more history", some(30)),
-    "a single moment": Bad("churn", r"single moment.*At least 2.*Load more history", before(108), horizon(43)),
+    "a single moment": Bad("churn", r"1 of the 2 moments.*Load more history.*at most 41 days", before(108), horizon(43)),
     "constant features": Bad(
         "churn",
         r"the same value for all.*home_country.*list more features",

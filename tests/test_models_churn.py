@@ -21,7 +21,16 @@ from features.pipeline import reads_of
 from features.shop import Shop
 from features.warehouse import Warehouse
 from models.churn import ChurnModel
-from models.churn_rows import MOMENTS_PER_HORIZON, SHARE_OF_HORIZON_BEFORE, ChurnRows, churn_rows, customers_at, rolling_dates, spine_of
+from models.churn_rows import (
+    MOMENTS_PER_HORIZON,
+    SHARE_OF_HORIZON_BEFORE,
+    ChurnRows,
+    churn_rows,
+    customers_at,
+    enough_known,
+    rolling_dates,
+    spine_of,
+)
 from models.churn_settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
 from models.churn_teacher import Size, best_size, fit_teacher, trials
 from models.churn_training import fit_churn, require_enough
@@ -107,10 +116,18 @@ def test_moments_roll_back_from_the_last() -> None:
     assert rolling_dates(AS_OF - needed, AS_OF, 60) == [AS_OF]
 
 
-def test_too_short_a_history_is_said() -> None:
-    """A history that begins too late for even one moment gives an error with the dates and what to do."""
-    with pytest.raises(TrainingError, match=r"horizon of 60 days.*2024-04-30.*2024-05-01.*`horizon_days`"):
-        rolling_dates(AS_OF - timedelta(days=1), AS_OF, 60)
+def test_too_short_a_history_has_no_moments() -> None:
+    """A history that begins too late for even one moment gives none."""
+    assert rolling_dates(AS_OF - timedelta(days=1), AS_OF, 60) == []
+
+
+def test_the_record_begins_when_enough_customers_are_known() -> None:
+    """That is when fifty had ordered, or in a small shop a tenth; one early order does not begin it."""
+    days = pd.Series(pd.date_range("2024-01-01", periods=1_000))
+    assert enough_known(days) == pd.Timestamp("2024-02-19")
+    assert enough_known(days[:100]) == pd.Timestamp("2024-01-10")
+    early = pd.concat([pd.Series([pd.Timestamp("2019-01-01")]), days[:99]])
+    assert enough_known(early) == pd.Timestamp("2024-01-09")
 
 
 def test_a_history_of_nobody_is_said(shop: Shop) -> None:
