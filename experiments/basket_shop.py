@@ -1,7 +1,7 @@
 """Baskets as a shop's orders, so that the next-purchase model of `sayso train` is fitted on them as on any shop.
 
-Baskets without dates get evenly spaced ones: each customer's last basket of the history lies a block of days before now, the
-one before it two, and the next baskets that may be learnt from are the newest orders of all. Everything is granted.
+Baskets without dates get evenly spaced ones: each customer's last basket of the history lies a month before now, the one before
+it two, and the next baskets that may be learnt from are the newest orders of all. Everything is granted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from features.fields import ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY
 from features.pipeline import features_for
 from features.public_orders import public_catalog, public_gate
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
-from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
+from models.purchase_examples import PurchaseData, history_masking
 from models.side_by_side import side_by_side
 
 PURPOSE = "recommendations"
@@ -32,6 +32,8 @@ FOREVER = 1_000_000
 PARTS = 10
 """Into how many parts the training customers are split. What is learnt from next baskets is set against a customer only as
 learnt from those of the other parts, else the ranker would learn its own labels."""
+APART_DAYS = 30
+"""A customer's baskets are dated so many days apart."""
 GIVEN = (ORDER_ID, PRODUCT_ID, QUANTITY, ORDERED_AT)
 """What a basket tells."""
 
@@ -47,7 +49,7 @@ class BasketShop:
     @classmethod
     def of(cls, known: Known) -> BasketShop:
         """The shop that `known` describes."""
-        days = timedelta(days=BLOCK_DAYS)
+        days = timedelta(days=APART_DAYS)
         placed = [
             (customer, NOW - days * (len(history) - number), basket)
             for customer, history in enumerate(known.histories)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -24,18 +24,17 @@ from experiments.tuning import NEXT_PURCHASE_SPACE, Tried, tuned
 from features.errors import TrainingError
 from features.progress import Progress, part_of, silent
 from features.shop import Shop
+from models.blocks import LONGEST_DAYS, Blocks
 from models.candidates import CandidateMaker
 from models.metrics import ranking_metrics
 from models.next_purchase import Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import ProductStatistics
-from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
+from models.purchase_examples import PurchaseData, history_masking, last_repeat_orders
 from models.purchases import orders
 from models.side_by_side import side_by_side
 from models.tracking import Run, Tracking
 
 MODEL = "next_purchase"
-BLOCKS = 3
-"""Blocks of orders that the ranker learns from."""
 K = 10
 
 
@@ -57,7 +56,7 @@ def train_next_purchase(
             f"no customer with an order allows what they bought and when to be used for `{data.gate.purpose}`, so there is nothing to "
             "learn from. Bring consents in with `sayso consent import`."
         )
-    holdout, *past = data.blocks(now, BLOCKS + 1) or [now]
+    holdout, *past = data.begins(now) or [now]
     if not past:
         raise _too_short(data, now)
     progress("making examples", 0.1)
@@ -84,7 +83,7 @@ def train_next_purchase(
     comparison = {name: ranking_metrics(answer, truth, K) for name, answer in said.items()}
     trial = RankingTrial(data, past, holdout, known, judged, truth)
     progress("fitting it anew on everything", 0.6)
-    model = fit([judged, *known[: BLOCKS - 1]], data.maker(now), settings)
+    model = fit([judged, *known[: data.blocks.count - 1]], data.maker(now), settings)
     progress("asking how fair and explainable it is", 0.8)
     found = ranking_findings(shop, tracking, trial, asked, tried, answers, model, settings)
     progress("logging to MLflow", 0.9)
@@ -92,7 +91,7 @@ def train_next_purchase(
         model=MODEL,
         booster=model.booster,
         save=model.save,
-        parameters={**asdict(settings), "blocks": len(past), "block_days": BLOCK_DAYS, "sold_within_days": data.sold_within_days},
+        parameters={**asdict(settings), "blocks": len(past), "block_days": data.blocks.days, "sold_within_days": data.sold_within_days},
         metrics={**run_metrics(comparison), **ranking_leads(said, truth, K), **found.metrics},
         tags={**run_tags(shop, data.gate), **found.tags},
         trials=[(tried.parameters, {"loss": tried.loss}) for tried in tried_settings],
@@ -113,7 +112,9 @@ def purchase_data(shop: Shop, until: datetime) -> PurchaseData:
     """What the next-purchase model may read of the shop, of what was recorded before `until`."""
     section = shop.config.models.next_purchase
     gate = shop.gate(section.purpose)
-    return PurchaseData(gate, orders(gate, until), section.features, shop.facts, section.sold_within_days)
+    placed = orders(gate, until)
+    blocks = Blocks.suited(len(last_repeat_orders(placed, until - timedelta(days=LONGEST_DAYS), until)))
+    return PurchaseData(gate, placed, section.features, shop.facts, section.sold_within_days, blocks)
 
 
 def missed(
@@ -127,7 +128,10 @@ def missed(
     """
     newest, *earlier = past
     if not earlier:
-        raise TrainingError(f"the history is too short to try settings on: {4 * BLOCK_DAYS} days of orders and more are needed")
+        raise TrainingError(
+            "the history is too short to try settings on: before the newest block of orders there have to be two, one to learn from and "
+            "one to judge by. Load more history, or train without trials."
+        )
 
     def loss(settings: NextPurchaseSettings) -> float:
         answers = ranked_products(fit(earlier, newest.maker, settings), newest.histories, K)
@@ -160,8 +164,8 @@ def _bought_before(orders: pd.DataFrame, moment: datetime, statistics: ProductSt
 
 
 def _too_short(data: PurchaseData, now: datetime) -> TrainingError:
-    first = data.orders["ordered_at"].min()
+    first, days = data.orders["ordered_at"].min(), data.blocks.days
     return TrainingError(
-        f"the consented orders reach from {first:%Y-%m-%d} to {now:%Y-%m-%d}; {3 * BLOCK_DAYS} days and more are needed, so that there is "
-        "a past, a month to learn from and a newest one to judge by. Load more history or ask more customers."
+        f"the consented orders reach from {first:%Y-%m-%d} to {now:%Y-%m-%d}; {LONGEST_DAYS + 2 * days} days and more are needed, so that "
+        f"there is a month of past, {days} days to learn from and the newest {days} to judge by. Load more history or ask more customers."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from features.definition import ShopFacts
 from features.gate import Gate
 from features.pipeline import DEFINITION_OF, customer_frame, history_frame, is_of_history, reads_of
+from models.blocks import Blocks
 from models.candidates import CandidateMaker
 from models.histories import Histories, HistoryMasking, histories_of
 from models.masking import Masking
@@ -19,10 +20,8 @@ from models.next_purchase import Examples
 from models.product_statistics import ProductStatistics
 from models.purchases import statistics_at
 
-BLOCK_DAYS = 30
-"""Orders of so many days share one state of the product statistics, taken before the first of them."""
-MOST_ORDERS = 10_000
-"""So many orders of a block at most are learnt from, or judged by: a quarter of them already teaches the ranker all it can learn."""
+MOST_ORDERS = 30_000
+"""So many orders of all blocks together are learnt from at most: a quarter of them already teaches the ranker all it can learn."""
 SEED = 7
 
 
@@ -35,6 +34,7 @@ class PurchaseData:
     features: tuple[str, ...]
     shop: ShopFacts
     sold_within_days: int
+    blocks: Blocks = field(default_factory=Blocks)
 
     @property
     def history(self) -> tuple[str, ...]:
@@ -60,34 +60,35 @@ class PurchaseData:
     def examples(self, begin: datetime) -> tuple[Examples, pd.DataFrame]:
         """The last repeat order of each customer in the block from `begin`, and these orders (customer, as_of, order_id).
 
-        Of more than `MOST_ORDERS` so many are drawn at random.
+        Of more than a block's part of `MOST_ORDERS` so many are drawn at random.
         """
         maker = self.maker(begin)
-        spine = _enough(self._last_orders(begin, begin + timedelta(days=BLOCK_DAYS)))
+        placed = last_repeat_orders(self.orders, begin, begin + timedelta(days=self.blocks.days))
+        spine = _enough(placed, MOST_ORDERS // self.blocks.count)
         bought = self.orders.merge(spine.reset_index(names="row"), on=["customer", "order_id"])
         positions = maker.statistics.positions(bought["product_id"].tolist())
         keys = bought["row"].to_numpy() * len(maker.statistics.product_ids) + positions
         return Examples(maker, self.histories(spine, maker.statistics), np.sort(keys[positions >= 0])), spine
 
-    def blocks(self, until: datetime, most: int) -> list[datetime]:
-        """Beginnings of up to `most` blocks that end by `until`, newest first, with at least as long a past."""
-        first = self.orders["ordered_at"].min() + timedelta(days=BLOCK_DAYS)
-        begins = [until - timedelta(days=BLOCK_DAYS * (n + 1)) for n in range(most)]
-        return [begin for begin in begins if begin >= first]
-
-    def _last_orders(self, begin: datetime, end: datetime) -> pd.DataFrame:
-        placed = self.orders.drop_duplicates(["customer", "order_id"])[["customer", "order_id", "ordered_at"]]
-        before = placed.groupby("customer")["ordered_at"].transform("min") < placed["ordered_at"]
-        inside = (placed["ordered_at"] >= pd.Timestamp(begin)) & (placed["ordered_at"] < pd.Timestamp(end))
-        last = placed[before & inside].drop_duplicates("customer", keep="last")
-        # in the order of the shop's own order numbers: the same data gives the same model whatever the pseudonyms are
-        return last.rename(columns={"ordered_at": "as_of"}).sort_values(["as_of", "order_id"], ignore_index=True)
+    def begins(self, until: datetime) -> list[datetime]:
+        """Beginnings of the blocks, newest first; the newest ends at `until`."""
+        return self.blocks.begins(self.orders["ordered_at"].min(), until)
 
 
-def _enough(spine: pd.DataFrame) -> pd.DataFrame:
-    if len(spine) <= MOST_ORDERS:
+def last_repeat_orders(orders: pd.DataFrame, begin: datetime, end: datetime) -> pd.DataFrame:
+    """The last order of each customer from `begin` until `end` who had ordered before: customer, as_of, order_id."""
+    placed = orders.drop_duplicates(["customer", "order_id"])[["customer", "order_id", "ordered_at"]]
+    before = placed.groupby("customer")["ordered_at"].transform("min") < placed["ordered_at"]
+    inside = (placed["ordered_at"] >= pd.Timestamp(begin)) & (placed["ordered_at"] < pd.Timestamp(end))
+    last = placed[before & inside].drop_duplicates("customer", keep="last")
+    # in the order of the shop's own order numbers: the same data gives the same model whatever the pseudonyms are
+    return last.rename(columns={"ordered_at": "as_of"}).sort_values(["as_of", "order_id"], ignore_index=True)
+
+
+def _enough(spine: pd.DataFrame, most: int) -> pd.DataFrame:
+    if len(spine) <= most:
         return spine
-    kept = np.sort(np.random.default_rng(SEED).choice(len(spine), MOST_ORDERS, replace=False))
+    kept = np.sort(np.random.default_rng(SEED).choice(len(spine), most, replace=False))
     return spine.iloc[kept].reset_index(drop=True)
 
 

@@ -69,7 +69,7 @@ def test_logistic_regression_learns_recency_and_takes_missing_values():
 def judged(served):
     """The newest block of the shop's orders as examples, with what was ordered."""
     data = purchase_data(served, served.loaded_until())
-    begin = data.blocks(served.loaded_until(), 1)[0]
+    begin = data.begins(served.loaded_until())[0]
     return data, begin, *data.examples(begin)
 
 

@@ -19,7 +19,7 @@ from models.histories import Histories, HistoryMasking
 from models.learned_features import AFFINITIES, LEARNED_READS, PLACES
 from models.next_purchase import GAIN_FROM_FEW, Examples, NextPurchaseModel, NextPurchaseSettings, fit_next_purchase
 from models.product_statistics import PRODUCT_FEATURES
-from models.purchase_examples import BLOCK_DAYS, PurchaseData, history_masking
+from models.purchase_examples import PurchaseData, history_masking
 from models.purchases import orders
 
 PURPOSE = "recommendations"
@@ -60,7 +60,7 @@ def masking(shop: Shop, data: PurchaseData) -> HistoryMasking:
 @pytest.fixture(scope="module")
 def examples(shop: Shop, data: PurchaseData) -> list[Examples]:
     """Real orders of three blocks."""
-    return [data.examples(begin)[0] for begin in data.blocks(shop.loaded_until(), 3)]
+    return [data.examples(begin)[0] for begin in data.begins(shop.loaded_until())[:3]]
 
 
 @pytest.fixture(scope="module")
@@ -258,16 +258,16 @@ def test_nobody_has_no_candidates(maker: CandidateMaker, histories: Histories) -
 
 def test_examples_are_last_orders_seen_from_before(shop: Shop, data: PurchaseData) -> None:
     """Each example is a customer's last repeat order of the block, its labels what was in it, its history what was recorded before it."""
-    begin = data.blocks(shop.loaded_until(), 1)[0]
+    begin = data.begins(shop.loaded_until())[0]
     made, asked = data.examples(begin)
     assert asked["customer"].is_unique
-    assert asked["as_of"].between(begin, begin + timedelta(days=BLOCK_DAYS), inclusive="left").all()
+    assert asked["as_of"].between(begin, begin + timedelta(days=data.blocks.days), inclusive="left").all()
     candidates_ = made.maker.make(made.histories)
     labels, statistics = made.labels(candidates_), made.maker.statistics
     lines = data.orders.set_index("customer")
     for row, example in enumerate(asked.itertuples()):
         mine = lines.loc[[example.customer]]
-        inside = mine[(mine["ordered_at"] >= begin) & (mine["ordered_at"] < begin + timedelta(days=BLOCK_DAYS))]
+        inside = mine[(mine["ordered_at"] >= begin) & (mine["ordered_at"] < begin + timedelta(days=data.blocks.days))]
         assert example.as_of == inside["ordered_at"].max() > mine["ordered_at"].min()
         bought = set(mine.loc[mine["order_id"] == example.order_id, "product_id"])
         at = candidates_.rows == row
@@ -280,8 +280,8 @@ def test_examples_are_last_orders_seen_from_before(shop: Shop, data: PurchaseDat
 
 def test_of_many_orders_some_are_drawn(shop: Shop, data: PurchaseData, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of more orders than can teach anything so many are drawn, always the same, as examples like all others."""
-    every, all_asked = data.examples(begin := data.blocks(shop.loaded_until(), 1)[0])
-    monkeypatch.setattr(purchase_examples, "MOST_ORDERS", 20)
+    every, all_asked = data.examples(begin := data.begins(shop.loaded_until())[0])
+    monkeypatch.setattr(purchase_examples, "MOST_ORDERS", 20 * data.blocks.count)
     made, asked = data.examples(begin)
     assert len(asked) == 20 < len(all_asked)
     at = np.flatnonzero(all_asked["order_id"].isin(asked["order_id"]))
@@ -289,14 +289,6 @@ def test_of_many_orders_some_are_drawn(shop: Shop, data: PurchaseData, monkeypat
     all_candidates, candidates_ = (part.maker.make(part.histories) for part in (every, made))
     np.testing.assert_array_equal(made.labels(candidates_), every.labels(all_candidates)[np.isin(all_candidates.rows, at)])
     pd.testing.assert_frame_equal(data.examples(begin)[1], asked)
-
-
-def test_blocks_go_back_from_the_end(data: PurchaseData) -> None:
-    """Blocks are thirty days long, newest first, and each has at least thirty days before it."""
-    until = datetime(2024, 10, 26)  # noqa: DTZ001 - naive UTC as in the warehouse
-    assert data.blocks(until, 2) == [until - timedelta(days=30), until - timedelta(days=60)]
-    assert len(data.blocks(until, 50)) == 8
-    assert data.blocks(datetime(2024, 2, 20), 3) == []  # noqa: DTZ001 - as above
 
 
 # ---- the ranker ----

@@ -201,7 +201,7 @@ def runs_of(shop: Shop) -> Iterator[Run]:
     data = PurchaseData(gate, orders(gate, now), models.next_purchase.features, shop.facts, 90)
     learned = {name: catalog.category_of(fields) for name, fields in LEARNED_READS.items()} | dict.fromkeys(PRODUCT_FEATURES, "product")
     settings = NextPurchaseSettings(trees=10, rows_per_leaf=50, threads=1)
-    examples = [data.examples(begin)[0] for begin in data.blocks(now, 2)]
+    examples = [data.examples(begin)[0] for begin in data.begins(now)[:2]]
     ranker = fit_next_purchase(examples, data.maker(now), history_masking(data, catalog.askable(gate.purpose)), shown | learned, settings)
     yield Run("next_purchase", ranker.booster, ranker.save, {"trees": 10}, {"recall": 0.1}, {})
 

@@ -13,7 +13,6 @@ from experiments.next_purchase import purchase_data
 from features.online import OnlineStore
 from features.pipeline import feature_frame
 from models.churn_rows import churn_rows, customers_at
-from models.purchase_examples import BLOCK_DAYS
 from serving.selftests.withheld.answers import Champions, Desk
 from serving.selftests.withheld.prepared import contents, handed_out, put_back, stored_rows
 from serving.selftests.withheld.twins import Twin
@@ -87,7 +86,7 @@ def _churn_data(twin: Twin) -> bytes:
 def _purchase_data(twin: Twin) -> bytes:
     until = twin.shop.loaded_until()
     data = purchase_data(twin.shop, until)
-    examples, _ = data.examples(until - timedelta(days=BLOCK_DAYS))
+    examples, _ = data.examples(data.begins(until)[0])
     histories, statistics = examples.histories, data.maker(until).statistics
     return _bytes(*astuple(statistics), histories.starts, histories.products, histories.columns, histories.customers, examples.bought)
 
