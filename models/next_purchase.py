@@ -22,7 +22,7 @@ from features.errors import TrainingError
 from models.candidates import BATCH, CandidateMaker, Candidates
 from models.histories import Baskets, Histories, HistoryMasking
 from models.masking import Bools, Floats, Masking
-from models.precision import rounded
+from models.precision import rounded, rounded_single
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics
 from models.side_by_side import side_by_side
 from models.tree_scores import TreeScores
@@ -38,7 +38,7 @@ GAIN_FROM_FEW = 10.0
 
 @dataclass(frozen=True)
 class NextPurchaseSettings:
-    """How the ranker is trained."""
+    """How the ranker is trained; in one thread, since two rankers are trained side by side."""
 
     leaves: int = 15
     learning_rate: float = 0.08
@@ -53,7 +53,7 @@ class NextPurchaseSettings:
     faceless_share: float = 0.03
     begun_share: float = 0.5
     seed: int = 7
-    threads: int = 2
+    threads: int = 1
 
     def suited(self, orders: int) -> NextPurchaseSettings:
         """The settings for so many orders to learn from."""
@@ -201,16 +201,14 @@ def fit_next_purchase(
             f"of the products in {orders} repeat orders none was among those that could be foretold: nobody had bought it before, or fewer "
             "customers than may be told apart. A shop of single pieces has no next purchase to learn; name kinds of pieces as products."
         )
-    data = lightgbm.Dataset(
-        rounded(features), labels, group=groups, weight=weights, feature_name=list(serve.features), params={"verbose": -1}
-    )
+    data = lightgbm.Dataset(features, labels, group=groups, weight=weights, feature_name=list(serve.features), params={"verbose": -1})
     booster = lightgbm.train(_parameters(settings), data, num_boost_round=settings.trees)
     return NextPurchaseModel(booster, serve, masking, category_of)
 
 
 def _copies(
     examples: Examples, masking: HistoryMasking, settings: NextPurchaseSettings, generator: np.random.Generator
-) -> list[tuple[Floats, NDArray[np.int64], NDArray[np.int64], Floats]]:
+) -> list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], Floats]]:
     """Ranker rows of the examples as they are and with random categories withheld: features, labels, groups, weights."""
     withheld = masking.customers.draw(len(examples.histories), generator)
     begun = replace(examples.histories, baskets=examples.begun(settings.begun_share, generator))
@@ -224,7 +222,7 @@ def _copies(
             features = candidates.features[kept]
             features[np.ix_(generator.random(len(features)) < settings.faceless_share, _product_columns(examples.maker))] = np.nan
             groups = np.bincount(candidates.rows[kept], minlength=len(batch))
-            copies.append((features, labels[kept], groups[groups > 0], np.full(len(features), weight)))
+            copies.append((rounded_single(features), labels[kept], groups[groups > 0], np.full(len(features), weight)))
     return copies
 
 
