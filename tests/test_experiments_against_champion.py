@@ -62,6 +62,7 @@ def test_the_same_recipe_is_a_refresh(again):
     assert Against.read(again[1]["next_purchase"], "1", "recall_at_10").interval == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_other_settings_are_judged_on_the_same_customers(root):
     """The interval lies around the difference of two models fitted on the same rows, and swaps its sign with them."""
     against = Against.read(trained(root, leaves=2, most_trees=25), "1", "auc")

@@ -60,6 +60,7 @@ def test_an_attempt_that_cannot_be_trained_is_passed_over() -> None:
         tuned(replace(ChurnSettings(), leaves=9), CHURN_SPACE, loss, trials=3)
 
 
+@pytest.mark.slow
 def test_every_attempt_is_a_nested_run(shop: Shop, registry: Tracking) -> None:
     """The registered run has the chosen settings, and below it a run for each attempt with its loss."""
     version = train_next_purchase(shop, registry, settings=NEXT_PURCHASE, trials=3).version

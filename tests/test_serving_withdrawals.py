@@ -211,6 +211,7 @@ def test_no_answer_that_starts_after_the_acknowledgement_uses_what_was_withdrawn
             assert any(uses(answer, category) for is_late, answer in told if not is_late)
 
 
+@pytest.mark.slow
 def test_concurrent_questions_get_the_answers_of_quiet_ones(service, pool):
     """Answers made at the same time for many customers whose features have to be made anew are the answers that each gets alone."""
     customers = pool.take(6)
