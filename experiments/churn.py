@@ -13,19 +13,16 @@ from experiments.churn_task import churn_lineage, churn_task
 from experiments.churn_trial import split_history
 from experiments.groups_weighed import GroupsWeighed, groups_weighed
 from experiments.leads import churn_leads
-from experiments.mitigation import NONE
 from experiments.model_card import card_pages
 from experiments.plots import comparison_plot, gain_plot, importance_plot
 from experiments.run import TrainingRun, digest_of, recorded, run_metrics, run_tags
 from experiments.tuning import CHURN_SPACE, Tried, tuned
 from features.progress import Progress, part_of, silent
 from features.shop import Shop
-from models.churn import ChurnModel
 from models.churn_settings import ChurnSettings
 from models.churn_teacher import foretold_loss
 from models.churn_training import fit_churn
 from models.metrics import churn_metrics
-from models.side_by_side import side_by_side
 from models.tracking import Run, Tracking
 
 MODEL = "churn"
@@ -56,22 +53,16 @@ def train_churn(
     tried_settings: tuple[Tried, ...] = ()
     if trials:
         settings, tried_settings = tuned(settings, CHURN_SPACE, partial(foretold_loss, known, task), trials, part_of(progress, 0.1, 0.3))
-
-    def fitted(latest: bool) -> ChurnModel:
-        """A model of what was known before the holdout, to be judged; or of everything, for the customers of today."""
-        learnt, today = (everything, history.today) if latest else (known, trial.today)
-        return fit_churn(learnt, task, settings, today)
-
-    progress("training the churn model, and once more on everything", 0.3)
-    tried, model = side_by_side(fitted, (False, True))
-    weighed = groups_weighed(shop, trial, tried, settings, part_of(progress, 0.5, 0.7)) if mitigate else GroupsWeighed(tried)
-    if weighed.strength != NONE:
-        model = fit_churn(weighed.weigh(everything, weighed.strength), task, settings, history.today)
+    progress("training the churn model", 0.3)
+    tried = fit_churn(known, task, settings, trial.today)
+    weighed = groups_weighed(shop, trial, tried, settings, part_of(progress, 0.4, 0.5)) if mitigate else GroupsWeighed(tried)
     baseline = logistic_rfm(known, features)
     forecasts = {"sayso": weighed.model.probability(judged.features), "logistic_rfm": baseline.predict_proba(judged.features)[:, 1]}
     comparison = {name: churn_metrics(judged.labels, forecast) for name, forecast in forecasts.items()}
     recency = recency_score(judged.features, features)
     comparison["recency"] = {"auc": float(roc_auc_score(judged.labels, recency))}
+    progress("fitting it anew on everything", 0.5)
+    model = fit_churn(weighed.weigh(everything, weighed.strength), task, settings, history.today)
     progress("asking how fair, explainable and calibrated it is", 0.7)
     found = churn_findings(shop, tracking, gate, trial, weighed, model, settings)
     progress("logging to MLflow", 0.9)

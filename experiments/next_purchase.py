@@ -76,20 +76,14 @@ def train_next_purchase(
     if trials:
         loss = missed(fit, known, bought(placed[0], data.orders))
         settings, tried_settings = tuned(settings, NEXT_PURCHASE_SPACE, loss, trials, part_of(progress, 0.2, 0.4))
-
-    def fitted(latest: bool) -> NextPurchaseModel:
-        """A ranker of what was known before the holdout, to be judged; or of the latest orders, to serve with the statistics of now."""
-        if latest:
-            return fit([judged, *known[: data.blocks.count - 1]], data.maker(now), settings)
-        return fit(known, judged.maker, settings)
-
-    progress("training the ranker, and once more on everything", 0.4)
-    tried, model = side_by_side(fitted, (False, True))
-    progress("asking how good it is", 0.7)
+    progress("training the ranker", 0.4)
+    tried = fit(known, judged.maker, settings)
     answers = ranked_products(tried, judged.histories, K)
     said, truth = everybodys_answers(answers, judged, data, holdout), bought(asked, data.orders)
     comparison = {name: ranking_metrics(answer, truth, K) for name, answer in said.items()}
     trial = RankingTrial(data, past, holdout, known, judged, truth)
+    progress("fitting it anew on everything", 0.6)
+    model = fit([judged, *known[: data.blocks.count - 1]], data.maker(now), settings)
     progress("asking how fair and explainable it is", 0.8)
     found = ranking_findings(shop, tracking, trial, asked, tried, answers, model, settings)
     progress("logging to MLflow", 0.9)

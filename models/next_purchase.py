@@ -38,7 +38,7 @@ GAIN_FROM_FEW = 10.0
 
 @dataclass(frozen=True)
 class NextPurchaseSettings:
-    """How the ranker is trained; in one thread, since two rankers are trained side by side."""
+    """How the ranker is trained."""
 
     leaves: int = 15
     learning_rate: float = 0.08
@@ -53,7 +53,7 @@ class NextPurchaseSettings:
     faceless_share: float = 0.03
     begun_share: float = 0.5
     seed: int = 7
-    threads: int = 1
+    threads: int = 2
 
     def suited(self, orders: int) -> NextPurchaseSettings:
         """The settings for so many orders to learn from."""

@@ -12,13 +12,12 @@ import pytest
 
 import experiments.churn
 import experiments.next_purchase
-from experiments.groups_weighed import GroupsWeighed
 from features.intake.ingest import ingest
 from features.intake.new_workspace import create
 from features.shop import Shop
 from features.workspace import Workspace
-from models.churn import ChurnModel
-from models.next_purchase import NextPurchaseModel
+from models.churn_training import fit_churn
+from models.next_purchase import fit_next_purchase
 from models.tracking import Run, Version
 from tests.serving_shop import CHURN, NEXT_PURCHASE, said, write_lines
 
@@ -39,10 +38,7 @@ class Unregistered:
 
 
 def judged_model(folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> str:
-    """Text of the model that is judged on the holdout, of the shop whose orders within the holdout went through `change`.
-
-    Of the two models that findings are made of it is the first.
-    """
+    """Text of the model that is judged on the holdout, of the shop whose orders within the holdout went through `change`."""
     numbers = count(1)
     monkeypatch.setattr("features.customers.secrets.randbits", lambda _bits: next(numbers))  # the order of rows is theirs
     file = write_lines(folder / "orders.csv")
@@ -56,16 +52,15 @@ def judged_model(folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, chan
     shop = Shop(Workspace.open(folder / "mugs"))
     ingest(shop.workspace, shop.database)
     shop.ledger.append_all(said(shop))
-    shown = []
-    module, name = {
-        "churn": (experiments.churn, "churn_findings"),
-        "next_purchase": (experiments.next_purchase, "ranking_findings"),
+    fitted = []
+    module, name, fit = {
+        "churn": (experiments.churn, "fit_churn", fit_churn),
+        "next_purchase": (experiments.next_purchase, "fit_next_purchase", fit_next_purchase),
     }[model]
-    findings = getattr(module, name)
 
     def noted(*given: object) -> object:
-        shown.extend(getattr(one, "model", one) for one in given if isinstance(one, GroupsWeighed | ChurnModel | NextPurchaseModel))
-        return findings(*given)
+        fitted.append(fit(*given))
+        return fitted[-1]
 
     monkeypatch.setattr(module, name, noted)
     if model == "churn":
@@ -73,7 +68,7 @@ def judged_model(folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, chan
     else:
         experiments.next_purchase.train_next_purchase(shop, Unregistered(), settings=NEXT_PURCHASE)
     shop.database.close()
-    tried, final = (one.booster.model_to_string() for one in shown)
+    tried, final = (one.booster.model_to_string() for one in fitted)
     assert tried != final
     return tried
 
