@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 from numba import njit
 
-Loop = TypeVar("Loop", bound=Callable[..., None])
+Loop = TypeVar("Loop", bound=Callable[..., object])
 
 
 def compiled(function: Loop) -> Loop:

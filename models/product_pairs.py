@@ -6,11 +6,12 @@ largest entries only.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from models.machine_code import compiled
+from models.masking import Floats
 
 Rows = NDArray[np.int64]
 FEWEST = 5
@@ -23,8 +24,6 @@ EASE_PRODUCTS = 2_000
 """Products that take part in the regression: those with most buyers. The time grows with their cube: about a second."""
 ROWS_AT_ONCE = 500
 """Products whose pairs with all others are held at a time: in a large shop most of them are of few customers."""
-MOST_AT_ONCE = 5_000_000
-"""Pairs of products in successive orders that are counted at a time."""
 DOUBT = 10.0
 """Buyers added to those of a product before shares of them are taken, so that few buyers make no large share."""
 
@@ -78,29 +77,50 @@ def ordered_next(customers: Rows, orders: Rows, products: Rows, count: int) -> s
     Takes one entry for each product of an order, by customer and time: its customer, its order (numbered in that sequence), its
     product (int64); `count` is the number of products. Unlike `following` it knows what goes at the same time of the year.
     """
-    firsts = np.flatnonzero(np.diff(orders, prepend=-1))
-    sizes = np.diff(firsts, append=len(orders))
-    again = np.append(customers[firsts][1:] == customers[firsts][:-1], False)
-    following_size = np.where(again, np.append(sizes[1:], 0), 0)
+    starts = np.flatnonzero(np.diff(orders, prepend=-1, append=-1))
+    again = np.append(np.diff(customers[starts[:-1]]) == 0, False)
     lines = np.flatnonzero(again[orders])
-    repeats, begins = following_size[orders[lines]], np.append(firsts[1:], 0)[orders[lines]]
-    had = np.bincount(distinct(customers[lines] * count + products[lines]) % count, minlength=count)
-    seen = sp.csr_matrix((count, count))
-    for part in _whole_customers(customers[lines], repeats):
-        own, many = lines[part], repeats[part]
-        after = np.repeat(begins[part] - np.cumsum(many) + many, many) + np.arange(many.sum())
-        keys = distinct(np.repeat(customers[own] * count + products[own], many) * count + products[after])
-        pairs = keys % (count * count)
-        seen += sp.csr_matrix((np.ones(len(pairs)), np.divmod(pairs, count)), shape=seen.shape)
-    return largest((sp.diags(1 / (had + DOUBT)) @ without_few(seen)).tocsr(), NEXT)
+    lines = lines[np.argsort(products[lines], kind="stable")]
+    begins = np.searchsorted(products[lines], np.arange(count + 1))
+    had, ends, others, numbers = _count_followers(begins, customers[lines], orders[lines] + 1, starts, products)
+    return largest(sp.diags(1 / (had + DOUBT)) @ sp.csr_matrix((numbers, others, ends), shape=(count, count)), NEXT)
 
 
-def _whole_customers(customers: Rows, repeats: Rows) -> list[slice]:
-    """Stretches of entries, each of whole customers and of few more than `MOST_AT_ONCE` pairs unless one customer has more."""
-    begins = np.flatnonzero(np.diff(customers, prepend=-1))
-    load = np.append(0, np.cumsum(repeats))[begins] // MOST_AT_ONCE
-    cuts = [*begins[np.flatnonzero(np.diff(load, prepend=-1))].tolist(), len(customers)]
-    return [slice(begin, end) for begin, end in pairwise(cuts)]
+@compiled
+def _count_followers(begins: Rows, customers: Rows, nexts: Rows, starts: Rows, products: Rows) -> tuple[Rows, Rows, Rows, Floats]:
+    """For each product: how many customers ordered it, and a sparse row (indptr, indices, data) of how many ordered others next.
+
+    Entries `begins[p]` to `begins[p + 1]` are the orders with product p, by customer, each as its customer and the number of the
+    next order; order o holds the `products` from `starts[o]` to `starts[o + 1]`. Pairs of fewer than `FEWEST` are left out.
+    """
+    count = len(begins) - 1
+    had, ends = np.zeros(count, np.int64), np.zeros(count + 1, np.int64)
+    others, numbers = np.empty(count, np.int64), np.empty(count, np.float64)
+    times, met, counted = np.zeros(count, np.int64), np.empty(count, np.int64), np.zeros(count, np.int64)
+    customer, end = 0, 0
+    for product in range(count):
+        meetings = 0
+        for entry in range(begins[product], begins[product + 1]):
+            if entry == begins[product] or customers[entry] != customers[entry - 1]:
+                had[product] += 1
+                customer += 1
+            for at in range(starts[nexts[entry]], starts[nexts[entry] + 1]):
+                other = products[at]
+                if counted[other] < customer:
+                    if times[other] == 0:
+                        met[meetings] = other
+                        meetings += 1
+                    counted[other] = customer
+                    times[other] += 1
+        for other in met[:meetings]:
+            if times[other] >= FEWEST:
+                if end == len(others):
+                    others, numbers = np.append(others, np.empty_like(others)), np.append(numbers, np.empty_like(numbers))
+                others[end], numbers[end] = other, times[other]
+                end += 1
+            times[other] = 0
+        ends[product + 1] = end
+    return had, ends, others[:end], numbers[:end]
 
 
 def distinct(keys: Rows) -> Rows:
