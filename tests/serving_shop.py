@@ -39,7 +39,7 @@ KEPT_FOR_ALL = 6
 """Customers sharing nothing that tests have in common, as there are few."""
 FOR_CHURN, FOR_ITEMS = "churn_prediction", "recommendations"
 CATEGORIES = ("purchases", "order_times", "spending", "location")
-CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, outlook_trees=40, threads=1)
+CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, outlook_trees=40, taught_trees=100, masked_rows=20_000, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
 
 
