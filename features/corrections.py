@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from features import clock
 from features.database import Database
@@ -92,7 +92,8 @@ def read_corrections(connection: Connection, vault: Vault, customer: int | None 
 
 
 def _keep(connection: Connection, vault: Vault, customer: int, correction: Correction, now: str) -> None:
-    id = "cor_" + secrets.token_hex(12)
+    earlier = connection.execute(select(func.count()).where(corrections.c.customer == customer)).scalar_one()
+    id = f"cor_{earlier:06}_{secrets.token_hex(12)}"  # of two at the same moment the later one has the last word
     content = vault.key(connection, customer).seal(json.dumps(asdict(correction)).encode(), f"correction:{id}")
     connection.execute(insert(corrections).values(id=id, customer=customer, created_at=now, content=content))
 

@@ -90,6 +90,14 @@ def test_a_correction_reaches_the_generation_before(fresh_shop: Shop) -> None:
         assert set(pd.read_parquet(file).query("customer == @customer")["quantity"]) == {77}
 
 
+def test_of_corrections_at_the_same_moment_the_last_one_stands(fresh_shop: Shop) -> None:
+    """However fast they follow one another, a load puts in what was said last."""
+    for number in range(8):  # by a clock that stands still
+        correct(fresh_shop, pseudonym(fresh_shop, ANN), Correction("customers.country", f"country {number}"))
+    ingest(fresh_shop.workspace, fresh_shop.database, clock=fresh_shop.clock)
+    assert set(lines_of(fresh_shop, ANN, "customers")["country"]) == {"country 7"}
+
+
 def test_corrections_are_kept_sealed(fresh_shop: Shop) -> None:
     """What was corrected is read with the customer's key, by customer and in order, and stands nowhere in plain text."""
     said = [Correction("customers.country", "Zqx-Canary"), Correction("customers.country", HOME)]
