@@ -20,8 +20,8 @@ from experiments.tuning import CHURN_SPACE, Tried, tuned
 from features.progress import Progress, part_of, silent
 from features.shop import Shop
 from models.churn_settings import ChurnSettings
-from models.churn_teacher import foretold_loss
 from models.churn_training import fit_churn
+from models.foretelling import foretold_loss
 from models.metrics import churn_metrics
 from models.tracking import Run, Tracking
 

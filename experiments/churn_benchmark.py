@@ -13,7 +13,6 @@ from experiments.churn_trial import ChurnTrial, split_history
 from experiments.paired_bootstrap import PairedBootstrap, interval
 from experiments.peers.bg_nbd import BgNbd
 from experiments.peers.order_models import order_model_peer
-from experiments.peers.pareto_nbd import ParetoNbd
 from experiments.peers.scores import logistic_rfm_peer, recency_peer
 from experiments.peers.tables import boosting_machine_peer, logistic_peer, random_forest_peer
 from features.catalog import Catalog
@@ -28,6 +27,7 @@ from models.churn_settings import ChurnSettings, ChurnTask
 from models.churn_training import fit_churn
 from models.masking import Floats, Masking
 from models.metrics import churn_metrics
+from models.pareto_nbd import ParetoNbd
 
 Peer = Callable[[ChurnTrial], Floats]
 PEERS: Mapping[str, Peer] = {

@@ -21,7 +21,8 @@ from features.config import Audit
 from features.progress import Progress, silent
 from models.churn_rows import ChurnRows
 from models.churn_settings import ChurnSettings, ChurnTask
-from models.churn_teacher import Teacher, best_size, fit_teacher
+from models.churn_teacher import Teacher, fit_teacher
+from models.foretelling import best_size
 from models.masking import Floats
 
 MOST_AUC_LOST = 0.005

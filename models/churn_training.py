@@ -11,10 +11,12 @@ import numpy as np
 
 from features.errors import TrainingError
 from models.churn import ChurnModel
+from models.churn_members import growth
 from models.churn_rows import ChurnRows
 from models.churn_settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
-from models.churn_teacher import best_size, enough, fit_teacher, growth
+from models.churn_teacher import fit_teacher
 from models.churn_trees import boost
+from models.foretelling import best_size, enough
 from models.lesson import Lesson
 from models.masking import Floats
 from models.outlook import Outlook, fit_outlook

@@ -7,14 +7,14 @@ import pytest
 
 from experiments.churn_trial import ChurnTrial
 from experiments.peers.bg_nbd import BgNbd
-from experiments.peers.order_models import order_model_peer
-from experiments.peers.pareto_nbd import ParetoNbd
-from experiments.peers.repeat_orders import RepeatOrders, repeat_orders
+from experiments.peers.order_models import order_model_peer, repeat_orders
 from experiments.peers.scores import logistic_rfm_peer, recency_peer
 from features.errors import TrainingError
 from models.churn_rows import ChurnRows
 from models.churn_settings import ChurnTask
 from models.masking import Masking
+from models.pareto_nbd import ParetoNbd
+from models.repeat_orders import RepeatOrders
 
 BG_NBD = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)
 PARETO_NBD = ParetoNbd(r=0.553, alpha=10.578, s=0.606, beta=11.669)
@@ -105,6 +105,16 @@ def test_customers_alike_are_counted() -> None:
         (0, 0, 9, 1),
         (1, 2, 9, 2),
     ]
+
+
+def test_of_many_customers_enough_of_every_kind_stand_for_all() -> None:
+    """As many as asked for, from the least active to the most, whatever order they come in."""
+    many = orders(*[(number % 7, number % 50, 50 + number % 13) for number in range(1_000)])
+    shuffled = many.at(np.random.default_rng(0).permutation(1_000))
+    few = shuffled.enough(100)
+    assert [len(few.repeats), len(many.enough(1_000).repeats)] == [100, 1_000]
+    np.testing.assert_array_equal(few.known, many.enough(100).known)
+    assert few.repeats.mean() == pytest.approx(many.repeats.mean(), abs=0.1)
 
 
 def trial(features: dict[str, list[float]], horizon_days: int = 30) -> ChurnTrial:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln, expit, gammaln
 
-from experiments.peers.likelihood import maximised
-from experiments.peers.repeat_orders import RepeatOrders
+from models.likelihood import maximised
 from models.masking import Floats
+from models.repeat_orders import RepeatOrders
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
 from experiments.churn_trial import ChurnTrial
-from experiments.peers.repeat_orders import RepeatOrders, repeat_orders
 from features.errors import TrainingError
+from models.churn_rows import ChurnRows
 from models.masking import Floats
+from models.repeat_orders import RHYTHM, RepeatOrders
 
 SMALLEST = 1e-6
 
@@ -43,6 +44,17 @@ def order_model_peer(kind: type[OrderModel], trial: ChurnTrial) -> Floats:
     horizon = float(trial.task.horizon_days)
     line = LogisticRegression(C=np.inf).fit(_log_odds(kind.fit(before).no_order(before, horizon)), newest.labels)
     return np.asarray(line.predict_proba(_log_odds(kind.fit(now).no_order(now, horizon)))[:, 1])
+
+
+def repeat_orders(trial: ChurnTrial, rows: ChurnRows) -> RepeatOrders:
+    """Those of `rows`. Raises `TrainingError` where a feature that tells of them is not there or is withheld."""
+    absent = [name for name in RHYTHM if name not in trial.task.features]
+    if absent:
+        raise TrainingError(f"it needs {', '.join(absent)}, which this data has not")
+    found = RepeatOrders.of(trial.task.features, rows.features)
+    if np.isnan(found.repeats).any():
+        raise TrainingError("it cannot do without the order times of every customer")
+    return found
 
 
 def _log_odds(probabilities: Floats) -> Floats:

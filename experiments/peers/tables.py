@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from experiments.churn_trial import ChurnTrial
 from features.errors import TrainingError
 from models.churn_rows import ChurnRows
-from models.churn_teacher import trials
+from models.foretelling import trials
 from models.masking import Floats
 
 MOST_ROWS = 100_000

@@ -9,13 +9,15 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from scipy.optimize import minimize
 
-from experiments.peers.repeat_orders import RepeatOrders
 from features.errors import TrainingError
 from models.masking import Floats
+from models.repeat_orders import RepeatOrders
 
-STARTS = (0.3, 1.0)
-WIDEST = 15.0
-"""Parameters are looked for between exp(-15) and exp(15)."""
+START = 0.3
+WIDEST = 5.0
+"""Parameters are looked for between exp(-5) and exp(5): beyond them no likelihood changes that could be told apart."""
+NEAR = 1e-5
+"""The search ends where a step betters the likelihood by a smaller part than this."""
 
 
 class OrderModel(Protocol):
@@ -46,9 +48,8 @@ def maximised(kind: type[Model], in_days: Sequence[str], orders: RepeatOrders) -
             value = -float(np.average(model.log_likelihood(scaled), weights=scaled.counts))
         return value if np.isfinite(value) else 1e6
 
-    limits = [(-WIDEST, WIDEST)] * len(names)
-    tries = [minimize(cost, np.full(len(names), np.log(start)), method="L-BFGS-B", bounds=limits) for start in STARTS]
-    best = min(tries, key=lambda found: found.fun)
+    limits, start = [(-WIDEST, WIDEST)] * len(names), np.full(len(names), np.log(START))
+    best = minimize(cost, start, method="L-BFGS-B", bounds=limits, options={"ftol": NEAR})
     if best.fun >= 1e6:
         raise TrainingError("no parameters were found under which these orders are possible")
     found = dict(zip(names, np.exp(best.x).tolist(), strict=True))
