@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from serving.cli.options import DebugOption, JsonOption
 from serving.cli.screen import Screen
 
 METRICS = ("auc", "log_loss", "ece", "ece_by_chance", "bias", "brier")
+COMPARED = ("auc", "log_loss")
 FOLDS = 5
 
 
@@ -57,9 +58,15 @@ def _labelled(file: Path, label: str) -> list[ChurnTrial]:
 
 
 def _show(screen: Screen, report: Mapping[str, Any]) -> None:
+    fitted = {name: measured for name, measured in report["methods"].items() if "error" not in measured}
     left = f"{report['customers']:,} customers, of whom {report['base_rate']:.1%} left"
-    rows = [(name, *_cells(name, report)) for name in report["methods"]]
-    screen.table(f"{left}; differences are Sayso's AUC and log loss minus the peer's", ("method", *METRICS, "AUC", "log loss"), rows)
+    screen.table(left, ("method", *METRICS), [(name, *(f"{measured[m]:.4f}" for m in METRICS)) for name, measured in fitted.items()])
+    compared = {name: ends for name, ends in report["differences"].items() if name in fitted}
+    rows = [(name, *(_between(ends[metric]) for metric in COMPARED)) for name, ends in compared.items()]
+    screen.table("Sayso's less the peer's, with 95% intervals", ("method", *COMPARED), rows)
+    for name, measured in report["methods"].items():
+        if "error" in measured:
+            screen.say(f"{name} was not fitted: {measured['error']}")
     if "withholding" in report:
         patterns = {name: values for name, values in report["withholding"].items() if name != "none"}
         measured = ("auc", "auc_trained_for_it", "ece", "ece_by_chance", "bias")
@@ -88,10 +95,6 @@ def _figure(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value[1]:.3f} ({value[0]:.3f} to {value[2]:.3f})"
 
 
-def _cells(name: str, report: Mapping[str, Any]) -> list[str]:
-    measured, compared = report["methods"][name], report["differences"].get(name, {})
-    if "error" in measured:
-        return [f"not fitted: {measured['error']}"] + [""] * (len(METRICS) + 1)
-    numbers = [f"{measured[metric]:.4f}" for metric in METRICS]
-    intervals = [f"{low:+.4f} to {high:+.4f}" for low, _, high in (compared[m] for m in ("auc", "log_loss"))] if compared else ["", ""]
-    return numbers + intervals
+def _between(ends: Sequence[float]) -> str:
+    low, middle, high = ends
+    return f"{middle:+.4f} ({low:+.4f} to {high:+.4f})"
