@@ -77,16 +77,16 @@ def _show(screen: Screen, report: Mapping[str, Any]) -> None:
         _show_audit(screen, report["audit"])
     if "mitigated" in report.get("audit", {}):
         found = report["audit"]["mitigated"]
-        _show_audit(screen, found)
+        _show_audit(screen, found, "groups weighed in training")
         low, middle, high = found["auc_gained"]
         screen.say(f"Groups were weighed ({found['strength']}); AUC moved by {middle:+.4f} ({low:+.4f} to {high:+.4f}).")
 
 
-def _show_audit(screen: Screen, report: Mapping[str, Any]) -> None:
+def _show_audit(screen: Screen, report: Mapping[str, Any], how: str = "as trained") -> None:
     for attribute, found in report["attributes"].items():
         columns = list(next(iter(found["groups"].values())))
         rows = [(name, *(_figure(values[column]) for column in columns)) for name, values in found["groups"].items()]
-        screen.table(f"By {attribute}, with 95% intervals", ("group", *(column.replace("_", " ") for column in columns)), rows)
+        screen.table(f"By {attribute}, {how}, with 95% intervals", ("group", *(column.replace("_", " ") for column in columns)), rows)
         gaps = [(name, _figure(ends)) for name, ends in found["gaps"].items()]
         screen.table("Largest gaps between two groups; the intervals hold for all pairs at once", ("measure", "gap"), gaps)
 
