@@ -19,6 +19,7 @@ from models.churn_trees import Growth, boost, growing
 from models.lines import Line, fit_lines
 from models.masking import Floats
 from models.order_process import OrderProcess, fit_order_process
+from models.precision import rounded
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,14 @@ class Members:
     lines: Sequence[Line]
     process: OrderProcess | None
 
-    def said(self, features: Floats, step: int | None = None) -> Said:
-        """What each says of features (rows, features); the trees in steps of so many more of them, if that is given."""
-        by_trees = growing(self.trees, features, step or self.trees.num_trees())
-        return Said(by_trees if step else by_trees[0], self._by_lines(features), self._by_process(features))
+    def said(self, features: Floats) -> Said:
+        """What each says of features (rows, features)."""
+        by_trees = np.asarray(self.trees.predict(rounded(features), raw_score=True))
+        return Said(by_trees, self._by_lines(features), self._by_process(features))
+
+    def said_growing(self, features: Floats, step: int) -> Said:
+        """The same, but by the trees while they grow, in steps of so many more of them."""
+        return replace(self.said(features), trees=growing(self.trees, features, step))
 
     @property
     def hearing_all(self) -> Members:

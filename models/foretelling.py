@@ -69,7 +69,7 @@ def foretold_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> 
 
 def _best(foretold: Sequence[Foretold], settings: ChurnSettings) -> Size:
     """The best of those that learn, and how far it is to hear the process beside: only as far as that betters every trial."""
-    steps = range(settings.tree_step, settings.most_trees + 1, settings.tree_step)
+    steps = range(settings.tree_step, settings.most_trees + settings.tree_step, settings.tree_step)
     learning = [Size(trees, Shares(lines, 0.0)) for trees in steps for lines in LINE_SHARES]
     best = min(learning, key=lambda size: _losses(size, foretold).mean())
     hearing = [replace(best, shares=replace(best.shares, process=share)) for share in PROCESS_SHARES]
@@ -89,7 +89,7 @@ def _foretold(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Iter
     for learnt, met in trials(rows, task.horizon_days, settings.seed):
         judged = enough(met, settings.most_judged, generator)
         members = fit_members(enough(learnt, settings.most_rows, generator), task, settings, settings.most_trees, judged.features)
-        yield Foretold(members.said(judged.features, settings.tree_step), judged.labels, settings.tree_step)
+        yield Foretold(members.said_growing(judged.features, settings.tree_step), judged.labels, settings.tree_step)
 
 
 def trials(rows: ChurnRows, horizon_days: int, seed: int) -> Iterator[tuple[ChurnRows, ChurnRows]]:
