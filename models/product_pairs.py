@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.machine_code import compiled
-from models.masking import Floats
+from models.masking import Bools, Floats
 
 Rows = NDArray[np.int64]
 FEWEST = 5
@@ -141,12 +141,21 @@ def largest(matrix: sp.csr_matrix, most: int) -> sp.csr_matrix:
     """Only the `most` largest entries of each row; equal ones in the order of their columns."""
     matrix.sort_indices()
     kept = np.ones(matrix.nnz, dtype=bool)
-    for row in np.flatnonzero(np.diff(matrix.indptr) > most):
-        entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
-        values = matrix.data[entries]
-        least = np.partition(values, -most)[-most]
-        kept[entries] = values > least
-        equal = np.flatnonzero(values == least)[: most - np.count_nonzero(kept[entries])]
-        kept[entries.start + equal] = True
+    _leave_out_smaller(matrix.indptr.astype(np.int64), matrix.data.astype(np.float64), most, kept)
     ends = np.append(0, np.cumsum(kept))[matrix.indptr]
     return sp.csr_matrix((matrix.data[kept], matrix.indices[kept], ends), shape=matrix.shape)
+
+
+@compiled
+def _leave_out_smaller(begins: Rows, values: Floats, most: int, kept: Bools) -> None:
+    """Take out of `kept` (entries,) all but the `most` largest `values` of each row, row r from `begins[r]` to `begins[r + 1]`."""
+    for row in range(len(begins) - 1):
+        entries = values[begins[row] : begins[row + 1]]
+        if len(entries) > most:
+            least = np.partition(entries, len(entries) - most)[len(entries) - most]
+            equal = most - np.count_nonzero(entries > least)
+            for at in range(len(entries)):
+                if entries[at] == least and equal > 0:
+                    equal -= 1
+                elif entries[at] <= least:
+                    kept[begins[row] + at] = False
