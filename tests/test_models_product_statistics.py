@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from features.shop import Shop
 from models import product_pairs
-from models.product_pairs import DOUBT, FEWEST, NEIGHBOURS, RIDGE, fitting
+from models.product_pairs import DOUBT, FEWEST, NEIGHBOURS, RIDGE, fitting, largest
 from models.product_statistics import PRODUCT_FEATURES, ProductStatistics, product_statistics
 from models.purchases import orders, prices, statistics_at
 from models.targets import everybody
@@ -119,6 +119,16 @@ def test_counting_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(product_pairs, "ROWS_AT_ONCE", most)
         np.testing.assert_array_equal(product_statistics(frame, AS_OF, 90).similar.toarray(), made.similar.toarray())
     assert made.similar.nnz
+
+
+def test_the_largest_of_a_row_are_kept_and_of_equal_ones_the_first() -> None:
+    """Of every row as many as asked for, as sorting it would have it."""
+    draw = np.random.default_rng(5)
+    dense = draw.integers(0, 6, (40, 30)) * (draw.random((40, 30)) < 0.7)
+    kept = largest(sp.csr_matrix(dense), 4).toarray()
+    for row, found in zip(dense, kept, strict=True):
+        first = [at for at in np.argsort(-row, kind="stable")[:4] if row[at] > 0]
+        np.testing.assert_array_equal(found, np.where(np.isin(np.arange(30), first), row, 0))
 
 
 def test_nothing_was_ordered_yet() -> None:
