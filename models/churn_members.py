@@ -1,14 +1,15 @@
 """The members of the churn teacher: forecasters that err in different ways, and what they say together.
 
 Trees learn all there is to learn of many customers; two lines, one on all features and one on recency, frequency and value, know
-better of few. Both learn from who came back. An order process does not, and knows best where customers order at random until they
-are gone.
+better of few. Both learn from who came back. An order process does not, and knows best where customers order as it has it: at random, or
+regularly, until they are gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import lightgbm
 import numpy as np
@@ -20,31 +21,39 @@ from models.lines import Line, fit_lines
 from models.masking import Floats
 from models.order_process import OrderProcess, fit_order_process
 from models.precision import rounded
+from models.side_by_side import side_by_side
 
 
 @dataclass(frozen=True)
 class Shares:
-    """How far the `lines` are heard beside the trees, and the order `process` beside both; the rest of 1 is the others'."""
+    """How far the `lines` are heard beside the trees, and an order `process` beside both; the rest of 1 is the others'.
+
+    Which process it is, its `regularity` says.
+    """
 
     lines: float = 0.5
     process: float = 0.25
+    regularity: int = 1
 
 
 @dataclass(frozen=True)
 class Said:
-    """Log-odds of churn by each kind of member: `trees` (rows,) or (steps, rows), `lines` (rows,), `process` (rows,).
+    """Log-odds of churn by each kind of member: `trees` (rows,) or (steps, rows), `lines` (rows,), and `processes` (rows,) by regularity.
 
-    The last is `NaN` where no process is known, or order times are withheld: the others then speak alone.
+    These are `NaN` where order times are withheld: the others then speak alone, as where there is no such process.
     """
 
     trees: Floats
     lines: Floats
-    process: Floats
+    processes: Mapping[int, Floats]
 
     def together(self, shares: Shares) -> Floats:
         """What they say together, shaped as `trees`."""
         learnt = (1 - shares.lines) * self.trees + shares.lines * self.lines
-        return np.where(np.isnan(self.process), learnt, (1 - shares.process) * learnt + shares.process * self.process)
+        process = self.processes.get(shares.regularity)
+        if process is None or not shares.process:
+            return learnt
+        return np.where(np.isnan(process), learnt, (1 - shares.process) * learnt + shares.process * process)
 
 
 @dataclass(frozen=True)
@@ -53,12 +62,13 @@ class Members:
 
     trees: lightgbm.Booster
     lines: Sequence[Line]
-    process: OrderProcess | None
+    processes: Mapping[int, OrderProcess]
 
     def said(self, features: Floats) -> Said:
         """What each says of features (rows, features)."""
         by_trees = np.asarray(self.trees.predict(rounded(features), raw_score=True))
-        return Said(by_trees, self._by_lines(features), self._by_process(features))
+        by_lines = np.asarray(np.mean([line.log_odds(features) for line in self.lines], axis=0), dtype=np.float64)
+        return Said(by_trees, by_lines, {regularity: process.log_odds(features) for regularity, process in self.processes.items()})
 
     def said_growing(self, features: Floats, step: int) -> Said:
         """The same, but by the trees while they grow, in steps of so many more of them."""
@@ -67,20 +77,16 @@ class Members:
     @property
     def hearing_all(self) -> Members:
         """Those of them that hear of every feature."""
-        return replace(self, lines=self.lines[:1], process=None)
-
-    def _by_lines(self, features: Floats) -> Floats:
-        return np.asarray(np.mean([line.log_odds(features) for line in self.lines], axis=0), dtype=np.float64)
-
-    def _by_process(self, features: Floats) -> Floats:
-        return np.full(len(features), np.nan) if self.process is None else self.process.log_odds(features)
+        return replace(self, lines=self.lines[:1], processes={})
 
 
-def fit_members(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int, now: Floats) -> Members:
-    """So many trees, and lines, learn from `rows`; the process is that of the customers to be foretold, by their features `now`."""
+def fit_members(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, trees: int, now: Floats, regularities: Sequence[int]) -> Members:
+    """So many trees, and lines, learn from `rows`; the processes are those of the customers to be foretold, by their features `now`."""
     booster = boost(task.features, rows.features, rows.labels, rows.weights, "binary", growth(settings, trees), settings)
     lines = fit_lines(task.features, rows.features, rows.labels, rows.weights, settings.line_strength)
-    return Members(booster, lines, fit_order_process(task.features, now, task.horizon_days))
+    processes = side_by_side(partial(fit_order_process, task.features, now, task.horizon_days), regularities)
+    known = {regularity: process for regularity, process in zip(regularities, processes, strict=True) if process is not None}
+    return Members(booster, lines, known)
 
 
 def growth(settings: ChurnSettings, trees: int) -> Growth:

@@ -48,7 +48,8 @@ def fit_teacher(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, size:
     """
     rows = enough(rows, settings.most_rows, np.random.default_rng(settings.seed))
     now = rows.features[rows.as_of == rows.as_of.max()] if today is None else today
-    teacher = Teacher(fit_members(rows, task, settings, size.trees, now), size)
+    regularities = (size.shares.regularity,) if size.shares.process else ()
+    teacher = Teacher(fit_members(rows, task, settings, size.trees, now, regularities), size)
     weights = replace(rows, emphasis=None).weights
     left = float(np.average(rows.labels, weights=weights))
     if today is None:

@@ -30,8 +30,8 @@ class OrderModel(Protocol):
 Model = TypeVar("Model", bound=OrderModel)
 
 
-def maximised(kind: type[Model], in_days: Sequence[str], orders: RepeatOrders) -> Model:
-    """The model of this `kind` under which `orders` are likeliest; parameters `in_days` start at the mean time known.
+def maximised(kind: type[Model], in_days: Sequence[str], orders: RepeatOrders, **given: float) -> Model:
+    """The model of this `kind` under which `orders` are likeliest, with some parameters `given`; those `in_days` have a unit.
 
     Looked for among the logarithms of the parameters, with time in units of its mean. Raises `TrainingError` where nothing is found.
     """
@@ -40,10 +40,10 @@ def maximised(kind: type[Model], in_days: Sequence[str], orders: RepeatOrders) -
     grouped = orders.grouped()
     unit = float(np.average(grouped.known, weights=grouped.counts)) or 1.0
     scaled = RepeatOrders(grouped.repeats, grouped.last / unit, grouped.known / unit, grouped.counts)
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every such model is a dataclass of its parameters
+    names = [field.name for field in fields(kind) if field.name not in given]  # type: ignore[arg-type]  # every such model is a dataclass of its parameters
 
     def cost(logarithms: Any) -> float:
-        model = kind(**dict(zip(names, np.exp(logarithms).tolist(), strict=True)))
+        model = kind(**given, **dict(zip(names, np.exp(logarithms).tolist(), strict=True)))
         with np.errstate(all="ignore"):  # a step too far gives an infinite cost, and the search turns back
             value = -float(np.average(model.log_likelihood(scaled), weights=scaled.counts))
         return value if np.isfinite(value) else 1e6
@@ -53,4 +53,4 @@ def maximised(kind: type[Model], in_days: Sequence[str], orders: RepeatOrders) -
     if best.fun >= 1e6:
         raise TrainingError("no parameters were found under which these orders are possible")
     found = dict(zip(names, np.exp(best.x).tolist(), strict=True))
-    return kind(**{name: value * unit if name in in_days else value for name, value in found.items()})
+    return kind(**given, **{name: value * unit if name in in_days else value for name, value in found.items()})

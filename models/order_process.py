@@ -1,7 +1,7 @@
 """The order process: what is foretold of customers by a model of how orders come about, in place of one that learns who came back.
 
-It has four numbers to find, of all customers together, so few of them suffice; and where customers do order at random until they are
-gone, nothing foretells them better.
+It has four numbers to find, of all customers together, so few of them suffice; and where customers do order in that way, nothing
+foretells them better. Some order at random, some at regular distances: which process is theirs is for others to find out.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from scipy.special import logit
 
 from features.errors import TrainingError
 from models.masking import Floats
+from models.mbg_cnbd import MbgCnbd
 from models.pareto_nbd import ParetoNbd
 from models.repeat_orders import RHYTHM, RepeatOrders
 
 SMALLEST = 1e-6
 """No probability counts as smaller, nor as nearer to 1."""
+REGULARITIES = (1, 2, 4, 8)
+"""Processes from orders at random (Pareto/NBD) to ever more regular ones (MBG/CNBD-k)."""
 MOST_CUSTOMERS = 20_000
 """More of them do not change four numbers."""
 
@@ -27,7 +30,7 @@ MOST_CUSTOMERS = 20_000
 class OrderProcess:
     """A fitted model of orders, which reads `RHYTHM` among the features `names`."""
 
-    model: ParetoNbd
+    model: ParetoNbd | MbgCnbd
     names: Sequence[str]
     horizon_days: int
 
@@ -44,7 +47,7 @@ class OrderProcess:
         return np.asarray(logit(found.clip(SMALLEST, 1 - SMALLEST)))
 
 
-def fit_order_process(names: Sequence[str], features: Floats, horizon_days: int) -> OrderProcess | None:
+def fit_order_process(names: Sequence[str], features: Floats, horizon_days: int, regularity: int) -> OrderProcess | None:
     """Fit to customers as they are at one moment, by features (customers, names); what they do next is not asked.
 
     None where nothing tells how they order, or nobody has ordered twice.
@@ -52,8 +55,9 @@ def fit_order_process(names: Sequence[str], features: Floats, horizon_days: int)
     if not horizon_days or not set(RHYTHM) <= set(names):
         return None
     orders = RepeatOrders.of(names, features)
+    orders = orders.at(np.isfinite(orders.repeats)).enough(MOST_CUSTOMERS)
     try:
-        model = ParetoNbd.fit(orders.at(np.isfinite(orders.repeats)).enough(MOST_CUSTOMERS))
+        model = ParetoNbd.fit(orders) if regularity == 1 else MbgCnbd.fit(orders, regularity)
     except TrainingError:
         return None
     return OrderProcess(model, names, horizon_days)
