@@ -52,7 +52,7 @@ def best_size(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Size
     foretold = list(_foretold(rows, task, settings))
     if not foretold:
         return Size(settings.most_trees // 3)
-    best = _best(foretold, settings)
+    best = best_of(foretold, settings)
     slope = best_slope([one.by(best) for one in foretold])
     return replace(best, slope=(len(foretold) * slope + 1) / (len(foretold) + 1))
 
@@ -65,10 +65,10 @@ def foretold_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> 
     foretold = list(_foretold(rows, task, settings))
     if not foretold:
         raise TrainingError("the history is too short to try settings on: nothing could be foretold and then seen. Load more history.")
-    return float(_losses(_best(foretold, settings), foretold).mean())
+    return float(_losses(best_of(foretold, settings), foretold).mean())
 
 
-def _best(foretold: Sequence[Foretold], settings: ChurnSettings) -> Size:
+def best_of(foretold: Sequence[Foretold], settings: ChurnSettings) -> Size:
     """The best of those that learn, and which process it is to hear beside, how far: only where that betters every trial."""
     steps = range(settings.tree_step, settings.most_trees + settings.tree_step, settings.tree_step)
     learning = [Size(trees, Shares(lines, 0.0)) for trees in steps for lines in LINE_SHARES]

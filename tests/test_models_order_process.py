@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 
 from models.churn_members import Said, Shares
 from models.churn_settings import ChurnSettings
-from models.foretelling import Foretold, Size, _best
+from models.foretelling import Foretold, Size, best_of
 from models.mbg_cnbd import MbgCnbd
 from models.order_process import REGULARITIES, fit_order_process
 from models.repeat_orders import RHYTHM, RepeatOrders
@@ -128,7 +128,7 @@ def foretold(*betterment: float) -> list[Foretold]:
 @pytest.mark.parametrize(("betterment", "heard"), [((1.4, 1.4, 1.4), True), ((-9.0, -9.0, -9.0), False), ((1.4, 1.4, -9.0), False)])
 def test_the_process_is_heard_where_it_betters_every_trial(betterment: tuple[float, ...], heard: bool) -> None:
     """One that knows more is heard, one that knows less is not, nor one that knows less now and then."""
-    shares = _best(foretold(*betterment), ChurnSettings(most_trees=50, tree_step=25)).shares
+    shares = best_of(foretold(*betterment), ChurnSettings(most_trees=50, tree_step=25)).shares
     assert (shares.process > 0, shares.regularity == 2) == (heard, heard)
 
 
