@@ -66,13 +66,15 @@ class Members:
 
     def said(self, features: Floats) -> Said:
         """What each says of features (rows, features)."""
-        by_trees = np.asarray(self.trees.predict(rounded(features), raw_score=True))
-        by_lines = np.asarray(np.mean([line.log_odds(features) for line in self.lines], axis=0), dtype=np.float64)
-        return Said(by_trees, by_lines, {regularity: process.log_odds(features) for regularity, process in self.processes.items()})
+        return self._said(np.asarray(self.trees.predict(rounded(features), raw_score=True)), features)
 
     def said_growing(self, features: Floats, step: int) -> Said:
         """The same, but by the trees while they grow, in steps of so many more of them."""
-        return replace(self.said(features), trees=growing(self.trees, features, step))
+        return self._said(growing(self.trees, features, step), features)
+
+    def _said(self, by_trees: Floats, features: Floats) -> Said:
+        by_lines = np.asarray(np.mean([line.log_odds(features) for line in self.lines], axis=0), dtype=np.float64)
+        return Said(by_trees, by_lines, {regularity: process.log_odds(features) for regularity, process in self.processes.items()})
 
     @property
     def hearing_all(self) -> Members:
