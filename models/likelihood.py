@@ -20,14 +20,14 @@ NEAR = 1e-5
 """The search ends where a step betters the likelihood by a smaller part than this."""
 
 
-class OrderModel(Protocol):
+class Likely(Protocol):
     """A model with positive parameters."""
 
     def log_likelihood(self, orders: RepeatOrders) -> Floats:
         """Of each customer, shape (customers,)."""
 
 
-Model = TypeVar("Model", bound=OrderModel)
+Model = TypeVar("Model", bound=Likely)
 
 
 def maximised(kind: type[Model], in_days: Sequence[str], orders: RepeatOrders, **given: float) -> Model:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.special import logit
@@ -26,11 +27,18 @@ MOST_CUSTOMERS = 20_000
 """More of them do not change four numbers."""
 
 
+class OrderModel(Protocol):
+    """A model of repeat orders that foresees silence."""
+
+    def no_order(self, orders: RepeatOrders, days: float) -> Floats:
+        """Probability that each customer orders nothing within `days`, shape (customers,)."""
+
+
 @dataclass(frozen=True)
 class OrderProcess:
     """A fitted model of orders, which reads `RHYTHM` among the features `names`."""
 
-    model: ParetoNbd | MbgCnbd
+    model: OrderModel
     names: Sequence[str]
     horizon_days: int
 
@@ -57,7 +65,7 @@ def fit_order_process(names: Sequence[str], features: Floats, horizon_days: int,
     orders = RepeatOrders.of(names, features)
     orders = orders.at(np.isfinite(orders.repeats)).enough(MOST_CUSTOMERS)
     try:
-        model = ParetoNbd.fit(orders) if regularity == 1 else MbgCnbd.fit(orders, regularity)
+        model: OrderModel = ParetoNbd.fit(orders) if regularity == 1 else MbgCnbd.fit(orders, regularity)
     except TrainingError:
         return None
     return OrderProcess(model, names, horizon_days)

@@ -48,6 +48,7 @@ AS_OF = datetime(2024, 5, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
 END = AS_OF + timedelta(days=HORIZON)
 TICK = timedelta(microseconds=1)
 QUICK = ChurnSettings(learning_rate=0.1, most_trees=75, rows_per_leaf=40, taught_trees=50, masked_rows=10_000, threads=1)
+THOROUGH = replace(QUICK, taught_trees=ChurnSettings().taught_trees)
 
 
 def gate_to(shop: Shop, folder: Path, *orders: tuple[int, datetime]) -> Gate:
@@ -164,8 +165,8 @@ def rows(shop: Shop, task: ChurnTask) -> ChurnRows:
 
 @pytest.fixture(scope="module")
 def model(rows: ChurnRows, task: ChurnTask) -> ChurnModel:
-    """A churn model of the made-up shop."""
-    return fit_churn(rows, task, QUICK)
+    """A churn model of the made-up shop, whose student has learnt as long as in use."""
+    return fit_churn(rows, task, THOROUGH)
 
 
 def test_rows_and_targets_belong_together(shop: Shop, task: ChurnTask, rows: ChurnRows) -> None:
@@ -186,7 +187,7 @@ def test_the_model_tells_who_leaves(rows: ChurnRows, model: ChurnModel) -> None:
     """On what it learnt from, the model is far better than chance, and on average right."""
     assert churn_metrics(rows.labels, model.probability(rows.features))["auc"] > 0.75
     mean = np.average(model.probability(rows.features), weights=rows.weights)
-    assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=0.005)
+    assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=0.002)
 
 
 def test_the_teacher_is_right_on_average(rows: ChurnRows, task: ChurnTask) -> None:
@@ -251,7 +252,7 @@ def test_saving_and_loading_changes_nothing(rows: ChurnRows, model: ChurnModel, 
 
 def test_the_same_seed_gives_the_same_model(rows: ChurnRows, task: ChurnTask, model: ChurnModel, tmp_path: Path) -> None:
     """Training again on the same rows gives the same files, byte for byte, and another seed gives others."""
-    for name, settings_ in (("again", QUICK), ("other", replace(QUICK, seed=8))):
+    for name, settings_ in (("again", THOROUGH), ("other", replace(THOROUGH, seed=8))):
         (tmp_path / name).mkdir()
         fit_churn(rows, task, settings_).save(tmp_path / name)
     (tmp_path / "first").mkdir()

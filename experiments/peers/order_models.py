@@ -9,30 +9,25 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
 from experiments.churn_trial import ChurnTrial
 from features.errors import TrainingError
 from models.churn_rows import ChurnRows
 from models.masking import Floats
+from models.order_process import OrderModel, OrderProcess
 from models.repeat_orders import RHYTHM, RepeatOrders
 
-SMALLEST = 1e-6
 
-
-class OrderModel(Protocol):
-    """A model of repeat orders that can be fitted and foresees silence."""
+class Fitted(OrderModel, Protocol):
+    """A model of repeat orders that can be fitted."""
 
     @classmethod
-    def fit(cls, orders: RepeatOrders) -> OrderModel:
+    def fit(cls, orders: RepeatOrders) -> Fitted:
         """The likeliest model."""
 
-    def no_order(self, orders: RepeatOrders, days: float) -> Floats:
-        """Probability that each customer orders nothing within `days`."""
 
-
-def order_model_peer(kind: type[OrderModel], trial: ChurnTrial) -> Floats:
+def order_model_peer(kind: type[Fitted], trial: ChurnTrial) -> Floats:
     """Calibrated probability of no order within the horizon, shape (judged,).
 
     Raises `TrainingError` where there is no horizon, or the data cannot tell the model's parameters.
@@ -40,10 +35,15 @@ def order_model_peer(kind: type[OrderModel], trial: ChurnTrial) -> Floats:
     if not trial.task.horizon_days:
         raise TrainingError("it foresees orders, and this data has none")
     newest = trial.known.at(trial.known.as_of == trial.known.as_of.max())
-    before, now = (repeat_orders(trial, rows) for rows in (newest, trial.judged))
-    horizon = float(trial.task.horizon_days)
-    line = LogisticRegression(C=np.inf).fit(_log_odds(kind.fit(before).no_order(before, horizon)), newest.labels)
-    return np.asarray(line.predict_proba(_log_odds(kind.fit(now).no_order(now, horizon)))[:, 1])
+    before, now = (_foretold(kind, trial, rows) for rows in (newest, trial.judged))
+    line = LogisticRegression(C=np.inf).fit(before, newest.labels)
+    return np.asarray(line.predict_proba(now)[:, 1])
+
+
+def _foretold(kind: type[Fitted], trial: ChurnTrial, rows: ChurnRows) -> Floats:
+    """Log-odds of no order within the horizon (rows, 1), by the model fitted to the orders of `rows`."""
+    process = OrderProcess(kind.fit(repeat_orders(trial, rows)), trial.task.features, trial.task.horizon_days)
+    return process.log_odds(rows.features)[:, None]
 
 
 def repeat_orders(trial: ChurnTrial, rows: ChurnRows) -> RepeatOrders:
@@ -55,7 +55,3 @@ def repeat_orders(trial: ChurnTrial, rows: ChurnRows) -> RepeatOrders:
     if np.isnan(found.repeats).any():
         raise TrainingError("it cannot do without the order times of every customer")
     return found
-
-
-def _log_odds(probabilities: Floats) -> Floats:
-    return np.asarray(logit(probabilities.clip(SMALLEST, 1 - SMALLEST)))[:, None]
