@@ -1,1 +1,3 @@
-"""Trying things out honestly: training runs against baselines, in time order, and who becomes champion."""
+"""Trying things out honestly: training runs against baselines, in time order, and who becomes
+champion.
+"""

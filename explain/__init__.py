@@ -12,7 +12,9 @@ __all__ = ["attribution_of", "feature_matrix", "shap_explanation", "stated_expla
 
 
 def __getattr__(name: str) -> Any:
-    """What analysts import; the `shap` library behind it takes seconds that the service need not wait for."""
+    """What analysts import; the `shap` library behind it takes seconds that the service need not
+    wait for.
+    """
     if name in __all__:
         return getattr(import_module("explain.analyst"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """Per-feature contributions: Shapley values against the one row in which everything is withheld.
 
-That reference row stands for nobody, so no other customer's data is inside the explainer, and a feature that is missing
-contributes exactly 0.
+That reference row stands for nobody, so no other customer's data is inside the explainer, and a
+feature that is missing contributes exactly 0.
 """
 
 from __future__ import annotations
@@ -9,22 +9,24 @@ from __future__ import annotations
 import lightgbm
 import numpy as np
 
-from models.masking import Floats
-from models.precision import rounded
-from models.tree_shapley import shapley_values, trees_of
+from models.arrays import Floats
+from models.trees.quantising import rounded
+from models.trees.shapley import shapley_values, trees_of
 
 
 class Attribution:
     """Explains one booster; made once per loaded model, never within a request.
 
-    Values are on the scale of the booster's score, which is the one that the models answer on. Raises `ModelUnavailable` for a
-    booster that cannot be explained so.
+    Values are on the scale of the booster's score, which is the one that the models answer on.
+    Raises `ModelUnavailable` for a booster that cannot be explained so.
     """
 
     def __init__(self, booster: lightgbm.Booster) -> None:
         self._trees = trees_of(booster)
         nothing = np.full((1, booster.num_feature()), np.nan)
-        shapley_values(self._trees, nothing)  # compiles it, which takes a second, so that no request has to wait for that
+        shapley_values(
+            self._trees, nothing
+        )  # compiles it, which takes a second, so that no request has to wait for that
         self.base_value = float(np.asarray(booster.predict(nothing, raw_score=True))[0])
 
     def contributions(self, features: Floats) -> Floats:

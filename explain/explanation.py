@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.masking import Floats
+from models.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class Contribution:
 class Reason:
     """A sentence that a customer understands, and the category of data it rests on.
 
-    `template` and `values` are what it can be said from again in another language (see `explain.templates`); `direction` is
-    what it speaks for: `raises` or `lowers` an estimate, or `for` a product.
+    `template` and `values` are what it can be said from again in another language (see
+    `explain.templates`); `direction` is what it speaks for: `raises` or `lowers` an estimate, or
+    `for` a product.
     """
 
     category: str
@@ -42,7 +43,9 @@ class Reason:
 
 @dataclass(frozen=True)
 class Explanation:
-    """From `base_value`, what everybody gets, to `output_value` by way of the features that were used."""
+    """From `base_value`, what everybody gets, to `output_value` by way of the features that were
+    used.
+    """
 
     base_value: float
     output_value: float
@@ -54,13 +57,22 @@ class Explanation:
 
 
 def explanation(
-    names: Sequence[str], categories: Mapping[str, str], values: Floats, contributions: Floats, base: float, output: float
+    names: Sequence[str],
+    categories: Mapping[str, str],
+    values: Floats,
+    contributions: Floats,
+    base: float,
+    output: float,
 ) -> Explanation:
     """The explanation of one row, from its `values` and `contributions` (features,).
 
-    What adds exactly nothing is left out, which a withheld feature always does; the largest come first.
+    What adds exactly nothing is left out, which a withheld feature always does; the largest come
+    first.
     """
     used = np.flatnonzero((contributions != 0) & ~np.isnan(values))
     order = used[np.argsort(-np.abs(contributions[used]), kind="stable")]
-    parts = tuple(Contribution(names[i], categories[names[i]], float(values[i]), float(contributions[i])) for i in order)
+    parts = tuple(
+        Contribution(names[i], categories[names[i]], float(values[i]), float(contributions[i]))
+        for i in order
+    )
     return Explanation(base, output, parts)

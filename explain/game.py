@@ -1,7 +1,8 @@
 """The consent game: what each category of data changed, exact over all coalitions.
 
-The players are the categories that a customer grants; v(S) is the answer that serving would give with S alone. A category's
-contribution is its Shapley value (Shapley 1953), and what happens without it is read from v itself.
+The players are the categories that a customer grants; v(S) is the answer that serving would give
+with S alone. A category's contribution is its Shapley value (Shapley 1953), and what happens
+without it is read from v itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from math import factorial
 import numpy as np
 
 from features.catalog import MOST_CATEGORIES
-from models.masking import Bools, Floats
+from models.arrays import Bools, Floats
 
 MOST_PLAYERS = MOST_CATEGORIES
 
@@ -40,38 +41,52 @@ class Game:
 def play(players: Sequence[str], answers: Callable[[Bools], Floats]) -> Game:
     """Play the game over `players`.
 
-    `answers` takes granted categories (coalitions, players) bool and gives v of each, in one call. Raises `ValueError` for more
-    than ten players.
+    `answers` takes granted categories (coalitions, players) bool and gives v of each, in one call.
+    Raises `ValueError` for more than ten players.
     """
     count = len(players)
     if count > MOST_PLAYERS:
-        raise ValueError(f"{count} categories would need {2**count} answers; at most {MOST_PLAYERS} can be played")
+        raise ValueError(
+            f"{count} categories would need {2**count} answers; at most {MOST_PLAYERS} can be"
+            " played"
+        )
     return game_of(players, answers(coalitions(count)))
 
 
 def game_of(players: Sequence[str], values: Floats) -> Game:
-    """The outcome of a game given by v of its coalitions (2^players,), in the order of `coalitions`."""
+    """The outcome of a game given by v of its coalitions (2^players,), in the order of
+    `coalitions`.
+    """
     shares = shapley(values)
     count, everything = len(players), len(values) - 1
     without = [float(values[everything ^ (1 << player)]) for player in range(count)]
-    played = tuple(Played(name, float(share), rest) for name, share, rest in zip(players, shares, without, strict=True))
+    played = tuple(
+        Played(name, float(share), rest)
+        for name, share, rest in zip(players, shares, without, strict=True)
+    )
     return Game(float(values[0]), float(values[everything]), played)
 
 
 @lru_cache
 def coalitions(count: int) -> Bools:
-    """All coalitions of `count` players, shape (2^count, count); bit p of a row's number says whether player p is in it."""
+    """All coalitions of `count` players, shape (2^count, count); bit p of a row's number says
+    whether player p is in it.
+    """
     return np.asarray((np.arange(2**count)[:, None] >> np.arange(count)) & 1 == 1)
 
 
 @lru_cache
 def _weights(count: int) -> Floats:
     """Weight of joining a coalition by its size: s! (n - s - 1)! / n!."""
-    return np.array([factorial(size) * factorial(count - size - 1) / factorial(count) for size in range(count)])
+    return np.array(
+        [factorial(size) * factorial(count - size - 1) / factorial(count) for size in range(count)]
+    )
 
 
 def shapley(values: Floats) -> Floats:
-    """Exact Shapley values (players,) of a game given by v of its coalitions (2^players,), in the order of `coalitions`."""
+    """Exact Shapley values (players,) of a game given by v of its coalitions (2^players,), in the
+    order of `coalitions`.
+    """
     count = len(values).bit_length() - 1
     if count == 0:
         return np.zeros(0)

@@ -1,6 +1,8 @@
-"""Reasons in plain words: which of the fixed sentences are said of an answer, filled with the customer's own numbers.
+"""Reasons in plain words: which of the fixed sentences are said of an answer, filled with the
+customer's own numbers.
 
-A sentence never mentions a feature that was withheld, since such a feature has neither value nor contribution.
+A sentence never mentions a feature that was withheld, since such a feature has neither value nor
+contribution.
 """
 
 from __future__ import annotations
@@ -10,7 +12,17 @@ from functools import cache
 from typing import Any
 
 from explain.explanation import Contribution, Reason
-from explain.templates import DISCOVERY, FOR, LOWERS, RAISES, TEMPLATES, Recorded, ShopWords, Template, Values
+from explain.templates import (
+    DISCOVERY,
+    FOR,
+    LOWERS,
+    RAISES,
+    TEMPLATES,
+    Recorded,
+    ShopWords,
+    Template,
+    Values,
+)
 from explain.wording import Wording
 from features.catalog import PRODUCT
 
@@ -28,8 +40,8 @@ def reasons_for(
 ) -> list[Reason]:
     """At most four reasons, one for each category, the largest contribution first.
 
-    `values` holds all features that are known (never `NaN`). With `helpful_only`, only what speaks for the answer counts, as for
-    a recommendation.
+    `values` holds all features that are known (never `NaN`). With `helpful_only`, only what speaks
+    for the answer counts, as for a recommendation.
     """
     speaking = _by_feature(templates)
     reasons: dict[str, Reason] = {}
@@ -46,13 +58,19 @@ def reasons_for(
 
 
 def with_discovery(reasons: Sequence[Reason], wording: Wording) -> list[Reason]:
-    """The reasons of a product that was drawn by lot: that it was comes first, so that nobody takes it for one of their best."""
-    drawn = Reason(PRODUCT, wording.fill(DISCOVERY.text, DISCOVERY.many, {}), DISCOVERY.key, {}, FOR)
+    """The reasons of a product that was drawn by lot: that it was comes first, so that nobody takes
+    it for one of their best.
+    """
+    drawn = Reason(
+        PRODUCT, wording.fill(DISCOVERY.text, DISCOVERY.many, {}), DISCOVERY.key, {}, FOR
+    )
     return [drawn, *reasons][:MOST_REASONS]
 
 
 def said_again(reason: Mapping[str, Any], wording: Wording) -> str | None:
-    """A recorded reason in another language; None where it was recorded without a template, or with one that is no more."""
+    """A recorded reason in another language; None where it was recorded without a template, or with
+    one that is no more.
+    """
     template = TEMPLATES.get(reason.get("template", ""))
     if template is None:
         return None
@@ -62,19 +80,34 @@ def said_again(reason: Mapping[str, Any], wording: Wording) -> str | None:
         return None
 
 
-def sentences_of(reasons: Iterable[Mapping[str, Any]], wording: Wording, others: Iterable[str] = ()) -> dict[str, list[str]]:
-    """The translations that `reasons`, and the sentences `others`, were said in: a replay uses these, whatever they are by then."""
-    texts = {TEMPLATES[reason["template"]].text for reason in reasons} | {*others, "today", "yesterday"}
-    return {text: list(wording.sentences[text]) for text in sorted(texts) if text in wording.sentences}
+def sentences_of(
+    reasons: Iterable[Mapping[str, Any]], wording: Wording, others: Iterable[str] = ()
+) -> dict[str, list[str]]:
+    """The translations that `reasons`, and the sentences `others`, were said in: a replay uses
+    these, whatever they are by then.
+    """
+    texts = {TEMPLATES[reason["template"]].text for reason in reasons} | {
+        *others,
+        "today",
+        "yesterday",
+    }
+    return {
+        text: list(wording.sentences[text]) for text in sorted(texts) if text in wording.sentences
+    }
 
 
 @cache
 def _by_feature(templates: tuple[Template, ...]) -> dict[str, tuple[Template, ...]]:
     features = dict.fromkeys(feature for template in templates for feature in template.features)
-    return {feature: tuple(template for template in templates if feature in template.features) for feature in features}
+    return {
+        feature: tuple(template for template in templates if feature in template.features)
+        for feature in features
+    }
 
 
-def _said(templates: Sequence[Template], values: Values, shop: ShopWords) -> tuple[Template, Recorded] | None:
+def _said(
+    templates: Sequence[Template], values: Values, shop: ShopWords
+) -> tuple[Template, Recorded] | None:
     """The first sentence that is true of the values, with what it is filled with."""
     for template in templates:
         if (recorded := template.fill(values, shop)) is not None:

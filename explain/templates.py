@@ -1,11 +1,13 @@
-"""The sentences that reasons are said in: one entry for each, with the features it speaks of and the values it is filled with.
+"""The sentences that reasons are said in: one entry for each, with the features it speaks of and
+the values it is filled with.
 
-A sentence states a fact that was used and claims no cause. To let another feature speak, add an entry here and its translations
-to `explain/locales`; a feature that is to stay silent goes into `SILENT`, with the reason why.
+A sentence states a fact that was used and claims no cause. To let another feature speak, add an
+entry here and its translations to `explain/locales`; a feature that is to stay silent goes into
+`SILENT`, with the reason why.
 
-The name of a place in a sentence says how its value is written: `{count}` a number (which also decides on singular or plural),
-`{times}` a ratio, `{share}` so many of 100, `{ago}` days as "12 days ago", `{wait}` days as "12 days", `{amount}` money,
-`{country}` a country.
+The name of a place in a sentence says how its value is written: `{count}` a number (which also
+decides on singular or plural), `{times}` a ratio, `{share}` so many of 100, `{ago}` days as "12
+days ago", `{wait}` days as "12 days", `{amount}` money, `{country}` a country.
 """
 
 from __future__ import annotations
@@ -33,12 +35,17 @@ class ShopWords:
 
 
 Fill = Callable[[Values, ShopWords], Recorded | None]
-"""The values of a sentence, taken from what is known; None where it would not be true, or something is missing."""
+"""The values of a sentence, taken from what is known; None where it would not be true, or something
+is missing.
+"""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence. `features` are those that it speaks for; `many` is its English plural, decided by `{count}`."""
+    """A sentence.
+
+    `features` are those that it speaks for; `many` is its English plural, decided by `{count}`.
+    """
 
     key: str
     features: tuple[str, ...]
@@ -82,19 +89,29 @@ def _share(feature: str) -> Fill:
     """A share as so many of 100; more than all there cannot be."""
 
     def fill(values: Values, _shop: ShopWords) -> Recorded | None:
-        return {"share": round(100 * values[feature])} if WORTH_SAYING <= values.get(feature, 0.0) <= 1 else None
+        return (
+            {"share": round(100 * values[feature])}
+            if WORTH_SAYING <= values.get(feature, 0.0) <= 1
+            else None
+        )
 
     return fill
 
 
 def _hundredths(feature: str) -> Fill:
     """A ratio as so many of 100, whatever it is."""
-    return lambda values, _shop: {"share": round(100 * values[feature])} if feature in values else None
+    return lambda values, _shop: (
+        {"share": round(100 * values[feature])} if feature in values else None
+    )
 
 
 def _money(feature: str) -> Fill:
     def fill(values: Values, shop: ShopWords) -> Recorded | None:
-        return {"amount": round(values[feature], 2), "currency": shop.currency} if feature in values else None
+        return (
+            {"amount": round(values[feature], 2), "currency": shop.currency}
+            if feature in values
+            else None
+        )
 
     return fill
 
@@ -106,7 +123,9 @@ def _fading(feature: str, over_days: int, place: str) -> Fill:
         if feature not in values:
             return None
         said = (
-            {"count": round(values[feature], 1)} if place == "count" else {"amount": round(values[feature], 2), "currency": shop.currency}
+            {"count": round(values[feature], 1)}
+            if place == "count"
+            else {"amount": round(values[feature], 2), "currency": shop.currency}
         )
         return {**said, "wait": over_days}
 
@@ -156,12 +175,36 @@ HISTORY = (
 CHURN_TEMPLATES: tuple[Template, ...] = (
     Template("rhythm.both", RHYTHM, _rhythm, "Last order {ago}; usually {wait} between orders."),
     Template("rhythm.last", RHYTHM, _known(ago="days_since_last_order"), "Last order {ago}."),
-    Template("rhythm.usual", RHYTHM, _at_least(1, wait="days_between_orders"), "Usually {wait} between orders."),
-    Template("rhythm.overdue", RHYTHM, _known(times="overdue"), "The wait since the last order is {times} times the usual one."),
-    Template("rhythm.close", RHYTHM, _where("days_between_orders", lambda days: days < 1), "Orders follow one another within a day."),
-    Template("first_order", ("days_since_first_order",), _known(ago="days_since_first_order"), "First order {ago}."),
     Template(
-        "order_days", ("order_days",), _whole("order_days"), "Orders on {count} day so far.", "Orders on {count} different days so far."
+        "rhythm.usual",
+        RHYTHM,
+        _at_least(1, wait="days_between_orders"),
+        "Usually {wait} between orders.",
+    ),
+    Template(
+        "rhythm.overdue",
+        RHYTHM,
+        _known(times="overdue"),
+        "The wait since the last order is {times} times the usual one.",
+    ),
+    Template(
+        "rhythm.close",
+        RHYTHM,
+        _where("days_between_orders", lambda days: days < 1),
+        "Orders follow one another within a day.",
+    ),
+    Template(
+        "first_order",
+        ("days_since_first_order",),
+        _known(ago="days_since_first_order"),
+        "First order {ago}.",
+    ),
+    Template(
+        "order_days",
+        ("order_days",),
+        _whole("order_days"),
+        "Orders on {count} day so far.",
+        "Orders on {count} different days so far.",
     ),
     Template(
         "order_days.30",
@@ -193,9 +236,23 @@ CHURN_TEMPLATES: tuple[Template, ...] = (
         _hundredths("wait_as_share_of_time_known"),
         "The time since the last order is {share} in 100 of the time since the first.",
     ),
-    Template("orders", ("orders",), _whole("orders"), "{count} order so far.", "{count} orders so far."),
-    Template("products", ("products",), _whole("products"), "{count} product bought so far.", "{count} different products bought so far."),
-    Template("items", ("items",), _whole("items"), "{count} item bought so far.", "{count} items bought so far."),
+    Template(
+        "orders", ("orders",), _whole("orders"), "{count} order so far.", "{count} orders so far."
+    ),
+    Template(
+        "products",
+        ("products",),
+        _whole("products"),
+        "{count} product bought so far.",
+        "{count} different products bought so far.",
+    ),
+    Template(
+        "items",
+        ("items",),
+        _whole("items"),
+        "{count} item bought so far.",
+        "{count} items bought so far.",
+    ),
     Template(
         "lines_per_order",
         ("lines_per_order",),
@@ -211,8 +268,18 @@ CHURN_TEMPLATES: tuple[Template, ...] = (
         "{count} different products bought in the last 90 days.",
     ),
     Template("total_spent", ("total_spent",), _money("total_spent"), "{amount} spent so far."),
-    Template("highest_amount", ("highest_amount",), _money("highest_amount"), "At most {amount} spent on one product of an order."),
-    Template("spent.90", ("spent_last_90_days",), _money("spent_last_90_days"), "{amount} spent in the last 90 days."),
+    Template(
+        "highest_amount",
+        ("highest_amount",),
+        _money("highest_amount"),
+        "At most {amount} spent on one product of an order.",
+    ),
+    Template(
+        "spent.90",
+        ("spent_last_90_days",),
+        _money("spent_last_90_days"),
+        "{amount} spent in the last 90 days.",
+    ),
     *(
         Template(
             f"spent.fading.{over}",
@@ -222,12 +289,34 @@ CHURN_TEMPLATES: tuple[Template, ...] = (
         )
         for over in (90, 270)
     ),
-    Template("order_value", ("average_order_value",), _money("average_order_value"), "{amount} spent on an order on average."),
-    Template("usual_price", ("usual_price",), _money("usual_price"), "Usual price of the products bought: {amount}."),
-    Template("home.here", ("home_country",), _country("home_country", here=True), "Country of residence: {country}."),
-    Template("home.elsewhere", ("home_country",), _country("home_country", here=False), "Country of residence: not {country}."),
+    Template(
+        "order_value",
+        ("average_order_value",),
+        _money("average_order_value"),
+        "{amount} spent on an order on average.",
+    ),
+    Template(
+        "usual_price",
+        ("usual_price",),
+        _money("usual_price"),
+        "Usual price of the products bought: {amount}.",
+    ),
+    Template(
+        "home.here",
+        ("home_country",),
+        _country("home_country", here=True),
+        "Country of residence: {country}.",
+    ),
+    Template(
+        "home.elsewhere",
+        ("home_country",),
+        _country("home_country", here=False),
+        "Country of residence: not {country}.",
+    ),
 )
-"""What is said of a customer when a feature speaks for or against leaving; of several for a feature, the first that is true."""
+"""What is said of a customer when a feature speaks for or against leaving; of several for a
+feature, the first that is true.
+"""
 
 RECOMMENDATION_TEMPLATES: tuple[Template, ...] = (
     Template(
@@ -238,23 +327,50 @@ RECOMMENDATION_TEMPLATES: tuple[Template, ...] = (
         "You bought this {count} times, last {ago}.",
     ),
     Template(
-        "bought", HISTORY, lambda values, _shop: _bought(values, last=False), "You bought this once.", "You bought this {count} times."
+        "bought",
+        HISTORY,
+        lambda values, _shop: _bought(values, last=False),
+        "You bought this once.",
+        "You bought this {count} times.",
     ),
     *(
         Template(feature, (feature,), _where(feature, _positive), text)
         for feature, text in (
             ("bought_with_your_products", "Often bought together with products that you bought."),
-            ("bought_with_your_last_order", "Often bought together with products of your last order."),
+            (
+                "bought_with_your_last_order",
+                "Often bought together with products of your last order.",
+            ),
             ("fits_your_products", "Customers who bought what you bought often choose this."),
-            ("fits_your_last_order", "Customers who bought what you ordered last often choose this."),
-            ("follows_your_products", "Often in the next order of customers who bought what you bought."),
+            (
+                "fits_your_last_order",
+                "Customers who bought what you ordered last often choose this.",
+            ),
+            (
+                "follows_your_products",
+                "Often in the next order of customers who bought what you bought.",
+            ),
             ("follows_your_last_order", "Often in the order that follows one like your last."),
-            ("ordered_next_after_your_products", "Customers often order this next after products that you bought."),
-            ("ordered_next_after_your_last_order", "Customers often order this next after an order like your last."),
-            ("ordered_next_after_your_recent_orders", "Customers often order this next after orders like yours lately."),
+            (
+                "ordered_next_after_your_products",
+                "Customers often order this next after products that you bought.",
+            ),
+            (
+                "ordered_next_after_your_last_order",
+                "Customers often order this next after an order like your last.",
+            ),
+            (
+                "ordered_next_after_your_recent_orders",
+                "Customers often order this next after orders like yours lately.",
+            ),
         )
     ),
-    Template("share_of_your_orders", ("share_of_your_orders",), _share("share_of_your_orders"), "In {share} of every 100 of your orders."),
+    Template(
+        "share_of_your_orders",
+        ("share_of_your_orders",),
+        _share("share_of_your_orders"),
+        "In {share} of every 100 of your orders.",
+    ),
     Template(
         "location.here",
         ("popular_where_you_live",),
@@ -285,7 +401,13 @@ RECOMMENDATION_TEMPLATES: tuple[Template, ...] = (
         _where("fits_the_basket", _positive),
         "Customers who bought what is in the basket often choose this.",
     ),
-    Template("buyers", ("buyers",), _whole("buyers", 1), "{count} customer bought this.", "{count} customers bought this."),
+    Template(
+        "buyers",
+        ("buyers",),
+        _whole("buyers", 1),
+        "{count} customer bought this.",
+        "{count} customers bought this.",
+    ),
     Template(
         "buyers.30",
         ("buyers_last_30_days",),
@@ -300,13 +422,32 @@ RECOMMENDATION_TEMPLATES: tuple[Template, ...] = (
         "{count} customer bought this in the last 90 days.",
         "{count} customers bought this in the last 90 days.",
     ),
-    Template("trend", ("trend",), _where("trend", lambda ratio: ratio > 1), "Bought by more customers lately than before."),
-    Template("repeat_rate", ("repeat_rate",), _share("repeat_rate"), "{share} in 100 customers who bought this bought it again."),
-    Template("days_on_sale", ("days_on_sale",), _known(wait="days_on_sale"), "On sale here for {wait}."),
+    Template(
+        "trend",
+        ("trend",),
+        _where("trend", lambda ratio: ratio > 1),
+        "Bought by more customers lately than before.",
+    ),
+    Template(
+        "repeat_rate",
+        ("repeat_rate",),
+        _share("repeat_rate"),
+        "{share} in 100 customers who bought this bought it again.",
+    ),
+    Template(
+        "days_on_sale", ("days_on_sale",), _known(wait="days_on_sale"), "On sale here for {wait}."
+    ),
 )
-"""What is said for a recommended product; a higher price is no reason that anybody would want to read, and is not said."""
+"""What is said for a recommended product; a higher price is no reason that anybody would want to
+read, and is not said.
+"""
 
-DISCOVERY = Template("discovery", (), _known(), "Outside your best matches: picked by chance, so that you can discover something new.")
+DISCOVERY = Template(
+    "discovery",
+    (),
+    _known(),
+    "Outside your best matches: picked by chance, so that you can discover something new.",
+)
 """What is said of a product that was drawn by lot for a place, whatever else speaks for it."""
 
 _RANKS = "helps to rank products and says nothing of any one of them"
@@ -330,10 +471,17 @@ SILENT: Mapping[str, str] = {
         _RANKS,
     ),
     **dict.fromkeys(
-        ("place_by_what_goes_with_yours", "place_by_what_fits_yours", "place_by_what_follows_yours"), "a place in a list that nobody sees"
+        (
+            "place_by_what_goes_with_yours",
+            "place_by_what_fits_yours",
+            "place_by_what_follows_yours",
+        ),
+        "a place in a list that nobody sees",
     ),
 }
 """Features of the ranker that have no sentence, and why."""
 
-TEMPLATES: Mapping[str, Template] = {template.key: template for template in (*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES, DISCOVERY)}
+TEMPLATES: Mapping[str, Template] = {
+    template.key: template for template in (*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES, DISCOVERY)
+}
 """All sentences by key."""

@@ -1,4 +1,6 @@
-"""One language: its sentences, and how it writes numbers, money, dates, durations and lists (CLDR, through Babel)."""
+"""One language: its sentences, and how it writes numbers, money, dates, durations and lists (CLDR,
+through Babel).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ IN_DAYS = 1e9
 
 @dataclass(frozen=True)
 class Wording:
-    """Says things in `language`. `sentences` holds the forms of each sentence, by its English text; what is missing is said in English."""
+    """Says things in `language`.
+
+    `sentences` holds the forms of each sentence, by its English text; what is missing is said in
+    English.
+    """
 
     language: str = ENGLISH
     sentences: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -40,14 +46,22 @@ class Wording:
         return str(self.locale.text_direction)
 
     def sentence(self, text: str, many: str = "", count: float | None = None) -> str:
-        """The sentence whose English is `text` (`many` for more than one), in the form that `count` asks for; not filled yet."""
+        """The sentence whose English is `text` (`many` for more than one), in the form that `count`
+        asks for; not filled yet.
+        """
         forms = self.sentences.get(text)
         if not forms:
             return many if many and count is not None and _plural(ENGLISH, count) != "one" else text
-        return forms[0] if count is None or len(forms) == 1 else forms[form_number(self.language, len(forms), count)]
+        return (
+            forms[0]
+            if count is None or len(forms) == 1
+            else forms[form_number(self.language, len(forms), count)]
+        )
 
     def say(self, text: str, many: str = "", number: float | None = None, /, **values: str) -> str:
-        """The sentence in the form that `number` asks for, filled with `values`, which are texts already."""
+        """The sentence in the form that `number` asks for, filled with `values`, which are texts
+        already.
+        """
         return self.sentence(text, many, number).format_map(values)
 
     def number(self, value: float) -> str:
@@ -63,7 +77,13 @@ class Wording:
     def ago(self, days: float) -> str:
         """How long ago, in words: today, yesterday, 12 days ago."""
         whole = round(days)
-        return self.say("today") if whole < 1 else self.say("yesterday") if whole == 1 else _ago(self.language, whole)
+        return (
+            self.say("today")
+            if whole < 1
+            else self.say("yesterday")
+            if whole == 1
+            else _ago(self.language, whole)
+        )
 
     def wait(self, days: float) -> str:
         """A number of days in words, one at least."""
@@ -71,7 +91,9 @@ class Wording:
 
     def day(self, moment: datetime) -> str:
         """A date in words."""
-        return str(format_datetime(moment, _DAY.get(self.locale.language, "d MMMM y"), locale=self.locale))
+        return str(
+            format_datetime(moment, _DAY.get(self.locale.language, "d MMMM y"), locale=self.locale)
+        )
 
     def moment(self, moment: datetime) -> str:
         """A date with its time of day, in UTC and marked so."""
@@ -82,18 +104,28 @@ class Wording:
         return str(format_list(list(parts), locale=self.locale))
 
     def country(self, name: str) -> str:
-        """A country's name in this language, where its English name is one that CLDR has; otherwise as the shop calls it."""
+        """A country's name in this language, where its English name is one that CLDR has; otherwise
+        as the shop calls it.
+        """
         code = _country_codes().get(name.casefold())
         return str(self.locale.territories.get(code, name)) if code else name
 
     def fill(self, text: str, many: str, values: Mapping[str, Any]) -> str:
-        """A sentence of a reason with its recorded `values`, each written by the name of its place (see `explain.templates`)."""
+        """A sentence of a reason with its recorded `values`, each written by the name of its place
+        (see `explain.templates`).
+        """
         count = values.get("count")
-        return self.say(text, many, None if count is None else shown_number(count), **self.written(values))
+        return self.say(
+            text, many, None if count is None else shown_number(count), **self.written(values)
+        )
 
     def written(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Recorded values as this language writes them."""
-        return {name: self._written(name, value, values) for name, value in values.items() if name != "currency"}
+        return {
+            name: self._written(name, value, values)
+            for name, value in values.items()
+            if name != "currency"
+        }
 
     def _written(self, name: str, value: Any, values: Mapping[str, Any]) -> str:
         if name == "amount":
@@ -109,13 +141,17 @@ _DAY = {"en": "d MMMM y", "de": "d. MMMM y", "es": "d 'de' MMMM 'de' y"}
 
 
 def shown_number(value: float) -> float:
-    """A number as it is shown: one digit after the point where that tells something, none for a large or a whole one."""
+    """A number as it is shown: one digit after the point where that tells something, none for a
+    large or a whole one.
+    """
     short = round(value, 1)
     return float(round(value)) if abs(value) >= 10 or short == round(short) else short
 
 
 def form_number(language: str, forms: int, count: float) -> int:
-    """Which of so many forms `count` asks for: by the language's own categories, or one against all others where there are two."""
+    """Which of so many forms `count` asks for: by the language's own categories, or one against all
+    others where there are two.
+    """
     category = _plural(language, count)
     own = plural_categories(language)
     if forms == len(own):
@@ -125,14 +161,19 @@ def form_number(language: str, forms: int, count: float) -> int:
 
 @lru_cache
 def plural_categories(language: str) -> tuple[str, ...]:
-    """The plural categories that a language has, in CLDR's order; Polish has four: one, few, many, other."""
+    """The plural categories that a language has, in CLDR's order; Polish has four: one, few, many,
+    other.
+    """
     tags = {*locale_of(language).plural_form.tags, "other"}
     return tuple(name for name in PLURALS if name in tags)
 
 
 @lru_cache
 def locale_of(language: str) -> Locale:
-    """Babel's locale of a language tag; of its first part where the whole is not known. Raises `UnknownLocaleError`, `ValueError`."""
+    """Babel's locale of a language tag; of its first part where the whole is not known.
+
+    Raises `UnknownLocaleError`, `ValueError`.
+    """
     try:
         return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
@@ -151,7 +192,13 @@ def _number(language: str, value: float) -> str:
 
 @lru_cache(CACHED)
 def _ago(language: str, days: int) -> str:
-    said = format_timedelta(-timedelta(days=days), granularity="day", threshold=IN_DAYS, add_direction=True, locale=locale_of(language))
+    said = format_timedelta(
+        -timedelta(days=days),
+        granularity="day",
+        threshold=IN_DAYS,
+        add_direction=True,
+        locale=locale_of(language),
+    )
     return str(said).replace(str(days), _number(language, days))
 
 

@@ -1,7 +1,8 @@
-"""What the shop's data is: every field with its category, purposes and source, and the texts that customers were shown.
+"""What the shop's data is: every field with its category, purposes and source, and the texts that
+customers were shown.
 
-The catalog decides what may be asked for; the ledger (`features.consent`) what was granted; the gate (`features.gate`)
-puts the two together.
+The catalog decides what may be asked for; the ledger (`features.consent.ledger`) what was granted;
+the gate (`features.warehouse.gate`) puts the two together.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 PRODUCT = "product"
-"""Category of a product's own facts (title, price, popularity): nobody's personal data, never withheld."""
+"""Category of a product's own facts (title, price, popularity): nobody's personal data, never
+withheld.
+"""
 
 
 MOST_CATEGORIES = 10
-"""What each of them changes is told exactly, from the answers under all combinations: two to the power of this many."""
+"""What each of them changes is told exactly, from the answers under all combinations: two to the
+power of this many.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,10 @@ class Category:
 
 @dataclass(frozen=True)
 class Purpose:
-    """What data may be used for. A grant runs out after `valid_days`; None: it stands until it is withdrawn."""
+    """What data may be used for.
+
+    A grant runs out after `valid_days`; None: it stands until it is withdrawn.
+    """
 
     name: str
     label: str
@@ -42,9 +50,9 @@ class Purpose:
 class Notice:
     """The versioned text that a customer saw when asked for a purpose.
 
-    `covers_earlier_data` tells whether the text said that data from before the grant is used too; if it did not, such data
-    is not. `asks_anew` tells that the text means something else than the versions before it, so that grants under those no
-    longer count.
+    `covers_earlier_data` tells whether the text said that data from before the grant is used too;
+    if it did not, such data is not. `asks_anew` tells that the text means something else than the
+    versions before it, so that grants under those no longer count.
     """
 
     purpose: str
@@ -63,7 +71,10 @@ class Notice:
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where data comes from. A third party's needs evidence of consent, and somebody who looked at it lately (due diligence)."""
+    """Where data comes from.
+
+    A third party's needs evidence of consent, and somebody who looked at it lately (due diligence).
+    """
 
     name: str
     third_party: bool = False
@@ -77,10 +88,16 @@ class DataSource:
             return None
         if self.evidence is None or self.checked_on is None:
             return (
-                f"`{self.name}` is a third party's and states no `evidence` of consent, or no day on which that was checked (`checked_on`)"
+                f"`{self.name}` is a third party's and states no `evidence` of consent, or no day"
+                " on which that was checked (`checked_on`)"
             )
         lapses = self.checked_on + timedelta(days=self.check_every_days)
-        return f"the evidence of `{self.name}` was last checked on {self.checked_on}, good until {lapses}" if today >= lapses else None
+        return (
+            f"the evidence of `{self.name}` was last checked on {self.checked_on}, good until"
+            f" {lapses}"
+            if today >= lapses
+            else None
+        )
 
 
 @dataclass(frozen=True)
@@ -104,7 +121,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All fields, categories, purposes, notices and data sources of a workspace, consistent with one another."""
+    """All fields, categories, purposes, notices and data sources of a workspace, consistent with
+    one another.
+    """
 
     fields: Mapping[str, Field]
     categories: Mapping[str, Category]
@@ -113,20 +132,29 @@ class Catalog:
     sources: Mapping[str, DataSource]
 
     def categories_of(self, fields: Iterable[str]) -> frozenset[str]:
-        """Categories that have to be granted before all of `fields` may be read; a product's own facts need none."""
+        """Categories that have to be granted before all of `fields` may be read; a product's own
+        facts need none.
+        """
         return frozenset(self.fields[name].category for name in fields) - {PRODUCT}
 
     def category_of(self, fields: Sequence[str]) -> str:
-        """The category that a feature is shown under: that of the first field it reads; `product` where it reads none."""
+        """The category that a feature is shown under: that of the first field it reads; `product`
+        where it reads none.
+        """
         return self.fields[fields[0]].category if fields else PRODUCT
 
     def permits(self, fields: Iterable[str], purpose: str) -> bool:
         """Whether every one of `fields` is declared, and declared for `purpose`."""
         declared = [self.fields.get(name) for name in fields]
-        return all(field is not None and (field.category == PRODUCT or purpose in field.purposes) for field in declared)
+        return all(
+            field is not None and (field.category == PRODUCT or purpose in field.purposes)
+            for field in declared
+        )
 
     def retention_days(self, fields: Iterable[str]) -> int:
-        """How old a row may be to be read for all of `fields`: the shortest retention among them."""
+        """How old a row may be to be read for all of `fields`: the shortest retention among
+        them.
+        """
         return min(self.fields[name].retention_days for name in fields)
 
     def readable_sources(self, today: date) -> tuple[str, ...]:
@@ -139,17 +167,29 @@ class Catalog:
         return tuple(name for name in self.categories if name in held)
 
     def current_notice(self, purpose: str) -> Notice:
-        """The newest notice of `purpose`, which is the last one declared; of its languages the one declared first."""
+        """The newest notice of `purpose`, which is the last one declared; of its languages the one
+        declared first.
+        """
         newest = [notice for notice in self.notices if notice.purpose == purpose][-1]
         return self.notice(purpose, newest.version) or newest
 
     def notice(self, purpose: str, version: str, language: str | None = None) -> Notice | None:
-        """A version of the purpose's notice, in `language` or the one declared first; None where it was never published."""
-        texts = [notice for notice in self.notices if (notice.purpose, notice.version) == (purpose, version)]
+        """A version of the purpose's notice, in `language` or the one declared first; None where it
+        was never published.
+        """
+        texts = [
+            notice
+            for notice in self.notices
+            if (notice.purpose, notice.version) == (purpose, version)
+        ]
         return next((notice for notice in texts if language in (None, notice.language)), None)
 
     def versions_in_force(self, purpose: str) -> tuple[str, ...]:
-        """Versions of the purpose's notice that a grant may rest on: those since its meaning last changed."""
+        """Versions of the purpose's notice that a grant may rest on: those since its meaning last
+        changed.
+        """
         declared = [notice for notice in self.notices if notice.purpose == purpose]
-        first = max((position for position, notice in enumerate(declared) if notice.asks_anew), default=0)
+        first = max(
+            (position for position, notice in enumerate(declared) if notice.asks_anew), default=0
+        )
         return tuple(dict.fromkeys(notice.version for notice in declared[first:]))

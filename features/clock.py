@@ -1,4 +1,6 @@
-"""Times as the project writes them: UTC, ISO 8601 with microseconds, so that text sorts as time does."""
+"""Times as the project writes them: UTC, ISO 8601 with microseconds, so that text sorts as time
+does.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""Gives the present moment; a parameter wherever the moment matters, so that a test can hold it still."""
+"""Gives the present moment; a parameter wherever the moment matters, so that a test can hold it
+still.
+"""
 
 
 def utc_now() -> datetime:
@@ -21,6 +25,9 @@ def to_text(moment: datetime) -> str:
 
 
 def from_text(text: str) -> datetime:
-    """The moment that `to_text` wrote; also reads other ISO 8601 texts. Raises `ValueError` for anything else."""
+    """The moment that `to_text` wrote; also reads other ISO 8601 texts.
+
+    Raises `ValueError` for anything else.
+    """
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

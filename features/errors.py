@@ -1,7 +1,7 @@
 """Every error that Sayso raises on purpose descends from `SaysoError`.
 
-A message says what was found, what was expected and what to do next; the evidence stands in attributes, so that
-a caller can act on it without reading prose.
+A message says what was found, what was expected and what to do next; the evidence stands in
+attributes, so that a caller can act on it without reading prose.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class SourceError(SaysoError):
 
 
 class ConsentError(SaysoError):
-    """A consent event breaks a rule of the ledger. `field` names the part of the event that does."""
+    """A consent event breaks a rule of the ledger.
+
+    `field` names the part of the event that does.
+    """
 
     def __init__(self, message: str, *, field: str) -> None:
         super().__init__(message)
@@ -60,7 +63,10 @@ class LedgerBroken(SaysoError):
 
 
 class CorrectionRefused(SaysoError):
-    """A correction names what is not there, or a value that cannot be. `field` names the part of it that does."""
+    """A correction names what is not there, or a value that cannot be.
+
+    `field` names the part of it that does.
+    """
 
     def __init__(self, message: str, *, field: str) -> None:
         super().__init__(message)
@@ -100,4 +106,6 @@ class PromotionRefused(SaysoError):
 
 
 class NotFound(SaysoError):
-    """What was asked for does not exist (or is another customer's, which is told in the same words)."""
+    """What was asked for does not exist (or is another customer's, which is told in the same
+    words).
+    """

@@ -1,7 +1,8 @@
 """Withholding categories: one mechanism for training, serving and explaining.
 
-A feature is available when every category it needs is granted; otherwise it is `NaN`. Training sees copies of its rows
-with random categories withheld, so that a customer who refuses one still gets a good answer.
+A feature is available when every category it needs is granted; otherwise it is `NaN`. Training sees
+copies of its rows with random categories withheld, so that a customer who refuses one still gets a
+good answer.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from models.arrays import Bools, Floats
 
 RATES = (0.2, 0.5, 0.8)
 """Shares of categories withheld in a masked copy; each row draws one of them."""
@@ -29,16 +28,22 @@ class Masking:
     @classmethod
     def of(cls, needed: Sequence[Collection[str]], categories: Sequence[str]) -> Masking:
         """From the categories that each feature needs, in the order of the features."""
-        needs = np.array([[category in names for category in categories] for names in needed], dtype=bool)
+        needs = np.array(
+            [[category in names for category in categories] for names in needed], dtype=bool
+        )
         return cls(tuple(categories), needs.reshape(len(needed), len(categories)))
 
     def withhold(self, features: Floats, withheld: Bools) -> Floats:
-        """A copy of `features` (rows, features) with `NaN` for what `withheld` (rows, categories) makes unavailable."""
+        """A copy of `features` (rows, features) with `NaN` for what `withheld` (rows, categories)
+        makes unavailable.
+        """
         unavailable = withheld.astype(np.uint8) @ self.needs.T.astype(np.uint8) > 0
         return np.where(unavailable, np.nan, features)
 
     def allow(self, features: Floats, granted: Collection[str]) -> Floats:
-        """`features` (rows, features) as the answer may use them when only `granted` categories are."""
+        """`features` (rows, features) as the answer may use them when only `granted` categories
+        are.
+        """
         withheld = np.array([[category not in granted for category in self.categories]])
         return self.withhold(features, np.repeat(withheld, len(features), axis=0))
 

@@ -19,8 +19,8 @@ import pandas as pd
 from filelock import FileLock
 
 from features.errors import ModelUnavailable
-from features.workspace import Workspace
-from models.sealed_files import require_sealed, seal
+from features.shop.workspace import Workspace
+from models.artifact_digest import require_sealed, seal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What the registry says where it has no such model or alias; anything else means that it cannot tell."""
+"""What the registry says where it has no such model or alias; anything else means that it cannot
+tell.
+"""
 GATE, OVERRIDE = "gate.", "override."
 """What the tags of a version begin with that say why it was promoted."""
 BEFORE = "champion.before"
@@ -50,7 +52,8 @@ DIGEST_LENGTH = 36
 class Run:
     """What one training run leaves behind. `save` writes the model's files to a folder.
 
-    `trials` are the attempts (parameters, metrics) that its settings were chosen from; each becomes a nested run.
+    `trials` are the attempts (parameters, metrics) that its settings were chosen from; each becomes
+    a nested run.
     """
 
     model: str
@@ -70,7 +73,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version of a model. `metrics` and `parameters` are those of its run, `tags` its own."""
+    """A registered version of a model.
+
+    `metrics` and `parameters` are those of its run, `tags` its own.
+    """
 
     model: str
     version: str
@@ -99,10 +105,14 @@ class Tracking:
     def _client(self) -> MlflowClient:
         import mlflow  # noqa: PLC0415 - takes seconds to import, and commands that need no model should not wait for it
 
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # its notes on making tables would stand amid our own output
+        logging.getLogger("mlflow").setLevel(
+            logging.WARNING
+        )  # its notes on making tables would stand amid our own output
         mlflow.set_tracking_uri(self._uri)
         mlflow.set_registry_uri(self._uri)
-        with self._one_at_a_time:  # the first to ask makes the tables, and two who do so at once fail
+        with (
+            self._one_at_a_time
+        ):  # the first to ask makes the tables, and two who do so at once fail
             client = mlflow.MlflowClient(self._uri, self._uri)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
@@ -137,13 +147,20 @@ class Tracking:
                 mlflow.log_artifacts(folder, FOLDER)
             logged = _log_booster(run)
             made = client.create_model_version(
-                run.model, logged, run_id=active.info.run_id, tags={**run.tags, **files}, description=_description(run, active.info)
+                run.model,
+                logged,
+                run_id=active.info.run_id,
+                tags={**run.tags, **files},
+                description=_description(run, active.info),
             )
         client.set_registered_model_alias(run.model, CHALLENGER, made.version)
         return self.version(run.model, str(made.version))
 
     def by_alias(self, model: str, alias: str) -> Version | None:
-        """The version that holds `alias`, or None where none does. Raises `ModelUnavailable` where the registry cannot be asked."""
+        """The version that holds `alias`, or None where none does.
+
+        Raises `ModelUnavailable` where the registry cannot be asked.
+        """
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
 
         try:
@@ -151,25 +168,46 @@ class Tracking:
         except MlflowException as error:
             if error.error_code in NO_SUCH:
                 return None
-            raise ModelUnavailable(f"the registry cannot tell which version of `{model}` is {alias}: {error.error_code}") from error
+            raise ModelUnavailable(
+                f"the registry cannot tell which version of `{model}` is {alias}:"
+                f" {error.error_code}"
+            ) from error
 
     def version(self, model: str, version: str) -> Version:
         """One version. Raises `ModelUnavailable` where the registry has no such one."""
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
         try:
             return self._described(self._client.get_model_version(model, version))
         except MlflowException as error:
-            raise ModelUnavailable(f"the registry has no version {version} of `{model}`: {error.message}") from None
+            raise ModelUnavailable(
+                f"the registry has no version {version} of `{model}`: {error.message}"
+            ) from None
 
     def versions(self, model: str) -> list[tuple[Version, tuple[str, ...]]]:
         """All versions of a model with their aliases, newest first."""
-        found = self._client.search_model_versions(f"name = '{model}'", order_by=["version_number DESC"])
-        held = {alias: version.version for alias in (CHAMPION, CHALLENGER) if (version := self.by_alias(model, alias)) is not None}
-        return [(self._described(one), tuple(alias for alias, version in held.items() if version == str(one.version))) for one in found]
+        found = self._client.search_model_versions(
+            f"name = '{model}'", order_by=["version_number DESC"]
+        )
+        held = {
+            alias: version.version
+            for alias in (CHAMPION, CHALLENGER)
+            if (version := self.by_alias(model, alias)) is not None
+        }
+        return [
+            (
+                self._described(one),
+                tuple(alias for alias, version in held.items() if version == str(one.version)),
+            )
+            for one in found
+        ]
 
-    def promote(self, version: Version, gates: Mapping[str, str], override: Mapping[str, str] | None = None) -> None:
-        """Make `version` the champion, with what its gates said, what was overridden, and which version was champion before."""
+    def promote(
+        self, version: Version, gates: Mapping[str, str], override: Mapping[str, str] | None = None
+    ) -> None:
+        """Make `version` the champion, with what its gates said, what was overridden, and which
+        version was champion before.
+        """
         tags = {f"{GATE}{name}": said for name, said in gates.items()}
         tags |= {f"{OVERRIDE}{name}": said for name, said in (override or {}).items()}
         standing = self.by_alias(version.model, CHAMPION)
@@ -190,12 +228,15 @@ class Tracking:
         self._client.set_registered_model_alias(version.model, CHAMPION, version.version)
 
     def folder(self, version: Version) -> Path:
-        """Folder with the model's files as they were saved. Raises `ModelUnavailable` where they are gone or were changed.
+        """Folder with the model's files as they were saved.
 
-        They are looked for in this workspace first, since it may have been moved or copied after they were logged.
-        They are checked before any library reads them: LightGBM ends the process over a booster that was cut off.
+        Raises `ModelUnavailable` where they are gone or were changed.
+
+        They are looked for in this workspace first, since it may have been moved or copied after
+        they were logged. They are checked before any library reads them: LightGBM ends the process
+        over a booster that was cut off.
         """
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
         try:
             uri = urlparse(str(self._client.get_run(version.run_id).info.artifact_uri))
@@ -207,17 +248,25 @@ class Tracking:
                 folder = Path(self._client.download_artifacts(version.run_id, FOLDER))
             require_sealed(folder, version.tags.get(FILES_DIGEST, ""))
         except (MlflowException, OSError, ValueError) as error:
-            raise ModelUnavailable(f"the files of `{version.model}` version {version.version} cannot be read: {error}") from error
+            raise ModelUnavailable(
+                f"the files of `{version.model}` version {version.version} cannot be read: {error}"
+            ) from error
         return folder
 
     def _ensure(self, model: str) -> None:
         """Make the experiment and the registered model where they are not there yet.
 
-        The experiment of a workspace that was moved or copied would go on to write where it was, so it is put aside under another name.
+        The experiment of a workspace that was moved or copied would go on to write where it was, so
+        it is put aside under another name.
         """
-        experiment, location = self._client.get_experiment_by_name(model), (self._artifacts / model).as_uri()
+        experiment, location = (
+            self._client.get_experiment_by_name(model),
+            (self._artifacts / model).as_uri(),
+        )
         if experiment is not None and experiment.artifact_location != location:
-            self._client.rename_experiment(experiment.experiment_id, f"{model} before the move, {experiment.experiment_id}")
+            self._client.rename_experiment(
+                experiment.experiment_id, f"{model} before the move, {experiment.experiment_id}"
+            )
             experiment = None
         if experiment is None:
             self._client.create_experiment(model, artifact_location=location)
@@ -228,11 +277,21 @@ class Tracking:
         run_id = str(found.run_id)
         run = self._client.get_run(run_id)
         trained_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
-        return Version(found.name, str(found.version), run_id, trained_at, run.data.metrics, found.tags, run.data.params)
+        return Version(
+            found.name,
+            str(found.version),
+            run_id,
+            trained_at,
+            run.data.metrics,
+            found.tags,
+            run.data.params,
+        )
 
 
 def _prepare_mlflow(uri: str) -> None:
-    """Set what MLflow looks at when any part of it is first imported, which is why no method does it."""
+    """Set what MLflow looks at when any part of it is first imported, which is why no method does
+    it.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     if uri.startswith("sqlite:"):  # a connection kept open would go on with a file that is gone
@@ -240,23 +299,34 @@ def _prepare_mlflow(uri: str) -> None:
 
 
 def _log_booster(run: Run) -> str:
-    """Log the booster with its columns by name, so that `mlflow.lightgbm.load_model` gives it back; returns its address."""
-    import mlflow  # noqa: PLC0415 - see `_client`
+    """Log the booster with its columns by name, so that `mlflow.lightgbm.load_model` gives it back;
+    returns its address.
+    """
+    import mlflow  # noqa: PLC0415
     from mlflow.models import infer_signature  # noqa: PLC0415 - see `_client`
 
-    nothing_known = pd.DataFrame([[np.nan] * run.booster.num_feature()], columns=run.booster.feature_name())
+    nothing_known = pd.DataFrame(
+        [[np.nan] * run.booster.num_feature()], columns=run.booster.feature_name()
+    )
     signature = infer_signature(nothing_known, run.booster.predict(nothing_known))
     requirement = [f"lightgbm=={lightgbm.__version__}"]
-    logged = mlflow.lightgbm.log_model(run.booster, name=run.model, signature=signature, pip_requirements=requirement)
+    logged = mlflow.lightgbm.log_model(
+        run.booster, name=run.model, signature=signature, pip_requirements=requirement
+    )
     return str(logged.model_uri)
 
 
 def _data_set(run: Run) -> MetaDataset:
     """What a run learnt from, by name and digest; MLflow gets to see nothing of it."""
     from mlflow.data.code_dataset_source import CodeDatasetSource  # noqa: PLC0415 - see `_client`
-    from mlflow.data.meta_dataset import MetaDataset  # noqa: PLC0415 - see `_client`
+    from mlflow.data.meta_dataset import MetaDataset  # noqa: PLC0415
 
-    source = CodeDatasetSource(tags={"warehouse": run.tags.get("warehouse", ""), "ledger_seq": run.tags.get("ledger_seq", "")})
+    source = CodeDatasetSource(
+        tags={
+            "warehouse": run.tags.get("warehouse", ""),
+            "ledger_seq": run.tags.get("ledger_seq", ""),
+        }
+    )
     return MetaDataset(source, name=f"{run.model} rows", digest=run.data_digest[:DIGEST_LENGTH])  # type: ignore[abstract]  # it is not
 
 

@@ -1,29 +1,31 @@
-"""The composition root: makes the parts of the running service out of a workspace and joins them."""
+"""The composition root: makes the parts of the running service out of a workspace and joins
+them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from explain.words import Words, open_words
-from features.online import online_stores
-from features.shop import Shop
-from features.workspace import Workspace
+from features.shop.online import online_stores
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
 from models.tracking import Tracking
-from serving.catalog_watch import CatalogWatch
-from serving.champions import churn_champion, next_purchase_champion
-from serving.churn_estimator import ChurnEstimator
-from serving.consequences import Consequences
-from serving.console.sessions import Sessions
-from serving.decision_log import DecisionLog
-from serving.keys import Keys
-from serving.links import Links
-from serving.live_statistics import LiveStatistics
-from serving.opt_outs import OptOuts
-from serving.recommender import Recommender
-from serving.reviews import Reviews
+from serving.access.api_keys import Keys
+from serving.access.console_sessions import Sessions
+from serving.access.signed_links import Links
+from serving.churn.estimator import ChurnEstimator
+from serving.decisions.log import DecisionLog
+from serving.delivery.opt_outs import OptOuts
+from serving.live.assortment import ShelfKeeper
+from serving.live.champions import churn_champion, next_purchase_champion
+from serving.live.config_watch import CatalogWatch
+from serving.live.refresher import Watch
+from serving.live.statistics import LiveStatistics
+from serving.recommending.recommender import Recommender
+from serving.reviews.queue import Reviews
 from serving.rights.rights import Rights
-from serving.shelf import ShelfKeeper
-from serving.watch import Watch
+from serving.what_if import Consequences
 
 SPOKEN_BY = ("explain", "serving.pages")
 """Packages that say something to customers, with their translations."""
@@ -61,11 +63,16 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
     tracking = Tracking.of(workspace)
     for_churn, for_next_purchase = online_stores(shop)
     catalog = CatalogWatch(workspace)
-    churn, next_purchase = churn_champion(tracking, catalog.holds), next_purchase_champion(tracking, catalog.holds)
+    churn, next_purchase = (
+        churn_champion(tracking, catalog.holds),
+        next_purchase_champion(tracking, catalog.holds),
+    )
     shelf = ShelfKeeper(shop)
     statistics = LiveStatistics(shop, next_purchase)
     words = open_words(workspace.root, shop.config.shop.language, SPOKEN_BY)
-    recommender = Recommender(shop, next_purchase, for_next_purchase, lambda: shelf.current, statistics, words)
+    recommender = Recommender(
+        shop, next_purchase, for_next_purchase, lambda: shelf.current, statistics, words
+    )
     estimator = ChurnEstimator(shop, churn, for_churn, words)
     keys = Keys(shop.database, shop.clock)
     return Sayso(
@@ -74,7 +81,11 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         recommender=recommender,
         churn=estimator,
         consequences=Consequences(shop, estimator, recommender),
-        decisions=DecisionLog(shop.database, shop.vault, {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}),
+        decisions=DecisionLog(
+            shop.database,
+            shop.vault,
+            {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay},
+        ),
         opt_outs=OptOuts(shop.database, shop.clock),
         reviews=Reviews(shop),
         rights=Rights(shop),

@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 
 from features.errors import SaysoError
-from features.workspace import Workspace
+from features.shop.workspace import Workspace
 
 HOST = "127.0.0.1"
-SERVICE = "serving.service:SaysoService"
+SERVICE = "serving.http.service:SaysoService"
 READY_WITHIN_SECONDS = 90.0
 
 
@@ -38,7 +38,9 @@ def command(port: int) -> list[str]:
 def environment(workspace: Workspace, port: int) -> dict[str, str]:
     """The server's environment: which workspace, and nothing sent home."""
     return {
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # a registry that is down is noticed in seconds and asked again soon
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": (
+            "1"
+        ),  # a registry that is down is noticed in seconds and asked again soon
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
         **os.environ,
         "SAYSO_WORKSPACE": str(workspace.root),
@@ -66,7 +68,9 @@ def is_free(port: int) -> bool:
 def require_free(port: int) -> None:
     """Raises `ServerFailed` where something listens on `port` already."""
     if not is_free(port):
-        raise ServerFailed(f"port {port} is in use; stop what listens there or choose another with --port")
+        raise ServerFailed(
+            f"port {port} is in use; stop what listens there or choose another with --port"
+        )
 
 
 def free_port() -> int:
@@ -85,7 +89,13 @@ def running(workspace: Workspace, port: int, log: Path) -> Iterator[str]:
     """
     require_free(port)
     with log.open("ab") as output:
-        process = subprocess.Popen(command(port), env=environment(workspace, port), stdout=output, stderr=output, start_new_session=True)  # noqa: S603 - our own command
+        process = subprocess.Popen(  # noqa: S603
+            command(port),
+            env=environment(workspace, port),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     try:
         _await_ready(process, f"http://{HOST}:{port}", log)
         yield f"http://{HOST}:{port}"
@@ -109,4 +119,6 @@ def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.1)
-    raise ServerFailed(f"the service was not ready within {READY_WITHIN_SECONDS:.0f} seconds; {log} says more")
+    raise ServerFailed(
+        f"the service was not ready within {READY_WITHIN_SECONDS:.0f} seconds; {log} says more"
+    )

@@ -21,21 +21,27 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from features.clock import Clock
-from features.consent import Ledger
-from features.database import Database
+from features.consent.ledger import Ledger
+from features.customers.master_keys import MasterKeys
+from features.customers.vault import Vault
+from features.database.engine import Database
 from features.intake.ingest import ingest
-from features.intake.new_workspace import create
-from features.master_keys import MasterKeys
-from features.shop import Shop
-from features.vault import Vault
-from features.workspace import Workspace
+from features.intake.setup.new_workspace import create
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
 from tests.made_once import made_once
 from tests.made_up_consents import catalog_of
 from tests.synthetic_shop import END, consents, write_orders
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line does, before LightGBM is imported
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each worker has a processor of its own, and matrices are small
-settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault; the limit of each test is pytest's
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "passive"
+)  # as the command line does, before LightGBM is imported
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # each worker has a processor of its own, and matrices are small
+settings.register_profile(
+    "unhurried", deadline=None
+)  # a busy machine is no fault; the limit of each test is pytest's
 settings.load_profile("unhurried")
 KINDS = ("sqlite", "postgresql")
 SECONDS_TO_START = 30
@@ -43,9 +49,13 @@ SECONDS_TO_START = 30
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files marked `early`, then those of many tests: else a worker ends on a long one while the others have nothing."""
+    """Begin with the files marked `early`, then those of many tests: else a worker ends on a long
+    one while the others have nothing.
+    """
     tests = Counter(item.path for item in items)
-    items.sort(key=lambda item: (0, 0) if item.get_closest_marker("early") else (1, -tests[item.path]))
+    items.sort(
+        key=lambda item: (0, 0) if item.get_closest_marker("early") else (1, -tests[item.path])
+    )
 
 
 def stopped_clock() -> datetime:
@@ -61,18 +71,24 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace of the made-up shop with its orders loaded and its customers' consents in the ledger; nobody has it open."""
+    """A workspace of the made-up shop with its orders loaded and its customers' consents in the
+    ledger; nobody has it open.
+    """
     return made_once(tmp_path_factory, "synthetic", _make_shop) / "shop"
 
 
 def _make_shop(folder: Path) -> None:
     root = folder / "shop"
-    create(root, [write_orders(folder / "orders.csv")])  # kept as long as the machine's own clock needs, which commands go by
+    create(
+        root, [write_orders(folder / "orders.csv")]
+    )  # kept as long as the machine's own clock needs, which commands go by
     workspace = Workspace.open(root)
     database = Database.open(workspace.database_url)
     ingest(workspace, database, clock=stopped_clock)
     vault = Vault(database, workspace.master_keys)
-    Ledger(database, workspace.config.catalog, vault, stopped_clock).append_all(consents(workspace.config.catalog))
+    Ledger(database, workspace.config.catalog, vault, stopped_clock).append_all(
+        consents(workspace.config.catalog)
+    )
     database.close()
 
 
@@ -110,11 +126,28 @@ def postgres_server() -> Iterator[str]:
         if owner is not None:
             shutil.chown(folder, owner)
         data = folder / "data"
-        made = _run([programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], owner)
+        made = _run(
+            [
+                programs / "initdb",
+                "-D",
+                data,
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+            ],
+            owner,
+        )
         if made.returncode:
             pytest.skip(f"PostgreSQL cannot be set up: {made.stderr.strip()}")
         settings = [
-            argument for setting in ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off") for argument in ("-c", setting)
+            argument
+            for setting in ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off")
+            for argument in ("-c", setting)
         ]
         with (
             (folder / "log").open("w") as log,
@@ -123,7 +156,9 @@ def postgres_server() -> Iterator[str]:
             ) as server,
         ):
             try:
-                yield _answering(f"postgresql+psycopg://postgres@/postgres?host={folder}", server, folder / "log")
+                yield _answering(
+                    f"postgresql+psycopg://postgres@/postgres?host={folder}", server, folder / "log"
+                )
             finally:
                 server.terminate()
     finally:
@@ -132,7 +167,11 @@ def postgres_server() -> Iterator[str]:
 
 def _harmless_user() -> str | None:
     """PostgreSQL refuses to run as root; then it runs as the user who may do nothing."""
-    return "nobody" if os.geteuid() == 0 and "nobody" in {entry.pw_name for entry in pwd.getpwall()} else None
+    return (
+        "nobody"
+        if os.geteuid() == 0 and "nobody" in {entry.pw_name for entry in pwd.getpwall()}
+        else None
+    )
 
 
 def _run(command: list[str | Path], user: str | None) -> subprocess.CompletedProcess[str]:
@@ -167,7 +206,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
-    """Address of an empty PostgreSQL schema of this test alone, which takes a third of the time of a database of its own."""
+    """Address of an empty PostgreSQL schema of this test alone, which takes a third of the time of
+    a database of its own.
+    """
     name = f"test_{uuid.uuid4().hex}"
     engine = create_engine(postgres_server)
     with engine.begin() as connection:
@@ -197,14 +238,20 @@ def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]
 @pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Address of an empty database, once of each kind."""
-    url: str = f"sqlite:///{tmp_path / 'sayso.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url: str = (
+        f"sqlite:///{tmp_path / 'sayso.db'}"
+        if request.param == "sqlite"
+        else request.getfixturevalue("postgres_url")
+    )
     return url
 
 
 @pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest) -> Database:
     """A database at the newest schema, once of each kind."""
-    opened: Database = request.getfixturevalue(f"{request.param}_database".replace("postgresql", "postgres"))
+    opened: Database = request.getfixturevalue(
+        f"{request.param}_database".replace("postgresql", "postgres")
+    )
     return opened
 
 

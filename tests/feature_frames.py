@@ -6,9 +6,9 @@ from datetime import datetime
 
 import pandas as pd
 
-from features.definition import ShopFacts
-from features.gate import Gate
-from features.pipeline import DEFINITION_OF, customer_frame, history_frame, is_of_history
+from features.definitions.definition import ShopFacts
+from features.definitions.frames import DEFINITION_OF, customer_frame, history_frame, is_of_history
+from features.warehouse.gate import Gate
 
 CATEGORIES = ("purchases", "order_times", "spending", "location")
 COLUMNS_OF = {
@@ -28,21 +28,35 @@ DAY = pd.Timedelta(days=1)
 def granted_all(customers: pd.Index) -> pd.DataFrame:
     """Grants of every category by every customer."""
     return covering(
-        pd.DataFrame([(customer, category) for customer in customers for category in CATEGORIES], columns=["customer", "category"])
+        pd.DataFrame(
+            [(customer, category) for customer in customers for category in CATEGORIES],
+            columns=["customer", "category"],
+        )
     )
 
 
 def covering(grants: pd.DataFrame) -> pd.DataFrame:
-    """Grants (customer, category) as those of a notice that speaks of all data, whenever it was recorded."""
-    return grants.astype({"customer": "int64", "category": "str"}).assign(covers_from=pd.Series(pd.NaT, grants.index, "datetime64[us]"))
+    """Grants (customer, category) as those of a notice that speaks of all data, whenever it was
+    recorded.
+    """
+    return grants.astype({"customer": "int64", "category": "str"}).assign(
+        covers_from=pd.Series(pd.NaT, grants.index, "datetime64[us]")
+    )
 
 
 def spine_of(customers: pd.Index, moments: tuple[datetime, ...]) -> pd.DataFrame:
     """Every customer at every moment."""
-    parts = [pd.DataFrame({"customer": customers, "as_of": pd.Timestamp(moment).as_unit("us")}) for moment in moments]
+    parts = [
+        pd.DataFrame({"customer": customers, "as_of": pd.Timestamp(moment).as_unit("us")})
+        for moment in moments
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
-def frames(gate: Gate, spine: pd.DataFrame, facts: ShopFacts = FACTS) -> tuple[pd.DataFrame, pd.DataFrame]:
+def frames(
+    gate: Gate, spine: pd.DataFrame, facts: ShopFacts = FACTS
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Customer and history features of a spine."""
-    return customer_frame(gate, CUSTOMER_FEATURES, spine, facts), history_frame(gate, HISTORY_FEATURES, spine, facts)
+    return customer_frame(gate, CUSTOMER_FEATURES, spine, facts), history_frame(
+        gate, HISTORY_FEATURES, spine, facts
+    )

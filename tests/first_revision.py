@@ -1,4 +1,6 @@
-"""A database as the first revision of the schema left it, filled as the system of that time filled it."""
+"""A database as the first revision of the schema left it, filled as the system of that time filled
+it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from features.database import Database
+from features.database.engine import Database
 
 ANN, BOB, EVE = 11, 22, 33
 JANUARY, FEBRUARY, MARCH = (f"2024-0{month}-01T10:00:00.000000Z" for month in (1, 2, 3))
@@ -19,7 +21,9 @@ SPOKEN = (
     (BOB, "advice", "purchases", "withdrawn", None, MARCH, None),
     (EVE, "forecast", "location", "refused", "1", FEBRUARY, "zoë's form"),
 )
-"""Customer, purpose, category, action, version of the notice, when it was said, and its idempotency key in plain text."""
+"""Customer, purpose, category, action, version of the notice, when it was said, and its idempotency
+key in plain text.
+"""
 
 
 def database_of_first_revision(url: str) -> Database:
@@ -32,20 +36,27 @@ def database_of_first_revision(url: str) -> Database:
 def fill(database: Database, table: str, *rows: dict[str, Any]) -> None:
     """Insert rows as they are."""
     names = list(rows[0])
-    statement = text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})")  # noqa: S608 - made here
+    statement = text(
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES"  # noqa: S608
+        f" ({', '.join(':' + name for name in names)})"
+    )
     with database.write() as connection:
         connection.execute(statement, rows)
 
 
 def old_link(row: dict[str, Any]) -> str:
     """The hash that the first revision gave an event."""
-    return hashlib.sha256(json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    ).hexdigest()
 
 
 def old_events(*spoken: tuple[Any, ...]) -> list[dict[str, Any]]:
     """Events in the thirteen columns of the first revision, chained as it chained them."""
     rows, previous = [], ""
-    for seq, (customer, purpose, category, action, version, occurred_at, key) in enumerate(spoken, start=1):
+    for seq, (customer, purpose, category, action, version, occurred_at, key) in enumerate(
+        spoken, start=1
+    ):
         row: dict[str, Any] = {
             "seq": seq,
             "customer": customer,
@@ -66,22 +77,56 @@ def old_events(*spoken: tuple[Any, ...]) -> list[dict[str, Any]]:
 
 
 def old_ledger(database: Database, *spoken: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """A ledger of the first revision, in whose state the newest event counted whenever it had been said."""
+    """A ledger of the first revision, in whose state the newest event counted whenever it had been
+    said.
+    """
     rows = old_events(*spoken)
     state = {(row["customer"], row["purpose"], row["category"]): row for row in rows}
     columns = ("customer", "purpose", "category", "action", "seq")
-    fill(database, "customers", *({"customer": c, "external_id": id} for c, id in ((ANN, "ann"), (BOB, "bob"), (EVE, "eve"))))
+    fill(
+        database,
+        "customers",
+        *(
+            {"customer": c, "external_id": id}
+            for c, id in ((ANN, "ann"), (BOB, "bob"), (EVE, "eve"))
+        ),
+    )
     fill(database, "consent_events", *rows)
-    fill(database, "consent_state", *({name: row[name] for name in columns} for row in state.values()))
+    fill(
+        database,
+        "consent_state",
+        *({name: row[name] for name in columns} for row in state.values()),
+    )
     with database.write() as connection:
-        connection.execute(text("UPDATE ledger_head SET seq = :seq, hash = :hash"), {"seq": len(rows), "hash": rows[-1]["hash"]})
+        connection.execute(
+            text("UPDATE ledger_head SET seq = :seq, hash = :hash"),
+            {"seq": len(rows), "hash": rows[-1]["hash"]},
+        )
     return rows
 
 
 def old_decision(id: str, customer: int | None, created_at: str, **changed: Any) -> dict[str, Any]:
     """A decision as the first revision wrote it."""
     inputs = json.dumps({"granted": ["purchases"]}, separators=(",", ":"))
-    answer = json.dumps({"consent": {"ledger_seq": 5}, "decision_id": id, "said": "schön"}, separators=(",", ":"), ensure_ascii=False)
+    answer = json.dumps(
+        {"consent": {"ledger_seq": 5}, "decision_id": id, "said": "schön"},
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
     digest = hashlib.sha256(f"test\n{customer}\n{inputs}\n{answer}".encode()).hexdigest()
-    row = {"id": id, "customer": customer, "kind": "test", "created_at": created_at, "ledger_seq": 5, "model_name": None}
-    return {**row, "model_version": None, "inputs": inputs, "answer": answer, "digest": digest, **changed}
+    row = {
+        "id": id,
+        "customer": customer,
+        "kind": "test",
+        "created_at": created_at,
+        "ledger_seq": 5,
+        "model_name": None,
+    }
+    return {
+        **row,
+        "model_version": None,
+        "inputs": inputs,
+        "answer": answer,
+        "digest": digest,
+        **changed,
+    }

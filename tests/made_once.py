@@ -14,7 +14,8 @@ WORKER = "PYTEST_XDIST_WORKER"
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The folder that `make` filled for this test run: whichever worker asks first makes it, and the others wait for it.
+    """The folder that `make` filled for this test run: whichever worker asks first makes it, and
+    the others wait for it.
 
     The lock is the open file's, so it goes with a worker that dies; the next one then begins anew.
     """

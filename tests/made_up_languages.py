@@ -1,6 +1,8 @@
-"""Languages for tests: every sentence of the real ones with accents, a third longer, in brackets; once from left to right, once not.
+"""Languages for tests: every sentence of the real ones with accents, a third longer, in brackets;
+once from left to right, once not.
 
-They are files that a shop could have put into its workspace, so they also prove that a language can be added.
+They are files that a shop could have put into its workspace, so they also prove that a language can
+be added.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ ACCENTS = str.maketrans("aceinouyAEIOUY", "áçéíñöúýÁÉÍÖÚÝ")
 
 
 def accented(text: str) -> str:
-    """A text with accents on its letters but for its places, in brackets, and a third longer as German or Finnish can be."""
+    """A text with accents on its letters but for its places, in brackets, and a third longer as
+    German or Finnish can be.
+    """
     parts = re.split(r"(\{\w+\})", text)
     said = "".join(part if part.startswith("{") else part.translate(ACCENTS) for part in parts)
     return f"[{said}{' ~' * (len(text) // 6)}]"
@@ -32,7 +36,9 @@ def write_language(root: Path, tag: str) -> Path:
     catalog = Catalog(locale=tag.split("-", maxsplit=1)[0])
     for text, many in every_sentence(SPOKEN_BY):
         forms = [many] * len(plural_categories(tag)) if many else []
-        catalog.add((text, many) if many else text, tuple(map(accented, forms)) if many else accented(text))
+        catalog.add(
+            (text, many) if many else text, tuple(map(accented, forms)) if many else accented(text)
+        )
     file = root / OWN_WORDS / f"{tag}.po"
     file.parent.mkdir(exist_ok=True)
     with file.open("wb") as content:

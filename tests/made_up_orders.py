@@ -8,10 +8,12 @@ import numpy as np
 def orders_of_a_kind(
     customers: int, horizon_days: int, regularity: int = 1, days: float = 500.0, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features (customers, 4) after so many days, and who orders nothing within the horizon after them (customers,).
+    """Features (customers, 4) after so many days, and who orders nothing within the horizon after
+    them (customers,).
 
-    The features are total_spent, order_days, days_since_first_order and days_since_last_order. With a regularity of 1 orders come at
-    random until some moment (Pareto/NBD), else each is the k-th of random events, and some are the last (MBG/CNBD-k).
+    The features are total_spent, order_days, days_since_first_order and days_since_last_order. With
+    a regularity of 1 orders come at random until some moment (Pareto/NBD), else each is the k-th of
+    random events, and some are the last (MBG/CNBD-k).
     """
     draw = np.random.default_rng(seed)
     features, silent = np.empty((customers, 4)), np.empty(customers)

@@ -11,7 +11,9 @@ STORE = "mlflow.db"
 
 
 class Unillustrated(Tracking):
-    """A registry that draws no plots of a run: they take a quarter of a small training, for tests that do not look at them."""
+    """A registry that draws no plots of a run: they take a quarter of a small training, for tests
+    that do not look at them.
+    """
 
     def record(self, run: Run) -> Version:
         """The run without its plots."""

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from serving.selftests.apart import MOUNTS, NETWORK, own, tracing
-from serving.selftests.attempted_calls import SYSTEM_CALLS
-from serving.selftests.proof import CannotProve
+from serving.proofs.offline.attempted_calls import SYSTEM_CALLS
+from serving.proofs.stage.proof import CannotProve
+from serving.proofs.stage.sandbox import MOUNTS, NETWORK, own, tracing
 
 
-def _marked(mark: pytest.MarkDecorator, *tries: Callable[[], object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A decorator that puts `mark` on a test and skips it, with the reason, where one of `tries` cannot be done."""
+def _marked(
+    mark: pytest.MarkDecorator, *tries: Callable[[], object]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator that puts `mark` on a test and skips it, with the reason, where one of `tries`
+    cannot be done.
+    """
     reason = ""
     try:
         for attempt in tries:
@@ -24,5 +28,7 @@ def _marked(mark: pytest.MarkDecorator, *tries: Callable[[], object]) -> Callabl
     return lambda test: mark(pytest.mark.skipif(bool(reason), reason=reason)(test))
 
 
-needs_strace = _marked(pytest.mark.needs_strace, lambda: own(NETWORK), lambda: tracing(SYSTEM_CALLS, Path(devnull)))
+needs_strace = _marked(
+    pytest.mark.needs_strace, lambda: own(NETWORK), lambda: tracing(SYSTEM_CALLS, Path(devnull))
+)
 needs_mounts = _marked(pytest.mark.needs_mounts, lambda: own(MOUNTS))

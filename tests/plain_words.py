@@ -10,7 +10,8 @@ HARDEST = 40
 LONG = 6
 JARGON = re.compile(
     r"\b(shap|shapley|log-odds|logit|features?|models?|because|scores?|scoring|algorithms?|coefficients?|churn|attribution|contribution)\b"
-    r"|\b(Merkmale?|Modelle?|Algorithmus|weil|algorithme|modèle|parce que|car|algoritmo|modelo|porque|algorytm|ponieważ|gdyż)\b",
+    r"|\b(Merkmale?|Modelle?|Algorithmus|weil|algorithme|modèle|parce"
+    r" que|car|algoritmo|modelo|porque|algorytm|ponieważ|gdyż)\b",
     re.IGNORECASE,
 )
 """Words of the trade, and words that claim a cause."""
@@ -25,4 +26,6 @@ def lix(text: str) -> float:
     """Readability: words per sentence, plus long words of 100."""
     words = re.findall(r"[^\W\d_]+", text)
     sentences = max(len(re.findall(r"[.!?:]", text)), 1)
-    return len(words) / sentences + 100 * sum(len(word) > LONG for word in words) / max(len(words), 1)
+    return len(words) / sentences + 100 * sum(len(word) > LONG for word in words) / max(
+        len(words), 1
+    )

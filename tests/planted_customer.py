@@ -9,17 +9,17 @@ from pathlib import Path
 import pandas as pd
 from sqlalchemy import insert
 
-from features.consent import ConsentEvent
-from features.contact_permissions import contact_columns, import_contact_permissions
-from features.corrections import Correction, correct
-from features.online import online_stores
-from features.shop import Shop
-from features.tables import accesses, shown
-from features.training_sets import remember
-from serving.deciding import Made, decide
-from serving.opt_outs import OptOuts
-from serving.reviews import Reviews
-from serving.set_bands import SetBand, set_band
+from features.consent.contact_permissions import contact_columns, import_contact_permissions
+from features.consent.ledger import ConsentEvent
+from features.consent.training_sets import remember
+from features.database.tables import accesses, shown
+from features.shop.corrections import Correction, correct
+from features.shop.online import online_stores
+from features.shop.shop import Shop
+from serving.decisions.deciding import Made, decide
+from serving.decisions.set_bands import SetBand, set_band
+from serving.delivery.opt_outs import OptOuts
+from serving.reviews.queue import Reviews
 from tests.synthetic_shop import END
 
 RUN = "run-of-a-test"
@@ -46,31 +46,59 @@ def plant(shop: Shop, *ids: str) -> None:
     for id in ids:
         customer = shop.customers.find(id)
         assert customer is not None
-        proved = ConsentEvent(id, "recommendations", "location", "renewed", "web_form", "1", None, f"form of {id}")
+        proved = ConsentEvent(
+            id, "recommendations", "location", "renewed", "web_form", "1", None, f"form of {id}"
+        )
         shop.ledger.append(replace(proved, evidence="planted-evidence"))
         made = Made({"k": 1}, {"consent": {}, "items": ["planted-answer"]}, None)
-        decision = decide(shop, "recommendation", id, "recommendations", lambda _, made=made: made)["decision_id"]
+        decision = decide(shop, "recommendation", id, "recommendations", lambda _, made=made: made)[
+            "decision_id"
+        ]
         Reviews(shop).ask(decision, "planted-contest")
         OptOuts(shop.database, shop.clock).add(customer, "product", "planted-product", None)
         correct(shop, customer, Correction("customers.country", "planted-country"))
         permissions = pd.DataFrame({"customer_id": [id], "Newsletter": ["yes"]})
         columns = contact_columns(list(permissions.columns))
         assert columns is not None
-        import_contact_permissions(permissions, columns, Path("permissions.csv"), shop.database, shop.customers, shop.clock)
+        import_contact_permissions(
+            permissions, columns, Path("permissions.csv"), shop.database, shop.customers, shop.clock
+        )
         for store in online_stores(shop):
             store.make(customer)
     with shop.database.write() as connection:
         for customer in (pseudonym(shop, id) for id in ids):
-            set_band(connection, customer, SetBand("low", "2030-01-01", "planted-review"), "2024-01-01")
-            told = {"channel": "planted-channel", "shown_at": "2024-01-01", "places": 1, "explored": 0}
-            connection.execute(insert(shown).values(decision_id=f"dec_{customer}", customer=customer, **told))
+            set_band(
+                connection, customer, SetBand("low", "2030-01-01", "planted-review"), "2024-01-01"
+            )
+            told = {
+                "channel": "planted-channel",
+                "shown_at": "2024-01-01",
+                "places": 1,
+                "explored": 0,
+            }
+            connection.execute(
+                insert(shown).values(decision_id=f"dec_{customer}", customer=customer, **told)
+            )
             look = {"key_id": "key_1", "kind": "planted-look", "at": "2024-01-01"}
-            connection.execute(insert(accesses).values(id=f"acc_{customer}", customer=customer, **look))
-        remember(connection, RUN, "recommendations", 1, [pseudonym(shop, id) for id in ids] + [7], TRAINED_AT)
+            connection.execute(
+                insert(accesses).values(id=f"acc_{customer}", customer=customer, **look)
+            )
+        remember(
+            connection,
+            RUN,
+            "recommendations",
+            1,
+            [pseudonym(shop, id) for id in ids] + [7],
+            TRAINED_AT,
+        )
     root = shop.workspace.root
-    (root / "service.log").write_text("".join(f"a request of {id} failed\n" for id in ids) + "somebody else's line\n")
+    (root / "service.log").write_text(
+        "".join(f"a request of {id} failed\n" for id in ids) + "somebody else's line\n"
+    )
     (root / "rejected").mkdir(exist_ok=True)
-    (root / "rejected" / "orders.csv").write_text("file,line,reason,raw\n" + "".join(f'orders.csv,7,odd,"{id},x"\n' for id in ids))
+    (root / "rejected" / "orders.csv").write_text(
+        "file,line,reason,raw\n" + "".join(f'orders.csv,7,odd,"{id},x"\n' for id in ids)
+    )
 
 
 def pseudonym(shop: Shop, id: str) -> int:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.shop import Shop
-from features.workspace import Workspace
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
 from models.tracking import Tracking
-from serving.keys import Keys
-from serving.links import Links
+from serving.access.api_keys import Keys
+from serving.access.signed_links import Links
 from serving.server import free_port, running
 from tests.made_once import made_once
 from tests.made_up_languages import ACCENTED, MIRRORED, write_language
@@ -28,7 +28,12 @@ def untrained_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained_root(untrained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with both models promoted, which nobody has open; to be copied."""
-    return made_once(tmp_path_factory, "trained", lambda folder: train(copied(untrained_root, folder / SHOP))) / SHOP
+    return (
+        made_once(
+            tmp_path_factory, "trained", lambda folder: train(copied(untrained_root, folder / SHOP))
+        )
+        / SHOP
+    )
 
 
 def train(root: Path) -> None:

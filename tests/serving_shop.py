@@ -1,4 +1,6 @@
-"""A made-up shop to be served: the orders of `tests.synthetic_shop` under ids that occur nowhere by chance, and a client."""
+"""A made-up shop to be served: the orders of `tests.synthetic_shop` under ids that occur nowhere by
+chance, and a client.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +15,32 @@ import httpx
 import pandas as pd
 from sqlalchemy import exists, select
 
-from experiments.churn import train_churn
-from experiments.next_purchase import train_next_purchase
-from features.consent import ConsentEvent
+from experiments.training.churn import train_churn
+from experiments.training.next_purchase import train_next_purchase
+from features.consent.ledger import ConsentEvent
+from features.database.tables import (
+    consent_events,
+    contact_permissions,
+    corrections,
+    opt_outs,
+    reviews,
+    set_bands,
+)
 from features.intake.ingest import ingest
-from features.intake.new_workspace import create
-from features.online import refresh_online
-from features.shop import Shop
-from features.tables import consent_events, contact_permissions, corrections, opt_outs, reviews, set_bands
-from features.workspace import Workspace
-from models.churn_settings import ChurnSettings
-from models.next_purchase import NextPurchaseSettings
+from features.intake.setup.new_workspace import create
+from features.shop.online import refresh_online
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
+from models.churn.settings import ChurnSettings
+from models.next_purchase.ranker import NextPurchaseSettings
 from models.tracking import Tracking
-from serving.links import Links, Page
+from serving.access.signed_links import Links, Page
 from tests.synthetic_shop import CUSTOMERS, consents, order_lines, refusals
 
 CANARY = "zqx-canary-"
-"""What every customer id of this shop begins with; it must turn up nowhere that is not the shop's own."""
+"""What every customer id of this shop begins with; it must turn up nowhere that is not the shop's
+own.
+"""
 SCRIPT = "<script>alert('mug')</script> & \"co\""
 """Title of a product."""
 SHOP = "mugs"
@@ -39,7 +50,14 @@ KEPT_FOR_ALL = 6
 """Customers sharing nothing that tests have in common, as there are few."""
 FOR_CHURN, FOR_ITEMS = "churn_prediction", "recommendations"
 CATEGORIES = ("purchases", "order_times", "spending", "location")
-CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, outlook_trees=40, taught_trees=100, masked_rows=20_000, threads=1)
+CHURN = ChurnSettings(
+    most_trees=75,
+    rows_per_leaf=20,
+    outlook_trees=40,
+    taught_trees=100,
+    masked_rows=20_000,
+    threads=1,
+)
 NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
 
 
@@ -64,7 +82,10 @@ def write_lines(file: Path) -> Path:
 
 def said(shop: Shop) -> list[ConsentEvent]:
     """What the customers said: see `tests.synthetic_shop`."""
-    return [replace(event, customer_id=CANARY + event.customer_id) for event in consents(shop.config.catalog)]
+    return [
+        replace(event, customer_id=CANARY + event.customer_id)
+        for event in consents(shop.config.catalog)
+    ]
 
 
 def make_shop(folder: Path) -> Path:
@@ -81,7 +102,10 @@ def make_shop(folder: Path) -> Path:
 
 def train_both(shop: Shop, tracking: Tracking) -> None:
     """Train small models and make them champions, whatever the gates say of them."""
-    for run in (train_churn(shop, tracking, settings=CHURN), train_next_purchase(shop, tracking, settings=NEXT_PURCHASE)):
+    for run in (
+        train_churn(shop, tracking, settings=CHURN),
+        train_next_purchase(shop, tracking, settings=NEXT_PURCHASE),
+    ):
         tracking.promote(run.version, {"made_up": "a test promoted it"})
 
 
@@ -92,7 +116,9 @@ def copied(original: Path, root: Path) -> Path:
 
 
 def sharing(*categories: str) -> list[str]:
-    """Customers who share exactly these categories for every purpose, by the consents that the shop starts with."""
+    """Customers who share exactly these categories for every purpose, by the consents that the shop
+    starts with.
+    """
     wanted = set(CATEGORIES) - set(categories)
     found = []
     for number in range(CUSTOMERS):
@@ -103,7 +129,9 @@ def sharing(*categories: str) -> list[str]:
 
 
 class Pool:
-    """Customers by what they share at the start; whoever is taken is given out again only where nobody is left whom nothing befell."""
+    """Customers by what they share at the start; whoever is taken is given out again only where
+    nobody is left whom nothing befell.
+    """
 
     def __init__(self, everything: tuple[str, ...], shop: Shop) -> None:
         """`everything` names the categories of those who share all."""
@@ -114,24 +142,40 @@ class Pool:
     def take(self, count: int, categories: tuple[str, ...] | None = None) -> list[str]:
         """That many customers who share exactly `categories` (everything where it is None)."""
         shared = self._everything if categories is None else categories
-        left = self._left.setdefault(frozenset(shared), sharing(*shared) if shared else sharing()[:-KEPT_FOR_ALL])
+        left = self._left.setdefault(
+            frozenset(shared), sharing(*shared) if shared else sharing()[:-KEPT_FOR_ALL]
+        )
         if len(left) < count:
-            left = [*left, *(one for one in sharing(*shared) if one not in left and self._as_it_began(one))]
+            left = [
+                *left,
+                *(one for one in sharing(*shared) if one not in left and self._as_it_began(one)),
+            ]
         taken, self._left[frozenset(shared)] = left[:count], left[count:]
         if len(taken) < count:
-            raise AssertionError(f"only {len(taken)} of {count} customers who share {shared} are left")
+            raise AssertionError(
+                f"only {len(taken)} of {count} customers who share {shared} are left"
+            )
         return taken
 
     def _as_it_began(self, customer_id: str) -> bool:
         """Whether the tests so far only asked about a customer, and changed nothing of theirs."""
         customer = self._shop.customers.find(customer_id)
-        changes = [table.c.customer == customer for table in (opt_outs, corrections, contact_permissions, reviews, set_bands)]
-        changes.append((consent_events.c.customer == customer) & (consent_events.c.seq > self._begun))
+        changes = [
+            table.c.customer == customer
+            for table in (opt_outs, corrections, contact_permissions, reviews, set_bands)
+        ]
+        changes.append(
+            (consent_events.c.customer == customer) & (consent_events.c.seq > self._begun)
+        )
         with self._shop.database.read() as connection:
-            return customer is not None and not any(connection.execute(select(exists().where(one))).scalar() for one in changes)
+            return customer is not None and not any(
+                connection.execute(select(exists().where(one))).scalar() for one in changes
+            )
 
     def one(self, categories: tuple[str, ...] | None = None) -> str:
-        """One such customer; who shares nothing is given to several tests, which must leave them as they are."""
+        """One such customer; who shares nothing is given to several tests, which must leave them as
+        they are.
+        """
         return next(self._sharing_nothing) if categories == () else self.take(1, categories)[0]
 
 
@@ -150,12 +194,18 @@ class Client:
 
     def __post_init__(self) -> None:
         """Open the connection."""
-        self.http = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30.0)
+        self.http = httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30.0
+        )
 
     def recommend(self, customer: str | None, **fields: Any) -> dict[str, Any]:
         """The answer to `POST /v1/recommendations`."""
         headers = fields.pop("headers", None)
-        return self.answer(self.http.post("/v1/recommendations", json={"customer_id": customer, **fields}, headers=headers))
+        return self.answer(
+            self.http.post(
+                "/v1/recommendations", json={"customer_id": customer, **fields}, headers=headers
+            )
+        )
 
     def churn(self, customer: str, **fields: Any) -> dict[str, Any]:
         """The answer to `POST /v1/churn`."""
@@ -163,12 +213,30 @@ class Client:
 
     def say(self, customer: str, purpose: str, category: str, action: str) -> dict[str, Any]:
         """Record what a customer said."""
-        said = {"customer_id": customer, "purpose": purpose, "category": category, "action": action, "method": "test"}
-        return self.answer(self.http.post("/v1/consents", json=said | ({"notice_version": "1"} if action == "granted" else {})), 201)
+        said = {
+            "customer_id": customer,
+            "purpose": purpose,
+            "category": category,
+            "action": action,
+            "method": "test",
+        }
+        return self.answer(
+            self.http.post(
+                "/v1/consents", json=said | ({"notice_version": "1"} if action == "granted" else {})
+            ),
+            201,
+        )
 
-    def opt_out(self, customer: str, scope: str, value: str | None = None, **fields: Any) -> dict[str, Any]:
+    def opt_out(
+        self, customer: str, scope: str, value: str | None = None, **fields: Any
+    ) -> dict[str, Any]:
         """Record an opt-out."""
-        body = {"customer_id": customer, "scope": scope, **({} if value is None else {"value": value}), **fields}
+        body = {
+            "customer_id": customer,
+            "scope": scope,
+            **({} if value is None else {"value": value}),
+            **fields,
+        }
         return self.answer(self.http.post("/v1/opt-outs", json=body), 201)
 
     def replay(self, decision_id: str) -> dict[str, Any]:
@@ -181,7 +249,9 @@ class Client:
 
     def press(self, address: str, **form: str) -> httpx.Response:
         """A button of a customer's page, without following where it leads."""
-        return httpx.post(self.url + address if address.startswith("/") else address, data=form, timeout=30.0)
+        return httpx.post(
+            self.url + address if address.startswith("/") else address, data=form, timeout=30.0
+        )
 
     def preferences(self, pseudonym: int) -> str:
         """Address of a customer's preferences."""
@@ -191,7 +261,10 @@ class Client:
     def answer(response: httpx.Response, status: int = 200) -> dict[str, Any]:
         """The document of an answer that has to be a success."""
         if response.status_code != status:
-            raise AssertionError(f"{response.request.method} {response.request.url}: {response.status_code} {response.text}")
+            raise AssertionError(
+                f"{response.request.method} {response.request.url}: {response.status_code}"
+                f" {response.text}"
+            )
         document: dict[str, Any] = response.json()
         return document
 

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from features.errors import SaysoError
-from features.shop import Shop
-from features.workspace import Workspace
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
 from models.tracking import CHALLENGER, CHAMPION, Tracking, Version
 from serving.cli import main
 from tests.serving_shop import CATEGORIES, CHURN, FOR_CHURN, copied, customer_id, sharing
@@ -25,8 +25,26 @@ from tests.serving_shop import CATEGORIES, CHURN, FOR_CHURN, copied, customer_id
 pytest_plugins = ["tests.serving_fixtures"]
 
 COMMANDS = [
-    *(["demo"], ["init"], ["ingest"], ["consent"], ["consent", "import"], ["consent", "show"], ["consent", "verify"], ["features"]),
-    *(["train"], ["promote"], ["score"], ["serve"], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"]),
+    *(
+        ["demo"],
+        ["init"],
+        ["ingest"],
+        ["consent"],
+        ["consent", "import"],
+        ["consent", "show"],
+        ["consent", "verify"],
+        ["features"],
+    ),
+    *(
+        ["train"],
+        ["promote"],
+        ["score"],
+        ["serve"],
+        ["keys"],
+        ["keys", "create"],
+        ["keys", "list"],
+        ["keys", "revoke"],
+    ),
 ]
 HEADER = ["customer_id", "purpose", "category", "action", "notice_version", "method", "occurred_at"]
 GRANT = ["newcomer", FOR_CHURN, "purchases", "granted", "1", "web_form", "2024-05-01T10:00:00Z"]
@@ -42,7 +60,9 @@ class Done:
 
 
 def sayso(*words: object, workspace: Path | None = None) -> Done:
-    """The command as a shop calls it, but within this process, since a new one takes seconds to start."""
+    """The command as a shop calls it, but within this process, since a new one takes seconds to
+    start.
+    """
     named = [] if workspace is None else ["--workspace", str(workspace)]
     printed, complained = io.StringIO(), io.StringIO()
     called = sys.argv
@@ -71,7 +91,9 @@ def told(done: Done) -> dict:
 
 
 def failed(done: Done, *words: str) -> None:
-    """Fails unless a command failed with exit 1 and one paragraph on stderr that has these words."""
+    """Fails unless a command failed with exit 1 and one paragraph on stderr that has these
+    words.
+    """
     assert done.returncode == 1, (done.returncode, done.stderr)
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -82,7 +104,9 @@ def failed(done: Done, *words: str) -> None:
 
 @pytest.fixture(scope="module")
 def root(untrained_root, tmp_path_factory) -> Path:
-    """A workspace with orders, consents and no model, for the commands that leave it as it is or only add keys."""
+    """A workspace with orders, consents and no model, for the commands that leave it as it is or
+    only add keys.
+    """
     return copied(untrained_root, tmp_path_factory.mktemp("cli") / "mugs")
 
 
@@ -101,7 +125,13 @@ def consent_file(folder: Path, *rows: list[str], header: list[str] = HEADER) -> 
 
 def test_the_installed_command_fails_as_the_function_does(tmp_path):
     """`sayso` as a process of its own ends with 1 and one paragraph on stderr."""
-    command = [Path(sys.executable).parent / "sayso", "keys", "list", "--workspace", tmp_path / "nowhere"]
+    command = [
+        Path(sys.executable).parent / "sayso",
+        "keys",
+        "list",
+        "--workspace",
+        tmp_path / "nowhere",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own command
     failed(Done(done.returncode, done.stdout, done.stderr), "sayso init")
 
@@ -134,7 +164,9 @@ def test_every_command_explains_itself():
     ids=" ".join,
 )
 def test_wrong_use_ends_with_two(words):
-    """An unknown command, option or value, or a missing one, ends with 2 and says how it is used."""
+    """An unknown command, option or value, or a missing one, ends with 2 and says how it is
+    used.
+    """
     done = sayso(*words)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -144,11 +176,21 @@ def test_wrong_use_ends_with_two(words):
 
 @pytest.mark.parametrize(
     "words",
-    [["ingest"], ["train", "churn"], ["promote", "churn"], ["keys", "list"], ["consent", "verify"], ["consent", "show", "x"], ["serve"]],
+    [
+        ["ingest"],
+        ["train", "churn"],
+        ["promote", "churn"],
+        ["keys", "list"],
+        ["consent", "verify"],
+        ["consent", "show", "x"],
+        ["serve"],
+    ],
     ids=" ".join,
 )
 def test_a_missing_workspace_is_told(words, tmp_path):
-    """A command on a folder that is no workspace says so and what to do, and makes nothing there."""
+    """A command on a folder that is no workspace says so and what to do, and makes nothing
+    there.
+    """
     failed(sayso(*words, workspace=tmp_path / "nowhere"), "nowhere", "sayso init")
     assert list(tmp_path.iterdir()) == []
 
@@ -165,20 +207,38 @@ def test_before_ingest_commands_say_what_is_missing(tmp_path):
     empty = tmp_path / "empty"
     assert told(sayso("init", empty, "--json"))["workspace"] == str(empty)
     failed(sayso("train", "churn", workspace=empty), "ingest")
-    failed(sayso("features", "--as-of", "2024-06-01", "--out", tmp_path / "f.parquet", workspace=empty), "ingest")
+    failed(
+        sayso(
+            "features", "--as-of", "2024-06-01", "--out", tmp_path / "f.parquet", workspace=empty
+        ),
+        "ingest",
+    )
     failed(sayso("score", "churn", "--out", tmp_path / "s.parquet", workspace=empty), "churn")
     failed(sayso("promote", "churn", workspace=empty), "no challenger", "sayso train churn")
 
 
 def test_init_ingest_and_simulated_consents_make_a_shop(untrained_root, tmp_path):
-    """A shop's own file becomes a workspace with a loaded warehouse, each step with its JSON; loading twice adds nothing."""
+    """A shop's own file becomes a workspace with a loaded warehouse, each step with its JSON;
+    loading twice adds nothing.
+    """
     root = tmp_path / "new"
     made = told(sayso("init", root, "--from", untrained_root.parent / "orders.csv", "--json"))
-    assert {guess["column"] for guess in made["guesses"]} >= {"customer_id", "order_id", "product_id", "ordered_at", "title"}
+    assert {guess["column"] for guess in made["guesses"]} >= {
+        "customer_id",
+        "order_id",
+        "product_id",
+        "ordered_at",
+        "title",
+    }
     first, again = (told(sayso("ingest", "--json", workspace=root)) for _ in range(2))
     assert first["kept"] == again["kept"] > 5_000
     assert first["rejected"] == 0
-    assert told(sayso("consent", "verify", "--json", workspace=root)) == {"events": 0, "decisions": 0, "anchors": 0, "holds": True}
+    assert told(sayso("consent", "verify", "--json", workspace=root)) == {
+        "events": 0,
+        "decisions": 0,
+        "anchors": 0,
+        "holds": True,
+    }
     failed(sayso("train", "churn", workspace=root))
     failed(sayso("train", "next_purchase", workspace=root))
     failed(sayso("init", root), "workspace already")
@@ -198,17 +258,31 @@ def test_too_little_to_learn_from_leaves_the_registry_alone(untrained_root, tmp_
 
 
 def test_consents_come_in_once_and_can_be_shown(mine, tmp_path):
-    """A right file is imported, a second time adds nothing, and `show` tells what stands and how it came to that."""
+    """A right file is imported, a second time adds nothing, and `show` tells what stands and how it
+    came to that.
+    """
     file = consent_file(
-        tmp_path, GRANT, [*GRANT[:3], "withdrawn", *GRANT[4:6], "2024-05-02T10:00:00Z"], [*GRANT[:2], "spending", *GRANT[3:]]
+        tmp_path,
+        GRANT,
+        [*GRANT[:3], "withdrawn", *GRANT[4:6], "2024-05-02T10:00:00Z"],
+        [*GRANT[:2], "spending", *GRANT[3:]],
     )
     first = told(sayso("consent", "import", file, "--json", workspace=mine))
     again = told(sayso("consent", "import", file, "--json", workspace=mine))
     assert (first["added"], first["repeated"]) == (3, 0)
     assert (again["added"], again["repeated"], again["ledger_seq"]) == (0, 3, first["ledger_seq"])
     shown = told(sayso("consent", "show", "newcomer", "--json", workspace=mine))
-    state = {entry["category"]: entry["action"] for entry in shown["state"] if entry["purpose"] == FOR_CHURN}
-    assert state == {"purchases": "withdrawn", "order_times": "unknown", "spending": "granted", "location": "unknown"}
+    state = {
+        entry["category"]: entry["action"]
+        for entry in shown["state"]
+        if entry["purpose"] == FOR_CHURN
+    }
+    assert state == {
+        "purchases": "withdrawn",
+        "order_times": "unknown",
+        "spending": "granted",
+        "location": "unknown",
+    }
     assert [event["action"] for event in shown["history"]] == ["granted", "withdrawn", "granted"]
     assert told(sayso("consent", "verify", "--json", workspace=mine))["holds"] is True
     people = sayso("consent", "show", "newcomer", workspace=mine)
@@ -229,7 +303,10 @@ def test_consents_come_in_once_and_can_be_shown(mine, tmp_path):
 def test_a_faulty_consent_file_is_refused_as_a_whole(root, tmp_path, rows, header, words):
     """A missing column or one bad row is told with its line, and nothing of the file is written."""
     before = told(sayso("consent", "verify", "--json", workspace=root))
-    failed(sayso("consent", "import", consent_file(tmp_path, *rows, header=header), workspace=root), *words)
+    failed(
+        sayso("consent", "import", consent_file(tmp_path, *rows, header=header), workspace=root),
+        *words,
+    )
     assert told(sayso("consent", "verify", "--json", workspace=root)) == before
 
 
@@ -247,27 +324,66 @@ def test_an_unknown_customer_has_no_consents_to_show(root):
 
 
 def test_features_are_missing_where_withheld(root, tmp_path):
-    """Who withholds spending has `NaN` in every feature that reads it and values elsewhere; pseudonyms come on request."""
+    """Who withholds spending has `NaN` in every feature that reads it and values elsewhere;
+    pseudonyms come on request.
+    """
     file = tmp_path / "features.parquet"
     done = told(sayso("features", "--as-of", "2024-09-01", "--out", file, "--json", workspace=root))
     frame = pd.read_parquet(file).set_index("customer_id")
     assert done["rows"] == len(frame) > 200
     without = frame.loc[frame.index.isin(sharing("purchases", "order_times", "location"))]
     assert len(without) > 3
-    assert without[["total_spent", "spent_last_90_days", "usual_price", "average_order_value"]].isna().all(axis=None)
+    assert (
+        without[["total_spent", "spent_last_90_days", "usual_price", "average_order_value"]]
+        .isna()
+        .all(axis=None)
+    )
     assert without[["orders", "days_since_last_order"]].notna().all(axis=None)
     assert not set(sharing()) & set(frame.index)
-    told(sayso("features", "--as-of", "2024-09-01", "--out", file, "--pseudonyms", "--json", workspace=root))
+    told(
+        sayso(
+            "features",
+            "--as-of",
+            "2024-09-01",
+            "--out",
+            file,
+            "--pseudonyms",
+            "--json",
+            workspace=root,
+        )
+    )
     hidden = pd.read_parquet(file)
     assert "customer_id" not in hidden
     assert not set(frame.index) & set(hidden["customer"].astype(str))
-    told(sayso("features", "--as-of", "2024-09-01", "--out", file, "--model", "next_purchase", "--json", workspace=root))
+    told(
+        sayso(
+            "features",
+            "--as-of",
+            "2024-09-01",
+            "--out",
+            file,
+            "--model",
+            "next_purchase",
+            "--json",
+            workspace=root,
+        )
+    )
     assert "product_id" in pd.read_parquet(file)
 
 
 def test_a_file_that_cannot_be_written_is_told(root, tmp_path):
     """An output in a folder that does not exist fails in one paragraph."""
-    failed(sayso("features", "--as-of", "2024-09-01", "--out", tmp_path / "no" / "f.parquet", workspace=root), "no")
+    failed(
+        sayso(
+            "features",
+            "--as-of",
+            "2024-09-01",
+            "--out",
+            tmp_path / "no" / "f.parquet",
+            workspace=root,
+        ),
+        "no",
+    )
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
@@ -281,22 +397,34 @@ def test_scores_are_those_of_the_service(served_root, service, tmp_path, ending)
     for row in frame.sample(8, random_state=1).itertuples():
         estimate = service.churn(row.customer_id)
         assert estimate["probability"] == pytest.approx(row.probability, abs=1e-12)
-        assert set(json.loads(row.contributions)) == {part["feature"] for part in estimate["explanation"]["contributions"]}
+        assert set(json.loads(row.contributions)) == {
+            part["feature"] for part in estimate["explanation"]["contributions"]
+        }
         assert set(row.used.split(",")) == set(estimate["consent"]["used"])
 
 
 def test_keys_are_made_listed_and_revoked(root):
-    """A key's secret is shown once, the list shows it without, and a revoked one cannot be revoked again."""
-    made = told(sayso("keys", "create", "--scope", "score", "--scope", "explain", "--json", workspace=root))
+    """A key's secret is shown once, the list shows it without, and a revoked one cannot be revoked
+    again.
+    """
+    made = told(
+        sayso("keys", "create", "--scope", "score", "--scope", "explain", "--json", workspace=root)
+    )
     assert set(made) == {"id", "key", "scopes"}
     assert made["scopes"] == ["explain", "score"]
     listed = sayso("keys", "list", "--json", workspace=root)
     assert made["key"] not in listed.stdout
     assert made["id"] in {key["id"] for key in told(listed)["keys"]}
-    assert told(sayso("keys", "revoke", made["id"], "--json", workspace=root)) == {"id": made["id"], "revoked": True}
+    assert told(sayso("keys", "revoke", made["id"], "--json", workspace=root)) == {
+        "id": made["id"],
+        "revoked": True,
+    }
     failed(sayso("keys", "revoke", made["id"], workspace=root), made["id"])
     failed(sayso("keys", "create", "--scope", "admin", workspace=root), "admin", "recommend")
-    assert len(told(sayso("keys", "create", "--scope", "all", "--json", workspace=root))["scopes"]) == 7
+    assert (
+        len(told(sayso("keys", "create", "--scope", "all", "--json", workspace=root))["scopes"])
+        == 7
+    )
 
 
 def test_a_port_in_use_is_told_in_one_line(root):
@@ -311,8 +439,10 @@ def test_a_port_in_use_is_told_in_one_line(root):
 
 
 def test_training_registers_a_challenger_and_a_failing_gate_leaves_it_one(mine, monkeypatch):
-    """`train` prints its comparison and registers; `promote` refuses at a failing gate with its figure and changes nothing."""
-    monkeypatch.setattr("experiments.churn.ChurnSettings", lambda: CHURN)
+    """`train` prints its comparison and registers; `promote` refuses at a failing gate with its
+    figure and changes nothing.
+    """
+    monkeypatch.setattr("experiments.training.churn.ChurnSettings", lambda: CHURN)
     done = told(sayso("train", "churn", "--json", workspace=mine))
     assert set(done["methods"]) == {"sayso", "logistic_rfm", "recency"}
     tracking = Tracking.of(Workspace.open(mine))
@@ -323,7 +453,11 @@ def test_training_registers_a_challenger_and_a_failing_gate_leaves_it_one(mine, 
     wrong = {name: 0.5 for name in challenger.metrics if name.endswith("ece")}
     right = dict.fromkeys(wrong, 0.01) | {"auc": 0.99}
     note(tracking, challenger, {"auc": 0.99, **wrong})
-    failed(sayso("promote", "churn", "--yes", "--json", workspace=mine), "calibrated", "stays a challenger")
+    failed(
+        sayso("promote", "churn", "--yes", "--json", workspace=mine),
+        "calibrated",
+        "stays a challenger",
+    )
     assert tracking.by_alias("churn", CHAMPION) is None
     note(tracking, challenger, right)
     promoted = told(sayso("promote", "churn", "--yes", "--json", workspace=mine))
@@ -339,20 +473,41 @@ def note(tracking: Tracking, version: Version, metrics: dict[str, float]) -> Non
 
 
 def test_an_override_is_shown_and_a_champion_can_be_taken_back(trained_root, tmp_path):
-    """`--override` promotes in spite of gates and says so in `models status`; `--rollback` undoes it, once."""
+    """`--override` promotes in spite of gates and says so in `models status`; `--rollback` undoes
+    it, once.
+    """
     mine = copied(trained_root, tmp_path / "mugs")
-    tracking = Tracking.of(Workspace.open(trained_root))  # the copy's registry holds the addresses of the original's files
+    tracking = Tracking.of(
+        Workspace.open(trained_root)
+    )  # the copy's registry holds the addresses of the original's files
     before = tracking.by_alias("churn", CHAMPION).version
-    assert told(sayso("models", "status", "--json", workspace=mine))["versions"][0]["override"] is None
-    failed(sayso("promote", "churn", "--yes", "--json", "--override", " ", workspace=mine), "needs a reason")
-    assert sayso("promote", "churn", "--rollback", "--override", "x", workspace=mine).returncode == 2
-    failed(sayso("promote", "churn", "--rollback", "--yes", "--json", workspace=mine), "none to go back to")
-    done = told(sayso("promote", "churn", "--yes", "--json", "--override", "a shop in a test", workspace=mine))
+    assert (
+        told(sayso("models", "status", "--json", workspace=mine))["versions"][0]["override"] is None
+    )
+    failed(
+        sayso("promote", "churn", "--yes", "--json", "--override", " ", workspace=mine),
+        "needs a reason",
+    )
+    assert (
+        sayso("promote", "churn", "--rollback", "--override", "x", workspace=mine).returncode == 2
+    )
+    failed(
+        sayso("promote", "churn", "--rollback", "--yes", "--json", workspace=mine),
+        "none to go back to",
+    )
+    done = told(
+        sayso(
+            "promote", "churn", "--yes", "--json", "--override", "a shop in a test", workspace=mine
+        )
+    )
     assert done["version"] == before
     assert "calibrated" in done["override"]["gates"]
     shown = sayso("models", "status", workspace=mine)
     assert "a shop in a test" in shown.stdout.replace("\n", " ") or "in spite of" in shown.stdout
-    found = {one["model"]: one["override"] for one in told(sayso("models", "status", "--json", workspace=mine))["versions"]}
+    found = {
+        one["model"]: one["override"]
+        for one in told(sayso("models", "status", "--json", workspace=mine))["versions"]
+    }
     assert found["churn"]["reason"] == "a shop in a test"
     assert found["next_purchase"] is None
 
@@ -367,12 +522,16 @@ def test_promotion_asks_before_it_acts(served_root):
 def test_a_shop_of_customers_is_known_by_its_ids(root):
     """The consents of the workspace are shown under the shop's own ids."""
     shown = told(sayso("consent", "show", customer_id(0), "--json", workspace=root))
-    assert {entry["category"] for entry in shown["state"] if entry["action"] == "granted"} == set(CATEGORIES)
+    assert {entry["category"] for entry in shown["state"] if entry["action"] == "granted"} == set(
+        CATEGORIES
+    )
     assert Shop(Workspace.open(root)).customers.find(customer_id(0)) is not None
 
 
 @pytest.mark.slow
 def test_the_demo_tells_its_story_and_ends(tmp_path):
     """`sayso demo` makes everything from nothing and ends with 0; run it with `pytest -m slow`."""
-    document = told(sayso("demo", "--exit", "--json", "--workspace", tmp_path / "demo", "--port", "3999"))
+    document = told(
+        sayso("demo", "--exit", "--json", "--workspace", tmp_path / "demo", "--port", "3999")
+    )
     assert document["story"]["withdrawn"] not in document["story"]["after"]["consent"]["used"]

@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from features.progress import Progress
-from serving.cli import command_line, selftest
-from serving.cli.selftest import PromiseBroken
-from serving.selftests.proof import CannotProve, Finding, Proof
+from serving.cli import command_line
+from serving.cli.commands import selftest
+from serving.cli.commands.selftest import PromiseBroken
+from serving.proofs.stage.proof import CannotProve, Finding, Proof
 
 
 def kept(folder: Path, share: float, _progress: Progress) -> Finding:
@@ -44,7 +45,9 @@ def told(*arguments: str) -> dict:
 
 
 def test_a_promise_that_holds_is_said_with_its_figures():
-    """A tenth of the size is the default, `--full` is all of it, and the proof gets an empty folder."""
+    """A tenth of the size is the default, `--full` is all of it, and the proof gets an empty
+    folder.
+    """
     assert told("kept") == {"kept": {"holds": True, "share": 0.1, "empty": True, "faults": []}}
     assert told("kept", "--full")["kept"]["share"] == 1.0
 
@@ -59,7 +62,10 @@ def test_a_broken_promise_fails_the_command():
 
 def test_what_cannot_be_told_here_is_said_and_is_no_fault():
     """Without what a proof needs it is said why, the others run on, and the command succeeds."""
-    assert told("untold", "kept")["untold"] == {"holds": None, "not_proved_because": "strace is missing; install it"}
+    assert told("untold", "kept")["untold"] == {
+        "holds": None,
+        "not_proved_because": "strace is missing; install it",
+    }
     result = CliRunner().invoke(command_line("selftest"), ["selftest", "untold"])
     assert result.exit_code == 0
     assert "not put to the test here" in result.stdout

@@ -18,13 +18,17 @@ from tests.made_up_languages import accented
 
 def run(*arguments: str) -> str:
     """What the command prints."""
-    result = CliRunner().invoke(command_line("templates"), ["templates", *arguments], catch_exceptions=False)
+    result = CliRunner().invoke(
+        command_line("templates"), ["templates", *arguments], catch_exceptions=False
+    )
     assert result.exit_code == 0
     return result.stdout
 
 
 def test_every_sentence_is_listed_with_its_features(tmp_path):
-    """As JSON each sentence has its key, features, directions and text in every language; for people its text is there too."""
+    """As JSON each sentence has its key, features, directions and text in every language; for
+    people its text is there too.
+    """
     listed = json.loads(run("--workspace", str(tmp_path), "--json"))
     assert [template["key"] for template in listed["templates"]] == list(TEMPLATES)
     for template in listed["templates"]:
@@ -38,7 +42,9 @@ def test_every_sentence_is_listed_with_its_features(tmp_path):
 
 
 def test_a_new_language_begins_with_the_file_that_the_command_prints(tmp_path):
-    """The file for Italian names every sentence; while one is not translated it is refused, and once all are Italian is spoken."""
+    """The file for Italian names every sentence; while one is not translated it is refused, and
+    once all are Italian is spoken.
+    """
     empty = run("--workspace", str(tmp_path), "--po", "it")
     file = tmp_path / OWN_WORDS / "it.po"
     file.parent.mkdir()
@@ -56,18 +62,32 @@ def _filled(text: str) -> str:
 
 
 def _filled_in(block: str) -> str:
-    english = "".join(json.loads(line) for line in _quoted(block.rsplit("msgid_plural", maxsplit=1)[-1].split("msgstr", maxsplit=1)[0]))
+    english = "".join(
+        json.loads(line)
+        for line in _quoted(
+            block.rsplit("msgid_plural", maxsplit=1)[-1].split("msgstr", maxsplit=1)[0]
+        )
+    )
     words = json.dumps(accented(english), ensure_ascii=False)
-    return "\n".join(line.replace('""', words) if line.startswith("msgstr") else line for line in block.split("\n"))
+    return "\n".join(
+        line.replace('""', words) if line.startswith("msgstr") else line
+        for line in block.split("\n")
+    )
 
 
 def _quoted(text: str) -> list[str]:
-    return ['"' + part.split('"', 1)[1] for part in text.replace("msgid ", "").split("\n") if '"' in part]
+    return [
+        '"' + part.split('"', 1)[1]
+        for part in text.replace("msgid ", "").split("\n")
+        if '"' in part
+    ]
 
 
 def test_a_known_language_is_printed_with_its_words():
     """The file for German holds the German sentences, to be changed."""
-    assert 'msgstr "Erste Bestellung {ago}."' in run("--workspace", str(Path("nowhere")), "--po", "de")
+    assert 'msgstr "Erste Bestellung {ago}."' in run(
+        "--workspace", str(Path("nowhere")), "--po", "de"
+    )
 
 
 @pytest.mark.parametrize("language", ["zz", "nonsense", "x-y-z-9"])

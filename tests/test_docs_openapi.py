@@ -1,4 +1,6 @@
-"""The OpenAPI document says what the service really does, and the contract's fields are all there."""
+"""The OpenAPI document says what the service really does, and the contract's fields are all
+there.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from serving import answers
-from serving.keys import SCOPES
+from serving.access.api_keys import SCOPES
+from serving.contract import responses as answers
 from tests.serving_shop import CATEGORIES, Client
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -35,12 +37,31 @@ PAGES = {
     *(("get", "/preferences/{token}"), ("post", "/preferences/{token}")),
 }
 OF_RECOMMENDATION = {
-    *("decision_id", "customer_id", "generated_at", "personalized", "not_personalized_because", "automated", "disclosure", "model"),
+    *(
+        "decision_id",
+        "customer_id",
+        "generated_at",
+        "personalized",
+        "not_personalized_because",
+        "automated",
+        "disclosure",
+        "model",
+    ),
     *("consent", "items", "why_url", "preferences_url"),
 }
 OF_ITEM = {"rank", "product_id", "title", "score", "explored", "propensity", "explanation"}
 OF_CHURN = {
-    *("decision_id", "customer_id", "available", "unavailable_because", "automated", "probability", "horizon_days", "band", "model"),
+    *(
+        "decision_id",
+        "customer_id",
+        "available",
+        "unavailable_because",
+        "automated",
+        "probability",
+        "horizon_days",
+        "band",
+        "model",
+    ),
     *("consent", "explanation", "suggested_actions", "human_contact", "why_url"),
 }
 
@@ -54,7 +75,11 @@ def document(service) -> dict:
 
 def operations(document: dict) -> dict[tuple[str, str], dict]:
     """The document's operations by method and path."""
-    return {(method, path): operation for path, methods in document["paths"].items() for method, operation in methods.items()}
+    return {
+        (method, path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
 
 
 def test_the_document_has_exactly_the_routes_of_the_service(document):
@@ -63,7 +88,9 @@ def test_the_document_has_exactly_the_routes_of_the_service(document):
 
 
 def test_every_route_but_the_pages_states_its_scope(document):
-    """Each `/v1` route names a scope that keys can have and asks for a key; a signed link needs none."""
+    """Each `/v1` route names a scope that keys can have and asks for a key; a signed link needs
+    none.
+    """
     for route, operation in operations(document).items():
         if route in PAGES:
             assert "security" not in operation
@@ -76,7 +103,12 @@ def test_every_route_but_the_pages_states_its_scope(document):
 def test_the_security_scheme_is_described(document):
     """The key that operations ask for is declared among the document's security schemes."""
     declared = document.get("components", {}).get("securitySchemes", {})
-    asked = {name for operation in operations(document).values() for part in operation.get("security", []) for name in part}
+    asked = {
+        name
+        for operation in operations(document).values()
+        for part in operation.get("security", [])
+        for name in part
+    }
     assert asked
     assert asked <= set(declared)
 
@@ -86,7 +118,9 @@ def test_every_reference_of_the_document_leads_somewhere(document):
 
     def references(part: object) -> list[str]:
         if isinstance(part, dict):
-            return [v for k, v in part.items() if k == "$ref"] + [r for v in part.values() for r in references(v)]
+            return [v for k, v in part.items() if k == "$ref"] + [
+                r for v in part.values() for r in references(v)
+            ]
         return [r for v in part for r in references(v)] if isinstance(part, list) else []
 
     for reference in set(references(document)):
@@ -106,7 +140,9 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(document):
 
 
 def fits(model: type[BaseModel], answer: dict) -> None:
-    """Fails unless the model has every field of the answer, at any depth, and the answer every field that the model requires."""
+    """Fails unless the model has every field of the answer, at any depth, and the answer every
+    field that the model requires.
+    """
     assert model.model_validate(answer).model_dump(exclude_unset=True) == answer
 
 
@@ -158,7 +194,14 @@ def test_a_churn_answer_has_the_fields_of_the_contract(service, pool):
     answer = service.churn(pool.one())
     assert set(answer) >= OF_CHURN
     why = answer["explanation"]
-    assert set(why) >= {"unit", "base_value", "output_value", "contributions", "categories", "reasons"}
+    assert set(why) >= {
+        "unit",
+        "base_value",
+        "output_value",
+        "contributions",
+        "categories",
+        "reasons",
+    }
     assert (why["unit"], why["categories"]["unit"]) == ("log_odds", "probability")
     assert set(why["categories"]["contributions"][0]) >= {"category", "contribution", "without"}
     assert set(answer["suggested_actions"][0]) >= {"action", "text"}
@@ -166,8 +209,12 @@ def test_a_churn_answer_has_the_fields_of_the_contract(service, pool):
 
 
 def test_the_champions_are_listed_with_their_figures(service):
-    """`GET /v1/models` names version, owner, moment, ledger position, metrics and gates of both champions."""
-    champions = {m["name"]: m for m in _of(service, "/v1/models")["models"] if m["role"] == "champion"}
+    """`GET /v1/models` names version, owner, moment, ledger position, metrics and gates of both
+    champions.
+    """
+    champions = {
+        m["name"]: m for m in _of(service, "/v1/models")["models"] if m["role"] == "champion"
+    }
     assert set(champions) == {"churn", "next_purchase"}
     for model in champions.values():
         assert {"version", "owner", "trained_at", "ledger_seq", "metrics", "gates"} <= set(model)

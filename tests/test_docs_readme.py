@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from features.settings import Settings
+from features.config.environment import Settings
 from serving.cli import COMMANDS
 from serving.http.app import make_app
 
@@ -38,7 +38,9 @@ def test_every_route_is_named(path: str) -> None:
 def test_every_setting_is_named(setting: str) -> None:
     """Every environment variable stands in the README, and no other."""
     assert f"SAYSO_{setting.upper()}" in README
-    assert set(re.findall(r"SAYSO_[A-Z_]+", README)) == {f"SAYSO_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"SAYSO_[A-Z_]+", README)) == {
+        f"SAYSO_{name.upper()}" for name in Settings.model_fields
+    }
 
 
 def test_the_targets_of_make_are_there() -> None:
@@ -64,4 +66,6 @@ def test_the_lock_holds_no_address() -> None:
     for requirement in project["dependencies"]:
         name = re.match(r"[A-Za-z0-9_.-]+", requirement)
         assert name is not None
-        assert re.search(rf"^{re.escape(name.group())}==", lock, flags=re.MULTILINE | re.IGNORECASE), requirement
+        assert re.search(
+            rf"^{re.escape(name.group())}==", lock, flags=re.MULTILINE | re.IGNORECASE
+        ), requirement

@@ -1,4 +1,6 @@
-"""Challenger beside champion: recipe against recipe on the same rows, and what is said where that cannot be."""
+"""Challenger beside champion: recipe against recipe on the same rows, and what is said where that
+cannot be.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.against_champion import COMPARED, NOTE, REFRESH, Against, Recipe
-from experiments.churn import train_churn
-from experiments.next_purchase import train_next_purchase
-from experiments.paired_bootstrap import drawn_means, interval
-from features.customer_features import order_pace, order_rhythm
+from experiments.training.churn import train_churn
+from experiments.training.next_purchase import train_next_purchase
+from experiments.trials.champion_recipe import COMPARED, NOTE, REFRESH, Against, Recipe
+from experiments.trials.paired_bootstrap import drawn_means, interval
+from features.definitions.customer import order_pace, order_rhythm
 from features.errors import ModelUnavailable
-from features.shop import Shop
-from features.workspace import Workspace
-from models.churn_settings import ChurnSettings
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
+from models.churn.settings import ChurnSettings
 from models.tracking import FILES_DIGEST, Tracking, Version
 from tests.made_up_registries import Unillustrated
 from tests.serving_shop import CHURN, NEXT_PURCHASE, copied
@@ -27,16 +29,23 @@ pytestmark = pytest.mark.early
 
 @pytest.fixture
 def root(trained_root, tmp_path):
-    """A shop with champions of both models: a copy, whose registry still points at the champions' files."""
+    """A shop with champions of both models: a copy, whose registry still points at the champions'
+    files.
+    """
     return copied(trained_root, tmp_path / "mugs")
 
 
 @pytest.fixture(scope="module")
 def again(trained_root, tmp_path_factory) -> tuple[Tracking, dict[str, Version]]:
-    """Such a shop's registry, and challengers made of the same data, ledger, settings and seed as its champions."""
+    """Such a shop's registry, and challengers made of the same data, ledger, settings and seed as
+    its champions.
+    """
     shop = Shop(Workspace.open(copied(trained_root, tmp_path_factory.mktemp("again") / "mugs")))
     tracking = Unillustrated.of(shop.workspace)
-    runs = train_churn(shop, tracking, settings=CHURN), train_next_purchase(shop, tracking, settings=NEXT_PURCHASE)
+    runs = (
+        train_churn(shop, tracking, settings=CHURN),
+        train_next_purchase(shop, tracking, settings=NEXT_PURCHASE),
+    )
     shop.database.close()
     return tracking, {run.version.model: run.version for run in runs}
 
@@ -44,13 +53,21 @@ def again(trained_root, tmp_path_factory) -> tuple[Tracking, dict[str, Version]]
 def without_features(root, *names: str) -> None:
     """Take features out of sayso.toml."""
     file = root / "sayso.toml"
-    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if line.strip() not in {f'"{n}",' for n in names}))
+    file.write_text(
+        "".join(
+            line
+            for line in file.read_text().splitlines(keepends=True)
+            if line.strip() not in {f'"{n}",' for n in names}
+        )
+    )
 
 
 def trained(root, **changed: object) -> Version:
     """A churn challenger with other settings than the champion's."""
     shop = Shop(Workspace.open(root))
-    return train_churn(shop, Unillustrated.of(shop.workspace), settings=replace(CHURN, **changed)).version
+    return train_churn(
+        shop, Unillustrated.of(shop.workspace), settings=replace(CHURN, **changed)
+    ).version
 
 
 def test_the_same_recipe_is_a_refresh(again):
@@ -64,7 +81,9 @@ def test_the_same_recipe_is_a_refresh(again):
 
 @pytest.mark.slow
 def test_other_settings_are_judged_on_the_same_customers(root):
-    """The interval lies around the difference of two models fitted on the same rows, and swaps its sign with them."""
+    """The interval lies around the difference of two models fitted on the same rows, and swaps its
+    sign with them.
+    """
     against = Against.read(trained(root, leaves=2, most_trees=25), "1", "auc")
     low, middle, high = against.interval
     assert low < middle < high
@@ -77,8 +96,12 @@ def test_other_settings_are_judged_on_the_same_customers(root):
 
 
 def test_other_features_are_made_for_the_same_customers(root):
-    """A champion with more features than sayso.toml lists now is fitted with all of them, and named no worse for it."""
-    without_features(root, *order_rhythm.features, *order_pace.features)  # most of what tells who leaves
+    """A champion with more features than sayso.toml lists now is fitted with all of them, and named
+    no worse for it.
+    """
+    without_features(
+        root, *order_rhythm.features, *order_pace.features
+    )  # most of what tells who leaves
     challenger = trained(root)
     against = Against.read(challenger, "1", "auc")
     assert not against.refresh
@@ -88,7 +111,9 @@ def test_other_features_are_made_for_the_same_customers(root):
 
 
 def test_features_that_are_gone_are_left_out_and_named(root):
-    """Where the catalog no longer offers what the champion was made of, the rest of its recipe is compared."""
+    """Where the catalog no longer offers what the champion was made of, the rest of its recipe is
+    compared.
+    """
     file = root / "sayso.toml"
     without_features(root, "home_country")
     file.write_text(re.sub(r"(?s)\[fields\.customers\.country\].*?\n\n", "\n", file.read_text()))
@@ -120,10 +145,14 @@ def test_a_champion_whose_files_are_gone_is_said(root):
 
 
 def test_rankers_are_compared_customer_by_customer(root):
-    """The next-purchase champion's recipe is fitted anew and judged on the same orders, recall and NDCG each with an interval."""
+    """The next-purchase champion's recipe is fitted anew and judged on the same orders, recall and
+    NDCG each with an interval.
+    """
     without_features(root, "times_bought", "days_since_last_bought", "days_since_first_bought")
     shop = Shop(Workspace.open(root))
-    other = train_next_purchase(shop, Unillustrated.of(shop.workspace), settings=replace(NEXT_PURCHASE, trees=5)).version
+    other = train_next_purchase(
+        shop, Unillustrated.of(shop.workspace), settings=replace(NEXT_PURCHASE, trees=5)
+    ).version
     for metric in ("recall_at_10", "ndcg_at_10"):
         low, middle, high = Against.read(other, "1", metric).interval
         assert low <= middle <= high
@@ -131,14 +160,24 @@ def test_rankers_are_compared_customer_by_customer(root):
 
 
 def test_settings_come_back_from_the_registry_as_they_were():
-    """Numbers, whole numbers and truth values are read from the text that MLflow keeps; unknown ones stay the standard."""
-    parameters = {"leaves": "3", "learning_rate": "0.25", "threads": "64", "horizon_days": "90", "invented": "x"}
+    """Numbers, whole numbers and truth values are read from the text that MLflow keeps; unknown
+    ones stay the standard.
+    """
+    parameters = {
+        "leaves": "3",
+        "learning_rate": "0.25",
+        "threads": "64",
+        "horizon_days": "90",
+        "invented": "x",
+    }
     found = Recipe("1", parameters, (), ()).settings(ChurnSettings(seed=5))
     assert found == ChurnSettings(leaves=3, learning_rate=0.25, seed=5)
 
 
 def test_means_are_drawn_over_customers():
-    """A paired interval of means holds the difference of two lists of customers in about 95 of 100 samples."""
+    """A paired interval of means holds the difference of two lists of customers in about 95 of 100
+    samples.
+    """
     draw = np.random.default_rng(0)
     held = 0
     for seed in range(100):
@@ -148,11 +187,16 @@ def test_means_are_drawn_over_customers():
 
 
 def test_training_twice_gives_the_same_bytes(again):
-    """The same data, ledger and seed: the files of a second version are those of the first, for both models."""
+    """The same data, ledger and seed: the files of a second version are those of the first, for
+    both models.
+    """
     tracking, challengers = again
     for version in challengers.values():
         first = tracking.by_alias(version.model, "champion")
         assert version.version != first.version
         assert version.tags[FILES_DIGEST] == first.tags[FILES_DIGEST]
-        files = [{file.name: file.read_bytes() for file in tracking.folder(one).iterdir()} for one in (first, version)]
+        files = [
+            {file.name: file.read_bytes() for file in tracking.folder(one).iterdir()}
+            for one in (first, version)
+        ]
         assert files[0] == files[1]

@@ -1,4 +1,6 @@
-"""What cannot be learnt from: one paragraph that says what was found and what to do, and a registry that stays as it was."""
+"""What cannot be learnt from: one paragraph that says what was found and what to do, and a registry
+that stays as it was.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.churn import train_churn
-from experiments.next_purchase import train_next_purchase
-from features.consent import ConsentEvent
+from experiments.benchmarks.labelled_customers import labelled_rows
+from experiments.training.churn import train_churn
+from experiments.training.next_purchase import train_next_purchase
+from features.consent.ledger import ConsentEvent
 from features.errors import TrainingError
 from features.intake.ingest import ingest
-from features.intake.new_workspace import create
-from features.shop import Shop
-from features.workspace import Workspace
-from models.labelled_rows import labelled_rows
+from features.intake.setup.new_workspace import create
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
 from models.tracking import Tracking
 from tests.serving_shop import CHURN, NEXT_PURCHASE
 from tests.synthetic_shop import BEGIN, order_lines
@@ -39,7 +41,9 @@ def train(model: str, shop: Shop, tracking: Tracking) -> None:
 
 @dataclass(frozen=True)
 class Bad:
-    """A shop that a model cannot be trained on: its lines, what sayso.toml says instead, what customers say but for `silent` ones."""
+    """A shop that a model cannot be trained on: its lines, what sayso.toml says instead, what
+    customers say but for `silent` ones.
+    """
 
     model: str
     said: str
@@ -56,7 +60,9 @@ def some(customers: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 def before(days: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
     """Only the first days."""
-    return lambda lines: lines[pd.to_datetime(lines["ordered_at"]) < BEGIN.replace(tzinfo=None) + pd.Timedelta(days=days)]
+    return lambda lines: lines[
+        pd.to_datetime(lines["ordered_at"]) < BEGIN.replace(tzinfo=None) + pd.Timedelta(days=days)
+    ]
 
 
 def horizon(days: int) -> tuple[str, str]:
@@ -74,7 +80,9 @@ def regulars(lines: pd.DataFrame) -> pd.DataFrame:
     days = pd.date_range(BEGIN.replace(tzinfo=None), periods=24, freq="10D")
     rows = [(f"c{c:03}", f"o{c}-{d:%j}", f"{d:%Y-%m-%d} 10:00:00") for c in range(60) for d in days]
     made = pd.DataFrame(rows, columns=["customer_id", "order_id", "ordered_at"])
-    return made.assign(product_id="p01", quantity=1, unit_price=1.0 + made.index % 7, title="Mug", country="France")[list(lines)]
+    return made.assign(
+        product_id="p01", quantity=1, unit_price=1.0 + made.index % 7, title="Mug", country="France"
+    )[list(lines)]
 
 
 def single_pieces(lines: pd.DataFrame) -> pd.DataFrame:
@@ -86,32 +94,59 @@ def single_pieces(lines: pd.DataFrame) -> pd.DataFrame:
 def who_ordered_from(day: int) -> tuple[str, ...]:
     """Whoever ordered on that day of the shop or later."""
     lines = order_lines()
-    late = pd.to_datetime(lines["ordered_at"]) >= BEGIN.replace(tzinfo=None) + pd.Timedelta(days=day)
+    late = pd.to_datetime(lines["ordered_at"]) >= BEGIN.replace(tzinfo=None) + pd.Timedelta(
+        days=day
+    )
     return tuple(lines.loc[late, "customer_id"].unique())
 
 
 BAD = {
-    "one class only": Bad("churn", r"no customer left.*choose another horizon", regulars, horizon(30)),
-    "too few customers": Bad("churn", r"only \d+ customers.*50 are needed.*Load more history", some(30)),
-    "a single moment": Bad("churn", r"1 of the 2 moments.*Load more history.*at most 41 days", before(108), horizon(43)),
+    "one class only": Bad(
+        "churn", r"no customer left.*choose another horizon", regulars, horizon(30)
+    ),
+    "too few customers": Bad(
+        "churn", r"only \d+ customers.*50 are needed.*Load more history", some(30)
+    ),
+    "a single moment": Bad(
+        "churn", r"1 of the 2 moments.*Load more history.*at most 41 days", before(108), horizon(43)
+    ),
     "constant features": Bad(
         "churn",
         r"the same value for all.*home_country.*list more features",
         lambda lines: lines.assign(country="France"),
         ("ONLY", "home_country"),
     ),
-    "everything refused": Bad("churn", r"allows order times.*sayso consent import", action="refused"),
-    "nobody asked": Bad("churn", r"allows order times.*sayso consent import", action=""),
-    "a horizon longer than the data": Bad("churn", r"too short for a horizon of 400 days.*shorten", toml=horizon(400)),
-    "ranking, everything refused": Bad("next_purchase", r"no customer with an order allows.*sayso consent import", action="refused"),
-    "ranking, a short history": Bad("next_purchase", r"90 days and more are needed.*Load more history", before(50)),
-    "ranking, two months and a half": Bad("next_purchase", r"90 days and more are needed.*Load more history", before(75)),
-    "nobody of the newest horizon": Bad(
-        "churn", r"every customer left.*cannot be judged.*Load newer orders", toml=horizon(40), silent=who_ordered_from(255)
+    "everything refused": Bad(
+        "churn", r"allows order times.*sayso consent import", action="refused"
     ),
-    "ranking, nobody of the newest month": Bad("next_purchase", r"ordered again since.*Load newer orders", silent=who_ordered_from(265)),
-    "ranking, single pieces": Bad("next_purchase", r"nobody had bought it before.*name kinds of pieces", single_pieces),
-    "ranking, too few orders": Bad("next_purchase", r"repeat orders.*30 are needed.*Load more history", some(8)),
+    "nobody asked": Bad("churn", r"allows order times.*sayso consent import", action=""),
+    "a horizon longer than the data": Bad(
+        "churn", r"too short for a horizon of 400 days.*shorten", toml=horizon(400)
+    ),
+    "ranking, everything refused": Bad(
+        "next_purchase", r"no customer with an order allows.*sayso consent import", action="refused"
+    ),
+    "ranking, a short history": Bad(
+        "next_purchase", r"90 days and more are needed.*Load more history", before(50)
+    ),
+    "ranking, two months and a half": Bad(
+        "next_purchase", r"90 days and more are needed.*Load more history", before(75)
+    ),
+    "nobody of the newest horizon": Bad(
+        "churn",
+        r"every customer left.*cannot be judged.*Load newer orders",
+        toml=horizon(40),
+        silent=who_ordered_from(255),
+    ),
+    "ranking, nobody of the newest month": Bad(
+        "next_purchase", r"ordered again since.*Load newer orders", silent=who_ordered_from(265)
+    ),
+    "ranking, single pieces": Bad(
+        "next_purchase", r"nobody had bought it before.*name kinds of pieces", single_pieces
+    ),
+    "ranking, too few orders": Bad(
+        "next_purchase", r"repeat orders.*30 are needed.*Load more history", some(8)
+    ),
 }
 
 
@@ -127,16 +162,32 @@ def make(bad: Bad, folder: Path) -> Shop:
     shop = Shop(Workspace.open(folder / "shop"))
     ingest(shop.workspace, shop.database)
     catalog, notice = shop.config.catalog, "1" if bad.action == "granted" else None
-    asked = [(purpose, category) for purpose in catalog.purposes for category in catalog.askable(purpose)] if bad.action else []
+    asked = (
+        [
+            (purpose, category)
+            for purpose in catalog.purposes
+            for category in catalog.askable(purpose)
+        ]
+        if bad.action
+        else []
+    )
     speaking = set(shop.customers.all().values()) - set(bad.silent)
-    said = [ConsentEvent(id, *about, bad.action, "form", notice) for id in sorted(speaking) for about in asked]
+    said = [
+        ConsentEvent(id, *about, bad.action, "form", notice)
+        for id in sorted(speaking)
+        for about in asked
+    ]
     shop.ledger.append_all(said)
     return shop
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_learnt_from_is_told_in_one_paragraph(name: str, registry: Tracking, tmp_path: Path) -> None:
-    """The error says what was found and what to do, and no version or alias of the registry changes."""
+def test_what_cannot_be_learnt_from_is_told_in_one_paragraph(
+    name: str, registry: Tracking, tmp_path: Path
+) -> None:
+    """The error says what was found and what to do, and no version or alias of the registry
+    changes.
+    """
     bad = BAD[name]
     shop = make(bad, tmp_path)
     registry.promote(registry.record(run_of(1)), {})
@@ -149,9 +200,19 @@ def test_what_cannot_be_learnt_from_is_told_in_one_paragraph(name: str, registry
 
 
 def test_duplicate_customers_are_told() -> None:
-    """A labelled table in which a customer stands twice would be judged by what it was learnt from; that is refused with the count."""
-    table = pd.DataFrame({"customerID": ["a", "b", "b", "c"], "months": [1, 2, 2, 3], "left": ["yes", "no", "no", "no"]})
-    with pytest.raises(TrainingError, match=r"1 rows repeat a customer \(customerID\).*keep one row"):
+    """A labelled table in which a customer stands twice would be judged by what it was learnt from;
+    that is refused with the count.
+    """
+    table = pd.DataFrame(
+        {
+            "customerID": ["a", "b", "b", "c"],
+            "months": [1, 2, 2, 3],
+            "left": ["yes", "no", "no", "no"],
+        }
+    )
+    with pytest.raises(
+        TrainingError, match=r"1 rows repeat a customer \(customerID\).*keep one row"
+    ):
         labelled_rows(table, "left")
     task, rows = labelled_rows(table.drop_duplicates(), "left")
     assert (task.features, len(rows.labels)) == (("months",), 3)
@@ -160,7 +221,13 @@ def test_duplicate_customers_are_told() -> None:
 def test_a_date_that_is_missing_is_not_known() -> None:
     """Gaps in a column of dates or durations of a labelled table are no values."""
     ends = pd.Series([pd.Timestamp("2024-05-01"), None, pd.Timestamp("2025-01-01"), None])
-    table = pd.DataFrame({"ends": ends, "waited": ends - pd.Timestamp("2024-01-01"), "left": ["yes", "no", "no", "no"]})
+    table = pd.DataFrame(
+        {
+            "ends": ends,
+            "waited": ends - pd.Timestamp("2024-01-01"),
+            "left": ["yes", "no", "no", "no"],
+        }
+    )
     _, rows = labelled_rows(table, "left")
     np.testing.assert_array_equal(np.isnan(rows.features), [[False, False], [True, True]] * 2)
     assert (np.diff(rows.features[[0, 2]], axis=0) > 0).all()
@@ -176,14 +243,31 @@ def test_amounts_of_nothing_are_no_obstacle(registry: Tracking, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_one_early_order_changes_no_forecast(registry: Tracking, tmp_path: Path) -> None:
-    """A test order of years before the shop opened is one customer's, and neither a moment to learn from nor a heavy one."""
+    """A test order of years before the shop opened is one customer's, and neither a moment to learn
+    from nor a heavy one.
+    """
     trained = []
     for early in (False, True):
         (folder := tmp_path / str(early)).mkdir()
-        first = order_lines().iloc[:1].assign(order_id="test", customer_id="c000", ordered_at="2019-01-01 10:00:00")
-        shop = make(Bad("churn", "", lambda lines, first=first, early=early: pd.concat([first, lines]) if early else lines), folder)
+        first = (
+            order_lines()
+            .iloc[:1]
+            .assign(order_id="test", customer_id="c000", ordered_at="2019-01-01 10:00:00")
+        )
+        shop = make(
+            Bad(
+                "churn",
+                "",
+                lambda lines, first=first, early=early: (
+                    pd.concat([first, lines]) if early else lines
+                ),
+            ),
+            folder,
+        )
         trained.append(train_churn(shop, registry, settings=CHURN))
         shop.database.close()
     without, with_it = trained
     assert with_it.version.parameters["moments"] == without.version.parameters["moments"]
-    assert with_it.comparison["sayso"]["log_loss"] == pytest.approx(without.comparison["sayso"]["log_loss"], abs=0.02)
+    assert with_it.comparison["sayso"]["log_loss"] == pytest.approx(
+        without.comparison["sayso"]["log_loss"], abs=0.02
+    )

@@ -11,21 +11,28 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
-from experiments.audit import NOT_KNOWN, OTHERS, Groups, audited_groups, fairness_gaps, pooled
-from experiments.audited_benchmark import audit
-from experiments.churn import train_churn
-from experiments.churn_trial import ChurnTrial
-from experiments.fairness import audit_churn, audit_ranking, fairness_findings, largest_gap
-from experiments.mitigation import NONE, Strength, best_of, weigh_by
-from experiments.taint import freshness
-from features.consent import ConsentEvent
+from experiments.audits.fairness import audit_churn, audit_ranking, fairness_findings, largest_gap
+from experiments.audits.groups import (
+    NOT_KNOWN,
+    OTHERS,
+    Groups,
+    audited_groups,
+    fairness_gaps,
+    pooled,
+)
+from experiments.audits.mitigation import NONE, Strength, best_of, weigh_by
+from experiments.benchmarks.churn_audited import audit
+from experiments.promotion.withdrawn_since import freshness
+from experiments.training.churn import train_churn
+from experiments.trials.churn_trial import ChurnTrial
+from features.consent.ledger import ConsentEvent
 from features.errors import ConfigError, SourceError, TrainingError
-from features.public_orders import read_public_groups
-from features.shop import Shop
-from features.workspace import Workspace
-from models.bands import HIGH_ABOVE
-from models.churn_rows import ChurnRows
-from models.churn_settings import ChurnSettings, ChurnTask
+from features.intake.public_orders import read_public_groups
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
+from models.churn.bands import HIGH_ABOVE
+from models.churn.rows import ChurnRows
+from models.churn.settings import ChurnSettings, ChurnTask
 from models.masking import Masking
 from models.tracking import Tracking
 from serving.cli import command_line
@@ -50,7 +57,9 @@ MOMENT = np.datetime64("2024-01-01", "us")
 
 
 def answers(rows: int, seed: int, noisy: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Groups a, b and c, outcomes, and forecasts that are right but for group b, for which a share `noisy` is made up."""
+    """Groups a, b and c, outcomes, and forecasts that are right but for group b, for which a share
+    `noisy` is made up.
+    """
     draw = np.random.default_rng(seed)
     groups = draw.choice(["a", "b", "c"], rows, p=[0.5, 0.3, 0.2])
     right = draw.uniform(0.02, 0.98, rows)
@@ -60,7 +69,9 @@ def answers(rows: int, seed: int, noisy: float = 0.0) -> tuple[np.ndarray, np.nd
 
 
 def test_figures_by_group_are_the_textbook_ones():
-    """Customers, base rate, AUC, calibration gap and share in the high band of each group, each within its interval."""
+    """Customers, base rate, AUC, calibration gap and share in the high band of each group, each
+    within its interval.
+    """
     groups, labels, forecast = answers(900, 1)
     (found,) = audit_churn({"x": groups}, labels, forecast, 50)
     for name, row in found.table.items():
@@ -79,15 +90,23 @@ def test_figures_by_group_are_the_textbook_ones():
 
 
 def test_a_model_that_is_worse_for_a_group_is_found_out():
-    """Forecasts made up for half of one group show as an AUC gap above noise; without that there is none."""
-    gaps = {noisy: audit_churn({"x": found[0]}, *found[1:], 50)[0].gaps for noisy in (0.0, 0.7) if (found := answers(3_000, 2, noisy))}
+    """Forecasts made up for half of one group show as an AUC gap above noise; without that there is
+    none.
+    """
+    gaps = {
+        noisy: audit_churn({"x": found[0]}, *found[1:], 50)[0].gaps
+        for noisy in (0.0, 0.7)
+        if (found := answers(3_000, 2, noisy))
+    }
     worse = next(gap for gap in gaps[0.7] if gap.measure == "auc")
     assert worse.low > 0.05
     assert next(gap for gap in gaps[0.0] if gap.measure == "auc").low < 0
 
 
 def test_the_largest_of_many_gaps_is_no_finding_by_itself():
-    """Between ten groups that are alike, the interval of the largest gap lies above 0 in few of a hundred samples."""
+    """Between ten groups that are alike, the interval of the largest gap lies above 0 in few of a
+    hundred samples.
+    """
     draw, wrong = np.random.default_rng(7), 0
     for _ in range(100):
         values = draw.normal(0, 1, 10)
@@ -97,7 +116,9 @@ def test_the_largest_of_many_gaps_is_no_finding_by_itself():
 
 
 def test_a_few_customers_hide_no_gap_of_many():
-    """Beside a group that tells nothing for sure, what is certain of two others is still the least that the largest gap is."""
+    """Beside a group that tells nothing for sure, what is certain of two others is still the least
+    that the largest gap is.
+    """
     draw = np.random.default_rng(1)
     values, sure = np.array([0.5, 0.4, 0.38]), np.array([0.005, 0.005, 0.2])
     found = largest_gap("x", "calibration", values, values + sure * draw.normal(0, 1, (500, 3)))
@@ -107,7 +128,9 @@ def test_a_few_customers_hide_no_gap_of_many():
 
 
 def test_draws_in_which_a_group_is_all_alike_are_left_out():
-    """Where a draw of a small group holds one outcome only, the others tell how sure a gap is; where all do, nothing does."""
+    """Where a draw of a small group holds one outcome only, the others tell how sure a gap is;
+    where all do, nothing does.
+    """
     draw = np.random.default_rng(1)
     values = np.array([0.8, 0.6])
     draws = values + draw.normal(0, 0.02, (500, 2))
@@ -128,16 +151,28 @@ def test_recommendations_are_audited_by_recall():
 
 
 def test_small_groups_are_pooled_and_too_small_ones_left_out():
-    """Nothing is said of fewer than fifty customers, together or alone, and who did not agree is in no group."""
+    """Nothing is said of fewer than fifty customers, together or alone, and who did not agree is in
+    no group.
+    """
     groups = np.array(["a"] * 60 + ["b"] * 30 + ["c"] * 25 + [NOT_KNOWN] * 9)
-    assert dict(zip(*np.unique(pooled(groups, 50), return_counts=True), strict=True)) == {"a": 60, OTHERS: 55, NOT_KNOWN: 9}
+    assert dict(zip(*np.unique(pooled(groups, 50), return_counts=True), strict=True)) == {
+        "a": 60,
+        OTHERS: 55,
+        NOT_KNOWN: 9,
+    }
     assert set(pooled(groups[:90], 50)) == {"a", NOT_KNOWN}
     assert audit_churn({"x": groups[:90]}, np.ones(90), np.ones(90), 50) == []
 
 
 def test_gaps_are_read_back_as_they_were_logged():
-    """What a run states of its gaps is what the gate reads; without an audit there is a reason and no gap."""
-    found = fairness_findings(audit_churn({"customers.country": answers(600, 3)[0]}, *answers(600, 3)[1:], 50), ["customers.country"], 50)
+    """What a run states of its gaps is what the gate reads; without an audit there is a reason and
+    no gap.
+    """
+    found = fairness_findings(
+        audit_churn({"customers.country": answers(600, 3)[0]}, *answers(600, 3)[1:], 50),
+        ["customers.country"],
+        50,
+    )
     assert {(gap.attribute, gap.measure) for gap in fairness_gaps(found.metrics)} == {
         ("customers.country", name) for name in ("auc", "calibration", "selection")
     }
@@ -148,12 +183,16 @@ def test_gaps_are_read_back_as_they_were_logged():
 
 
 def test_only_who_agreed_to_the_audit_is_in_it(fresh_shop):
-    """A group is known of exactly those who granted its category for the audit; a withdrawal takes them out at once."""
+    """A group is known of exactly those who granted its category for the audit; a withdrawal takes
+    them out at once.
+    """
     purpose, moment = "fairness_audit", pd.Timestamp(fresh_shop.loaded_until()).as_unit("us")
     everybody = pd.DataFrame({"customer": list(fresh_shop.customers.all()), "as_of": moment})
     known = audited_groups(fresh_shop, everybody).at(everybody)["customers.country"]
     agreed = set(fresh_shop.gate(purpose).customers_granting(["customers.country"]))
-    assert {one for one, name in zip(everybody["customer"], known, strict=True) if name != NOT_KNOWN} == agreed
+    assert {
+        one for one, name in zip(everybody["customer"], known, strict=True) if name != NOT_KNOWN
+    } == agreed
     assert 0 < len(agreed) < len(everybody)
     leaving = next(id for one, id in fresh_shop.customers.all().items() if one in agreed)
     fresh_shop.ledger.append(ConsentEvent(leaving, purpose, "location", "withdrawn", "test"))
@@ -165,7 +204,9 @@ def test_only_who_agreed_to_the_audit_is_in_it(fresh_shop):
 
 
 def rows_of(seed: int, customers: int = 600) -> tuple[ChurnRows, pd.Series]:
-    """Rows at two moments, and a small group that leaves for another reason than the rest, which one feature hints at."""
+    """Rows at two moments, and a small group that leaves for another reason than the rest, which
+    one feature hints at.
+    """
     draw = np.random.default_rng(seed)
     who = np.tile(np.arange(customers), 2)
     small = np.arange(customers) % 6 == 0
@@ -174,7 +215,9 @@ def rows_of(seed: int, customers: int = 600) -> tuple[ChurnRows, pd.Series]:
     drift = np.where(small[who], 1.5 * features[:, 1] - 1, 1.5 * features[:, 0])
     labels = (draw.random(len(who)) < 1 / (1 + np.exp(-drift))).astype(float)
     as_of = np.repeat([MOMENT, MOMENT + np.timedelta64(30, "D")], customers)
-    return ChurnRows(features, labels, as_of, customer=who), pd.Series(np.where(small, "few", "many"))
+    return ChurnRows(features, labels, as_of, customer=who), pd.Series(
+        np.where(small, "few", "many")
+    )
 
 
 def task_of(count: int = 3) -> ChurnTask:
@@ -185,11 +228,15 @@ def task_of(count: int = 3) -> ChurnTask:
 
 def groups_of(rows: ChurnRows, named: pd.Series) -> Groups:
     """The groups of these rows."""
-    return Groups.constant("x", named, pd.DataFrame({"customer": rows.customer, "as_of": rows.as_of}))
+    return Groups.constant(
+        "x", named, pd.DataFrame({"customer": rows.customer, "as_of": rows.as_of})
+    )
 
 
 def test_presence_lets_each_group_count_the_same():
-    """At full presence both groups weigh the same in sum; who is in no group keeps the mean weight."""
+    """At full presence both groups weigh the same in sum; who is in no group keeps the mean
+    weight.
+    """
     rows, named = rows_of(1)
     weighed = weigh_by(groups_of(rows, named))(rows, Strength(presence=1))
     own = (named[weighed.customer] == "few").to_numpy()
@@ -201,7 +248,9 @@ def test_presence_lets_each_group_count_the_same():
 
 
 def test_weights_do_not_depend_on_who_is_who():
-    """The same rows under other numbers, and in another order, give the same weighed rows to the last bit."""
+    """The same rows under other numbers, and in another order, give the same weighed rows to the
+    last bit.
+    """
     rows, named = rows_of(2)
     order = np.random.default_rng(3).permutation(len(rows.labels))
     other = replace(rows, customer=900 - rows.customer).at(order)
@@ -212,14 +261,18 @@ def test_weights_do_not_depend_on_who_is_who():
 
 
 def test_the_strength_that_costs_too_much_is_not_chosen():
-    """The smallest gap wins among those that keep the AUC; equal ones weigh as little as they can."""
+    """The smallest gap wins among those that keep the AUC; equal ones weigh as little as they
+    can.
+    """
     mild, strong = Strength(presence=1), Strength(presence=2)
     assert best_of({NONE: (2.0, 0.8), mild: (1.5, 0.799), strong: (1.0, 0.79)}) == mild
     assert best_of({NONE: (2.0, 0.8), mild: (2.0, 0.8), strong: (2.5, 0.9)}) == NONE
 
 
 def test_weighing_helps_a_small_group_on_customers_not_seen():
-    """A group drowned by another is served better after it was weighed, and the report holds both sides."""
+    """A group drowned by another is served better after it was weighed, and the report holds both
+    sides.
+    """
     (known, named), (judged, _) = rows_of(5, 1_800), rows_of(6, 1_800)
     trial = ChurnTrial(task_of(), known, judged.at(judged.as_of == judged.as_of.max()))
     report = audit(trial, "x", named, mitigate=True, settings=QUICK)
@@ -254,7 +307,9 @@ fewest_customers = 20
 
 
 def test_weighing_needs_a_purpose_of_its_own(root):
-    """What was given for the audit alone does not change a model; the error says what to declare."""
+    """What was given for the audit alone does not change a model; the error says what to
+    declare.
+    """
     shop = Shop(Workspace.open(root))
     with pytest.raises(TrainingError, match=r"fairness_audit.*mitigation_purpose"):
         train_churn(shop, Tracking.of(shop.workspace), settings=CHURN, mitigate=True)
@@ -263,18 +318,30 @@ def test_weighing_needs_a_purpose_of_its_own(root):
 
 @pytest.mark.slow
 def test_weighed_training_states_before_and_after(root):
-    """With the purpose and its grants, the run holds the strength, the gaps before and after, and what the AUC did."""
+    """With the purpose and its grants, the run holds the strength, the gaps before and after, and
+    what the AUC did.
+    """
     file = root / "sayso.toml"
-    file.write_text(file.read_text().replace('"fairness_audit"]', '"fairness_audit", "fairness_mitigation"]') + ALLOWED)
+    file.write_text(
+        file.read_text().replace('"fairness_audit"]', '"fairness_audit", "fairness_mitigation"]')
+        + ALLOWED
+    )
     shop = Shop(Workspace.open(root))
     tracking = Tracking.of(shop.workspace)
     with pytest.raises(TrainingError, match="fewer than two groups"):
         train_churn(shop, tracking, settings=CHURN, mitigate=True)
-    grants = [ConsentEvent(id, "fairness_mitigation", "location", "granted", "form", "1") for id in shop.customers.all().values()]
+    grants = [
+        ConsentEvent(id, "fairness_mitigation", "location", "granted", "form", "1")
+        for id in shop.customers.all().values()
+    ]
     shop.ledger.append_all(grants)
     version = train_churn(shop, tracking, settings=CHURN, mitigate=True).version
     assert Strength.parse(version.parameters["mitigation"]) is not None
-    assert {"mitigation.auc", "mitigation.auc.low", "mitigation.before.customers.country.auc"} <= set(version.metrics)
+    assert {
+        "mitigation.auc",
+        "mitigation.auc.low",
+        "mitigation.before.customers.country.auc",
+    } <= set(version.metrics)
     assert version.tags["fair"] == "audited by customers.country"
     for id in sorted(shop.customers.all().values())[:3]:
         shop.ledger.append(ConsentEvent(id, "fairness_mitigation", "location", "withdrawn", "form"))
@@ -300,12 +367,16 @@ def test_an_audit_that_cannot_be_is_refused_with_its_line(root, stated, said):
 
 
 def test_what_is_sensitive_is_no_feature(root):
-    """A feature that reads a field declared sensitive is refused: such a field serves the audit alone."""
+    """A feature that reads a field declared sensitive is refused: such a field serves the audit
+    alone.
+    """
     file = root / "sayso.toml"
     lines = file.read_text().split("[fields.customers.country]")
-    file.write_text(lines[0] + "[fields.customers.country]" + lines[1].replace('"ordinary"', '"sensitive"', 1))
+    file.write_text(
+        lines[0] + "[fields.customers.country]" + lines[1].replace('"ordinary"', '"sensitive"', 1)
+    )
     with pytest.raises(ConfigError, match=r"home_country.*sensitive"):
-        Workspace.open(root).config.audited  # noqa: B018 - reading it is what fails
+        Workspace.open(root).config.audited  # noqa: B018
 
 
 @pytest.fixture(scope="module")
@@ -313,21 +384,43 @@ def orders_with_towns(tmp_path_factory):
     """The made-up shop's orders as the benchmark reads them, with a town for most customers."""
     lines = order_lines()
     number = lines["customer_id"].str[1:].astype(int)
-    town = pd.Series(np.where(number % 3 == 0, "north", "south"), lines.index).where(number % 10 > 0)
+    town = pd.Series(np.where(number % 3 == 0, "north", "south"), lines.index).where(
+        number % 10 > 0
+    )
     file = tmp_path_factory.mktemp("towns") / "orders.parquet"
-    frame = pd.DataFrame({"customer_id": lines["customer_id"], "date": pd.to_datetime(lines["ordered_at"]), "town": town})
+    frame = pd.DataFrame(
+        {
+            "customer_id": lines["customer_id"],
+            "date": pd.to_datetime(lines["ordered_at"]),
+            "town": town,
+        }
+    )
     frame.assign(value=lines["quantity"] * lines["unit_price"]).to_parquet(file)
     return file
 
 
 @pytest.mark.slow
 def test_the_benchmark_audits_by_a_column(orders_with_towns, monkeypatch):
-    """`--audit COLUMN --mitigate` adds groups, gaps and what weighing did to the report; customers without a town are in no group."""
+    """`--audit COLUMN --mitigate` adds groups, gaps and what weighing did to the report; customers
+    without a town are in no group.
+    """
     monkeypatch.setattr(
-        "serving.cli.benchmark_churn.compare", lambda *_: {"customers": 1, "base_rate": 0.5, "methods": {}, "differences": {}}
+        "serving.cli.benchmarks.churn.compare",
+        lambda *_: {"customers": 1, "base_rate": 0.5, "methods": {}, "differences": {}},
     )
-    words = ["benchmark", "churn", str(orders_with_towns), "--horizon", "30", "--audit", "town", "--mitigate"]
-    report = json.loads(CliRunner().invoke(command_line("benchmark"), [*words, "--json"]).stdout)["audit"]
+    words = [
+        "benchmark",
+        "churn",
+        str(orders_with_towns),
+        "--horizon",
+        "30",
+        "--audit",
+        "town",
+        "--mitigate",
+    ]
+    report = json.loads(CliRunner().invoke(command_line("benchmark"), [*words, "--json"]).stdout)[
+        "audit"
+    ]
     assert set(report["attributes"]["town"]["groups"]) == {"north", "south"}
     assert set(report["mitigated"]["gaps"]) == {"town.auc", "town.calibration", "town.selection"}
 
@@ -336,7 +429,8 @@ def test_the_benchmark_audits_by_a_column(orders_with_towns, monkeypatch):
 def test_the_audit_is_shown_as_a_table(orders_with_towns, monkeypatch):
     """Without `--json` there is a table for each attribute."""
     monkeypatch.setattr(
-        "serving.cli.benchmark_churn.compare", lambda *_: {"customers": 1, "base_rate": 0.5, "methods": {}, "differences": {}}
+        "serving.cli.benchmarks.churn.compare",
+        lambda *_: {"customers": 1, "base_rate": 0.5, "methods": {}, "differences": {}},
     )
     words = ["benchmark", "churn", str(orders_with_towns), "--horizon", "30", "--audit", "town"]
     assert "By town" in CliRunner().invoke(command_line("benchmark"), words).stdout
@@ -345,7 +439,12 @@ def test_the_audit_is_shown_as_a_table(orders_with_towns, monkeypatch):
 @pytest.mark.parametrize("words", [["--mitigate"], ["--audit", "town", "--label", "town"]])
 def test_options_that_do_not_go_together_are_wrong_use(orders_with_towns, words):
     """Weighing needs groups, and an audit needs orders."""
-    assert CliRunner().invoke(command_line("benchmark"), ["benchmark", "churn", str(orders_with_towns), *words]).exit_code == 2
+    assert (
+        CliRunner()
+        .invoke(command_line("benchmark"), ["benchmark", "churn", str(orders_with_towns), *words])
+        .exit_code
+        == 2
+    )
 
 
 def test_a_column_that_is_not_there_is_named(orders_with_towns):

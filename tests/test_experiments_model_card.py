@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.explainability import deletion, some_of
-from experiments.explanation_plots import summary_plot
-from features.shop import Shop
+from experiments.audits.explainability import deletion, some_of
+from experiments.audits.explanation_plots import summary_plot
+from features.shop.shop import Shop
 from models.metrics import most_calibration_error_by_chance
 from models.tracking import CHAMPION, Tracking
 from tests.serving_shop import CANARY
@@ -28,7 +28,10 @@ HEADINGS = [
     "Explanations",
     "Limits",
 ]
-PICTURES = {"churn": {"calibration_by_consent", "gain", "shap_summary", "deletion"}, "next_purchase": {"shap_summary", "deletion"}}
+PICTURES = {
+    "churn": {"calibration_by_consent", "gain", "shap_summary", "deletion"},
+    "next_purchase": {"shap_summary", "deletion"},
+}
 
 
 @pytest.fixture(scope="module", params=["churn", "next_purchase"])
@@ -66,7 +69,9 @@ class Outline(HTMLParser):
 
 
 def test_the_card_tells_all_that_is_asked_of_one(champion, served):
-    """Use, data, quality, consent, groups, explanations, limits, owner and how to contest stand in both forms, and nothing is missing."""
+    """Use, data, quality, consent, groups, explanations, limits, owner and how to contest stand in
+    both forms, and nothing is missing.
+    """
     version, folder = champion
     page = Outline()
     page.feed((folder / "model_card.html").read_text(encoding="utf-8"))
@@ -74,7 +79,13 @@ def test_the_card_tells_all_that_is_asked_of_one(champion, served):
     assert page.open == []
     assert page.cells > 40
     text = (folder / "model_card.md").read_text(encoding="utf-8")
-    for part in (*HEADINGS, served.config.shop.owner, served.config.shop.human_contact, version.tags["ledger_seq"], "95% interval"):
+    for part in (
+        *HEADINGS,
+        served.config.shop.owner,
+        served.config.shop.human_contact,
+        version.tags["ledger_seq"],
+        "95% interval",
+    ):
         assert part in text
     assert "nan" not in text.lower().split()
     decisive = "auc" if version.model == "churn" else "recall_at_10"
@@ -90,21 +101,29 @@ def test_the_version_links_to_its_card(champion, served):
 
 
 def test_a_run_holds_what_data_scientists_look_for(champion, served):
-    """Metrics with intervals under every consent pattern, pictures, the data set by digest, lineage and ledger position."""
+    """Metrics with intervals under every consent pattern, pictures, the data set by digest, lineage
+    and ledger position.
+    """
     version, folder = champion
     decisive = "auc" if version.model == "churn" else "recall_at_10"
     for pattern in ("", "without_spending.", "without_all."):
-        low, middle, high = (version.metrics[f"{pattern}{decisive}{end}"] for end in (".low", "", ".high"))
+        low, middle, high = (
+            version.metrics[f"{pattern}{decisive}{end}"] for end in (".low", "", ".high")
+        )
         assert low <= middle <= high
     assert PICTURES[version.model] <= {file.stem for file in (folder / "plots").iterdir()}
     assert (folder / "features.json").is_file()
-    (data_set,) = Tracking.of(served.workspace)._client.get_run(version.run_id).inputs.dataset_inputs
+    (data_set,) = (
+        Tracking.of(served.workspace)._client.get_run(version.run_id).inputs.dataset_inputs
+    )
     assert len(data_set.dataset.digest) == 36
     assert int(version.tags["ledger_seq"]) > 0
 
 
 def test_the_model_is_loaded_with_its_signature(champion, served):
-    """`mlflow.lightgbm.load_model` gives the booster back, whose columns are those of the signature."""
+    """`mlflow.lightgbm.load_model` gives the booster back, whose columns are those of the
+    signature.
+    """
     version, _ = champion
     assert Tracking.of(served.workspace)._client
     address = f"models:/{version.model}@{CHAMPION}"
@@ -120,14 +139,22 @@ def test_nobody_is_in_what_a_run_leaves_behind(champion, served: Shop):
     traces = [CANARY.encode(), *(str(one).encode() for one in served.customers.all())]
     files = [file for file in folder.rglob("*") if file.is_file()]
     assert len(files) > 10
-    assert [(file.name, trace) for file in files for held in [file.read_bytes()] for trace in traces if trace in held] == []
+    assert [
+        (file.name, trace)
+        for file in files
+        for held in [file.read_bytes()]
+        for trace in traces
+        if trace in held
+    ] == []
 
 
 # ---- what the figures mean ----
 
 
 def test_chance_explains_what_exact_forecasts_show():
-    """About five of a hundred samples of exact forecasts lie above the limit, and hardly one of forecasts far off lies below."""
+    """About five of a hundred samples of exact forecasts lie above the limit, and hardly one of
+    forecasts far off lies below.
+    """
     draw = np.random.default_rng(3)
     forecast = draw.uniform(0.05, 0.95, 800)
     bins = np.minimum((forecast * 10).astype(int), 9)
@@ -143,7 +170,9 @@ def test_chance_explains_what_exact_forecasts_show():
 
 
 def test_taking_away_what_matters_moves_the_answer_faster_than_chance():
-    """For a score of one feature among ten the explanation's order leads; an order that names the others first does not."""
+    """For a score of one feature among ten the explanation's order leads; an order that names the
+    others first does not.
+    """
     rows = np.random.default_rng(5).normal(2, 1, (120, 10))
 
     def score(given):
@@ -156,16 +185,24 @@ def test_taking_away_what_matters_moves_the_answer_faster_than_chance():
 
 
 def test_the_picture_of_contributions_holds_nobodys_values():
-    """Every dot is a mean over at least twenty customers, so one customer's extreme value is no dot."""
+    """Every dot is a mean over at least twenty customers, so one customer's extreme value is no
+    dot.
+    """
     draw = np.random.default_rng(6)
     values = draw.normal(size=(90, 2))
     added = values * 0.5
     added[0, 0] = 1_000.0
     figure = summary_plot(["a", "b"], values, added)
-    dots = np.concatenate([np.asarray(part.get_offsets())[:, 0] for part in figure.axes[0].collections])
+    dots = np.concatenate(
+        [np.asarray(part.get_offsets())[:, 0] for part in figure.axes[0].collections]
+    )
     assert np.nanmax(dots) < 100
     few = summary_plot(["a"], values[:50, :1], added[:50, :1])
-    assert np.isnan(np.concatenate([np.asarray(part.get_offsets())[:, 0] for part in few.axes[0].collections]).astype(float)).all()
+    assert np.isnan(
+        np.concatenate(
+            [np.asarray(part.get_offsets())[:, 0] for part in few.axes[0].collections]
+        ).astype(float)
+    ).all()
 
 
 def test_some_rows_are_spread_over_all():

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.churn_trial import ChurnTrial
-from experiments.peers.bg_nbd import BgNbd
-from experiments.peers.order_models import order_model_peer, repeat_orders
-from experiments.peers.scores import logistic_rfm_peer, recency_peer
+from experiments.benchmarks.peers.bg_nbd import BgNbd
+from experiments.benchmarks.peers.order_models import order_model_peer, repeat_orders
+from experiments.benchmarks.peers.scores import logistic_rfm_peer, recency_peer
+from experiments.trials.churn_trial import ChurnTrial
 from features.errors import TrainingError
-from models.churn_rows import ChurnRows
-from models.churn_settings import ChurnTask
+from models.churn.rows import ChurnRows
+from models.churn.settings import ChurnTask
 from models.masking import Masking
-from models.pareto_nbd import ParetoNbd
-from models.repeat_orders import RepeatOrders
+from models.repeat_orders.pareto_nbd import ParetoNbd
+from models.repeat_orders.recency_frequency import RepeatOrders
 
 BG_NBD = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)
 PARETO_NBD = ParetoNbd(r=0.553, alpha=10.578, s=0.606, beta=11.669)
@@ -31,8 +31,12 @@ FIRST = orders((2, 30.43, 38.86))
 """The first customer of that sample."""
 
 
-def simulated(model: BgNbd | ParetoNbd, customers: int, known: float, horizon: float, seed: int = 0) -> tuple[RepeatOrders, np.ndarray]:
-    """What customers of `model` ordered within `known` time, and whether they ordered nothing within the `horizon` after that."""
+def simulated(
+    model: BgNbd | ParetoNbd, customers: int, known: float, horizon: float, seed: int = 0
+) -> tuple[RepeatOrders, np.ndarray]:
+    """What customers of `model` ordered within `known` time, and whether they ordered nothing
+    within the `horizon` after that.
+    """
     draw = np.random.default_rng(seed)
     rates = draw.gamma(model.r, 1 / model.alpha, customers)
     rows, silent = [], []
@@ -55,25 +59,35 @@ def simulated(model: BgNbd | ParetoNbd, customers: int, known: float, horizon: f
 
 
 def test_the_published_customer_is_alive_as_published() -> None:
-    """The first customer of the CDNOW sample is alive with .7266 under the published BG/NBD, and with .869 under Pareto/NBD."""
+    """The first customer of the CDNOW sample is alive with .7266 under the published BG/NBD, and
+    with .869 under Pareto/NBD.
+    """
     assert BG_NBD.alive(FIRST)[0] == pytest.approx(0.7266, abs=2e-4)
     assert PARETO_NBD.alive(FIRST)[0] == pytest.approx(0.8691, abs=2e-4)
 
 
 @pytest.mark.parametrize("model", [BG_NBD, PARETO_NBD])
 def test_likelihoods_are_those_of_silence(model: BgNbd | ParetoNbd) -> None:
-    """The likelihood of no repeat order at all is the probability that a new customer stays silent so long."""
+    """The likelihood of no repeat order at all is the probability that a new customer stays silent
+    so long.
+    """
     new = orders((0, 0, 0.0))
     silent = orders((0, 0, 26.0))
     if isinstance(model, ParetoNbd):
-        assert model.no_order(new, 26.0)[0] == pytest.approx(np.exp(model.log_likelihood(silent)[0]), rel=1e-9)
+        assert model.no_order(new, 26.0)[0] == pytest.approx(
+            np.exp(model.log_likelihood(silent)[0]), rel=1e-9
+        )
     else:
-        assert np.exp(model.log_likelihood(silent)[0]) == pytest.approx((model.alpha / (model.alpha + 26)) ** model.r)
+        assert np.exp(model.log_likelihood(silent)[0]) == pytest.approx(
+            (model.alpha / (model.alpha + 26)) ** model.r
+        )
 
 
 @pytest.mark.parametrize("model", [BG_NBD, PARETO_NBD])
 def test_silence_is_foreseen_as_often_as_it_happens(model: BgNbd | ParetoNbd) -> None:
-    """Among simulated customers the probabilities of no order are right on average, and in each half of them."""
+    """Among simulated customers the probabilities of no order are right on average, and in each
+    half of them.
+    """
     seen, silent = simulated(model, 20_000, known=39.0, horizon=13.0)
     forecast = model.no_order(seen, 13.0)
     for chosen in (forecast >= 0, forecast < np.median(forecast), seen.repeats >= 2):
@@ -82,7 +96,9 @@ def test_silence_is_foreseen_as_often_as_it_happens(model: BgNbd | ParetoNbd) ->
 
 @pytest.mark.parametrize("model", [BG_NBD, PARETO_NBD])
 def test_parameters_are_recovered(model: BgNbd | ParetoNbd) -> None:
-    """Fitted on what a known model made, in whole days, the parameters that matter most come out again, in days."""
+    """Fitted on what a known model made, in whole days, the parameters that matter most come out
+    again, in days.
+    """
     seen, _ = simulated(model, 12_000, known=39.0, horizon=0.0, seed=1)
     days = RepeatOrders(seen.repeats, seen.last * 7, seen.known * 7, seen.counts)
     found = type(model).fit(days)
@@ -90,7 +106,9 @@ def test_parameters_are_recovered(model: BgNbd | ParetoNbd) -> None:
     assert found.alpha / 7 == pytest.approx(model.alpha, rel=0.25)
     assert (
         found.log_likelihood(days).sum()
-        >= type(model)(**{**model.__dict__, "alpha": model.alpha * 7, **_beta(model)}).log_likelihood(days).sum()
+        >= type(model)(**{**model.__dict__, "alpha": model.alpha * 7, **_beta(model)})
+        .log_likelihood(days)
+        .sum()
     )
 
 
@@ -101,7 +119,15 @@ def _beta(model: BgNbd | ParetoNbd) -> dict[str, float]:
 def test_customers_alike_are_counted() -> None:
     """Customers alike to the day become one row that stands for them all."""
     grouped = orders((1, 2.2, 9.0), (1, 1.9, 9.4), (0, 0, 9.0)).grouped()
-    assert sorted(zip(grouped.repeats.tolist(), grouped.last.tolist(), grouped.known.tolist(), grouped.counts.tolist(), strict=True)) == [
+    assert sorted(
+        zip(
+            grouped.repeats.tolist(),
+            grouped.last.tolist(),
+            grouped.known.tolist(),
+            grouped.counts.tolist(),
+            strict=True,
+        )
+    ) == [
         (0, 0, 9, 1),
         (1, 2, 9, 2),
     ]
@@ -122,17 +148,31 @@ def trial(features: dict[str, list[float]], horizon_days: int = 30) -> ChurnTria
     names = tuple(features)
     values = np.array(list(features.values()), dtype=np.float64).T
     rows = ChurnRows(values, np.array([1.0, 0.0, 1.0]), np.zeros(3, dtype="datetime64[us]"))
-    return ChurnTrial(ChurnTask(names, Masking.of([()] * len(names), ()), dict.fromkeys(names, ""), horizon_days), rows, rows)
+    return ChurnTrial(
+        ChurnTask(names, Masking.of([()] * len(names), ()), dict.fromkeys(names, ""), horizon_days),
+        rows,
+        rows,
+    )
 
 
-ONCE = {"order_days": [1.0, 1.0, 1.0], "days_since_first_order": [9.0, 5.0, 2.0], "days_since_last_order": [9.0, 5.0, 2.0]}
+ONCE = {
+    "order_days": [1.0, 1.0, 1.0],
+    "days_since_first_order": [9.0, 5.0, 2.0],
+    "days_since_last_order": [9.0, 5.0, 2.0],
+}
 
 
 def test_repeat_orders_come_from_features() -> None:
-    """Repeats are the days with an order but the first, and the last order's time counts from the first."""
+    """Repeats are the days with an order but the first, and the last order's time counts from the
+    first.
+    """
     made = trial({**ONCE, "order_days": [1, 3, 2], "days_since_last_order": [9, 1, 1]})
     seen = repeat_orders(made, made.judged)
-    assert (seen.repeats.tolist(), seen.last.tolist(), seen.known.tolist()) == ([0, 2, 1], [0, 4, 1], [9, 5, 2])
+    assert (seen.repeats.tolist(), seen.last.tolist(), seen.known.tolist()) == (
+        [0, 2, 1],
+        [0, 4, 1],
+        [9, 5, 2],
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""The made-up shop of any size: what its orders are, what a training on it takes, and how right its answers are."""
+"""The made-up shop of any size: what its orders are, what a training on it takes, and how right its
+answers are.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +10,34 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from experiments.churn_benchmark import public_trial
-from experiments.consent_patterns import patterns
-from experiments.made_up_orders import made_up_orders
-from experiments.scale import measured, scales
+from experiments.audits.consent_patterns import patterns
+from experiments.benchmarks.churn import public_trial
+from experiments.benchmarks.labelled_customers import folds
+from experiments.benchmarks.scale import measured, scales
+from experiments.benchmarks.synthetic_orders import made_up_orders
 from features.errors import TrainingError
-from models.churn import ChurnModel
-from models.churn_rows import ChurnRows
-from models.churn_settings import ChurnSettings
-from models.churn_training import fit_churn
-from models.labelled_rows import folds
+from models.churn.model import ChurnModel
+from models.churn.rows import ChurnRows
+from models.churn.settings import ChurnSettings
+from models.churn.training import fit_churn
 from models.metrics import churn_metrics
 from serving.cli import command_line
 
-QUICK = ChurnSettings(learning_rate=0.1, most_trees=50, rows_per_leaf=40, taught_trees=50, masked_rows=10_000, threads=1)
+QUICK = ChurnSettings(
+    learning_rate=0.1,
+    most_trees=50,
+    rows_per_leaf=40,
+    taught_trees=50,
+    masked_rows=10_000,
+    threads=1,
+)
 PROMISED = 0.02
 
 
 def test_every_customer_orders_within_the_record() -> None:
-    """Each customer has a first order, none lies outside the record, and the same seed makes the same orders."""
+    """Each customer has a first order, none lies outside the record, and the same seed makes the
+    same orders.
+    """
     orders = made_up_orders(500, 200)
     assert orders["customer"].nunique() == 500
     assert orders["ordered_at"].is_monotonic_increasing
@@ -37,7 +48,9 @@ def test_every_customer_orders_within_the_record() -> None:
 
 
 def test_a_size_is_measured_on_the_path_that_trains() -> None:
-    """Rows are made at as many moments as asked for and trained on; the seconds are those of the clock."""
+    """Rows are made at as many moments as asked for and trained on; the seconds are those of the
+    clock.
+    """
     ticks = iter([10.0, 13.0, 20.0])
     found = measured(1_500, 4, settings=QUICK, clock=lambda: next(ticks))
     assert (found.customers, found.moments) == (1_500, 4)
@@ -48,15 +61,21 @@ def test_a_size_is_measured_on_the_path_that_trains() -> None:
 
 
 def test_too_small_a_shop_is_said() -> None:
-    """A tenth of a few customers is too few to learn from, and the error says how many are needed."""
+    """A tenth of a few customers is too few to learn from, and the error says how many are
+    needed.
+    """
     with pytest.raises(TrainingError, match="50 are needed"):
         scales(200, 4, settings=QUICK)
 
 
 @pytest.mark.slow
 def test_the_command_tells_both_sizes() -> None:
-    """`sayso benchmark scale --json` has the seconds of a tenth and of the whole, and their ratio."""
-    said = CliRunner().invoke(command_line(), ["benchmark", "scale", "--customers", "4000", "--moments", "4", "--json"])
+    """`sayso benchmark scale --json` has the seconds of a tenth and of the whole, and their
+    ratio.
+    """
+    said = CliRunner().invoke(
+        command_line(), ["benchmark", "scale", "--customers", "4000", "--moments", "4", "--json"]
+    )
     report = json.loads(said.stdout)
     assert report["ratio"] == pytest.approx(report["whole"]["seconds"] / report["tenth"]["seconds"])
     assert report["whole"]["rows"] > 5 * report["tenth"]["rows"]
@@ -65,14 +84,18 @@ def test_the_command_tells_both_sizes() -> None:
 def calibration_errors(model: ChurnModel, judged: ChurnRows) -> dict[str, float]:
     """Of the judged rows, by what is withheld."""
     return {
-        pattern or "all": churn_metrics(judged.labels, model.probability(model.masking.allow(judged.features, granted)))["ece"]
+        pattern or "all": churn_metrics(
+            judged.labels, model.probability(model.masking.allow(judged.features, granted))
+        )["ece"]
         for pattern, granted in patterns(model.masking.categories).items()
     }
 
 
 @pytest.mark.slow
 def test_answers_for_other_customers_are_calibrated_whatever_is_withheld() -> None:
-    """Customers of one moment, half of them learnt from: of the others forecasts are as exact as promised under every pattern."""
+    """Customers of one moment, half of them learnt from: of the others forecasts are as exact as
+    promised under every pattern.
+    """
     trial = public_trial(made_up_orders(40_000, 300), 90)
     (known, judged), _ = folds(trial.judged, 2, seed=7)
     assert np.unique(judged.as_of).size == 1
@@ -84,9 +107,16 @@ def test_answers_for_other_customers_are_calibrated_whatever_is_withheld() -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("days", [450, 600])
 def test_answers_ahead_of_time_are_calibrated_whatever_is_withheld(days: int) -> None:
-    """Where customers stay as they are but grow older, forecasts of the next horizon are as exact as promised under every pattern."""
+    """Where customers stay as they are but grow older, forecasts of the next horizon are as exact
+    as promised under every pattern.
+    """
     trial = public_trial(made_up_orders(20_000, days), 90)
-    errors = calibration_errors(fit_churn(trial.known, trial.task, ChurnSettings(), trial.today), trial.judged)
-    print({name: round(error, 4) for name, error in errors.items()}, f"of {len(trial.judged.labels):,}")  # noqa: T201 - a figure of docs
+    errors = calibration_errors(
+        fit_churn(trial.known, trial.task, ChurnSettings(), trial.today), trial.judged
+    )
+    print(  # noqa: T201
+        {name: round(error, 4) for name, error in errors.items()},
+        f"of {len(trial.judged.labels):,}",
+    )
     assert trial.judged.labels.mean() > trial.known.labels.mean() + 0.05
     assert max(errors.values()) <= PROMISED

@@ -10,14 +10,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import experiments.churn
-import experiments.next_purchase
+import experiments.training.churn
+import experiments.training.next_purchase
 from features.intake.ingest import ingest
-from features.intake.new_workspace import create
-from features.shop import Shop
-from features.workspace import Workspace
-from models.churn_training import fit_churn
-from models.next_purchase import fit_next_purchase
+from features.intake.setup.new_workspace import create
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
+from models.churn.training import fit_churn
+from models.next_purchase.ranker import fit_next_purchase
 from models.tracking import Run, Version
 from tests.serving_shop import CHURN, NEXT_PURCHASE, said, write_lines
 
@@ -37,10 +37,19 @@ class Unregistered:
         return Version(run.model, "0", "0", pd.Timestamp(0).to_pydatetime(), run.metrics, run.tags)
 
 
-def judged_model(folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> str:
-    """Text of the model that is judged on the holdout, of the shop whose orders within the holdout went through `change`."""
+def judged_model(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    model: str,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+) -> str:
+    """Text of the model that is judged on the holdout, of the shop whose orders within the holdout
+    went through `change`.
+    """
     numbers = count(1)
-    monkeypatch.setattr("features.customers.secrets.randbits", lambda _bits: next(numbers))  # the order of rows is theirs
+    monkeypatch.setattr(
+        "features.customers.pseudonyms.secrets.randbits", lambda _bits: next(numbers)
+    )  # the order of rows is theirs
     file = write_lines(folder / "orders.csv")
     lines = pd.read_csv(file)
     moments = pd.to_datetime(lines["ordered_at"])
@@ -54,8 +63,12 @@ def judged_model(folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, chan
     shop.ledger.append_all(said(shop))
     fitted = []
     module, name, fit = {
-        "churn": (experiments.churn, "fit_churn", fit_churn),
-        "next_purchase": (experiments.next_purchase, "fit_next_purchase", fit_next_purchase),
+        "churn": (experiments.training.churn, "fit_churn", fit_churn),
+        "next_purchase": (
+            experiments.training.next_purchase,
+            "fit_next_purchase",
+            fit_next_purchase,
+        ),
     }[model]
 
     def noted(*given: object) -> object:
@@ -64,9 +77,11 @@ def judged_model(folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, chan
 
     monkeypatch.setattr(module, name, noted)
     if model == "churn":
-        experiments.churn.train_churn(shop, Unregistered(), settings=CHURN)
+        experiments.training.churn.train_churn(shop, Unregistered(), settings=CHURN)
     else:
-        experiments.next_purchase.train_next_purchase(shop, Unregistered(), settings=NEXT_PURCHASE)
+        experiments.training.next_purchase.train_next_purchase(
+            shop, Unregistered(), settings=NEXT_PURCHASE
+        )
     shop.database.close()
     tried, final = (one.booster.model_to_string() for one in fitted)
     assert tried != final
@@ -74,15 +89,21 @@ def judged_model(folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, chan
 
 
 def poisoned(part: pd.DataFrame) -> pd.DataFrame:
-    """Other products, prices and quantities, and a third of the orders gone; the last day stays what it was."""
+    """Other products, prices and quantities, and a third of the orders gone; the last day stays
+    what it was.
+    """
     changed = part.assign(product_id="p59", quantity=1_000, unit_price=999.0, title="Poison")
-    kept = changed["order_id"].str[-1].isin(list("0123456")) | (part["ordered_at"] == part["ordered_at"].max())
+    kept = changed["order_id"].str[-1].isin(list("0123456")) | (
+        part["ordered_at"] == part["ordered_at"].max()
+    )
     return changed[kept]
 
 
 @pytest.mark.parametrize("model", HOLDOUT_DAYS)
 def test_poisoning_the_holdout_leaves_the_judged_model_as_it_was(tmp_path, monkeypatch, model):
-    """The model that is judged is byte for byte the same whatever was ordered within the holdout."""
+    """The model that is judged is byte for byte the same whatever was ordered within the
+    holdout.
+    """
     texts = []
     for name, change in (("clean", lambda part: part), ("poisoned", poisoned)):
         (tmp_path / name).mkdir()

@@ -8,10 +8,16 @@ import pytest
 import scipy.sparse as sp
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from experiments.baselines import item_knn, logistic_rfm, personal_frequency, popular, recency_score
-from experiments.next_purchase import purchase_data
-from experiments.run import BASELINES, run_metrics
-from models.churn_rows import ChurnRows
+from experiments.training.next_purchase import purchase_data
+from experiments.trials.baselines import (
+    item_knn,
+    logistic_rfm,
+    personal_frequency,
+    popular,
+    recency_score,
+)
+from experiments.trials.run import BASELINES, run_metrics
+from models.churn.rows import ChurnRows
 from models.metrics import churn_metrics, ranking_metrics
 from models.tracking import CHAMPION, Tracking
 
@@ -25,11 +31,21 @@ def test_churn_metrics_are_the_textbook_ones():
     labels = (draw.random(500) < forecast**1.5).astype(float)
     metrics = churn_metrics(labels, forecast)
     pairs = [(a > b) + 0.5 * (a == b) for a in forecast[labels == 1] for b in forecast[labels == 0]]
-    assert metrics["auc"] == pytest.approx(np.mean(pairs)) == pytest.approx(roc_auc_score(labels, forecast))
-    assert metrics["brier"] == pytest.approx(np.mean((labels - forecast) ** 2)) == pytest.approx(brier_score_loss(labels, forecast))
+    assert (
+        metrics["auc"]
+        == pytest.approx(np.mean(pairs))
+        == pytest.approx(roc_auc_score(labels, forecast))
+    )
+    assert (
+        metrics["brier"]
+        == pytest.approx(np.mean((labels - forecast) ** 2))
+        == pytest.approx(brier_score_loss(labels, forecast))
+    )
     assert metrics["log_loss"] == pytest.approx(log_loss(labels, forecast))
     bins = [(forecast >= low / 10) & (forecast < (low + 1) / 10) for low in range(10)]
-    gaps = [part.sum() * abs(forecast[part].mean() - labels[part].mean()) for part in bins if part.any()]
+    gaps = [
+        part.sum() * abs(forecast[part].mean() - labels[part].mean()) for part in bins if part.any()
+    ]
     assert metrics["ece"] == pytest.approx(sum(gaps) / 500)
 
 
@@ -48,19 +64,32 @@ def test_metrics_are_flattened_for_mlflow():
 
 
 def test_recency_fills_what_is_withheld_with_the_median():
-    """The recency score is the days since the last order; who withholds it gets the middle of the others."""
+    """The recency score is the days since the last order; who withholds it gets the middle of the
+    others.
+    """
     features = np.array([[1.0, 9.0], [np.nan, 9.0], [5.0, 9.0], [30.0, 9.0]])
-    assert recency_score(features, ["days_since_last_order", "orders"]).tolist() == [1.0, 5.0, 5.0, 30.0]
+    assert recency_score(features, ["days_since_last_order", "orders"]).tolist() == [
+        1.0,
+        5.0,
+        5.0,
+        30.0,
+    ]
 
 
 def test_logistic_regression_learns_recency_and_takes_missing_values():
-    """Fitted on rows where leaving follows recency, it ranks by recency and gives everybody a probability."""
+    """Fitted on rows where leaving follows recency, it ranks by recency and gives everybody a
+    probability.
+    """
     draw = np.random.default_rng(2)
-    features = np.column_stack([draw.uniform(0, 200, 400), draw.integers(1, 20, 400), draw.uniform(1, 900, 400)])
+    features = np.column_stack(
+        [draw.uniform(0, 200, 400), draw.integers(1, 20, 400), draw.uniform(1, 900, 400)]
+    )
     labels = (features[:, 0] + draw.normal(0, 20, 400) > 100).astype(float)
     features[::7, 1] = np.nan
     rows = ChurnRows(features, labels, np.full(400, np.datetime64("2024-01-01", "us")))
-    forecast = logistic_rfm(rows, ["days_since_last_order", "orders", "total_spent"]).predict_proba(features)[:, 1]
+    forecast = logistic_rfm(rows, ["days_since_last_order", "orders", "total_spent"]).predict_proba(
+        features
+    )[:, 1]
     assert np.isfinite(forecast).all()
     assert roc_auc_score(labels, forecast) > 0.95
 
@@ -79,7 +108,11 @@ def test_popular_is_the_same_for_everybody(judged):
     answers = popular(statistics, 3, 10)
     assert answers == [answers[0]] * 3
     bought = judged[0].orders[judged[0].orders["ordered_at"] < pd.Timestamp(judged[1])]
-    recent = bought[bought["ordered_at"] >= pd.Timestamp(judged[1]) - pd.Timedelta(days=30)].groupby("product_id")["customer"].nunique()
+    recent = (
+        bought[bought["ordered_at"] >= pd.Timestamp(judged[1]) - pd.Timedelta(days=30)]
+        .groupby("product_id")["customer"]
+        .nunique()
+    )
     assert recent[answers[0][0]] == recent.max()
 
 
@@ -88,7 +121,9 @@ def test_personal_frequency_counts_each_customers_own_orders(judged):
     data, _begin, examples, asked = judged
     answers = personal_frequency(examples, 10)
     for answer, row in list(zip(answers, asked.itertuples(), strict=True))[:40]:
-        mine = data.orders[(data.orders["customer"] == row.customer) & (data.orders["ordered_at"] < row.as_of)]
+        mine = data.orders[
+            (data.orders["customer"] == row.customer) & (data.orders["ordered_at"] < row.as_of)
+        ]
         often = mine.groupby("product_id")["order_id"].nunique()
         known = often[often.index.isin(examples.maker.statistics.product_ids)]
         assert known[answer[0]] == known.max()
@@ -96,7 +131,9 @@ def test_personal_frequency_counts_each_customers_own_orders(judged):
 
 
 def test_item_knn_is_the_cosine_of_who_bought(judged):
-    """Scores are sums of cosine similarities to what the customer bought, checked against dense arithmetic."""
+    """Scores are sums of cosine similarities to what the customer bought, checked against dense
+    arithmetic.
+    """
     examples = judged[2]
     products = len(examples.maker.statistics.product_ids)
     bought = (np.random.default_rng(1).random((50, products)) < 0.2).astype(float)
@@ -111,7 +148,9 @@ def test_item_knn_is_the_cosine_of_who_bought(judged):
 
 
 def test_registered_runs_state_what_they_learnt_from(served, served_root):
-    """Both champions carry ledger position, warehouse, purpose and owner, and metrics for themselves and every baseline."""
+    """Both champions carry ledger position, warehouse, purpose and owner, and metrics for
+    themselves and every baseline.
+    """
     tracking = Tracking(f"sqlite:///{served_root / 'mlflow.db'}", served_root / "mlartifacts")
     for model, baselines in BASELINES.items():
         champion = tracking.by_alias(model, CHAMPION)

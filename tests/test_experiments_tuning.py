@@ -1,4 +1,6 @@
-"""Better settings are looked for within the past, the defaults first, and every attempt is on record."""
+"""Better settings are looked for within the past, the defaults first, and every attempt is on
+record.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.churn import train_churn
-from experiments.next_purchase import train_next_purchase
-from experiments.tuning import CHURN_SPACE, NEXT_PURCHASE_SPACE, tuned
+from experiments.training.churn import train_churn
+from experiments.training.next_purchase import train_next_purchase
+from experiments.trials.tuning import CHURN_SPACE, NEXT_PURCHASE_SPACE, tuned
 from features.errors import TrainingError
-from features.shop import Shop
-from models.churn_settings import ChurnSettings
-from models.next_purchase import NextPurchaseSettings
+from features.shop.shop import Shop
+from models.churn.settings import ChurnSettings
+from models.next_purchase.ranker import NextPurchaseSettings
 from models.tracking import Tracking
 
 pytest_plugins = ["tests.registry_fixtures"]
@@ -30,7 +32,9 @@ def far_from(leaves: int):
 def test_the_best_attempt_is_chosen_and_the_defaults_are_tried_first() -> None:
     """What is found is no worse than the defaults, whatever they are."""
     found, tried = tuned(ChurnSettings(), CHURN_SPACE, far_from(12), trials=25)
-    assert dict(tried[0].parameters) == {name: getattr(ChurnSettings(), name) for name in CHURN_SPACE}
+    assert dict(tried[0].parameters) == {
+        name: getattr(ChurnSettings(), name) for name in CHURN_SPACE
+    }
     assert len(tried) == 25
     assert min(one.loss for one in tried) == abs(found.leaves - 12) < tried[0].loss
     unbeaten, _ = tuned(ChurnSettings(), CHURN_SPACE, far_from(ChurnSettings().leaves), trials=5)
@@ -40,13 +44,18 @@ def test_the_best_attempt_is_chosen_and_the_defaults_are_tried_first() -> None:
 def test_the_same_data_gives_the_same_attempts() -> None:
     """The search is seeded; another seed searches elsewhere."""
     first, again, other = (
-        tuned(replace(NextPurchaseSettings(), seed=seed), NEXT_PURCHASE_SPACE, far_from(20), trials=6)[1] for seed in (1, 1, 2)
+        tuned(
+            replace(NextPurchaseSettings(), seed=seed), NEXT_PURCHASE_SPACE, far_from(20), trials=6
+        )[1]
+        for seed in (1, 1, 2)
     )
     assert first == again != other
 
 
 def test_an_attempt_that_cannot_be_trained_is_passed_over() -> None:
-    """Settings under which nothing can be learnt lose, unless they are the defaults: then the reason is said."""
+    """Settings under which nothing can be learnt lose, unless they are the defaults: then the
+    reason is said.
+    """
 
     def loss(settings: ChurnSettings) -> float:
         if settings.leaves > 7:
@@ -62,11 +71,15 @@ def test_an_attempt_that_cannot_be_trained_is_passed_over() -> None:
 
 @pytest.mark.slow
 def test_every_attempt_is_a_nested_run(shop: Shop, registry: Tracking) -> None:
-    """The registered run has the chosen settings, and below it a run for each attempt with its loss."""
+    """The registered run has the chosen settings, and below it a run for each attempt with its
+    loss.
+    """
     version = train_next_purchase(shop, registry, settings=NEXT_PURCHASE, trials=3).version
     client = registry._client
     run = client.get_run(version.run_id)
-    nested = client.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{version.run_id}'")
+    nested = client.search_runs(
+        [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{version.run_id}'"
+    )
     assert len(nested) == 3
     assert all(0 < attempt.data.metrics["loss"] < 1 for attempt in nested)
     best = min(nested, key=lambda attempt: attempt.data.metrics["loss"])
@@ -74,7 +87,9 @@ def test_every_attempt_is_a_nested_run(shop: Shop, registry: Tracking) -> None:
 
 
 def test_a_history_too_short_to_try_anything_on_is_said(shop: Shop, registry: Tracking) -> None:
-    """Where no forecast could be made ahead of time and then seen, nothing is chosen by chance, and nothing is registered."""
+    """Where no forecast could be made ahead of time and then seen, nothing is chosen by chance, and
+    nothing is registered.
+    """
     with pytest.raises(TrainingError, match=r"too short to try settings on.*Load more history"):
         train_churn(shop, registry, settings=CHURN, trials=2)
     assert registry.by_alias("churn", "challenger") is None

@@ -1,4 +1,6 @@
-"""Explanations as analysts take them: as the library's own objects, from frames of any kind of number, and as pictures."""
+"""Explanations as analysts take them: as the library's own objects, from frames of any kind of
+number, and as pictures.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from explain import feature_matrix, shap_explanation, stated_explanation
+from explain.contribution_plots import beeswarm, summary_plot, waterfall, write
 from features.errors import FeatureError
-from models.churn import ChurnModel
-from models.contribution_plots import beeswarm, summary_plot, waterfall, write
+from models.churn.model import ChurnModel
 from models.masking import Masking
 
 FEATURES = ("orders", "total_spent", "home_country")
@@ -23,9 +25,15 @@ def model() -> ChurnModel:
     draw = np.random.default_rng(3)
     rows = draw.normal(size=(800, 3)) * [3, 100, 1]
     rows[draw.random(rows.shape) < 0.2] = np.nan
-    labels = (np.nan_to_num(rows[:, 0]) + np.nan_to_num(rows[:, 1]) / 50 + draw.normal(size=800) > 0).astype(float)
+    labels = (
+        np.nan_to_num(rows[:, 0]) + np.nan_to_num(rows[:, 1]) / 50 + draw.normal(size=800) > 0
+    ).astype(float)
     data = lightgbm.Dataset(rows, labels, feature_name=list(FEATURES), params={"verbose": -1})
-    booster = lightgbm.train({"objective": "binary", "num_leaves": 6, "verbose": -1, "num_threads": 1, "seed": 1}, data, 20)
+    booster = lightgbm.train(
+        {"objective": "binary", "num_leaves": 6, "verbose": -1, "num_threads": 1, "seed": 1},
+        data,
+        20,
+    )
     masking = Masking(("purchases", "spending", "location"), np.eye(3, dtype=bool))
     category_of = dict(zip(FEATURES, masking.categories, strict=True))
     return ChurnModel(booster, FEATURES, masking, category_of, 90)
@@ -34,13 +42,24 @@ def model() -> ChurnModel:
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     """Rows to explain."""
-    return pd.DataFrame(np.random.default_rng(4).normal(size=(60, 3)) * [3, 100, 1], columns=list(FEATURES))
+    return pd.DataFrame(
+        np.random.default_rng(4).normal(size=(60, 3)) * [3, 100, 1], columns=list(FEATURES)
+    )
 
 
-def test_contributions_lead_to_the_answer_of_every_row(model: ChurnModel, frame: pd.DataFrame) -> None:
-    """Base value and values add up to the calibrated log-odds, and names and data stand in the model's order."""
+def test_contributions_lead_to_the_answer_of_every_row(
+    model: ChurnModel, frame: pd.DataFrame
+) -> None:
+    """Base value and values add up to the calibrated log-odds, and names and data stand in the
+    model's order.
+    """
     found = shap_explanation(model, frame[["home_country", "orders", "total_spent"]])
-    np.testing.assert_allclose(found.base_values + found.values.sum(axis=1), model.log_odds(frame.to_numpy()), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        found.base_values + found.values.sum(axis=1),
+        model.log_odds(frame.to_numpy()),
+        rtol=0,
+        atol=1e-9,
+    )
     assert tuple(found.feature_names) == FEATURES
     np.testing.assert_array_equal(found.data, frame.to_numpy())
 
@@ -53,12 +72,18 @@ def test_a_column_left_out_is_withheld(model: ChurnModel, frame: pd.DataFrame) -
     assert found.values[:, 0].any()
 
 
-@pytest.mark.parametrize("kind", ["int64", "Int64", "float32", "Float64", "boolean", "bool", "uint8", "int64[pyarrow]"])
+@pytest.mark.parametrize(
+    "kind", ["int64", "Int64", "float32", "Float64", "boolean", "bool", "uint8", "int64[pyarrow]"]
+)
 def test_numbers_of_any_kind_are_taken_for_what_they_are(model: ChurnModel, kind: str) -> None:
-    """Nullable, small and true-or-false columns give the contributions of the same numbers as floats."""
+    """Nullable, small and true-or-false columns give the contributions of the same numbers as
+    floats.
+    """
     plain = pd.DataFrame({"orders": [1.0, 0.0, 1.0], "total_spent": 5.0})
     typed = plain.astype({"orders": kind})
-    np.testing.assert_array_equal(shap_explanation(model, typed).values, shap_explanation(model, plain).values)
+    np.testing.assert_array_equal(
+        shap_explanation(model, typed).values, shap_explanation(model, plain).values
+    )
 
 
 @pytest.mark.parametrize("kind", ["Int64", "Float64", "boolean", "int64[pyarrow]"])
@@ -74,7 +99,9 @@ def test_values_never_seen_in_training_are_explained_exactly(model: ChurnModel) 
     """Enormous, tiny and infinite numbers still add up."""
     rows = np.array([[1e30, -1e30, 0.0], [-np.inf, np.inf, 1e-300], [0.0, -0.0, 123456789.0]])
     found = shap_explanation(model, pd.DataFrame(rows, columns=list(FEATURES)))
-    np.testing.assert_allclose(found.base_values + found.values.sum(axis=1), model.log_odds(rows), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        found.base_values + found.values.sum(axis=1), model.log_odds(rows), rtol=0, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,11 +126,16 @@ def test_a_column_that_the_model_does_not_have_is_refused() -> None:
 
 
 def test_pictures_are_drawn(model: ChurnModel, frame: pd.DataFrame, tmp_path) -> None:
-    """A waterfall, a beeswarm and a summary are written as PNG and SVG, name the features plainly and leave nothing open behind."""
+    """A waterfall, a beeswarm and a summary are written as PNG and SVG, name the features plainly
+    and leave nothing open behind.
+    """
     import matplotlib.pyplot as plt  # noqa: PLC0415 - only to see that nothing stays open
 
     found = shap_explanation(model, frame)
-    stated = {"base_value": 0.1, "contributions": [{"feature": "total_spent", "value": 3.0, "contribution": -0.4}]}
+    stated = {
+        "base_value": 0.1,
+        "contributions": [{"feature": "total_spent", "value": 3.0, "contribution": -0.4}],
+    }
     figures = {
         "one.svg": waterfall(found[0], "One customer"),
         "stated.svg": waterfall(stated_explanation(stated), "As stated"),
@@ -115,7 +147,11 @@ def test_pictures_are_drawn(model: ChurnModel, frame: pd.DataFrame, tmp_path) ->
         write(figure, tmp_path / name)
         assert (tmp_path / name).stat().st_size > 5_000
     assert not plt.get_fignums()
-    said = " ".join(label.get_text() for axes in figures["one.svg"].axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels()))
+    said = " ".join(
+        label.get_text()
+        for axes in figures["one.svg"].axes
+        for label in (*axes.get_xticklabels(), *axes.get_yticklabels())
+    )
     assert "with nothing known: " in said
     assert "E[f" not in said
     assert "total spent" in said

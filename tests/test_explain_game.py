@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explain.game import MOST_PLAYERS, coalitions, play, shapley
-from models.masking import Bools, Floats
+from models.arrays import Bools, Floats
 
 EXACT = 1e-9
 seeds = st.integers(0, 2**32)
@@ -78,7 +78,9 @@ def test_equals_have_equal_shares(seed: int, players: int, one: int, other: int)
 def test_shares_of_a_sum_are_sums_of_shares(seed: int, players: int) -> None:
     """Two games played together give each player the sum of both."""
     one, other = some_game(seed, players), some_game(seed + 1, players)
-    np.testing.assert_allclose(shapley(one + 3 * other), shapley(one) + 3 * shapley(other), rtol=0, atol=EXACT)
+    np.testing.assert_allclose(
+        shapley(one + 3 * other), shapley(one) + 3 * shapley(other), rtol=0, atol=EXACT
+    )
 
 
 def test_coalitions_are_all_of_them() -> None:
@@ -90,19 +92,24 @@ def test_coalitions_are_all_of_them() -> None:
 
 
 def test_the_outcome_is_read_from_the_answers() -> None:
-    """Base, output and each number without a category are the very answers, in the players' order, from a single call."""
+    """Base, output and each number without a category are the very answers, in the players' order,
+    from a single call.
+    """
     calls = []
 
     def answers(granted: Bools) -> Floats:
         calls.append(granted.shape)
-        return np.asarray(0.11 + granted @ np.array([0.2, -0.05, 0.0]) + 0.3 * granted[:, 0] * granted[:, 1])
+        return np.asarray(
+            0.11 + granted @ np.array([0.2, -0.05, 0.0]) + 0.3 * granted[:, 0] * granted[:, 1]
+        )
 
     game = play(["purchases", "location", "spending"], answers)
     everything = answers(np.array([[True, True, True]]))[0]
     assert (game.base_value, game.output_value) == (0.11, everything)
     assert [part.category for part in game.played] == ["purchases", "location", "spending"]
     assert [part.without for part in game.played] == [
-        answers(np.array([present]))[0] for present in ([False, True, True], [True, False, True], [True, True, False])
+        answers(np.array([present]))[0]
+        for present in ([False, True, True], [True, False, True], [True, True, False])
     ]
     assert [part.contribution for part in game.played] == pytest.approx([0.35, 0.1, 0.0], abs=EXACT)
     assert game.played[2].contribution == 0.0
@@ -116,7 +123,12 @@ def test_nobody_plays_alone() -> None:
 
 
 def test_too_many_players_are_refused() -> None:
-    """Ten categories can be played; with eleven the error says how many answers that would need, and none is asked for."""
-    assert len(play([str(n) for n in range(10)], lambda granted: granted.sum(axis=1) / 10).played) == 10
+    """Ten categories can be played; with eleven the error says how many answers that would need,
+    and none is asked for.
+    """
+    assert (
+        len(play([str(n) for n in range(10)], lambda granted: granted.sum(axis=1) / 10).played)
+        == 10
+    )
     with pytest.raises(ValueError, match=r"11 categories.*2048.*at most 10"):
         play([str(n) for n in range(11)], lambda _granted: pytest.fail("an answer was asked for"))

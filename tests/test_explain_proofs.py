@@ -1,4 +1,6 @@
-"""What holds for the explanations of both models in office: they add up, are faithful, find what is true, and can be made again."""
+"""What holds for the explanations of both models in office: they add up, are faithful, find what is
+true, and can be made again.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,15 @@ import pytest
 from sqlalchemy import select, update
 
 from explain.attribution import Attribution
-from features.consent_event import ConsentEvent
-from features.pipeline import feature_frame
-from features.tables import decisions
-from features.workspace import Workspace
-from models.masking import Floats
+from features.consent.event import ConsentEvent
+from features.database.tables import decisions
+from features.definitions.frames import feature_frame
+from features.shop.workspace import Workspace
+from models.arrays import Floats
 from serving.bootstrap import Sayso, assemble
-from serving.decisions import opened, verify_decisions
-from serving.recommendation import unpack
-from serving.requests import RecommendationRequest
+from serving.contract.requests import RecommendationRequest
+from serving.decisions.record import opened, verify_decisions
+from serving.recommending.recommendation import unpack
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, customer_id, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -38,7 +40,9 @@ CANARY = 987_654.25
 @pytest.fixture(scope="module")
 def sayso(trained_root, tmp_path_factory) -> Iterator[Sayso]:
     """The parts that answer, on a copy of the shop."""
-    made = assemble(Workspace.open(copied(trained_root, tmp_path_factory.mktemp("proofs") / "mugs")), "")
+    made = assemble(
+        Workspace.open(copied(trained_root, tmp_path_factory.mktemp("proofs") / "mugs")), ""
+    )
     made.watch.look()
     yield made
     made.close()
@@ -62,8 +66,14 @@ class Explained:
 def churn(sayso) -> Explained:
     """Everybody who may be estimated, as their consent allows."""
     champion, shop = sayso.churn.champion, sayso.shop
-    frame = feature_frame(shop.gate(FOR_CHURN), champion.model.features, shop.loaded_until(), shop.facts)
-    return Explained(frame[list(champion.model.features)].to_numpy("float64"), champion.model.log_odds, champion.attribution)
+    frame = feature_frame(
+        shop.gate(FOR_CHURN), champion.model.features, shop.loaded_until(), shop.facts
+    )
+    return Explained(
+        frame[list(champion.model.features)].to_numpy("float64"),
+        champion.model.log_odds,
+        champion.attribution,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +81,9 @@ def ranking(sayso) -> Explained:
     """The ten best candidates of forty customers who share all there is."""
     champion, rows = sayso.recommender.champion, []
     for customer in sharing(*CATEGORIES)[:40]:
-        seen = sayso.consequences.seen_under_every_coalition(sayso.shop.customers.pseudonym(customer))
+        seen = sayso.consequences.seen_under_every_coalition(
+            sayso.shop.customers.pseudonym(customer)
+        )
         allowed = seen.allowed[-1]
         maker = replace(champion.model.maker, statistics=allowed.statistics)
         ranked = replace(champion.model, maker=maker).rank(allowed.histories, 10)
@@ -86,15 +98,24 @@ def explained(request) -> Explained:
 
 
 def test_contributions_add_up_to_the_score(explained):
-    """Of every row the base value and the contributions are the model's score, and a missing feature has exactly none."""
+    """Of every row the base value and the contributions are the model's score, and a missing
+    feature has exactly none.
+    """
     parts = explained.contributions
     assert len(parts) > 200
-    np.testing.assert_allclose(explained.attribution.base_value + parts.sum(axis=1), explained.score(explained.rows), rtol=0, atol=ADDITIVE)
+    np.testing.assert_allclose(
+        explained.attribution.base_value + parts.sum(axis=1),
+        explained.score(explained.rows),
+        rtol=0,
+        atol=ADDITIVE,
+    )
     assert not parts[np.isnan(explained.rows)].any()
 
 
 def moved_by_removing(explained: Explained, order: np.ndarray) -> Floats:
-    """How far the score of each row has moved from where it began, on average over the steps of removing features in `order`."""
+    """How far the score of each row has moved from where it began, on average over the steps of
+    removing features in `order`.
+    """
     left, began = explained.rows.copy(), explained.score(explained.rows)
     moved = np.zeros(len(left))
     for step in range(order.shape[1] - 1):
@@ -104,42 +125,75 @@ def moved_by_removing(explained: Explained, order: np.ndarray) -> Floats:
 
 
 def test_an_explanation_is_faithful(explained):
-    """Removing features in the order of the explanation moves the score faster than in random order, at 99% confidence."""
+    """Removing features in the order of the explanation moves the score faster than in random
+    order, at 99% confidence.
+    """
     draw = np.random.default_rng(8)
     by_size = np.argsort(-np.abs(explained.contributions), axis=1, kind="stable")
-    at_random = np.mean([moved_by_removing(explained, np.argsort(draw.random(explained.rows.shape), axis=1)) for _ in range(5)], axis=0)
+    at_random = np.mean(
+        [
+            moved_by_removing(explained, np.argsort(draw.random(explained.rows.shape), axis=1))
+            for _ in range(5)
+        ],
+        axis=0,
+    )
     gained = moved_by_removing(explained, by_size) - at_random
     means = gained[draw.integers(len(gained), size=(RESAMPLES, len(gained)))].mean(axis=1)
     low, high = np.quantile(means, [0.005, 0.995])
-    print(f"faster by {gained.mean():.3f}, 99% interval {low:.3f} to {high:.3f}, of {len(gained)} rows")  # noqa: T201 - a figure of docs
+    print(  # noqa: T201
+        f"faster by {gained.mean():.3f}, 99% interval {low:.3f} to {high:.3f}, of {len(gained)}"
+        " rows"
+    )
     assert low > 0
 
 
 def games(sayso: Sayso) -> list[dict[str, float]]:
-    """What each category contributes to the estimates of customers who share everything and are clearly overdue."""
+    """What each category contributes to the estimates of customers who share everything and are
+    clearly overdue.
+    """
     found = []
     for customer in sharing(*CATEGORIES):
         answer = sayso.churn.estimate(customer)
-        overdue = {part["feature"]: part["value"] for part in answer["explanation"]["contributions"]}.get("overdue", 0.0)
+        overdue = {
+            part["feature"]: part["value"] for part in answer["explanation"]["contributions"]
+        }.get("overdue", 0.0)
         if overdue > CLEARLY_OVERDUE:
-            found.append({part["category"]: part["contribution"] for part in answer["explanation"]["categories"]["contributions"]})
+            found.append(
+                {
+                    part["category"]: part["contribution"]
+                    for part in answer["explanation"]["categories"]["contributions"]
+                }
+            )
     return found
 
 
 def test_the_true_driver_of_churn_is_found(sayso):
-    """Who leaves here stops ordering: of those who clearly have, order times count most, and where they live counts for nothing."""
+    """Who leaves here stops ordering: of those who clearly have, order times count most, and where
+    they live counts for nothing.
+    """
     found = games(sayso)
-    right = np.mean([max(game, key=lambda name: abs(game[name])) == "order_times" for game in found])
+    right = np.mean(
+        [max(game, key=lambda name: abs(game[name])) == "order_times" for game in found]
+    )
     total = {name: sum(abs(game[name]) for game in found) for name in CATEGORIES}
-    print(f"{right:.3f} of {len(found)}; shares { ({n: round(v / sum(total.values()), 4) for n, v in total.items()}) }")  # noqa: T201
+    print(  # noqa: T201
+        f"{right:.3f} of {len(found)}; shares"
+        f" { ({n: round(v / sum(total.values()), 4) for n, v in total.items()}) }"
+    )
     assert len(found) >= 20
     assert right >= TRUE_DRIVER
     assert total["location"] < NO_INFLUENCE * sum(total.values())
 
 
 def test_the_true_driver_of_a_recommendation_is_found(sayso):
-    """Customers here buy by taste: what speaks for a product recommended to them is above all what they bought."""
-    category_of, parts, right = sayso.recommender.champion.model.category_of, dict.fromkeys(CATEGORIES, 0.0), []
+    """Customers here buy by taste: what speaks for a product recommended to them is above all what
+    they bought.
+    """
+    category_of, parts, right = (
+        sayso.recommender.champion.model.category_of,
+        dict.fromkeys(CATEGORIES, 0.0),
+        [],
+    )
     for customer in sharing(*CATEGORIES):
         (answer,) = sayso.recommender.previews(
             RecommendationRequest(customer_id=customer, k=10),
@@ -152,26 +206,40 @@ def test_the_true_driver_of_a_recommendation_is_found(sayso):
                     game[part["category"]] += part["contribution"]
             right.append(max(game, key=lambda name: abs(game[name])) == "purchases")
             parts = {name: parts[name] + abs(game[name]) for name in parts}
-    print(f"{np.mean(right):.3f} of {len(right)}; shares { ({n: round(v / sum(parts.values()), 4) for n, v in parts.items()}) }")  # noqa: T201
+    print(  # noqa: T201
+        f"{np.mean(right):.3f} of {len(right)}; shares"
+        f" { ({n: round(v / sum(parts.values()), 4) for n, v in parts.items()}) }"
+    )
     assert np.mean(right) >= TRUE_DRIVER
     assert parts["location"] < NO_INFLUENCE * sum(parts.values())
 
 
 def test_what_is_withheld_is_in_no_answer_no_record_and_no_log(sayso, caplog):
-    """Even where a store holds what it should not, of a withheld category no value reaches an answer, its record or a log."""
+    """Even where a store holds what it should not, of a withheld category no value reaches an
+    answer, its record or a log.
+    """
     caplog.set_level(logging.DEBUG)
-    for customer in sharing("order_times", "spending", "location")[:2] + sharing("purchases", "order_times", "location")[:2]:
+    for customer in (
+        sharing("order_times", "spending", "location")[:2]
+        + sharing("purchases", "order_times", "location")[:2]
+    ):
         _plant(sayso, sayso.shop.customers.pseudonym(customer))
         request = RecommendationRequest(customer_id=customer)
         for answer in (sayso.churn.answer(customer), sayso.recommender.answer(request)):
             (withheld,) = answer["consent"]["withheld"]
             id = answer["decision_id"]
             with sayso.shop.database.read() as connection:
-                row = connection.execute(select(decisions).where(decisions.c.id == id)).mappings().one()
+                row = (
+                    connection.execute(select(decisions).where(decisions.c.id == id))
+                    .mappings()
+                    .one()
+                )
                 decision = opened(connection, sayso.shop.vault, dict(row))
             inputs = json.loads(decision.inputs)
             if "candidates" in inputs:
-                assert not np.isclose(unpack(inputs["features"], len(inputs["candidates"])), CANARY).any()
+                assert not np.isclose(
+                    unpack(inputs["features"], len(inputs["candidates"])), CANARY
+                ).any()
             for text in (json.dumps(answer), decision.answer, decision.inputs, caplog.text):
                 assert str(CANARY) not in text
                 assert str(round(CANARY)) not in text.replace(",", "")
@@ -180,7 +248,9 @@ def test_what_is_withheld_is_in_no_answer_no_record_and_no_log(sayso, caplog):
 
 
 def _plant(sayso: Sayso, customer: int) -> None:
-    """Store online features of the customer whose withheld values are a canary, as a gate that leaks would."""
+    """Store online features of the customer whose withheld values are a canary, as a gate that
+    leaks would.
+    """
     for part, purpose in ((sayso.churn, FOR_CHURN), (sayso.recommender, FOR_ITEMS)):
         online, row = part._online, part._online.ready(customer)
         granted = sayso.consequences._standing(customer, purpose).granted
@@ -190,7 +260,10 @@ def _plant(sayso: Sayso, customer: int) -> None:
         products = row.products or ("p01", "p05")
         held = row.columns if row.products else np.full((2, len(columns)), np.nan)
         leaking = replace(
-            row, customer=np.where(hidden, CANARY, known.customer), products=products, columns=np.where(columns, CANARY, held)
+            row,
+            customer=np.where(hidden, CANARY, known.customer),
+            products=products,
+            columns=np.where(columns, CANARY, held),
         )
         with sayso.shop.database.write() as connection:
             online._store(connection, {customer: leaking})
@@ -198,7 +271,9 @@ def _plant(sayso: Sayso, customer: int) -> None:
 
 
 def test_every_stored_decision_is_made_again_and_an_altered_byte_is_found(sayso):
-    """After consents, opt-outs and answers of all kinds every decision recomputes bit for bit; one byte altered, that one does not."""
+    """After consents, opt-outs and answers of all kinds every decision recomputes bit for bit; one
+    byte altered, that one does not.
+    """
     who = [customer_id(number) for number in range(24)]
     for number, customer in enumerate(who):
         _use(sayso, number, customer)
@@ -213,17 +288,28 @@ def test_every_stored_decision_is_made_again_and_an_altered_byte_is_found(sayso)
 
 
 def _use(sayso: Sayso, number: int, customer: str) -> None:
-    """Ask about a customer, who opts out of something or withdraws a category now and then, and is asked about again."""
+    """Ask about a customer, who opts out of something or withdraws a category now and then, and is
+    asked about again.
+    """
     known = sayso.shop.customers.find(customer)
     explain: tuple[Literal["full", "reasons", "none"], ...] = ("full", "reasons", "none")
-    sayso.recommender.answer(RecommendationRequest(customer_id=customer, k=1 + number % 20, explain=explain[number % 3]))
+    sayso.recommender.answer(
+        RecommendationRequest(customer_id=customer, k=1 + number % 20, explain=explain[number % 3])
+    )
     sayso.churn.answer(customer)
     if known is not None and number % 4 == 0:
-        scope, value = (("product", "p01"), ("all", None), ("purpose", FOR_CHURN), ("brand", "brand 1"))[number // 4 % 4]
+        scope, value = (
+            ("product", "p01"),
+            ("all", None),
+            ("purpose", FOR_CHURN),
+            ("brand", "brand 1"),
+        )[number // 4 % 4]
         sayso.opt_outs.add(known, scope, value, None)
     if known is not None and number % 3 == 0:
         purpose = (FOR_ITEMS, FOR_CHURN)[number % 2]
-        sayso.shop.ledger.append(ConsentEvent(customer, purpose, CATEGORIES[number % 4], "withdrawn", "test"))
+        sayso.shop.ledger.append(
+            ConsentEvent(customer, purpose, CATEGORIES[number % 4], "withdrawn", "test")
+        )
     sayso.recommender.answer(RecommendationRequest(customer_id=customer))
     sayso.churn.answer(customer)
 
@@ -238,13 +324,22 @@ def _assert_altered_bytes_are_found(sayso: Sayso) -> None:
     """One byte of one decision after another is altered and put back."""
     draw = np.random.default_rng(10)
     with sayso.shop.database.read() as connection:
-        contents = {row.seq: row.content for row in connection.execute(select(decisions.c.seq, decisions.c.content))}
+        contents = {
+            row.seq: row.content
+            for row in connection.execute(select(decisions.c.seq, decisions.c.content))
+        }
     for seq in draw.choice(list(contents), 25, replace=False).tolist():
         at = int(draw.integers(len(contents[seq])))
-        altered = contents[seq][:at] + bytes([contents[seq][at] ^ 1 << int(draw.integers(8))]) + contents[seq][at + 1 :]
+        altered = (
+            contents[seq][:at]
+            + bytes([contents[seq][at] ^ 1 << int(draw.integers(8))])
+            + contents[seq][at + 1 :]
+        )
         for content in (altered, contents[seq]):
             with sayso.shop.database.write() as connection:
-                connection.execute(update(decisions).where(decisions.c.seq == seq).values(content=content))
+                connection.execute(
+                    update(decisions).where(decisions.c.seq == seq).values(content=content)
+                )
             wrong = [decision for decision in _decisions(sayso) if not decision.intact]
             assert len(wrong) == (content is altered)
             assert not any(sayso.decisions.identical(decision) for decision in wrong)

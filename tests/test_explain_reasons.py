@@ -26,18 +26,23 @@ from explain.templates import (
 from explain.wording import Wording
 from explain.words import open_words
 from features.catalog import PRODUCT
-from features.customer_features import CUSTOMER_DEFINITIONS
-from features.history_features import HISTORY_DEFINITIONS
-from features.pipeline import FOR_RANKING, reads_of
-from features.shop import Shop
-from models.companions import BASKET_FEATURE
-from models.learned_features import LEARNED_READS
-from models.product_statistics import PRODUCT_FEATURES
+from features.definitions.customer import CUSTOMER_DEFINITIONS
+from features.definitions.frames import FOR_RANKING, reads_of
+from features.definitions.history import HISTORY_DEFINITIONS
+from features.shop.shop import Shop
+from models.next_purchase.basket_companions import BASKET_FEATURE
+from models.next_purchase.candidate_features import LEARNED_READS
+from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from tests.plain_words import MOST_WORDS, banned
 
 OF_CUSTOMERS = [name for definition in CUSTOMER_DEFINITIONS for name in definition.features]
 OF_HISTORIES = [name for definition in HISTORY_DEFINITIONS for name in definition.features]
-RANKING = [name for definition in CUSTOMER_DEFINITIONS if definition.expression.__name__ in FOR_RANKING for name in definition.features]
+RANKING = [
+    name
+    for definition in CUSTOMER_DEFINITIONS
+    if definition.expression.__name__ in FOR_RANKING
+    for name in definition.features
+]
 SHOP = ShopWords("GBP", "United Kingdom")
 ENGLISH = Wording()
 WORDS = open_words(None)
@@ -47,7 +52,9 @@ numbers = st.one_of(st.sampled_from([0.0, 0.4, 0.5, 1.0, 1.4, 1.5, 2.0, 30.0]), 
 
 def values_of(names: list[str]) -> st.SearchStrategy[dict[str, float]]:
     """Values of all features, of the kind that they can have."""
-    return st.fixed_dictionaries({name: st.sampled_from([0.0, 1.0]) if name == "home_country" else numbers for name in names})
+    return st.fixed_dictionaries(
+        {name: st.sampled_from([0.0, 1.0]) if name == "home_country" else numbers for name in names}
+    )
 
 
 def spoken_for(templates: tuple[Template, ...]) -> set[str]:
@@ -55,19 +62,29 @@ def spoken_for(templates: tuple[Template, ...]) -> set[str]:
     return {feature for template in templates for feature in template.features}
 
 
-def filled(templates: tuple[Template, ...], values: Mapping[str, float], wording: Wording = ENGLISH) -> list[str]:
+def filled(
+    templates: tuple[Template, ...], values: Mapping[str, float], wording: Wording = ENGLISH
+) -> list[str]:
     """All sentences that are true of the values."""
     recorded = [(template, template.fill(values, SHOP)) for template in templates]
-    return [wording.fill(template.text, template.many, said) for template, said in recorded if said is not None]
+    return [
+        wording.fill(template.text, template.many, said)
+        for template, said in recorded
+        if said is not None
+    ]
 
 
 def test_every_churn_feature_has_a_sentence() -> None:
-    """Whatever may speak for or against leaving can be said, and nothing is said of what does not exist."""
+    """Whatever may speak for or against leaving can be said, and nothing is said of what does not
+    exist.
+    """
     assert spoken_for(CHURN_TEMPLATES) == set(OF_CUSTOMERS)
 
 
 def test_every_ranking_feature_has_a_sentence_or_is_silent_for_a_reason() -> None:
-    """Whatever may speak for a product can be said, or is listed as silent with the reason; nothing is said of what does not exist."""
+    """Whatever may speak for a product can be said, or is listed as silent with the reason; nothing
+    is said of what does not exist.
+    """
     columns = {*OF_HISTORIES, *RANKING, *LEARNED_READS, *PRODUCT_FEATURES}
     assert columns - spoken_for(RECOMMENDATION_TEMPLATES) == set(SILENT)
     assert spoken_for(RECOMMENDATION_TEMPLATES) <= {*columns, BASKET_FEATURE}
@@ -83,8 +100,12 @@ def test_every_sentence_has_a_key_of_its_own() -> None:
 @settings(max_examples=8, deadline=None)
 @given(values=values_of([*OF_CUSTOMERS, *OF_HISTORIES, *LEARNED_READS, *PRODUCT_FEATURES]))
 def test_sentences_are_short_and_plain(language: str, values: dict[str, float]) -> None:
-    """With any values and in every language a sentence is one of at most twenty words, without jargon or loose ends, or is none."""
-    for text in filled((*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES), values, WORDS.wording(language)):
+    """With any values and in every language a sentence is one of at most twenty words, without
+    jargon or loose ends, or is none.
+    """
+    for text in filled(
+        (*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES), values, WORDS.wording(language)
+    ):
         assert len(text.split()) <= MOST_WORDS
         assert not banned(text)
         assert re.fullmatch(r"\S[^{}]*[.]", text)
@@ -98,20 +119,34 @@ def test_sentences_are_short_and_plain(language: str, values: dict[str, float]) 
 def test_every_churn_feature_speaks_whatever_its_value(values: dict[str, float]) -> None:
     """With any values each feature of a customer has a sentence that is true."""
     for feature in OF_CUSTOMERS:
-        assert filled(tuple(template for template in CHURN_TEMPLATES if feature in template.features), values)
+        assert filled(
+            tuple(template for template in CHURN_TEMPLATES if feature in template.features), values
+        )
 
 
 @pytest.mark.parametrize("kept", OF_CUSTOMERS)
 def test_a_feature_speaks_for_itself(kept: str) -> None:
     """A sentence needs no other feature than its own: a shop may list one without the others."""
-    assert reasons_for([Contribution(kept, "any", 3.0, 0.5)], {kept: 3.0}, CHURN_TEMPLATES, SHOP, ENGLISH, helpful_only=False)
+    assert reasons_for(
+        [Contribution(kept, "any", 3.0, 0.5)],
+        {kept: 3.0},
+        CHURN_TEMPLATES,
+        SHOP,
+        ENGLISH,
+        helpful_only=False,
+    )
 
 
 @pytest.mark.parametrize("usual", [0.2, 0.49])
 def test_a_rhythm_of_hours_reads_well(usual: float) -> None:
     """Who orders twice around midnight is not said to order every less than a day."""
-    assert filled(CHURN_TEMPLATES, {"days_since_last_order": 3.0, "days_between_orders": usual})[0] == "Last order 3 days ago."
-    assert filled(CHURN_TEMPLATES, {"days_between_orders": usual}) == ["Orders follow one another within a day."]
+    assert (
+        filled(CHURN_TEMPLATES, {"days_since_last_order": 3.0, "days_between_orders": usual})[0]
+        == "Last order 3 days ago."
+    )
+    assert filled(CHURN_TEMPLATES, {"days_between_orders": usual}) == [
+        "Orders follow one another within a day."
+    ]
 
 
 UNTRUE = {
@@ -121,15 +156,26 @@ UNTRUE = {
     "price_against_usual": (3.0, "near what you usually pay"),
     "times_bought": (0.0, "You bought"),
 }
-ABSURD = {"repeat_rate": (0.0, "0 in 100"), "buyers_last_30_days": (0.0, "0 customers"), "buyers_last_90_days": (0.0, "0 customers")}
+ABSURD = {
+    "repeat_rate": (0.0, "0 in 100"),
+    "buyers_last_30_days": (0.0, "0 customers"),
+    "buyers_last_90_days": (0.0, "0 customers"),
+}
 
 
 @pytest.mark.parametrize("feature", [*UNTRUE, *ABSURD])
 def test_a_sentence_is_said_where_it_is_true(feature: str) -> None:
-    """A feature whose value contradicts the sentence, or makes it absurd, gives no such reason even if its contribution is positive."""
+    """A feature whose value contradicts the sentence, or makes it absurd, gives no such reason even
+    if its contribution is positive.
+    """
     value, untrue = (UNTRUE | ABSURD)[feature]
     said = reasons_for(
-        [Contribution(feature, "any", value, 0.5)], {feature: value}, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=True
+        [Contribution(feature, "any", value, 0.5)],
+        {feature: value},
+        RECOMMENDATION_TEMPLATES,
+        SHOP,
+        ENGLISH,
+        helpful_only=True,
     )
     assert not [reason for reason in said if untrue in reason.text]
 
@@ -138,32 +184,49 @@ CATEGORY = {"purchases", "order_times", "spending", "location"}
 
 
 @st.composite
-def explained(draw: st.DrawFn, names: list[str], shown: Mapping[str, str]) -> tuple[list[Contribution], dict[str, float]]:
+def explained(
+    draw: st.DrawFn, names: list[str], shown: Mapping[str, str]
+) -> tuple[list[Contribution], dict[str, float]]:
     """Known features with their contributions, as an explanation lists them."""
     values = draw(values_of(sorted(draw(st.sets(st.sampled_from(names), min_size=1)))))
     sizes = draw(st.lists(st.floats(-3, 3), min_size=len(values), max_size=len(values)))
-    return [Contribution(name, shown[name], value, size) for (name, value), size in zip(values.items(), sizes, strict=True)], values
+    return [
+        Contribution(name, shown[name], value, size)
+        for (name, value), size in zip(values.items(), sizes, strict=True)
+    ], values
 
 
 @pytest.fixture(scope="module")
 def shown(shop: Shop) -> dict[str, str]:
     """The category that each column of the ranker is shown under."""
     catalog = shop.config.catalog
-    reads = {name: reads_of(name) for name in [*RANKING, *OF_HISTORIES]} | LEARNED_READS | dict.fromkeys(PRODUCT_FEATURES, ())
+    reads = (
+        {name: reads_of(name) for name in [*RANKING, *OF_HISTORIES]}
+        | LEARNED_READS
+        | dict.fromkeys(PRODUCT_FEATURES, ())
+    )
     return {name: catalog.category_of(fields) for name, fields in reads.items()}
 
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_reasons_are_few_and_their_own(shown: dict[str, str], data: st.DataObject) -> None:
-    """At most four reasons, one for each category, each that of a helping contribution, the product's own facts last."""
+    """At most four reasons, one for each category, each that of a helping contribution, the
+    product's own facts last.
+    """
     contributions, values = data.draw(explained(list(shown), shown))
-    reasons = reasons_for(contributions, values, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=True)
+    reasons = reasons_for(
+        contributions, values, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=True
+    )
     categories = [reason.category for reason in reasons]
     assert len(reasons) <= MOST_REASONS
     assert len(set(categories)) == len(categories)
     assert PRODUCT not in categories[:-1]
-    helping = {part.category for part in contributions if part.contribution > 0 and part.feature in spoken_for(RECOMMENDATION_TEMPLATES)}
+    helping = {
+        part.category
+        for part in contributions
+        if part.contribution > 0 and part.feature in spoken_for(RECOMMENDATION_TEMPLATES)
+    }
     assert set(categories) <= helping
     if not values.get("times_bought"):
         assert not any("You bought" in reason.text for reason in reasons)
@@ -171,16 +234,30 @@ def test_reasons_are_few_and_their_own(shown: dict[str, str], data: st.DataObjec
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), withheld=st.sets(st.sampled_from(sorted(CATEGORY)), min_size=1))
-def test_nothing_is_said_of_what_is_withheld(shop: Shop, shown: dict[str, str], data: st.DataObject, withheld: set[str]) -> None:
-    """Where the features of withheld categories are missing, no reason is of these categories or repeats their numbers."""
+def test_nothing_is_said_of_what_is_withheld(
+    shop: Shop, shown: dict[str, str], data: st.DataObject, withheld: set[str]
+) -> None:
+    """Where the features of withheld categories are missing, no reason is of these categories or
+    repeats their numbers.
+    """
     catalog = shop.config.catalog
     needed = {
-        name: catalog.categories_of(LEARNED_READS.get(name) or (reads_of(name) if name not in PRODUCT_FEATURES else ())) for name in shown
+        name: catalog.categories_of(
+            LEARNED_READS.get(name) or (reads_of(name) if name not in PRODUCT_FEATURES else ())
+        )
+        for name in shown
     }
     there = [name for name in shown if not needed[name] & withheld]
     contributions, values = data.draw(explained(there, shown))
     for helpful_only in (True, False):
-        for reason in reasons_for(contributions, values, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=helpful_only):
+        for reason in reasons_for(
+            contributions,
+            values,
+            RECOMMENDATION_TEMPLATES,
+            SHOP,
+            ENGLISH,
+            helpful_only=helpful_only,
+        ):
             assert reason.category not in withheld
             if "order_times" in withheld:
                 assert not re.search(r"\b(ago|yesterday|today)\b", reason.text)
@@ -190,7 +267,9 @@ def test_nothing_is_said_of_what_is_withheld(shop: Shop, shown: dict[str, str], 
 
 
 def test_the_largest_contribution_of_a_category_speaks() -> None:
-    """Of two features of one category the one with the larger contribution gives the reason, in whichever order they come."""
+    """Of two features of one category the one with the larger contribution gives the reason, in
+    whichever order they come.
+    """
     parts = [
         Contribution("orders", "purchases", 3, 0.1),
         Contribution("items", "purchases", 9, -0.4),
@@ -206,16 +285,30 @@ def test_the_largest_contribution_of_a_category_speaks() -> None:
 
 
 def test_a_product_never_bought_is_not_said_to_be_bought() -> None:
-    """The history's features give no reason for a product with no purchase, and the next of the category takes its place."""
-    parts = [Contribution("times_bought", "purchases", 0.0, 0.9), Contribution("bought_with_your_products", "purchases", 0.5, 0.1)]
+    """The history's features give no reason for a product with no purchase, and the next of the
+    category takes its place.
+    """
+    parts = [
+        Contribution("times_bought", "purchases", 0.0, 0.9),
+        Contribution("bought_with_your_products", "purchases", 0.5, 0.1),
+    ]
     said = reasons_for(
-        parts, {"times_bought": 0.0, "bought_with_your_products": 0.5}, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=True
+        parts,
+        {"times_bought": 0.0, "bought_with_your_products": 0.5},
+        RECOMMENDATION_TEMPLATES,
+        SHOP,
+        ENGLISH,
+        helpful_only=True,
     )
-    assert [reason.text for reason in said] == ["Often bought together with products that you bought."]
+    assert [reason.text for reason in said] == [
+        "Often bought together with products that you bought."
+    ]
 
 
 def test_a_recorded_reason_is_said_again_in_another_language() -> None:
-    """From its key and values a reason is said in any language; one without a key, or with an unknown one, is not."""
+    """From its key and values a reason is said in any language; one without a key, or with an
+    unknown one, is not.
+    """
     (reason,) = reasons_for(
         [Contribution("times_bought", "purchases", 3.0, 0.5)],
         {"times_bought": 3.0, "days_since_last_bought": 12.2},
@@ -225,16 +318,25 @@ def test_a_recorded_reason_is_said_again_in_another_language() -> None:
         helpful_only=True,
     )
     assert reason.text == "You bought this 3 times, last 12 days ago."
-    assert (reason.template, reason.values, reason.direction) == ("bought.last", {"count": 3, "ago": 12}, FOR)
+    assert (reason.template, reason.values, reason.direction) == (
+        "bought.last",
+        {"count": 3, "ago": 12},
+        FOR,
+    )
     recorded = reason.document()
-    assert said_again(recorded, WORDS.wording("de")) == "Sie haben dies 3-mal gekauft, zuletzt vor 12 Tagen."
+    assert (
+        said_again(recorded, WORDS.wording("de"))
+        == "Sie haben dies 3-mal gekauft, zuletzt vor 12 Tagen."
+    )
     assert said_again(recorded, ENGLISH) == reason.text
     for unknown in ({"text": "x"}, {**recorded, "template": "gone"}, {**recorded, "values": {}}):
         assert said_again(unknown, ENGLISH) is None
 
 
 def test_what_is_recorded_of_a_language_says_the_same_again() -> None:
-    """The sentences kept with a decision are enough to say its reasons once more, even if the translations are others by then."""
+    """The sentences kept with a decision are enough to say its reasons once more, even if the
+    translations are others by then.
+    """
     values = {"orders": 5.0, "total_spent": 9.0, "days_since_last_order": 1.0}
     parts = [Contribution(name, name, value, 0.5) for name, value in values.items()]
     polish = WORDS.wording("pl")

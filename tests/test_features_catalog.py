@@ -24,9 +24,15 @@ FIELDS = (
 )
 CATALOG = Catalog(
     fields={one.name: one for one in FIELDS},
-    categories={name: Category(name, name, name) for name in ("location", "spending", "purchases", "unused")},
+    categories={
+        name: Category(name, name, name) for name in ("location", "spending", "purchases", "unused")
+    },
     purposes={name: Purpose(name, name, name) for name in ("advice", "forecast", "audit")},
-    notices=(Notice("advice", "1", "en", "old"), Notice("forecast", "7", "en", "other"), Notice("advice", "2", "en", "new — ü")),
+    notices=(
+        Notice("advice", "1", "en", "old"),
+        Notice("forecast", "7", "en", "other"),
+        Notice("advice", "2", "en", "new — ü"),
+    ),
     sources={"orders": DataSource("orders")},
 )
 
@@ -40,7 +46,9 @@ CATALOG = Catalog(
         (("transactions.amount", "transactions.product_id"), {"purchases", "spending"}),
     ],
 )
-def test_fields_need_the_categories_that_they_belong_to(fields: tuple[str, ...], categories: set[str]) -> None:
+def test_fields_need_the_categories_that_they_belong_to(
+    fields: tuple[str, ...], categories: set[str]
+) -> None:
     """All categories of the fields have to be granted, and a product's own facts need none."""
     assert CATALOG.categories_of(fields) == categories
 
@@ -66,13 +74,19 @@ def test_a_feature_is_shown_under_the_category_of_its_first_field() -> None:
         ((), "advice", True),
     ],
 )
-def test_fields_are_permitted_for_their_purposes(fields: tuple[str, ...], purpose: str, permitted: bool) -> None:
-    """Every field has to be declared, and declared for the purpose; a product's own facts serve all."""
+def test_fields_are_permitted_for_their_purposes(
+    fields: tuple[str, ...], purpose: str, permitted: bool
+) -> None:
+    """Every field has to be declared, and declared for the purpose; a product's own facts serve
+    all.
+    """
     assert CATALOG.permits(fields, purpose) is permitted
 
 
 def test_what_is_asked_has_a_field() -> None:
-    """A category is asked for a purpose when a field of it serves that purpose, in the catalog's order."""
+    """A category is asked for a purpose when a field of it serves that purpose, in the catalog's
+    order.
+    """
     assert CATALOG.askable("forecast") == ("spending", "purchases")
     assert CATALOG.askable("audit") == ("location",)
     assert CATALOG.askable("gossip") == ()
@@ -87,7 +101,9 @@ def test_the_current_notice_is_the_last_one() -> None:
 
 
 def test_a_version_may_be_published_in_several_languages() -> None:
-    """Of a version the language named is found, else the one declared first, for the newest version too; and no other."""
+    """Of a version the language named is found, else the one declared first, for the newest version
+    too; and no other.
+    """
     german, english = Notice("advice", "3", "de", "neu"), Notice("advice", "3", "en", "newest")
     catalog = replace(CATALOG, notices=(*CATALOG.notices, german, english))
     assert catalog.notice("advice", "3", "en") == english
@@ -97,16 +113,29 @@ def test_a_version_may_be_published_in_several_languages() -> None:
 
 
 def test_versions_count_since_the_meaning_changed() -> None:
-    """All versions count until one asks anew; then that one and those after it do, each once whatever its languages."""
+    """All versions count until one asks anew; then that one and those after it do, each once
+    whatever its languages.
+    """
     assert CATALOG.versions_in_force("advice") == ("1", "2")
-    asking = [Notice("advice", "3", language, "other", asks_anew=language == "de") for language in ("en", "de")]
-    catalog = replace(CATALOG, notices=(*CATALOG.notices, *asking, Notice("advice", "4", "en", "better")))
+    asking = [
+        Notice("advice", "3", language, "other", asks_anew=language == "de")
+        for language in ("en", "de")
+    ]
+    catalog = replace(
+        CATALOG, notices=(*CATALOG.notices, *asking, Notice("advice", "4", "en", "better"))
+    )
     assert catalog.versions_in_force("advice") == ("3", "4")
     assert catalog.versions_in_force("forecast") == ("7",)
     assert catalog.versions_in_force("gossip") == ()
 
 
-CHECKED = DataSource("list", third_party=True, evidence="contract 7", checked_on=date(2024, 3, 1), check_every_days=30)
+CHECKED = DataSource(
+    "list",
+    third_party=True,
+    evidence="contract 7",
+    checked_on=date(2024, 3, 1),
+    check_every_days=30,
+)
 
 
 @pytest.mark.parametrize(
@@ -119,8 +148,12 @@ CHECKED = DataSource("list", third_party=True, evidence="contract 7", checked_on
         (replace(CHECKED, checked_on=None), date(2024, 3, 2), "no day on which that was checked"),
     ],
 )
-def test_a_third_party_needs_evidence_that_somebody_looked_at(source: DataSource, today: date, told: str | None) -> None:
-    """The shop's own data may be read; a third party's to the last day on which its evidence is good."""
+def test_a_third_party_needs_evidence_that_somebody_looked_at(
+    source: DataSource, today: date, told: str | None
+) -> None:
+    """The shop's own data may be read; a third party's to the last day on which its evidence is
+    good.
+    """
     fault = source.fault(today)
     assert (fault is None) == (told is None)
     assert told is None or (told in str(fault) and f"`{source.name}`" in str(fault))
@@ -131,7 +164,10 @@ def test_a_third_party_needs_evidence_that_somebody_looked_at(source: DataSource
 
 def test_fields_read_together_are_kept_as_long_as_the_shortest() -> None:
     """A row is read for several fields while every one of them may be kept."""
-    fields = {"t.a": replace(FIELDS[0], retention_days=90), "t.b": replace(FIELDS[1], retention_days=7)}
+    fields = {
+        "t.a": replace(FIELDS[0], retention_days=90),
+        "t.b": replace(FIELDS[1], retention_days=7),
+    }
     catalog = replace(CATALOG, fields=fields)
     assert catalog.retention_days(["t.a"]) == 90
     assert catalog.retention_days(["t.a", "t.b"]) == 7

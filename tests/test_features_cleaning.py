@@ -9,16 +9,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.config import Cleaning
+from features.config.schema import Cleaning
 from features.intake.cleaning import RULES, clean
 
-CLEANING = Cleaning(cancellation_prefix="C", non_products=("POST", "BANK CHARGES", "gift_*", "a.b"), wholesale_units=1000)
+CLEANING = Cleaning(
+    cancellation_prefix="C",
+    non_products=("POST", "BANK CHARGES", "gift_*", "a.b"),
+    wholesale_units=1000,
+)
 
 
 def lines(*changes: dict[str, Any]) -> pd.DataFrame:
     """One good line for each of `changes`, so changed."""
-    good = {"file": "orders.csv", "line": 0, "customer_id": "7", "order_id": "1", "product_id": "mug", "quantity": 2, "unit_price": 1.5}
-    frame = pd.DataFrame([{**good, "line": line, **change} for line, change in enumerate(changes, start=2)])
+    good = {
+        "file": "orders.csv",
+        "line": 0,
+        "customer_id": "7",
+        "order_id": "1",
+        "product_id": "mug",
+        "quantity": 2,
+        "unit_price": 1.5,
+    }
+    frame = pd.DataFrame(
+        [{**good, "line": line, **change} for line, change in enumerate(changes, start=2)]
+    )
     frame["amount"] = frame["quantity"] * frame["unit_price"]
     return frame.astype(dict.fromkeys(("customer_id", "order_id", "product_id"), "str"))
 
@@ -35,7 +49,10 @@ def lines(*changes: dict[str, Any]) -> pd.DataFrame:
         ({"unit_price": 0.0}, "free_of_charge"),
         ({"unit_price": -0.0}, "free_of_charge"),
         ({"quantity": 1001}, "wholesale"),
-        ({"order_id": "C1", "quantity": -1, "product_id": "POST", "customer_id": None}, "cancellation"),
+        (
+            {"order_id": "C1", "quantity": -1, "product_id": "POST", "customer_id": None},
+            "cancellation",
+        ),
         ({"quantity": -1, "product_id": "POST"}, "return"),
         ({"product_id": "POST", "customer_id": None}, "non_product"),
         ({"customer_id": None, "unit_price": 0.0}, "no_customer"),
@@ -53,27 +70,45 @@ def test_the_first_rule_that_fits_has_the_line(change: dict[str, Any], rule: str
     assert cleaned.rejected.empty
 
 
-@pytest.mark.parametrize("change", [{}, {"product_id": "POSTER"}, {"product_id": "axb"}, {"order_id": "c1"}, {"quantity": 1000}])
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"product_id": "POSTER"}, {"product_id": "axb"}, {"order_id": "c1"}, {"quantity": 1000}],
+)
 def test_a_purchase_is_kept(change: dict[str, Any]) -> None:
-    """What no rule names is kept: a code in a longer code, a dot that is no wildcard, another case of the prefix."""
+    """What no rule names is kept: a code in a longer code, a dot that is no wildcard, another case
+    of the prefix.
+    """
     assert len(clean(lines(change), CLEANING, {}).kept) == 1
 
 
 def test_without_rules_only_what_is_never_a_purchase_is_set_aside() -> None:
     """A shop that states no rule keeps its odd codes and its large lines."""
-    cleaned = clean(lines({"order_id": "C1"}, {"product_id": "POST"}, {"quantity": 90_000}, {"customer_id": None}), Cleaning(), {})
+    cleaned = clean(
+        lines(
+            {"order_id": "C1"}, {"product_id": "POST"}, {"quantity": 90_000}, {"customer_id": None}
+        ),
+        Cleaning(),
+        {},
+    )
     assert len(cleaned.kept) == 3
     assert cleaned.counts["no_customer"] == 1
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [({"unit_price": -2.5}, "UnitPrice is -2.5, which is negative"), ({"quantity": 0}, "quantity is 0, which is no purchase")],
+    [
+        ({"unit_price": -2.5}, "UnitPrice is -2.5, which is negative"),
+        ({"quantity": 0}, "quantity is 0, which is no purchase"),
+    ],
 )
 def test_what_no_rule_takes_must_be_a_purchase(change: dict[str, Any], reason: str) -> None:
-    """A negative price or no unit at all is an error where no rule explains it, named as the shop names the column."""
+    """A negative price or no unit at all is an error where no rule explains it, named as the shop
+    names the column.
+    """
     cleaned = clean(lines({}, change), CLEANING, {"unit_price": "UnitPrice"})
-    assert cleaned.rejected.to_dict("records") == [{"file": "orders.csv", "line": 3, "reason": reason}]
+    assert cleaned.rejected.to_dict("records") == [
+        {"file": "orders.csv", "line": 3, "reason": reason}
+    ]
     assert cleaned.kept["line"].tolist() == [2]
 
 
@@ -103,5 +138,8 @@ def test_every_line_is_kept_set_aside_or_rejected_once(changes: list[dict[str, A
     """Cleaning neither loses nor doubles a line."""
     frame = lines(*changes)
     cleaned = clean(frame, CLEANING, {})
-    assert sorted([*cleaned.kept["line"], *cleaned.set_aside["line"], *cleaned.rejected["line"]]) == frame["line"].tolist()
+    assert (
+        sorted([*cleaned.kept["line"], *cleaned.set_aside["line"], *cleaned.rejected["line"]])
+        == frame["line"].tolist()
+    )
     assert sum(cleaned.counts.values()) == len(cleaned.set_aside)

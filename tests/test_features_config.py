@@ -11,11 +11,11 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.config import Config
-from features.config_file import read_config
+from features.config.reading import read_config
+from features.config.schema import Config
+from features.config.toml_lines import KeyPath, TomlLines
 from features.errors import ConfigError
-from features.intake.new_workspace import create
-from features.toml_lines import KeyPath, TomlLines
+from features.intake.setup.new_workspace import create
 
 
 @pytest.fixture
@@ -38,26 +38,52 @@ def fault_in(file: Path, old: str, new: str) -> tuple[ConfigError, int]:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('category = "order_times"', 'category = "ordertimes"', "the category `ordertimes` is not declared; declared are"),
+        (
+            'category = "order_times"',
+            'category = "ordertimes"',
+            "the category `ordertimes` is not declared; declared are",
+        ),
         (
             'purposes = ["recommendations", "churn_prediction", "fairness_audit"]',
             'purposes = ["marketing"]',
             "the purpose `marketing` is not declared",
         ),
-        ('source = "orders"', 'source = "order"', "the source `order` is not declared; declared are `orders`"),
-        ('sensitivity = "ordinary"', 'sensitivity = "secret"', "`fields.transactions.order_id.sensitivity` is 'secret'"),
-        ("retention_days = 1095", "retention_days = 0", "`fields.transactions.order_id.retention_days` is 0"),
+        (
+            'source = "orders"',
+            'source = "order"',
+            "the source `order` is not declared; declared are `orders`",
+        ),
+        (
+            'sensitivity = "ordinary"',
+            'sensitivity = "secret"',
+            "`fields.transactions.order_id.sensitivity` is 'secret'",
+        ),
+        (
+            "retention_days = 1095",
+            "retention_days = 0",
+            "`fields.transactions.order_id.retention_days` is 0",
+        ),
         ("retention_days = 1095", 'retention_days = "long"', "retention_days"),
         ('language = "en"\ncurrency', 'tongue = "en"\ncurrency', "`shop.tongue` is not known here"),
         ('table = "transactions"', 'table = "orders"', "`sources.0.table` is 'orders'"),
-        ('purpose = "recommendations"\nversion', 'purpose = "greetings"\nversion', "the purpose `greetings` is not declared"),
-        ('purpose = "churn_prediction"\nhorizon_days', 'purpose = "leaving"\nhorizon_days', "the purpose `leaving` is not declared"),
+        (
+            'purpose = "recommendations"\nversion',
+            'purpose = "greetings"\nversion',
+            "the purpose `greetings` is not declared",
+        ),
+        (
+            'purpose = "churn_prediction"\nhorizon_days',
+            'purpose = "leaving"\nhorizon_days',
+            "the purpose `leaving` is not declared",
+        ),
         ("horizon_days = 90", "horizon_days = -1", "`models.churn.horizon_days` is -1"),
         ("horizon_days = 90", "horizon = 90", "`models.churn.horizon` is not known here"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_line(old: str, new: str, words: str, file: Path) -> None:
-    """Unknown names, unknown keys and values out of range are reported on the very line where they stand."""
+    """Unknown names, unknown keys and values out of range are reported on the very line where they
+    stand.
+    """
     error, line = fault_in(file, old, new)
     assert words in str(error)
     assert error.line == line
@@ -72,22 +98,35 @@ def test_a_wrong_value_is_named_with_its_line(old: str, new: str, words: str, fi
             "[fields.transactions.order_id]",
             "`fields.transactions.order_id.category` is missing: every field needs a `category`",
         ),
-        ('sensitivity = "ordinary"\n', "[fields.transactions.order_id]", "every field needs a `sensitivity`"),
-        ('label = "Your orders"\n', "[fields.transactions.order_id]", "every field needs a `label`"),
+        (
+            'sensitivity = "ordinary"\n',
+            "[fields.transactions.order_id]",
+            "every field needs a `sensitivity`",
+        ),
+        (
+            'label = "Your orders"\n',
+            "[fields.transactions.order_id]",
+            "every field needs a `label`",
+        ),
         (
             'purposes = ["recommendations", "churn_prediction"]\n',
             "[fields.transactions.order_id]",
             "`transactions.order_id` has no purpose",
         ),
         (
-            'description = "The products in your orders and in your basket, and how many of each."\n',
+            (
+                'description = "The products in your orders and in your basket, and how many of'
+                ' each."\n'
+            ),
             "[categories.purchases]",
             "every category needs a `description`",
         ),
         ('table = "transactions"\n', "[[sources]]", "every source needs a `table`"),
     ],
 )
-def test_a_missing_key_is_named_with_the_line_of_its_table(removed: str, table: str, words: str, file: Path) -> None:
+def test_a_missing_key_is_named_with_the_line_of_its_table(
+    removed: str, table: str, words: str, file: Path
+) -> None:
     """What is absent has no line of its own, so the line of the table that lacks it is given."""
     error, _line = fault_in(file, removed, "")
     assert words in str(error)
@@ -97,18 +136,24 @@ def test_a_missing_key_is_named_with_the_line_of_its_table(removed: str, table: 
 def test_a_purpose_nobody_was_told_of_is_refused(file: Path) -> None:
     """A purpose without a notice cannot have been agreed to."""
     error, line = fault_in(
-        file, "[purposes.recommendations]", '[purposes.surprise]\nlabel = "S"\ndescription = "S"\n\n[purposes.recommendations]'
+        file,
+        "[purposes.recommendations]",
+        '[purposes.surprise]\nlabel = "S"\ndescription = "S"\n\n[purposes.recommendations]',
     )
     assert "the purpose `surprise` has no notice" in str(error)
     assert error.line == line
 
 
 def test_more_categories_than_can_be_explained_are_refused(file: Path) -> None:
-    """With eleven categories for one purpose the answers under all combinations would be too many, and that is told at once."""
+    """With eleven categories for one purpose the answers under all combinations would be too many,
+    and that is told at once.
+    """
     text = file.read_text(encoding="utf-8")
     field = text[text.index("[fields.transactions.amount]") :].split("\n\n")[0]
     for number in range(7):
-        own = field.replace("amount]", f"extra{number}]").replace('category = "spending"', f'category = "extra{number}"')
+        own = field.replace("amount]", f"extra{number}]").replace(
+            'category = "spending"', f'category = "extra{number}"'
+        )
         text += f'\n[categories.extra{number}]\nlabel = "E"\ndescription = "E"\n\n{own}\n'
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"asks for 11 categories, .* 10 at most"):
@@ -141,11 +186,20 @@ def test_the_catalog_says_what_the_file_says(file: Path) -> None:
 KEYS = st.text("abcXYZ019_- .", min_size=1, max_size=6)
 VALUES = st.recursive(
     st.integers(-9, 9) | st.booleans() | st.text("ab =[]#'", max_size=6),
-    lambda inner: st.lists(st.text("ab c", max_size=4), max_size=3) | st.lists(st.integers(0, 9), max_size=3) | inner,
+    lambda inner: (
+        st.lists(st.text("ab c", max_size=4), max_size=3)
+        | st.lists(st.integers(0, 9), max_size=3)
+        | inner
+    ),
     max_leaves=3,
 )
 TABLES = st.dictionaries(KEYS, VALUES | st.dictionaries(KEYS, VALUES, max_size=3), max_size=4)
-DOCUMENTS = st.dictionaries(KEYS, VALUES | TABLES | st.lists(TABLES.filter(bool), min_size=1, max_size=3), min_size=1, max_size=5)
+DOCUMENTS = st.dictionaries(
+    KEYS,
+    VALUES | TABLES | st.lists(TABLES.filter(bool), min_size=1, max_size=3),
+    min_size=1,
+    max_size=5,
+)
 
 
 def paths_of(node: Any, before: KeyPath = ()) -> dict[KeyPath, Any]:
@@ -176,7 +230,9 @@ def names_it(line: str, key: str) -> bool:
 
 @given(DOCUMENTS)
 def test_lines_of_keys_agree_with_what_toml_reads(document: dict[str, Any]) -> None:
-    """In any document every value that stands on its own line is found on the line that states its key."""
+    """In any document every value that stands on its own line is found on the line that states its
+    key.
+    """
     text = tomlkit.dumps(document)
     lines, rows = TomlLines(text), text.splitlines()
     assert tomllib.loads(text) == document
@@ -188,8 +244,12 @@ def test_lines_of_keys_agree_with_what_toml_reads(document: dict[str, Any]) -> N
 
 
 def test_lines_of_an_absent_path_are_those_of_its_longest_beginning() -> None:
-    """A key that is not there has the line of the table that lacks it; where even that is absent there is none."""
-    lines = TomlLines('[shop]\nname = "x"\n\n[[notices]]\npurpose = "a"\n[[notices]]\npurpose = "b"\n')
+    """A key that is not there has the line of the table that lacks it; where even that is absent
+    there is none.
+    """
+    lines = TomlLines(
+        '[shop]\nname = "x"\n\n[[notices]]\npurpose = "a"\n[[notices]]\npurpose = "b"\n'
+    )
     assert lines.of(("shop", "owner")) == 1
     assert lines.of(("notices", 1, "purpose")) == 7
     assert lines.of(("notices", 1, "text")) == 6

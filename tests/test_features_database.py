@@ -11,9 +11,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from features.database import Database, _journal, _sqlite_module
-from features.sqlite_file import DatabaseGone
-from features.tables import api_keys, customers, ledger_head, metadata
+from features.database.engine import Database, _journal, _sqlite_module
+from features.database.sqlite_file import DatabaseGone
+from features.database.tables import api_keys, customers, ledger_head, metadata
 
 ROW = {"customer": 1, "external_id": "ann"}
 
@@ -25,10 +25,14 @@ def count(database: Database) -> int:
 
 
 def test_migrations_give_the_schema_of_the_tables(database_url: str) -> None:
-    """After the migrations nothing is left that a comparison with `features.tables` would change."""
+    """After the migrations nothing is left that a comparison with `features.database.tables` would
+    change.
+    """
     database = Database.open(database_url)
     with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
         assert compare_metadata(context, metadata) == []
         assert connection.execute(select(ledger_head)).one() == (1, 0, "")
     database.close()
@@ -54,8 +58,12 @@ def test_a_database_is_untouched_until_it_is_opened(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_connection_follows_the_file_and_not_what_was_moved_away(sqlite_database: Database, tmp_path: Path) -> None:
-    """With the file moved away nothing is read or committed; once it is back, everything goes on."""
+def test_a_connection_follows_the_file_and_not_what_was_moved_away(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """With the file moved away nothing is read or committed; once it is back, everything goes
+    on.
+    """
     file, away = tmp_path / "sayso.db", tmp_path / "elsewhere"
     assert count(sqlite_database) == 0
 
@@ -186,16 +194,26 @@ def test_a_reader_cannot_write_over_a_writer_in_sqlite(sqlite_database: Database
     ],
 )
 def test_only_safe_versions_of_sqlite_log_ahead(version: tuple[int, int, int], mode: str) -> None:
-    """Releases that can lose a commit in write-ahead logging keep the rollback journal, and each syncs as its journal needs."""
-    assert _journal(version) == (f"journal_mode={mode}", "synchronous=FULL" if mode == "WAL" else "synchronous=EXTRA")
+    """Releases that can lose a commit in write-ahead logging keep the rollback journal, and each
+    syncs as its journal needs.
+    """
+    assert _journal(version) == (
+        f"journal_mode={mode}",
+        "synchronous=FULL" if mode == "WAL" else "synchronous=EXTRA",
+    )
 
 
 def test_every_connection_has_its_settings(sqlite_database: Database) -> None:
     """Journal, syncing and secure deletion hold on each of several connections."""
-    mode, syncing = (setting.partition("=")[2] for setting in _journal(_sqlite_module().sqlite_version_info))
+    mode, syncing = (
+        setting.partition("=")[2] for setting in _journal(_sqlite_module().sqlite_version_info)
+    )
     connections = [sqlite_database.engine.connect() for _ in range(3)]
     names = ("journal_mode", "synchronous", "secure_delete")
-    seen = [tuple(one.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names) for one in connections]
+    seen = [
+        tuple(one.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names)
+        for one in connections
+    ]
     for one in connections:
         one.close()
     assert seen == [(mode.lower(), {"FULL": 2, "EXTRA": 3}[syncing], 1)] * 3

@@ -9,13 +9,21 @@ import ibis
 import pandas as pd
 import pytest
 
-from features.consent import ConsentEvent
-from features.definition import Definition, ShopFacts, defines
+from features.consent.ledger import ConsentEvent
+from features.definitions.definition import Definition, ShopFacts, defines
+from features.definitions.frames import DEFINITION_OF, customer_frame, history_frame
 from features.errors import FeatureError
-from features.fields import AMOUNT, COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY, UNIT_PRICE
-from features.gate import Gate
-from features.pipeline import DEFINITION_OF, customer_frame, history_frame
-from features.shop import Shop
+from features.shop.shop import Shop
+from features.warehouse.fields import (
+    AMOUNT,
+    COUNTRY,
+    ORDER_ID,
+    ORDERED_AT,
+    PRODUCT_ID,
+    QUANTITY,
+    UNIT_PRICE,
+)
+from features.warehouse.gate import Gate
 from tests.feature_frames import covering
 from tests.synthetic_shop import CUSTOMERS, refusals
 
@@ -41,15 +49,21 @@ def granting(shop: Shop, *needed: str) -> set[int]:
     """Pseudonyms of those who, by how the shop was made, grant all of `needed`."""
     categories = shop.config.catalog.askable(PURPOSE)
     refused = {f"c{number:03}": refusals(number, categories) for number in range(CUSTOMERS)}
-    willing = {name for name, said in refused.items() if said is not None and not set(needed) & set(said)}
+    willing = {
+        name for name, said in refused.items() if said is not None and not set(needed) & set(said)
+    }
     with shop.database.read() as connection:
         known = connection.exec_driver_sql("SELECT external_id, customer FROM customers").all()
     return {customer for name, customer in known if name in willing}
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_a_field_shows_those_who_granted_its_category(shop: Shop, gate: Gate, spine: pd.DataFrame, field: str) -> None:
-    """The rows of a field are those of the customers who granted its category, and of nobody else."""
+def test_a_field_shows_those_who_granted_its_category(
+    shop: Shop, gate: Gate, spine: pd.DataFrame, field: str
+) -> None:
+    """The rows of a field are those of the customers who granted its category, and of nobody
+    else.
+    """
     rows = gate.rows((field,), spine).to_pandas()
     assert rows.columns.tolist() == ["customer", "as_of", field.partition(".")[2]]
     allowed = granting(shop, shop.config.catalog.fields[field].category)
@@ -57,7 +71,9 @@ def test_a_field_shows_those_who_granted_its_category(shop: Shop, gate: Gate, sp
     assert 0 < len(allowed) < CUSTOMERS
 
 
-def test_several_fields_need_all_their_categories(shop: Shop, gate: Gate, spine: pd.DataFrame) -> None:
+def test_several_fields_need_all_their_categories(
+    shop: Shop, gate: Gate, spine: pd.DataFrame
+) -> None:
     """Fields of three categories are seen of those who granted all three."""
     fields = (PRODUCT_ID, AMOUNT, ORDERED_AT)
     allowed = granting(shop, "purchases", "spending", "order_times")
@@ -67,9 +83,14 @@ def test_several_fields_need_all_their_categories(shop: Shop, gate: Gate, spine:
 
 
 def test_who_granted_nothing_is_nobody(shop: Shop, gate: Gate) -> None:
-    """Those who refused everything and those who were never asked are not among the gate's customers."""
+    """Those who refused everything and those who were never asked are not among the gate's
+    customers.
+    """
     with shop.database.read() as connection:
-        known = {row.external_id: row.customer for row in connection.exec_driver_sql("SELECT external_id, customer FROM customers")}
+        known = {
+            row.external_id: row.customer
+            for row in connection.exec_driver_sql("SELECT external_id, customer FROM customers")
+        }
     assert {known["c018"], known["c019"]}.isdisjoint(gate.customers())
     assert known["c000"] in set(gate.customers())
 
@@ -81,18 +102,25 @@ def test_fields_of_products_are_asked_of_nobody_else(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize(
-    ("purpose", "field"), [("fairness_audit", PRODUCT_ID), (PURPOSE, "transactions.shoe_size"), ("gossip", PRODUCT_ID)]
+    ("purpose", "field"),
+    [("fairness_audit", PRODUCT_ID), (PURPOSE, "transactions.shoe_size"), ("gossip", PRODUCT_ID)],
 )
-def test_a_field_not_declared_for_the_purpose_is_refused(shop: Shop, spine: pd.DataFrame, purpose: str, field: str) -> None:
+def test_a_field_not_declared_for_the_purpose_is_refused(
+    shop: Shop, spine: pd.DataFrame, purpose: str, field: str
+) -> None:
     """The error names the field and the purpose, whoever granted what."""
-    gate = shop.gate_for(purpose, covering(pd.DataFrame({"customer": spine["customer"], "category": "purchases"})))
+    gate = shop.gate_for(
+        purpose, covering(pd.DataFrame({"customer": spine["customer"], "category": "purchases"}))
+    )
     with pytest.raises(FeatureError, match=f"`{field}`.*`{purpose}`"):
         gate.rows((field,), spine)
     assert not gate.may_read((field,))
 
 
 def test_what_the_gate_decides_by_stays_there(gate: Gate, spine: pd.DataFrame) -> None:
-    """Neither the time of recording nor the data source is among the columns, and neither can be asked for."""
+    """Neither the time of recording nor the data source is among the columns, and neither can be
+    asked for.
+    """
     for column in ("recorded_at", "source"):
         assert column not in gate.rows((PRODUCT_ID,), spine).columns
         with pytest.raises(FeatureError, match=rf"transactions\.{column}"):
@@ -108,8 +136,12 @@ def test_the_newest_state_counts(shop: Shop, gate: Gate, spine: pd.DataFrame) ->
     assert rows["customer"].is_unique
     newest = moves.drop_duplicates("customer", keep="last").set_index("customer")["country"]
     assert (rows["country"].to_numpy() == newest.loc[rows["customer"]].to_numpy()).all()
-    earlier = moves[moves["customer"].isin(set(moved) & set(rows["customer"]))].groupby("customer").nth(1)
-    before = gate.rows((COUNTRY,), earlier[["customer", "recorded_at"]].rename(columns={"recorded_at": "as_of"})).to_pandas()
+    earlier = (
+        moves[moves["customer"].isin(set(moved) & set(rows["customer"]))].groupby("customer").nth(1)
+    )
+    before = gate.rows(
+        (COUNTRY,), earlier[["customer", "recorded_at"]].rename(columns={"recorded_at": "as_of"})
+    ).to_pandas()
     first = moves.drop_duplicates("customer").set_index("customer")["country"]
     assert (before["country"].to_numpy() == first.loc[before["customer"]].to_numpy()).all()
 
@@ -125,10 +157,24 @@ def leak(column: str) -> Definition:
 
 
 @pytest.mark.parametrize(
-    "column", ["order_id", "quantity", "unit_price", "amount", "ordered_at", "recorded_at", "source", "covers_from", "country", "shoe_size"]
+    "column",
+    [
+        "order_id",
+        "quantity",
+        "unit_price",
+        "amount",
+        "ordered_at",
+        "recorded_at",
+        "source",
+        "covers_from",
+        "country",
+        "shoe_size",
+    ],
 )
 def test_an_undeclared_read_is_named(gate: Gate, spine: pd.DataFrame, column: str) -> None:
-    """A definition that reaches for a column it does not declare fails, naming the column, the file and the definition."""
+    """A definition that reaches for a column it does not declare fails, naming the column, the file
+    and the definition.
+    """
     definition = leak(column)
     with pytest.raises(FeatureError, match=column) as error:
         definition.table(gate.rows(definition.reads, spine), ShopFacts())
@@ -163,9 +209,17 @@ def test_a_result_without_its_feature_is_named(gate: Gate, spine: pd.DataFrame) 
         forgetful.table(gate.rows(forgetful.reads, spine), ShopFacts())
 
 
-@pytest.mark.parametrize("definition", dict.fromkeys(DEFINITION_OF.values()), ids=lambda definition: definition.expression.__name__)
-def test_every_definition_needs_each_field_that_it_declares(gate: Gate, spine: pd.DataFrame, definition: Definition) -> None:
-    """A shipped definition fails when any one of its fields is kept from it: what it declares is what it reads."""
+@pytest.mark.parametrize(
+    "definition",
+    dict.fromkeys(DEFINITION_OF.values()),
+    ids=lambda definition: definition.expression.__name__,
+)
+def test_every_definition_needs_each_field_that_it_declares(
+    gate: Gate, spine: pd.DataFrame, definition: Definition
+) -> None:
+    """A shipped definition fails when any one of its fields is kept from it: what it declares is
+    what it reads.
+    """
     for missing in definition.reads:
         column = missing.partition(".")[2]
         rows = gate.rows(definition.reads, spine).drop(column)
@@ -183,7 +237,13 @@ def test_no_grants_give_empty_tables(shop: Shop, spine: pd.DataFrame) -> None:
     """Where nobody granted anything no row is seen and every feature is missing."""
     gate = shop.gate_for(PURPOSE, covering(pd.DataFrame({"customer": [], "category": []})))
     assert gate.rows((PRODUCT_ID,), spine).count().to_pandas() == 0
-    assert customer_frame(gate, ["orders", "home_country"], spine, shop.facts)[["orders", "home_country"]].isna().all(axis=None)
+    assert (
+        customer_frame(gate, ["orders", "home_country"], spine, shop.facts)[
+            ["orders", "home_country"]
+        ]
+        .isna()
+        .all(axis=None)
+    )
     assert history_frame(gate, ["times_bought"], spine, shop.facts).empty
 
 
@@ -193,21 +253,34 @@ def test_a_gate_holds_the_grants_of_its_moment(fresh_shop: Shop) -> None:
     withdrawn = int(before.customers_granting((AMOUNT,))[0])
     fresh_shop.ledger.append(_withdrawal(fresh_shop, withdrawn))
     after = fresh_shop.gate(PURPOSE)
-    assert set(before.customers_granting((AMOUNT,))) - set(after.customers_granting((AMOUNT,))) == {withdrawn}
+    assert set(before.customers_granting((AMOUNT,))) - set(after.customers_granting((AMOUNT,))) == {
+        withdrawn
+    }
 
 
 def _withdrawal(shop: Shop, customer: int) -> ConsentEvent:
-    return ConsentEvent(shop.customers.external_ids([customer])[customer], PURPOSE, "spending", "withdrawn", "page", "1")
+    return ConsentEvent(
+        shop.customers.external_ids([customer])[customer],
+        PURPOSE,
+        "spending",
+        "withdrawn",
+        "page",
+        "1",
+    )
 
 
-def test_reading_again_and_again_leaves_nothing_behind(gate: Gate, spine: pd.DataFrame, shop: Shop) -> None:
+def test_reading_again_and_again_leaves_nothing_behind(
+    gate: Gate, spine: pd.DataFrame, shop: Shop
+) -> None:
     """After many reads the database in memory holds no more tables than after a few."""
 
     def tables_after(reads: int) -> int:
         for _ in range(reads):
             gate.collect(gate.rows((PRODUCT_ID,), spine[:1]))
         gc.collect()
-        (views,) = shop.warehouse.connection.con.execute("SELECT count(*) FROM duckdb_views() WHERE NOT internal").fetchone()
+        (views,) = shop.warehouse.connection.con.execute(
+            "SELECT count(*) FROM duckdb_views() WHERE NOT internal"
+        ).fetchone()
         return int(views)
 
     assert tables_after(5) == tables_after(5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from features.id_shape import id_shape
+from features.customers.id_normalisation import id_shape
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sqlalchemy import select, update
 
-from features.consent import ConsentEvent
-from features.online import Layout, OnlineRow, OnlineStore
-from features.pipeline import reads_of
-from features.shop import Shop
-from features.tables import online_features
+from features.consent.ledger import ConsentEvent
+from features.database.tables import online_features
+from features.definitions.frames import reads_of
+from features.shop.online import Layout, OnlineRow, OnlineStore
+from features.shop.shop import Shop
 
 PURPOSE = "recommendations"
 CATEGORIES = frozenset({"purchases", "order_times", "spending", "location"})
@@ -48,12 +48,16 @@ def assert_equal(one: OnlineRow, other: OnlineRow) -> None:
 @settings(max_examples=200, deadline=None)
 @given(row=online_rows())
 def test_packing_loses_nothing(row: OnlineRow) -> None:
-    """A row comes back from bytes to the last bit: missing numbers, infinities, any script, no products."""
+    """A row comes back from bytes to the last bit: missing numbers, infinities, any script, no
+    products.
+    """
     assert_equal(OnlineRow.unpack(row.as_of, row.pack()), row)
 
 
 def test_a_row_is_empty_when_nothing_is_known() -> None:
-    """A row with one number or one product says something; one of missing numbers alone does not."""
+    """A row with one number or one product says something; one of missing numbers alone does
+    not.
+    """
     nothing = OnlineRow("t", np.full(3, np.nan), (), np.empty((0, 2)))
     assert nothing.empty
     assert not OnlineRow("t", np.array([np.nan, 0.0]), (), np.empty((0, 2))).empty
@@ -87,22 +91,32 @@ def pseudonym(shop: Shop, name: str) -> int:
     return found
 
 
-def say(shop: Shop, name: str, action: str, category: str = "spending", purpose: str = PURPOSE) -> None:
+def say(
+    shop: Shop, name: str, action: str, category: str = "spending", purpose: str = PURPOSE
+) -> None:
     """A customer changes their mind."""
     shop.ledger.append(ConsentEvent(name, purpose, category, action, "page", "1"))
 
 
 def test_a_layout_splits_the_features_and_is_known_by_its_names() -> None:
-    """Features of a customer and of a history lie apart, and another name, order or side makes another digest."""
+    """Features of a customer and of a history lie apart, and another name, order or side makes
+    another digest.
+    """
     layout = Layout.of(["orders", "times_bought", "usual_price"])
     assert layout == Layout(("orders", "usual_price"), ("times_bought",))
-    others = [["orders", "times_bought"], ["usual_price", "orders", "times_bought"], ["orders", "usual_price"]]
+    others = [
+        ["orders", "times_bought"],
+        ["usual_price", "orders", "times_bought"],
+        ["orders", "usual_price"],
+    ]
     assert len({layout.digest, *(Layout.of(names).digest for names in others)}) == 4
     assert Layout(("a", "b"), ()).digest != Layout(("a",), ("b",)).digest
 
 
 def test_a_row_made_alone_is_the_row_of_the_refresh(fresh_shop: Shop) -> None:
-    """For customers of every kind of consent, the row made on demand equals the one made for all at once, to the last bit."""
+    """For customers of every kind of consent, the row made on demand equals the one made for all at
+    once, to the last bit.
+    """
     store = store_of(fresh_shop)
     assert store.refresh() == len(fresh_shop.gate(PURPOSE).customers())
     for number in (0, 13, 14, 17, 33):
@@ -115,7 +129,9 @@ def test_a_row_made_alone_is_the_row_of_the_refresh(fresh_shop: Shop) -> None:
 
 
 def test_a_row_holds_what_was_granted_and_no_more(fresh_shop: Shop) -> None:
-    """Each category withheld takes its numbers out of the row, and purchases withheld take the products too."""
+    """Each category withheld takes its numbers out of the row, and purchases withheld take the
+    products too.
+    """
     store = store_of(fresh_shop)
     customer = pseudonym(fresh_shop, "c000")
     catalog, names = fresh_shop.config.catalog, store.layout.customer
@@ -137,8 +153,13 @@ def test_a_row_holds_what_was_granted_and_no_more(fresh_shop: Shop) -> None:
 
 @pytest.mark.parametrize("action", ["granted", "refused", "withdrawn"])
 def test_any_word_of_a_customer_removes_their_row_at_once(fresh_shop: Shop, action: str) -> None:
-    """After a consent event the customer's row for that purpose is gone, and everybody else's stands."""
-    store, other = store_of(fresh_shop), OnlineStore(fresh_shop, "churn_prediction", fresh_shop.config.models.churn.features)
+    """After a consent event the customer's row for that purpose is gone, and everybody else's
+    stands.
+    """
+    store, other = (
+        store_of(fresh_shop),
+        OnlineStore(fresh_shop, "churn_prediction", fresh_shop.config.models.churn.features),
+    )
     store.refresh()
     other.refresh()
     before = _contents(fresh_shop)
@@ -146,11 +167,15 @@ def test_any_word_of_a_customer_removes_their_row_at_once(fresh_shop: Shop, acti
     say(fresh_shop, "c000", action)
     assert stored(fresh_shop, store, customer) is None
     assert stored(fresh_shop, other, customer) is not None
-    assert _contents(fresh_shop) == {key: row for key, row in before.items() if key != (customer, PURPOSE)}
+    assert _contents(fresh_shop) == {
+        key: row for key, row in before.items() if key != (customer, PURPOSE)
+    }
 
 
 def test_the_next_row_obeys_the_withdrawal(fresh_shop: Shop) -> None:
-    """The row made after a withdrawal lacks what was withdrawn, and the one after a new grant has it again."""
+    """The row made after a withdrawal lacks what was withdrawn, and the one after a new grant has
+    it again.
+    """
     store = store_of(fresh_shop)
     customer, price = pseudonym(fresh_shop, "c000"), store.layout.customer.index("usual_price")
     before = store.ready(customer)
@@ -178,7 +203,9 @@ def test_a_row_made_under_old_grants_is_not_kept(fresh_shop: Shop) -> None:
 
 
 class Interrupted(Shop):
-    """A shop in which one customer withdraws while their row, or the rows of all, are being made."""
+    """A shop in which one customer withdraws while their row, or the rows of all, are being
+    made.
+    """
 
     armed = False
 
@@ -202,9 +229,14 @@ def test_a_withdrawal_during_a_refresh_is_not_undone(fresh_shop: Shop) -> None:
 
 
 def test_another_layout_makes_rows_anew(fresh_shop: Shop) -> None:
-    """A row stored under other features is not read; the next answer makes one in the new layout and replaces it."""
+    """A row stored under other features is not read; the next answer makes one in the new layout
+    and replaces it.
+    """
     features = fresh_shop.config.models.next_purchase.features
-    old, new = OnlineStore(fresh_shop, PURPOSE, features), OnlineStore(fresh_shop, PURPOSE, features[::-1])
+    old, new = (
+        OnlineStore(fresh_shop, PURPOSE, features),
+        OnlineStore(fresh_shop, PURPOSE, features[::-1]),
+    )
     customer = pseudonym(fresh_shop, "c000")
     first = old.make(customer)
     assert stored(fresh_shop, new, customer) is None
@@ -215,7 +247,9 @@ def test_another_layout_makes_rows_anew(fresh_shop: Shop) -> None:
 
 
 def test_a_refresh_replaces_all_rows(fresh_shop: Shop) -> None:
-    """A second refresh leaves the same rows, byte for byte, and none of a customer who withdrew everything."""
+    """A second refresh leaves the same rows, byte for byte, and none of a customer who withdrew
+    everything.
+    """
     store = store_of(fresh_shop)
     store.refresh()
     before = _contents(fresh_shop)
@@ -234,18 +268,31 @@ def _contents(shop: Shop) -> dict[tuple[int, str], bytes]:
     with shop.database.read() as connection:
         rows = connection.execute(select(online_features)).all()
         keys = shop.vault.keys(connection, {row.customer for row in rows})
-    return {(row.customer, row.purpose): keys[row.customer].open(row.content, f"online:{row.purpose}:{row.customer}") for row in rows}
+    return {
+        (row.customer, row.purpose): keys[row.customer].open(
+            row.content, f"online:{row.purpose}:{row.customer}"
+        )
+        for row in rows
+    }
 
 
 def test_rows_are_sealed(fresh_shop: Shop) -> None:
-    """Neither numbers nor products stand in the database, a row moved to another customer is none, and one without its key is none."""
+    """Neither numbers nor products stand in the database, a row moved to another customer is none,
+    and one without its key is none.
+    """
     store, other = store_of(fresh_shop), pseudonym(fresh_shop, "c001")
     customer = pseudonym(fresh_shop, "c000")
     row = store.make(customer)
     store.make(other)
     with fresh_shop.database.write() as connection:
-        content = connection.execute(select(online_features.c.content).where(online_features.c.customer == customer)).scalar_one()
-        connection.execute(update(online_features).where(online_features.c.customer == other).values(content=content))
+        content = connection.execute(
+            select(online_features.c.content).where(online_features.c.customer == customer)
+        ).scalar_one()
+        connection.execute(
+            update(online_features)
+            .where(online_features.c.customer == other)
+            .values(content=content)
+        )
     assert row.customer.tobytes() not in content
     assert not any(product.encode() in content for product in row.products)
     assert stored(fresh_shop, store, other) is None

@@ -1,4 +1,6 @@
-"""The vault: what is sealed opens for its own purpose alone, survives every rotation, and is gone with its key."""
+"""The vault: what is sealed opens for its own purpose alone, survives every rotation, and is gone
+with its key.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-import features.master_keys
-import features.vault
-from features.database import Database
+import features.customers.master_keys
+import features.customers.vault
+from features.customers.master_keys import MasterKeys
+from features.customers.vault import NOBODY, PayloadKey, Vault
+from features.database.engine import Database
+from features.database.tables import payload_keys
 from features.errors import PayloadGone, WorkspaceError
-from features.master_keys import MasterKeys
-from features.tables import payload_keys
-from features.vault import NOBODY, PayloadKey, Vault
 from tests.made_up_consents import rows_of
 
 CUSTOMERS = range(1, 12)
@@ -35,7 +37,10 @@ def sealed_for(database: Database, vault: Vault, customers: range = CUSTOMERS) -
     """Something sealed for each of these customers."""
     with database.write() as connection:
         keys = vault.keys_for_sealing(connection, customers)
-    return {customer: key.seal(f"secret of {customer}".encode(), ABOUT) for customer, key in keys.items()}
+    return {
+        customer: key.seal(f"secret of {customer}".encode(), ABOUT)
+        for customer, key in keys.items()
+    }
 
 
 def assert_all_open(database: Database, masters: MasterKeys, sealed: Sealed) -> None:
@@ -43,7 +48,10 @@ def assert_all_open(database: Database, masters: MasterKeys, sealed: Sealed) -> 
     vault = Vault(database, masters)
     with database.read() as connection:
         for customer, payload in sealed.items():
-            assert vault.opened(connection, customer, payload, ABOUT) == f"secret of {customer}".encode()
+            assert (
+                vault.opened(connection, customer, payload, ABOUT)
+                == f"secret of {customer}".encode()
+            )
 
 
 def wrapped_by(database: Database) -> set[str]:
@@ -56,7 +64,9 @@ def wrapped_by(database: Database) -> set[str]:
 
 @given(content=st.binary(max_size=300), about=st.text(max_size=20))
 def test_what_was_sealed_opens_as_it_was(content: bytes, about: str) -> None:
-    """Any bytes come back, sealing twice gives different payloads, and neither holds the content."""
+    """Any bytes come back, sealing twice gives different payloads, and neither holds the
+    content.
+    """
     payload = KEY.seal(content, about)
     assert KEY.open(payload, about) == content
     assert payload != KEY.seal(content, about)
@@ -81,7 +91,9 @@ def test_any_altered_byte_is_found() -> None:
     payload = KEY.seal(b"secret", ABOUT)
     for position in range(1, len(payload)):
         with pytest.raises(PayloadGone):
-            KEY.open(payload[:position] + bytes([payload[position] ^ 1]) + payload[position + 1 :], ABOUT)
+            KEY.open(
+                payload[:position] + bytes([payload[position] ^ 1]) + payload[position + 1 :], ABOUT
+            )
 
 
 def test_a_payload_that_was_cut_is_gone() -> None:
@@ -96,16 +108,22 @@ def test_a_payload_that_was_cut_is_gone() -> None:
 
 
 def test_a_key_is_made_once(database: Database, vault: Vault) -> None:
-    """A customer keeps their key, somebody who has none gets none by being asked for, and nobody's key is its own."""
+    """A customer keeps their key, somebody who has none gets none by being asked for, and nobody's
+    key is its own.
+    """
     with database.write() as connection:
         first = vault.keys_for_sealing(connection, [1, 2, 1])
-        assert vault.keys(connection, [1, 2, 3]) == first == vault.keys_for_sealing(connection, [2, 1])
+        assert (
+            vault.keys(connection, [1, 2, 3]) == first == vault.keys_for_sealing(connection, [2, 1])
+        )
         assert vault.key(connection, None) == vault.key(connection, NOBODY)
     assert len({key.secret for key in first.values()}) == 2
     assert {row["customer"] for row in rows_of(database, payload_keys)} == {NOBODY, 1, 2}
 
 
-def test_more_keys_than_one_question_asks_for(sqlite_database: Database, masters: MasterKeys) -> None:
+def test_more_keys_than_one_question_asks_for(
+    sqlite_database: Database, masters: MasterKeys
+) -> None:
     """Keys of five thousand customers are found again, each its own."""
     vault = Vault(sqlite_database, masters)
     with sqlite_database.write() as connection:
@@ -129,8 +147,12 @@ def test_two_who_need_a_key_at_once_get_the_same(database: Database, vault: Vaul
         assert theirs.result() == mine
 
 
-def test_a_destroyed_key_takes_everything_with_it(database: Database, vault: Vault, masters: MasterKeys) -> None:
-    """What was sealed for a customer whose key was destroyed is gone, for them alone, and a new key does not bring it back."""
+def test_a_destroyed_key_takes_everything_with_it(
+    database: Database, vault: Vault, masters: MasterKeys
+) -> None:
+    """What was sealed for a customer whose key was destroyed is gone, for them alone, and a new key
+    does not bring it back.
+    """
     sealed = sealed_for(database, vault)
     with database.write() as connection:
         vault.destroy(connection, 3)
@@ -142,8 +164,12 @@ def test_a_destroyed_key_takes_everything_with_it(database: Database, vault: Vau
     assert_all_open(database, masters, sealed)
 
 
-def test_keys_lie_in_the_database_wrapped(sqlite_database: Database, masters: MasterKeys, tmp_path: Path) -> None:
-    """Neither a customer's key nor the master key is in the database's files, and the master key's file is its owner's alone."""
+def test_keys_lie_in_the_database_wrapped(
+    sqlite_database: Database, masters: MasterKeys, tmp_path: Path
+) -> None:
+    """Neither a customer's key nor the master key is in the database's files, and the master key's
+    file is its owner's alone.
+    """
     vault = Vault(sqlite_database, masters)
     with sqlite_database.write() as connection:
         key = vault.key(connection, 1)
@@ -154,12 +180,16 @@ def test_keys_lie_in_the_database_wrapped(sqlite_database: Database, masters: Ma
 
 
 def test_a_key_moved_to_another_customer_does_not_open(database: Database, vault: Vault) -> None:
-    """A wrapped key is bound to its customer, and one that stands in the database in plain bytes is not believed."""
+    """A wrapped key is bound to its customer, and one that stands in the database in plain bytes is
+    not believed.
+    """
     sealed = sealed_for(database, vault, range(1, 3))
     mine = next(row["wrapped"] for row in rows_of(database, payload_keys) if row["customer"] == 1)
     for wrapped in (mine, b"\x00" + bytes(32)):
         with database.write() as connection:
-            connection.execute(update(payload_keys).where(payload_keys.c.customer == 2).values(wrapped=wrapped))
+            connection.execute(
+                update(payload_keys).where(payload_keys.c.customer == 2).values(wrapped=wrapped)
+            )
             with pytest.raises(PayloadGone, match="altered"):
                 vault.opened(connection, 2, sealed[2], ABOUT)
             with pytest.raises(PayloadGone, match="altered"):
@@ -173,7 +203,9 @@ def test_tags_tell_kinds_and_texts_apart(database: Database, vault: Vault, tmp_p
         tags = vault.tags(connection, "a", ["x", "y"])
         assert vault.tags(connection, "a", ["x", "y"]) == tags
         both = [*tags.values(), *vault.tags(connection, "b", ["x"]).values()]
-        both += Vault(other, MasterKeys(tmp_path / "other.keys")).tags(elsewhere, "a", ["x"]).values()
+        both += (
+            Vault(other, MasterKeys(tmp_path / "other.keys")).tags(elsewhere, "a", ["x"]).values()
+        )
     other.close()
     assert len(set(both)) == 4
 
@@ -187,7 +219,9 @@ def text_of(*keys: bytes) -> str:
 
 
 def test_keys_from_the_environment_are_newest_first(database: Database, tmp_path: Path) -> None:
-    """Several keys may be stated while they are rotated: all open, the first seals, and rotating makes the others needless."""
+    """Several keys may be stated while they are rotated: all open, the first seals, and rotating
+    makes the others needless.
+    """
     old, new = secrets.token_bytes(32), secrets.token_bytes(32)
     file = tmp_path / "unused"
     sealed = sealed_for(database, Vault(database, MasterKeys(file, text_of(old))))
@@ -200,11 +234,16 @@ def test_keys_from_the_environment_are_newest_first(database: Database, tmp_path
 
 
 def test_a_missing_master_key_is_named(database: Database, vault: Vault, tmp_path: Path) -> None:
-    """With another master key nothing opens, the error names the missing one and where to put it, and nothing is lost."""
+    """With another master key nothing opens, the error names the missing one and where to put it,
+    and nothing is lost.
+    """
     sealed = sealed_for(database, vault)
     other = Vault(database, MasterKeys(tmp_path / "other.keys"))
     for attempt in (other.keys, other.keys_for_sealing):
-        with database.write() as connection, pytest.raises(WorkspaceError, match=wrapped_by(database).pop()) as error:
+        with (
+            database.write() as connection,
+            pytest.raises(WorkspaceError, match=wrapped_by(database).pop()) as error,
+        ):
             attempt(connection, [1])
         assert "SAYSO_MASTER_KEY" in str(error.value)
     with pytest.raises(WorkspaceError):
@@ -212,9 +251,14 @@ def test_a_missing_master_key_is_named(database: Database, vault: Vault, tmp_pat
     assert_all_open(database, vault._masters, sealed)
 
 
-@pytest.mark.parametrize("stated", ["", " , ", "key", text_of(b"short"), text_of(bytes(32), b"short"), text_of(bytes(33)), "ü"])
+@pytest.mark.parametrize(
+    "stated",
+    ["", " , ", "key", text_of(b"short"), text_of(bytes(32), b"short"), text_of(bytes(33)), "ü"],
+)
 def test_what_is_no_master_key_is_said(tmp_path: Path, stated: str) -> None:
-    """A text that holds no key of 32 bytes, or one beside a key, is refused; the file is named, and left as it is."""
+    """A text that holds no key of 32 bytes, or one beside a key, is refused; the file is named, and
+    left as it is.
+    """
     with pytest.raises(WorkspaceError, match="SAYSO_MASTER_KEY holds no master key"):
         MasterKeys(tmp_path / "unused", stated).all()
     file = tmp_path / "master.keys"
@@ -237,8 +281,12 @@ def test_all_who_need_the_first_master_key_get_the_same(tmp_path: Path) -> None:
 # ---- rotation ----
 
 
-def test_a_rotation_wraps_every_key_anew(database: Database, vault: Vault, masters: MasterKeys) -> None:
-    """After a rotation one new master key is left, everything opens, and the old one opens nothing."""
+def test_a_rotation_wraps_every_key_anew(
+    database: Database, vault: Vault, masters: MasterKeys
+) -> None:
+    """After a rotation one new master key is left, everything opens, and the old one opens
+    nothing.
+    """
     sealed, (old,) = sealed_for(database, vault), masters.all()
     assert vault.rotate() == len(CUSTOMERS)
     (new,) = masters.all()
@@ -289,14 +337,25 @@ STEPS = 7
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(1, STEPS + 1))
 def test_a_rotation_that_is_killed_goes_on(
-    database: Database, vault: Vault, masters: MasterKeys, monkeypatch: pytest.MonkeyPatch, at: int, after: bool
+    database: Database,
+    vault: Vault,
+    masters: MasterKeys,
+    monkeypatch: pytest.MonkeyPatch,
+    at: int,
+    after: bool,
 ) -> None:
-    """Killed before or after any of its steps, a rotation leaves everything readable, and ends as if nothing had been when begun again."""
+    """Killed before or after any of its steps, a rotation leaves everything readable, and ends as
+    if nothing had been when begun again.
+    """
     sealed, old = sealed_for(database, vault), masters.all()
     steps = Steps(at, after=after)
     with monkeypatch.context() as patch:
-        patch.setattr(features.vault, "BATCH", 3)
-        patch.setattr(features.master_keys, "replace_text", steps(features.master_keys.replace_text))
+        patch.setattr(features.customers.vault, "BATCH", 3)
+        patch.setattr(
+            features.customers.master_keys,
+            "replace_text",
+            steps(features.customers.master_keys.replace_text),
+        )
         patch.setattr(Vault, "_rewrap", steps(Vault._rewrap))
         with pytest.raises(Killed):
             vault.rotate()
@@ -309,12 +368,18 @@ def test_a_rotation_that_is_killed_goes_on(
     assert wrapped_by(database) == {new.name}
 
 
-def test_the_steps_are_all_there_are(database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_steps_are_all_there_are(
+    database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A rotation of this size takes so many steps: the test above leaves none out."""
     sealed_for(database, vault)
     steps = Steps(0, after=False)
-    monkeypatch.setattr(features.vault, "BATCH", 3)
-    monkeypatch.setattr(features.master_keys, "replace_text", steps(features.master_keys.replace_text))
+    monkeypatch.setattr(features.customers.vault, "BATCH", 3)
+    monkeypatch.setattr(
+        features.customers.master_keys,
+        "replace_text",
+        steps(features.customers.master_keys.replace_text),
+    )
     monkeypatch.setattr(Vault, "_rewrap", steps(Vault._rewrap))
     vault.rotate()
     assert steps.taken == STEPS
@@ -335,7 +400,9 @@ def test_a_key_made_before_a_rotation_and_committed_during_it_is_wrapped_anew(
     assert wrapped_by(database) == {master.name for master in masters.all()}
 
 
-def test_keys_made_while_others_rotate_all_open(database: Database, vault: Vault, masters: MasterKeys) -> None:
+def test_keys_made_while_others_rotate_all_open(
+    database: Database, vault: Vault, masters: MasterKeys
+) -> None:
     """Customers who get their keys during several rotations can all be read after them."""
     ended = threading.Event()
     sealed: Sealed = {}
@@ -357,20 +424,26 @@ def test_keys_made_while_others_rotate_all_open(database: Database, vault: Vault
     assert wrapped_by(database) == {master.name for master in masters.all()}
 
 
-def test_two_rotations_at_once_lose_nothing(database: Database, vault: Vault, masters: MasterKeys, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rotation that begins while another one is on its way does not throw that one's master key away."""
+def test_two_rotations_at_once_lose_nothing(
+    database: Database, vault: Vault, masters: MasterKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rotation that begins while another one is on its way does not throw that one's master key
+    away.
+    """
     sealed = sealed_for(database, vault)
     begun, ended = threading.Event(), threading.Event()
-    make = features.master_keys._new
+    make = features.customers.master_keys._new
 
     def slow() -> Any:
-        """The first to make a key is held up until the other rotation has ended, or waits for this one."""
+        """The first to make a key is held up until the other rotation has ended, or waits for this
+        one.
+        """
         if not begun.is_set():
             begun.set()
             ended.wait(0.5)
         return make()
 
-    monkeypatch.setattr(features.master_keys, "_new", slow)
+    monkeypatch.setattr(features.customers.master_keys, "_new", slow)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(vault.rotate)
         begun.wait()

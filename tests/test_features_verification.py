@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from sqlalchemy import Executable, insert, literal, select, text, update
 from sqlalchemy.exc import DatabaseError
 
-from features.anchors import Anchor, Anchors
-from features.chain import link
 from features.clock import Clock
-from features.consent import LATER_COLUMNS, Ledger
-from features.consent_event import ACTIONS
-from features.database import Database, upsert
+from features.consent.anchors import Anchor, Anchors
+from features.consent.chain import link
+from features.consent.event import ACTIONS
+from features.consent.grants import fold
+from features.consent.ledger import LATER_COLUMNS, Ledger
+from features.consent.verification import verify_ledger
+from features.customers.vault import Vault
+from features.database.engine import Database, upsert
+from features.database.tables import consent_events, consent_state, ledger_head
 from features.errors import AnchorRefused, LedgerBroken, NoticeChanged
-from features.grants import fold
-from features.tables import consent_events, consent_state, ledger_head
-from features.vault import Vault
-from features.verification import verify_ledger
 from tests.made_up_consents import (
     CATEGORIES,
     PURPOSES,
@@ -80,8 +80,13 @@ def ten(ledger: Ledger, database: Database) -> Ledger:
 
 def copied(seq: int, /, **changed: Any) -> Executable:
     """A statement that inserts a copy of an event with some columns changed."""
-    columns = [literal(changed[name]).label(name) if name in changed else consent_events.c[name] for name in COLUMNS]
-    return insert(consent_events).from_select(COLUMNS, select(*columns).where(consent_events.c.seq == seq))
+    columns = [
+        literal(changed[name]).label(name) if name in changed else consent_events.c[name]
+        for name in COLUMNS
+    ]
+    return insert(consent_events).from_select(
+        COLUMNS, select(*columns).where(consent_events.c.seq == seq)
+    )
 
 
 def moved(seq: int, to: int) -> Executable:
@@ -91,13 +96,24 @@ def moved(seq: int, to: int) -> Executable:
 
 @pytest.mark.usefixtures("ten")
 def test_an_altered_value_is_found(database: Database) -> None:
-    """Whichever column of an event is changed, verifying names that event, and holds again once it is put back."""
+    """Whichever column of an event is changed, verifying names that event, and holds again once it
+    is put back.
+    """
     for column in consent_events.columns:
         event = consent_events.c.seq == (99 if column.name == "seq" else 4)
         with database.read() as connection:
-            before = connection.execute(select(column).where(consent_events.c.seq == 4)).scalar_one()
-        for other in [99] if column.name in WHOLE_NUMBERS else ["x", *([None] if column.nullable and before is not None else [])]:
-            tampered(database, update(consent_events).where(consent_events.c.seq == 4).values({column: other}))
+            before = connection.execute(
+                select(column).where(consent_events.c.seq == 4)
+            ).scalar_one()
+        for other in (
+            [99]
+            if column.name in WHOLE_NUMBERS
+            else ["x", *([None] if column.nullable and before is not None else [])]
+        ):
+            tampered(
+                database,
+                update(consent_events).where(consent_events.c.seq == 4).values({column: other}),
+            )
             assert broken_at(database) == 4
             tampered(database, update(consent_events).where(event).values({column: before}))
         assert verify(database) == 10
@@ -114,9 +130,20 @@ TAMPERED: dict[str, tuple[int, list[str | Executable]]] = {
     ),
     "two swapped": (3, [moved(3, 99), moved(7, 3), moved(99, 7)]),
     "one inserted at the end": (11, [copied(2, seq=11, idempotency_key="new")]),
-    "one inserted before the first": (1, [copied(2, seq=0, idempotency_key="new", previous_hash="")]),
+    "one inserted before the first": (
+        1,
+        [copied(2, seq=0, idempotency_key="new", previous_hash="")],
+    ),
     "a key taken away": (2, ["UPDATE consent_events SET idempotency_key = NULL WHERE seq = 2"]),
-    "a notice taken away": (2, ["UPDATE consent_events SET notice_digest = NULL, notice = NULL, notice_language = NULL WHERE seq = 2"]),
+    "a notice taken away": (
+        2,
+        [
+            (
+                "UPDATE consent_events SET notice_digest = NULL, notice = NULL, notice_language ="
+                " NULL WHERE seq = 2"
+            )
+        ],
+    ),
     "the head turned back": (11, ["UPDATE ledger_head SET seq = 9"]),
     "the head's hash replaced": (11, ["UPDATE ledger_head SET hash = 'x'"]),
     "the head removed": (11, ["DELETE FROM ledger_head"]),
@@ -142,15 +169,27 @@ def forged(row: dict[str, Any], **changed: Any) -> dict[str, Any]:
 def test_an_event_recomputed_in_the_middle_is_found(database: Database) -> None:
     """Who alters an event and gives it a hash that fits it breaks the link to the next one."""
     row = rows_of(database, consent_events)[3]
-    tampered(database, update(consent_events).where(consent_events.c.seq == 4).values(forged(row, action="refused", valid_until=None)))
+    tampered(
+        database,
+        update(consent_events)
+        .where(consent_events.c.seq == 4)
+        .values(forged(row, action="refused", valid_until=None)),
+    )
     assert broken_at(database) == 5
 
 
 @pytest.mark.usefixtures("ten")
 def test_a_forged_event_after_the_last_is_found(database: Database) -> None:
-    """An event that fits the chain but was not written by the ledger is one more than the head counts."""
+    """An event that fits the chain but was not written by the ledger is one more than the head
+    counts.
+    """
     last = rows_of(database, consent_events)[-1]
-    tampered(database, insert(consent_events).values(forged(last, seq=11, previous_hash=last["hash"], idempotency_key=None)))
+    tampered(
+        database,
+        insert(consent_events).values(
+            forged(last, seq=11, previous_hash=last["hash"], idempotency_key=None)
+        ),
+    )
     assert broken_at(database) == 12
 
 
@@ -158,7 +197,9 @@ def test_a_forged_event_after_the_last_is_found(database: Database) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=NEVER_TOGETHER)
 @given(seq=st.integers(1, 10), column=st.sampled_from(TEXTS), new=st.text("abcxyz0 é", max_size=9))
 def test_any_altered_text_is_found(database: Database, seq: int, column: str, new: str) -> None:
-    """Verifying finds any text of any event that is not the one written, and holds again once it is put back."""
+    """Verifying finds any text of any event that is not the one written, and holds again once it is
+    put back.
+    """
     with database.write() as connection:
         drop_triggers(connection)
         where = consent_events.c.seq == seq
@@ -170,7 +211,9 @@ def test_any_altered_text_is_found(database: Database, seq: int, column: str, ne
     assert verify(database) == 10
 
 
-def test_a_value_of_another_kind_is_found(sqlite_database: Database, tmp_path: Path, clock: Clock) -> None:
+def test_a_value_of_another_kind_is_found(
+    sqlite_database: Database, tmp_path: Path, clock: Clock
+) -> None:
     """A text replaced by bytes is named like any other change."""
     ledger_of(sqlite_database, vault_of(sqlite_database, tmp_path), clock).append(said())
     tampered(sqlite_database, "UPDATE consent_events SET method = x'ff00'")
@@ -215,13 +258,19 @@ CHANGES = {
         f"INSERT OR REPLACE {COPY}",
         f"REPLACE {COPY}",
     ],
-    "postgresql": ["UPDATE consent_events SET action = 'granted'", "DELETE FROM consent_events", "TRUNCATE consent_events"],
+    "postgresql": [
+        "UPDATE consent_events SET action = 'granted'",
+        "DELETE FROM consent_events",
+        "TRUNCATE consent_events",
+    ],
 }
 
 
 @pytest.mark.usefixtures("ten")
 def test_the_database_itself_refuses_changes(database: Database) -> None:
-    """Neither a change nor a removal nor a replacement of events gets through, and all ten still hold."""
+    """Neither a change nor a removal nor a replacement of events gets through, and all ten still
+    hold.
+    """
     for statement in CHANGES[database.engine.dialect.name]:
         with pytest.raises(DatabaseError, match="append-only"), database.write() as connection:
             connection.execute(text(statement))
@@ -229,9 +278,13 @@ def test_the_database_itself_refuses_changes(database: Database) -> None:
 
 
 @pytest.mark.parametrize("statement", CHANGES["sqlite"])
-def test_another_program_cannot_change_events_either(sqlite_database: Database, tmp_path: Path, clock: Clock, statement: str) -> None:
+def test_another_program_cannot_change_events_either(
+    sqlite_database: Database, tmp_path: Path, clock: Clock, statement: str
+) -> None:
     """A plain SQLite connection with default settings is refused as well."""
-    ledger_of(sqlite_database, vault_of(sqlite_database, tmp_path), clock).append(said(action="refused"))
+    ledger_of(sqlite_database, vault_of(sqlite_database, tmp_path), clock).append(
+        said(action="refused")
+    )
     sqlite_database.close()
     plain = sqlite3.connect(tmp_path / "sayso.db")
     try:
@@ -245,14 +298,20 @@ def test_another_program_cannot_change_events_either(sqlite_database: Database, 
 
 
 def test_a_changed_notice_is_found(database: Database, vault: Vault, clock: Clock) -> None:
-    """A text that was agreed to and says something else now, or is gone, is named with its version; a new version is none of that."""
+    """A text that was agreed to and says something else now, or is gone, is named with its version;
+    a new version is none of that.
+    """
     told = [advice("1"), advice("1", language="de", text="Rat"), advice("2")]
     ledger = ledger_of(database, vault, clock, catalog_of(["advice"], notices=told))
-    ledger.append_all([said(), said("bob", notice_language="de"), said("eve", "refused", notice_language="de")])
+    ledger.append_all(
+        [said(), said("bob", notice_language="de"), said("eve", "refused", notice_language="de")]
+    )
     for changed in ([*told, advice("3")], [*told[:2], replace(told[2], text="nobody saw this")]):
         assert verify_ledger(database, catalog_of(["advice"], notices=changed)) == 3
     for changed in ([told[0], replace(told[1], text="Rat."), told[2]], [told[0], told[2]]):
-        with pytest.raises(NoticeChanged, match=r"2 events rest on version '1' of the notice of `advice` \(de\)"):
+        with pytest.raises(
+            NoticeChanged, match=r"2 events rest on version '1' of the notice of `advice` \(de\)"
+        ):
             verify_ledger(database, catalog_of(["advice"], notices=changed))
 
 
@@ -260,13 +319,18 @@ def test_a_changed_notice_is_found(database: Database, vault: Vault, clock: Cloc
 
 
 def rewritten(database: Database, keep: int = 10, **changed: Any) -> None:
-    """The whole ledger written anew from its first event on, hashes, head and state included; as whoever has the database could."""
+    """The whole ledger written anew from its first event on, hashes, head and state included; as
+    whoever has the database could.
+    """
     rows = rows_of(database, consent_events)[:keep]
     previous, made = "", []
     for row in rows:
         made.append(forged(row, previous_hash=previous, **(changed if row["seq"] == 4 else {})))
         previous = made[-1]["hash"]
-    state = [{**dict(zip(("customer", "purpose", "category"), key, strict=True)), **values} for key, values in fold(made).items()]
+    state = [
+        {**dict(zip(("customer", "purpose", "category"), key, strict=True)), **values}
+        for key, values in fold(made).items()
+    ]
     with database.write() as connection:
         drop_triggers(connection)
         connection.execute(consent_events.delete())
@@ -283,8 +347,12 @@ def anchors(database: Database, tmp_path: Path, clock: Clock) -> Anchors:
 
 
 @pytest.mark.usefixtures("ten")
-def test_a_ledger_written_anew_is_found_by_an_anchor_alone(database: Database, anchors: Anchors) -> None:
-    """A rewritten ledger holds by itself, and does not contain the anchor that was taken of the one before."""
+def test_a_ledger_written_anew_is_found_by_an_anchor_alone(
+    database: Database, anchors: Anchors
+) -> None:
+    """A rewritten ledger holds by itself, and does not contain the anchor that was taken of the one
+    before.
+    """
     anchor = anchors.take()
     assert verify(database, [anchor]) == 10
     rewritten(database, action="refused", valid_until=None, covers_from=None)
@@ -292,8 +360,12 @@ def test_a_ledger_written_anew_is_found_by_an_anchor_alone(database: Database, a
     assert broken_at(database, [anchor]) == 10
 
 
-def test_an_anchor_names_the_first_that_does_not_fit(ten: Ledger, database: Database, anchors: Anchors) -> None:
-    """Of several anchors those from before the change still hold, and the first after it is where the ledger breaks."""
+def test_an_anchor_names_the_first_that_does_not_fit(
+    ten: Ledger, database: Database, anchors: Anchors
+) -> None:
+    """Of several anchors those from before the change still hold, and the first after it is where
+    the ledger breaks.
+    """
     before = Anchor(3, rows_of(database, consent_events)[2]["hash"], "", "", "")
     middle = Anchor(7, rows_of(database, consent_events)[6]["hash"], "", "", "")
     end = anchors.take()
@@ -307,12 +379,19 @@ def test_an_anchor_names_the_first_that_does_not_fit(ten: Ledger, database: Data
 @pytest.mark.usefixtures("ten")
 @pytest.mark.parametrize("keep", [0, 1, 9])
 def test_a_cut_tail_is_found(database: Database, anchors: Anchors, keep: int) -> None:
-    """A ledger that was cut and its head turned back holds by itself, and misses what the anchor tells."""
+    """A ledger that was cut and its head turned back holds by itself, and misses what the anchor
+    tells.
+    """
     anchor = anchors.take()
     if keep:
         rewritten(database, keep=keep)
     else:
-        tampered(database, consent_events.delete(), consent_state.delete(), update(ledger_head).values(seq=0, hash=""))
+        tampered(
+            database,
+            consent_events.delete(),
+            consent_state.delete(),
+            update(ledger_head).values(seq=0, hash=""),
+        )
     assert verify(database) == keep
     assert broken_at(database, [anchor]) == keep + 1
 
@@ -331,8 +410,12 @@ def anchor_file(folder: Path, anchor: Anchor, **changed: object) -> Path:
 
 
 @pytest.mark.usefixtures("ten")
-def test_an_anchor_comes_back_from_its_file(database: Database, anchors: Anchors, tmp_path: Path, clock: Clock) -> None:
-    """An anchor is read as it was taken, by a later process too, and its key is the owner's alone."""
+def test_an_anchor_comes_back_from_its_file(
+    database: Database, anchors: Anchors, tmp_path: Path, clock: Clock
+) -> None:
+    """An anchor is read as it was taken, by a later process too, and its key is the owner's
+    alone.
+    """
     anchor = anchors.take()
     again = Anchors(database, tmp_path / "anchor.key", clock)
     assert again.read(anchor_file(tmp_path, anchor)) == anchor
@@ -354,15 +437,21 @@ def test_an_anchor_comes_back_from_its_file(database: Database, anchors: Anchors
         ({"more": 1}, "is no anchor"),
     ],
 )
-def test_an_altered_anchor_is_refused(anchors: Anchors, tmp_path: Path, changed: dict[str, object], told: str) -> None:
+def test_an_altered_anchor_is_refused(
+    anchors: Anchors, tmp_path: Path, changed: dict[str, object], told: str
+) -> None:
     """An anchor of which anything was changed is not believed."""
     with pytest.raises(AnchorRefused, match=told):
         anchors.read(anchor_file(tmp_path, anchors.take(), **changed))
 
 
 @pytest.mark.usefixtures("ten")
-def test_an_anchor_of_a_foreign_key_is_refused(database: Database, anchors: Anchors, tmp_path: Path, clock: Clock) -> None:
-    """Somebody else's anchor is refused though its signature fits, and so is one whose key was swapped for the right one."""
+def test_an_anchor_of_a_foreign_key_is_refused(
+    database: Database, anchors: Anchors, tmp_path: Path, clock: Clock
+) -> None:
+    """Somebody else's anchor is refused though its signature fits, and so is one whose key was
+    swapped for the right one.
+    """
     theirs = Anchors(database, tmp_path / "their.key", clock).take()
     with pytest.raises(AnchorRefused, match="another key"):
         anchors.read(anchor_file(tmp_path, theirs))
@@ -371,7 +460,9 @@ def test_an_anchor_of_a_foreign_key_is_refused(database: Database, anchors: Anch
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", "null", "\x00", "{"])
-def test_what_is_no_anchor_is_refused(anchors: Anchors, tmp_path: Path, content: str | None) -> None:
+def test_what_is_no_anchor_is_refused(
+    anchors: Anchors, tmp_path: Path, content: str | None
+) -> None:
     """A file that is missing, empty or something else is named."""
     file = tmp_path / "anchor.json"
     if content is not None:

@@ -12,14 +12,20 @@ import pytest
 
 from features.errors import WorkspaceError
 from features.intake.warehouse_tables import PRODUCTS, TRANSACTIONS
-from features.warehouse import Warehouse
+from features.warehouse.store import Warehouse
 
 
 def lines(*recorded: str) -> pa.Table:
     """One order line for each moment of recording."""
     moments = pd.DatetimeIndex([pd.Timestamp(moment) for moment in recorded]).as_unit("us")
     frame = pd.DataFrame({"recorded_at": moments, "ordered_at": moments})
-    frame = frame.assign(customer=range(1, len(recorded) + 1), order_id="o", product_id="p", quantity=1, unit_price=2.0)
+    frame = frame.assign(
+        customer=range(1, len(recorded) + 1),
+        order_id="o",
+        product_id="p",
+        quantity=1,
+        unit_price=2.0,
+    )
     frame = frame.assign(amount=2.0, source="orders")
     return pa.Table.from_pandas(frame, TRANSACTIONS, preserve_index=False)
 
@@ -32,14 +38,24 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 def test_an_empty_warehouse_says_what_to_do(warehouse: Warehouse) -> None:
     """Whatever is read before the first load names the command that loads."""
-    for ask in (lambda: warehouse.generation, lambda: warehouse.table("transactions"), warehouse.products, warehouse.loaded_until):
+    for ask in (
+        lambda: warehouse.generation,
+        lambda: warehouse.table("transactions"),
+        warehouse.products,
+        warehouse.loaded_until,
+    ):
         with pytest.raises(WorkspaceError, match="sayso ingest"):
             ask()
 
 
 def test_a_replacement_is_the_whole_content(warehouse: Warehouse) -> None:
-    """After a replacement only its tables are there; the generation before is kept for who is reading it, and no older one."""
-    products = pa.table({"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]}, schema=PRODUCTS)
+    """After a replacement only its tables are there; the generation before is kept for who is
+    reading it, and no older one.
+    """
+    products = pa.table(
+        {"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]},
+        schema=PRODUCTS,
+    )
     warehouse.replace({"transactions": lines("2024-01-01"), "products": products})
     first = warehouse.generation
     assert (warehouse.folder / first / "products.parquet").exists()
@@ -76,7 +92,9 @@ def test_a_failing_replacement_changes_nothing(warehouse: Warehouse, before: boo
 
 
 def test_changes_come_one_after_the_other(warehouse: Warehouse) -> None:
-    """Of changes at the same moment, by others who have the warehouse open, none is lost and none meets another's half."""
+    """Of changes at the same moment, by others who have the warehouse open, none is lost and none
+    meets another's half.
+    """
     warehouse.replace({"transactions": lines(*(f"2024-01-{day:02}" for day in range(1, 25)))})
 
     def without_the_first(_: int) -> None:
@@ -88,25 +106,32 @@ def test_changes_come_one_after_the_other(warehouse: Warehouse) -> None:
 
 
 def test_what_a_killed_process_left_is_cleared_away(warehouse: Warehouse) -> None:
-    """Halves of a table and of a generation, as a killed process leaves them, neither stop the next change nor outlive it."""
+    """Halves of a table and of a generation, as a killed process leaves them, neither stop the next
+    change nor outlive it.
+    """
     warehouse.replace({"transactions": lines("2024-01-01", "2024-01-02")})
     torn = warehouse.folder / "0123.partial"
     torn.mkdir()
-    for half in (torn / "transactions.parquet", warehouse.folder / warehouse.generation / "transactions.partial"):
+    for half in (
+        torn / "transactions.parquet",
+        warehouse.folder / warehouse.generation / "transactions.partial",
+    ):
         half.write_bytes(b"PAR1 and no more")
     warehouse.rewrite(lambda _, rows: rows.slice(1))
     assert len(warehouse.table("transactions").to_pandas()) == 1
     assert not list(warehouse.folder.rglob("*.partial*"))
 
 
-def test_a_failing_change_leaves_no_half(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_change_leaves_no_half(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where a changed table cannot be written, the old one stands, and nothing lies beside it."""
     warehouse.replace({"transactions": lines("2024-01-01", "2024-01-02")})
 
     def full(_: Path) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("features.warehouse.sync", full)
+    monkeypatch.setattr("features.warehouse.store.sync", full)
     with pytest.raises(OSError, match="no space"):
         warehouse.rewrite(lambda _, rows: rows.slice(1))
     assert not list(warehouse.folder.rglob("*.partial"))
@@ -115,7 +140,7 @@ def test_a_failing_change_leaves_no_half(warehouse: Warehouse, monkeypatch: pyte
 
 def test_who_waits_too_long_is_told(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that finds another one under way gives up in the end, with a word."""
-    monkeypatch.setattr("features.warehouse.WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("features.warehouse.store.WAIT_SECONDS", 0.1)
     other = Warehouse(warehouse.folder)
     with warehouse.alone(), pytest.raises(WorkspaceError, match="being changed"):
         other.rewrite(lambda _, rows: rows)
@@ -138,8 +163,12 @@ def test_moments_are_kept_to_the_microsecond(warehouse: Warehouse) -> None:
         ("2024-12-31T12:00:00", datetime(2025, 1, 1)),  # noqa: DTZ001 - as above
     ],
 )
-def test_a_warehouse_speaks_for_the_midnight_after_its_last_row(warehouse: Warehouse, last: str, until: datetime) -> None:
-    """`loaded_until` is the first midnight strictly after the newest recording, whatever the order of the rows."""
+def test_a_warehouse_speaks_for_the_midnight_after_its_last_row(
+    warehouse: Warehouse, last: str, until: datetime
+) -> None:
+    """`loaded_until` is the first midnight strictly after the newest recording, whatever the order
+    of the rows.
+    """
     warehouse.replace({"transactions": lines(last, "2023-06-01")})
     assert warehouse.loaded_until() == until
 
@@ -163,20 +192,40 @@ def test_two_readers_of_one_folder_see_a_replacement(warehouse: Warehouse) -> No
 
 def without_first(name: str, table: pa.Table) -> pa.Table:
     """The order lines but for the first customer's; other tables as they are."""
-    return table.filter(pa.array(table["customer"].to_numpy() != 1)) if name == "transactions" else table
+    return (
+        table.filter(pa.array(table["customer"].to_numpy() != 1))
+        if name == "transactions"
+        else table
+    )
 
 
 def test_a_rewrite_reaches_every_generation(warehouse: Warehouse) -> None:
-    """Rows that are taken out are gone from the generation before as well, for readers who had the tables open too."""
-    products = pa.table({"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]}, schema=PRODUCTS)
+    """Rows that are taken out are gone from the generation before as well, for readers who had the
+    tables open too.
+    """
+    products = pa.table(
+        {"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]},
+        schema=PRODUCTS,
+    )
     for month in (1, 2):
-        warehouse.replace({"transactions": lines(f"2024-0{month}-01", f"2024-0{month}-02"), "products": products})
-    opened, stamp = warehouse.table("transactions"), (warehouse.folder / warehouse.generation / "products.parquet").stat().st_mtime_ns
+        warehouse.replace(
+            {"transactions": lines(f"2024-0{month}-01", f"2024-0{month}-02"), "products": products}
+        )
+    opened, stamp = (
+        warehouse.table("transactions"),
+        (warehouse.folder / warehouse.generation / "products.parquet").stat().st_mtime_ns,
+    )
     assert warehouse.count(1) == 2
     warehouse.rewrite(without_first)
-    assert warehouse.collect(opened)["customer"].tolist() == warehouse.table("transactions").customer.to_pandas().tolist() == [2]
+    assert (
+        warehouse.collect(opened)["customer"].tolist()
+        == warehouse.table("transactions").customer.to_pandas().tolist()
+        == [2]
+    )
     assert (warehouse.count(1), warehouse.count(2)) == (0, 2)
-    assert (warehouse.folder / warehouse.generation / "products.parquet").stat().st_mtime_ns == stamp
+    assert (
+        warehouse.folder / warehouse.generation / "products.parquet"
+    ).stat().st_mtime_ns == stamp
     assert not list(warehouse.folder.rglob("*.partial"))
 
 
@@ -194,7 +243,12 @@ def test_a_rewrite_that_fails_leaves_whole_files(warehouse: Warehouse) -> None:
 
 def test_all_rows_of_a_customer_are_found(warehouse: Warehouse) -> None:
     """Tables that hold customers are searched, and no others; somebody unknown has no rows."""
-    products = pa.table({"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]}, schema=PRODUCTS)
+    products = pa.table(
+        {"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]},
+        schema=PRODUCTS,
+    )
     warehouse.replace({"transactions": lines("2024-01-01", "2024-01-02"), "products": products})
-    assert {name: rows["customer"].to_pylist() for name, rows in warehouse.rows_of(2).items()} == {"transactions": [2]}
+    assert {name: rows["customer"].to_pylist() for name, rows in warehouse.rows_of(2).items()} == {
+        "transactions": [2]
+    }
     assert [rows.num_rows for rows in warehouse.rows_of(99).values()] == [0]

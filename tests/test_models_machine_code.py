@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.machine_code import compiled
+from models.trees.jit import compiled
 
 NOWHERE = """
 def halved(values):
@@ -25,7 +25,9 @@ def doubled(values: NDArray[np.float64]) -> None:
 
 def kept() -> list[Path]:
     """What is on disk of the compiled loop."""
-    return list((Path(__file__).parent / "__pycache__").glob("test_models_machine_code.doubled*.nbc"))
+    return list(
+        (Path(__file__).parent / "__pycache__").glob("test_models_machine_code.doubled*.nbc")
+    )
 
 
 def test_compiled_code_is_kept_beside_its_source() -> None:
@@ -39,7 +41,9 @@ def test_compiled_code_is_kept_beside_its_source() -> None:
 
 
 def test_code_that_no_folder_keeps_is_compiled_all_the_same() -> None:
-    """Code without a file stands for a folder that nobody may write to: there is no place for it either."""
+    """Code without a file stands for a folder that nobody may write to: there is no place for it
+    either.
+    """
     made: dict[str, Callable[..., None]] = {}
     exec(NOWHERE, made)  # noqa: S102 - a function without a file is the point
     values = np.arange(3.0)

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from models.side_by_side import AT_A_TIME, side_by_side
+from models.parallel import AT_A_TIME, side_by_side
 
 
 def test_what_is_made_comes_in_the_order_of_its_parts() -> None:

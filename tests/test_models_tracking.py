@@ -16,22 +16,22 @@ import pandas as pd
 import pytest
 
 from features.clock import Clock
-from features.consent import ConsentEvent
+from features.consent.ledger import ConsentEvent
+from features.definitions.frames import reads_of
 from features.errors import ModelUnavailable
 from features.intake.ingest import ingest
-from features.intake.new_workspace import create
-from features.pipeline import reads_of
-from features.shop import Shop
-from features.workspace import Workspace
-from models.churn_rows import churn_rows, customers_at
-from models.churn_settings import ChurnSettings, ChurnTask
-from models.churn_training import fit_churn
-from models.learned_features import LEARNED_READS
+from features.intake.setup.new_workspace import create
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
+from models.churn.rows import churn_rows, customers_at
+from models.churn.settings import ChurnSettings, ChurnTask
+from models.churn.training import fit_churn
 from models.masking import Masking
-from models.next_purchase import NextPurchaseSettings, fit_next_purchase
-from models.product_statistics import PRODUCT_FEATURES
-from models.purchase_examples import PurchaseData, history_masking
-from models.purchases import orders
+from models.next_purchase.candidate_features import LEARNED_READS
+from models.next_purchase.examples import PurchaseData, history_masking
+from models.next_purchase.orders import orders
+from models.next_purchase.product_statistics import PRODUCT_FEATURES
+from models.next_purchase.ranker import NextPurchaseSettings, fit_next_purchase
 from models.tracking import CHALLENGER, CHAMPION, Run, Tracking, Version
 from tests.synthetic_shop import write_orders
 
@@ -44,8 +44,23 @@ def booster(seed: int) -> lightgbm.Booster:
     """A small booster."""
     draw = np.random.default_rng(seed)
     features = draw.normal(size=(80, 2))
-    data = lightgbm.Dataset(features, (features[:, 0] > 0).astype(float), feature_name=["orders", "items"], params={"verbose": -1})
-    return lightgbm.train({"objective": "binary", "num_leaves": 3, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1}, data, 3)
+    data = lightgbm.Dataset(
+        features,
+        (features[:, 0] > 0).astype(float),
+        feature_name=["orders", "items"],
+        params={"verbose": -1},
+    )
+    return lightgbm.train(
+        {
+            "objective": "binary",
+            "num_leaves": 3,
+            "min_data_in_leaf": 5,
+            "verbose": -1,
+            "num_threads": 1,
+        },
+        data,
+        3,
+    )
 
 
 def run_of(seed: int) -> Run:
@@ -88,7 +103,9 @@ def versions(tracking: Tracking) -> tuple[Version, Version]:
     return first, tracking.record(run_of(2))
 
 
-def test_a_run_becomes_the_challenger(tracking: Tracking, versions: tuple[Version, Version]) -> None:
+def test_a_run_becomes_the_challenger(
+    tracking: Tracking, versions: tuple[Version, Version]
+) -> None:
     """The newest version is the challenger, with the metrics and tags of its run."""
     _, second = versions
     found = tracking.by_alias(MODEL, CHALLENGER)
@@ -98,15 +115,21 @@ def test_a_run_becomes_the_challenger(tracking: Tracking, versions: tuple[Versio
     assert found.tags["ledger_seq"] == "2"
 
 
-def test_a_promotion_makes_the_champion(tracking: Tracking, versions: tuple[Version, Version]) -> None:
-    """The promoted version stays champion when a challenger comes, and carries what its gates said."""
+def test_a_promotion_makes_the_champion(
+    tracking: Tracking, versions: tuple[Version, Version]
+) -> None:
+    """The promoted version stays champion when a challenger comes, and carries what its gates
+    said.
+    """
     champion = tracking.by_alias(MODEL, CHAMPION)
     assert champion is not None
     assert champion.version == versions[0].version == "1"
     assert champion.tags["gate.quality"] == "auc 0.6, at least 0.55"
 
 
-def test_files_come_back_as_they_were_saved(tracking: Tracking, versions: tuple[Version, Version]) -> None:
+def test_files_come_back_as_they_were_saved(
+    tracking: Tracking, versions: tuple[Version, Version]
+) -> None:
     """Each version's folder holds the bytes that its own run saved."""
     for seed, version in enumerate(versions, 1):
         folder = tracking.folder(tracking.version(MODEL, version.version))
@@ -122,14 +145,18 @@ def test_a_missing_version_is_said(tracking: Tracking, versions: tuple[Version, 
     assert tracking.by_alias("unheard", CHAMPION) is None
 
 
-def test_another_process_sees_the_same(store: Path, tracking: Tracking, versions: tuple[Version, Version]) -> None:
+def test_another_process_sees_the_same(
+    store: Path, tracking: Tracking, versions: tuple[Version, Version]
+) -> None:
     """A second connection to the store finds versions, aliases and files."""
     other = Tracking(f"sqlite:///{store / 'mlflow.db'}", store / "artifacts")
     assert other.by_alias(MODEL, CHALLENGER) == tracking.by_alias(MODEL, CHALLENGER)
     assert (other.folder(versions[1]) / "manifest.json").is_file()
 
 
-def test_the_registered_model_answers_as_the_booster(tracking: Tracking, versions: tuple[Version, Version]) -> None:
+def test_the_registered_model_answers_as_the_booster(
+    tracking: Tracking, versions: tuple[Version, Version]
+) -> None:
     """What MLflow registered loads as LightGBM and predicts what was trained."""
     assert tracking.version(MODEL, versions[1].version) == versions[1]
     loaded = mlflow.lightgbm.load_model(f"models:/{MODEL}@{CHALLENGER}")
@@ -137,7 +164,9 @@ def test_the_registered_model_answers_as_the_booster(tracking: Tracking, version
     np.testing.assert_array_equal(loaded.predict(rows), booster(2).predict(rows))
 
 
-def test_files_that_are_gone_are_said(tracking: Tracking, versions: tuple[Version, Version], store: Path) -> None:
+def test_files_that_are_gone_are_said(
+    tracking: Tracking, versions: tuple[Version, Version], store: Path
+) -> None:
     """A version whose files were removed is unavailable, and the error names it."""
     third = tracking.record(run_of(3))
     for folder in (store / "artifacts" / MODEL).glob(f"{third.run_id}*"):
@@ -148,7 +177,9 @@ def test_files_that_are_gone_are_said(tracking: Tracking, versions: tuple[Versio
 
 
 def test_a_copy_of_a_workspace_is_one_of_its_own(tmp_path: Path) -> None:
-    """Models come along when a workspace is copied and the first one goes, and what is trained in the copy is written there alone."""
+    """Models come along when a workspace is copied and the first one goes, and what is trained in
+    the copy is written there alone.
+    """
     first = Tracking(f"sqlite:///{tmp_path / 'one' / 'mlflow.db'}", tmp_path / "one" / "artifacts")
     (tmp_path / "one").mkdir()
     version = first.record(run_of(1))
@@ -172,15 +203,26 @@ def telling_shop(tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iter
     folder = tmp_path_factory.mktemp("telling")
     file = write_orders(folder / "orders.csv")
     file.write_text(
-        pd.read_csv(file, dtype=str).assign(customer_id=lambda lines: CANARY + lines["customer_id"]).to_csv(index=False), encoding="utf-8"
+        pd.read_csv(file, dtype=str)
+        .assign(customer_id=lambda lines: CANARY + lines["customer_id"])
+        .to_csv(index=False),
+        encoding="utf-8",
     )
     create(folder / "shop", [file], clock)
     shop = Shop(Workspace.open(folder / "shop"), clock)
     ingest(shop.workspace, shop.database, clock=clock)
     catalog = shop.config.catalog
     ids = pd.read_csv(file, dtype=str)["customer_id"].unique().tolist()
-    asked = [(purpose, category) for purpose in catalog.purposes for category in catalog.askable(purpose)]
-    shop.ledger.append_all([ConsentEvent(name, purpose, category, "granted", "form", "1") for name in ids for purpose, category in asked])
+    asked = [
+        (purpose, category) for purpose in catalog.purposes for category in catalog.askable(purpose)
+    ]
+    shop.ledger.append_all(
+        [
+            ConsentEvent(name, purpose, category, "granted", "form", "1")
+            for name in ids
+            for purpose, category in asked
+        ]
+    )
     yield shop
     shop.database.close()
 
@@ -189,20 +231,37 @@ def runs_of(shop: Shop) -> Iterator[Run]:
     """A run of each model, trained on the shop."""
     catalog, now, models = shop.config.catalog, shop.loaded_until(), shop.config.models
     gate, features = shop.gate(models.churn.purpose), models.churn.features
-    masking = Masking.of([catalog.categories_of(reads_of(name)) for name in features], catalog.askable(gate.purpose))
-    shown = {name: catalog.category_of(reads_of(name)) for name in {*features, *models.next_purchase.features}}
-    frame = customers_at(gate, features, [now - timedelta(days=30 * n) for n in (3, 2, 1)], shop.facts)
+    masking = Masking.of(
+        [catalog.categories_of(reads_of(name)) for name in features], catalog.askable(gate.purpose)
+    )
+    shown = {
+        name: catalog.category_of(reads_of(name))
+        for name in {*features, *models.next_purchase.features}
+    }
+    frame = customers_at(
+        gate, features, [now - timedelta(days=30 * n) for n in (3, 2, 1)], shop.facts
+    )
     rows = churn_rows(gate, frame, features, 30)
     churn = fit_churn(
-        rows, ChurnTask(features, masking, shown, 30), ChurnSettings(most_trees=25, rows_per_leaf=50, taught_trees=25, threads=1)
+        rows,
+        ChurnTask(features, masking, shown, 30),
+        ChurnSettings(most_trees=25, rows_per_leaf=50, taught_trees=25, threads=1),
     )
     yield Run("churn", churn.booster, churn.save, {"trees": 25}, {"auc": 0.7}, {})
     gate = shop.gate(models.next_purchase.purpose)
     data = PurchaseData(gate, orders(gate, now), models.next_purchase.features, shop.facts, 90)
-    learned = {name: catalog.category_of(fields) for name, fields in LEARNED_READS.items()} | dict.fromkeys(PRODUCT_FEATURES, "product")
+    learned = {
+        name: catalog.category_of(fields) for name, fields in LEARNED_READS.items()
+    } | dict.fromkeys(PRODUCT_FEATURES, "product")
     settings = NextPurchaseSettings(trees=10, rows_per_leaf=50, threads=1)
     examples = [data.examples(begin)[0] for begin in data.begins(now)[:2]]
-    ranker = fit_next_purchase(examples, data.maker(now), history_masking(data, catalog.askable(gate.purpose)), shown | learned, settings)
+    ranker = fit_next_purchase(
+        examples,
+        data.maker(now),
+        history_masking(data, catalog.askable(gate.purpose)),
+        shown | learned,
+        settings,
+    )
     yield Run("next_purchase", ranker.booster, ranker.save, {"trees": 10}, {"recall": 0.1}, {})
 
 
@@ -214,16 +273,25 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
         if file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as arrays:
                 yield from ((f"{file}: {name}", arrays[name].tobytes()) for name in arrays.files)
-                yield from ((f"{file}: {name}", "\n".join(map(str, arrays[name].ravel().tolist())).encode()) for name in arrays.files)
+                yield from (
+                    (f"{file}: {name}", "\n".join(map(str, arrays[name].ravel().tolist())).encode())
+                    for name in arrays.files
+                )
 
 
 def test_no_customer_is_in_mlflow(telling_shop: Shop, tmp_path: Path) -> None:
-    """Neither the shop's ids nor the pseudonyms, as text or as bytes, are in any file that MLflow keeps of either model."""
+    """Neither the shop's ids nor the pseudonyms, as text or as bytes, are in any file that MLflow
+    keeps of either model.
+    """
     tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
     for run in runs_of(telling_shop):
         tracking.record(run)
     pseudonyms = telling_shop.gate("recommendations").customers().tolist()
-    traces = [CANARY.encode(), *(str(one).encode() for one in pseudonyms), *(one.to_bytes(8, "little") for one in pseudonyms)]
+    traces = [
+        CANARY.encode(),
+        *(str(one).encode() for one in pseudonyms),
+        *(one.to_bytes(8, "little") for one in pseudonyms),
+    ]
     files = list(contents(tmp_path))
     assert len(files) > 20
     assert any(b"p59" in held for name, held in files if "product_ids" in name)
@@ -242,12 +310,20 @@ assert tracking.by_alias(sys.argv[2], "champion") is None
 
 @pytest.mark.slow
 def test_the_first_two_to_use_a_store_both_may(tmp_path: Path) -> None:
-    """Of two trainings begun at once in a new workspace neither finds the tables of the other half made."""
-    arguments = ([sys.executable, "-c", FIRST_USE, str(tmp_path), model] for model in ("churn", "next_purchase"))
+    """Of two trainings begun at once in a new workspace neither finds the tables of the other half
+    made.
+    """
+    arguments = (
+        [sys.executable, "-c", FIRST_USE, str(tmp_path), model]
+        for model in ("churn", "next_purchase")
+    )
     asked = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": ROOT, "text": True}
     both = [subprocess.Popen(words, **asked) for words in arguments]  # noqa: S603 - our own command
     for one in both:
         assert one.stdin is not None
         one.stdin.write("\n")
         one.stdin.flush()
-    assert [(one.communicate()[1].count("Error"), one.returncode) for one in both] == [(0, 0), (0, 0)]
+    assert [(one.communicate()[1].count("Error"), one.returncode) for one in both] == [
+        (0, 0),
+        (0, 0),
+    ]

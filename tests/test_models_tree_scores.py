@@ -1,4 +1,6 @@
-"""Scores by all trees at once: LightGBM's own to the last bit, whatever the trees and the rows are like."""
+"""Scores by all trees at once: LightGBM's own to the last bit, whatever the trees and the rows are
+like.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ import lightgbm
 import numpy as np
 import pytest
 
-from models.precision import rounded
-from models.tree_scores import BLOCK, MOST_LEAVES, TreeScores
+from models.trees.quantising import rounded
+from models.trees.scores import BLOCK, MOST_LEAVES, TreeScores
 
 WIDTH = 12
 ODD = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-35, -1e-35, 3e38, 1e-45])
@@ -17,7 +19,9 @@ def drawn(rows: int, seed: int, missing: float) -> np.ndarray:
     """Features (rows, WIDTH), with ties, and some of them missing."""
     generator = np.random.default_rng(seed)
     features = np.where(
-        generator.random((rows, WIDTH)) < 0.5, generator.normal(size=(rows, WIDTH)), generator.integers(-3, 4, (rows, WIDTH))
+        generator.random((rows, WIDTH)) < 0.5,
+        generator.normal(size=(rows, WIDTH)),
+        generator.integers(-3, 4, (rows, WIDTH)),
     )
     features[generator.random(features.shape) < missing] = np.nan
     return rounded(features)
@@ -29,18 +33,29 @@ def trained(leaves: int, missing: float, trees: int = 20, **settings: object) ->
     features[:, -1] = np.random.default_rng(2).normal(size=len(features))
     known = np.nan_to_num(features)
     labels = known[:, 0] * known[:, 1] + known[:, -1] + np.isnan(features[:, 2])
-    stated = {"objective": "regression", "num_leaves": leaves, "min_data_in_leaf": 3, "num_threads": 1, "verbose": -1, **settings}
+    stated = {
+        "objective": "regression",
+        "num_leaves": leaves,
+        "min_data_in_leaf": 3,
+        "num_threads": 1,
+        "verbose": -1,
+        **settings,
+    }
     return lightgbm.train(stated, lightgbm.Dataset(features, labels, params={"verbose": -1}), trees)
 
 
 @pytest.mark.parametrize("leaves", [2, 15, MOST_LEAVES, MOST_LEAVES + 1])
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_scores_are_those_of_the_library_to_the_last_bit(leaves, missing):
-    """For few and many rows, blocks that are full and not, values that lack, lie on a threshold or are no ordinary numbers."""
+    """For few and many rows, blocks that are full and not, values that lack, lie on a threshold or
+    are no ordinary numbers.
+    """
     booster = trained(leaves, missing)
     scores = TreeScores(booster)
     thresholds = booster.trees_to_dataframe()["threshold"].dropna().to_numpy("float64")
-    thresholds = thresholds[np.abs(thresholds) < 1e38]  # one that only tells what lacks from what does not is as good as infinite
+    thresholds = thresholds[
+        np.abs(thresholds) < 1e38
+    ]  # one that only tells what lacks from what does not is as good as infinite
     for rows in (0, 1, 7, BLOCK, BLOCK + 1):
         asked = drawn(rows, rows, 0.2)
         asked[::3] = rounded(np.resize(thresholds, asked[::3].shape))
@@ -53,15 +68,26 @@ def test_trees_that_did_not_grow_score_as_well():
     """A tree without any split adds its one leaf to every row."""
     booster = trained(15, 0.0, trees=3, min_gain_to_split=1e9)
     asked = drawn(5, 3, 0.5)
-    np.testing.assert_array_equal(TreeScores(booster).of(asked), booster.predict(asked, raw_score=True))
+    np.testing.assert_array_equal(
+        TreeScores(booster).of(asked), booster.predict(asked, raw_score=True)
+    )
 
 
 def test_splits_by_kind_are_left_to_the_library():
     """A booster with a column of kinds is asked in LightGBM's own way."""
     features = np.random.default_rng(4).integers(0, 6, (500, 2)).astype(float)
-    data = lightgbm.Dataset(features, np.isin(features[:, 0], (1, 4)).astype(float), categorical_feature=[0], params={"verbose": -1})
-    booster = lightgbm.train({"objective": "regression", "num_leaves": 4, "num_threads": 1, "verbose": -1}, data, 5)
-    np.testing.assert_array_equal(TreeScores(booster).of(features), booster.predict(features, raw_score=True, num_threads=1))
+    data = lightgbm.Dataset(
+        features,
+        np.isin(features[:, 0], (1, 4)).astype(float),
+        categorical_feature=[0],
+        params={"verbose": -1},
+    )
+    booster = lightgbm.train(
+        {"objective": "regression", "num_leaves": 4, "num_threads": 1, "verbose": -1}, data, 5
+    )
+    np.testing.assert_array_equal(
+        TreeScores(booster).of(features), booster.predict(features, raw_score=True, num_threads=1)
+    )
 
 
 def test_rows_of_another_width_are_refused():

@@ -1,4 +1,6 @@
-"""The customers' pages in a real browser: no barriers, by keyboard alone, without scripts, narrow, dark, mirrored, in every language."""
+"""The customers' pages in a real browser: no barriers, by keyboard alone, without scripts, narrow,
+dark, mirrored, in every language.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,13 @@ def states(service: Client, pool: Pool) -> dict[str, str]:
     nothing = service.recommend(pool.one(()))
     told = service.recommend(stopped)
     own = told["preferences_url"].removeprefix(service.url)
-    done = service.press(own, purpose="recommendations", category="purchases", action="withdrawn", back=told["why_url"].rsplit("/", 1)[1])
+    done = service.press(
+        own,
+        purpose="recommendations",
+        category="purchases",
+        action="withdrawn",
+        back=told["why_url"].rsplit("/", 1)[1],
+    )
     hides = service.recommend(hidden)["preferences_url"].removeprefix(service.url)
     for form in (
         {"act": "limit", "what": "web:5/7"},
@@ -77,7 +85,9 @@ def looked_at(page: Page, address: str) -> list[str]:
 
 
 def test_no_page_has_a_barrier_in_any_state(browser, states):
-    """axe-core finds nothing against WCAG 2.2 AA on any page in any state, and none scrolls sideways at 320 pixels."""
+    """axe-core finds nothing against WCAG 2.2 AA on any page in any state, and none scrolls
+    sideways at 320 pixels.
+    """
     with visit(browser) as page:
         assert [fault for address in states.values() for fault in looked_at(page, address)] == []
 
@@ -100,7 +110,12 @@ def test_no_page_has_a_barrier_in_unusual_languages(browser, states):
 def test_no_page_has_a_barrier_in_any_state_language_and_colors(browser, states, colors):
     """The same of all states in all languages, light and dark."""
     with visit(browser, color_scheme=colors) as page:
-        found = [fault for language in LANGUAGES for address in states.values() for fault in looked_at(page, spoken(address, language))]
+        found = [
+            fault
+            for language in LANGUAGES
+            for address in states.values()
+            for fault in looked_at(page, spoken(address, language))
+        ]
         assert found == []
 
 
@@ -109,18 +124,26 @@ def test_dark_pages_are_dark_and_readable(browser, states):
     with visit(browser, color_scheme="dark") as page:
         for state in ("estimate", "preferences", "deletion"):
             assert looked_at(page, states[state]) == []
-            red, green, blue = map(int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3])
+            red, green, blue = map(
+                int,
+                re.findall(
+                    r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor")
+                )[:3],
+            )
             assert red + green + blue < 150
 
 
 def test_a_mirrored_page_begins_at_the_right(browser, states):
-    """In a language that runs from right to left the text stands at the right edge and nothing sticks out."""
+    """In a language that runs from right to left the text stands at the right edge and nothing
+    sticks out.
+    """
     with visit(browser, viewport=NARROW) as page:
         page.goto(spoken(states["recommendations"], MIRRORED))
         assert page.locator("html").get_attribute("dir") == "rtl"
         text = page.evaluate(
-            "() => { const range = document.createRange(); range.selectNodeContents(document.querySelector('.shop'));"
-            " const box = range.getBoundingClientRect(); return [box.left, innerWidth - box.right]; }"
+            "() => { const range = document.createRange();"
+            " range.selectNodeContents(document.querySelector('.shop')); const box ="
+            " range.getBoundingClientRect(); return [box.left, innerWidth - box.right]; }"
         )
         assert text[0] > text[1]
         assert not scrolls_sideways(page)
@@ -132,12 +155,19 @@ def test_buttons_are_large_enough_to_hit(browser, states):
         for address in states.values():
             page.goto(address)
             unfold(page)
-            boxes = [target.bounding_box() for target in page.locator("button, summary, .button, .languages a").all()]
-            assert [box for box in boxes if box and min(box["width"], box["height"]) < SMALLEST_TARGET] == []
+            boxes = [
+                target.bounding_box()
+                for target in page.locator("button, summary, .button, .languages a").all()
+            ]
+            assert [
+                box for box in boxes if box and min(box["width"], box["height"]) < SMALLEST_TARGET
+            ] == []
 
 
 def test_pages_ask_nobody_else_and_break_no_rule_of_their_own(browser, service, states):
-    """A page asks only the service itself, and its browser reports no breach of the Content-Security-Policy."""
+    """A page asks only the service itself, and its browser reports no breach of the
+    Content-Security-Policy.
+    """
     asked, complaints = [], []
     with visit(browser) as page:
         page.on("request", lambda request: asked.append(request.url))
@@ -149,13 +179,17 @@ def test_pages_ask_nobody_else_and_break_no_rule_of_their_own(browser, service, 
 
 
 def test_a_complete_opt_out_by_keyboard_alone(browser, service, pool):
-    """From the preferences, without a mouse and in one press, nothing is used any more; and the page says so where it is read out."""
+    """From the preferences, without a mouse and in one press, nothing is used any more; and the
+    page says so where it is read out.
+    """
     customer = pool.one()
     with visit(browser) as page:
         page.goto(service.recommend(customer)["preferences_url"])
         _tab_to(page, "Stop using everything")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_contain_text("Nothing that you share is used any more")
+        expect(page.get_by_role("status")).to_contain_text(
+            "Nothing that you share is used any more"
+        )
     assert service.recommend(customer)["consent"]["used"] == []
     assert service.churn(customer)["unavailable_because"] == "no_consent"
 
@@ -170,7 +204,9 @@ def _tab_to(page: Page, text: str) -> None:
 
 
 def test_everything_works_without_scripts(browser, service, pool):
-    """With JavaScript off a category is stopped, and allowed again by the button that takes it back."""
+    """With JavaScript off a category is stopped, and allowed again by the button that takes it
+    back.
+    """
     customer = pool.one()
     with visit(browser, java_script_enabled=False) as page:
         page.goto(service.recommend(customer)["why_url"])
@@ -191,7 +227,9 @@ def test_a_limit_of_ones_own_is_chosen_without_scripts(browser, service, pool):
         page.keyboard.type("At most 2")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_contain_text("Your own limit for “On our website” is now 2")
+        expect(page.get_by_role("status")).to_contain_text(
+            "Your own limit for “On our website” is now 2"
+        )
         expect(page.get_by_label("Your own limit (On our website)")).to_have_value("web:2/7")
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_role("status")).to_contain_text("no limit of your own")
@@ -208,24 +246,38 @@ class Visitor:
     def press(self, role: str, name: str) -> Visitor:
         """Press the first button, link or fold of that name."""
         self.interactions += 1
-        found = self.page.locator("summary", has_text=name) if role == "fold" else self.page.get_by_role(role, name=name)  # type: ignore[arg-type]
+        found = (
+            self.page.locator("summary", has_text=name)
+            if role == "fold"
+            else self.page.get_by_role(role, name=name)
+        )  # type: ignore[arg-type]
         found.first.click()
         return self
 
 
 def test_each_task_takes_at_most_two_interactions(browser, service, pool):
-    """From the why page: see what was used, stop a category, undo that, hide a product, download the data."""
+    """From the why page: see what was used, stop a category, undo that, hide a product, download
+    the data.
+    """
     answer = service.recommend(pool.one())
     title = answer["items"][0]["title"]
     with visit(browser) as page:
         start = Visitor(page, answer["why_url"])
-        expect(page.get_by_role("heading", name="What was used, and your switch for it")).to_be_visible()
+        expect(
+            page.get_by_role("heading", name="What was used, and your switch for it")
+        ).to_be_visible()
         start.press("button", "Stop using this (When you ordered)")
-        expect(page.get_by_role("status")).to_contain_text("“When you ordered” is no longer used for “Recommendations”")
+        expect(page.get_by_role("status")).to_contain_text(
+            "“When you ordered” is no longer used for “Recommendations”"
+        )
         assert start.interactions <= MOST_INTERACTIONS
         undo = Visitor(page, page.url).press("button", "Undo")
         expect(page.get_by_role("status")).to_contain_text("may be used")
-        hide = Visitor(page, answer["why_url"]).press("fold", "More and less of this").press("button", f"Hide this product ({title})")
+        hide = (
+            Visitor(page, answer["why_url"])
+            .press("fold", "More and less of this")
+            .press("button", f"Hide this product ({title})")
+        )
         expect(page.get_by_role("status")).to_contain_text(f"“{title}” is hidden")
         load = Visitor(page, answer["why_url"]).press("link", "All your choices, and your data")
         with page.expect_download() as download:
@@ -235,14 +287,18 @@ def test_each_task_takes_at_most_two_interactions(browser, service, pool):
 
 
 def test_every_text_of_a_page_can_be_translated(browser, states):
-    """In a made-up language whose every sentence stands in brackets, nothing stands outside of them but names and numbers."""
+    """In a made-up language whose every sentence stands in brackets, nothing stands outside of them
+    but names and numbers.
+    """
     script = """() => {
         const texts = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
         while (walk.nextNode()) {
             const parent = walk.currentNode.parentElement;
-            const skipped = parent.closest('.title, .shop, .languages, .quiet, [lang]:not(html), footer a, .changed');
+            const skipped = parent.closest(
+                '.title, .shop, .languages, .quiet, [lang]:not(html), footer a, .changed');
             const block = parent.closest('p, li, h1, h2, h3, td, th, button, summary, a') ?? parent;
-            if (walk.currentNode.textContent.trim() && !skipped) texts.push(block.textContent.trim());
+            const said = walk.currentNode.textContent.trim();
+            if (said && !skipped) texts.push(block.textContent.trim());
         }
         return texts;
     }"""
@@ -251,7 +307,9 @@ def test_every_text_of_a_page_can_be_translated(browser, states):
             page.goto(spoken(address, ACCENTED))
             texts = [text for text in page.evaluate(script) if re.search(r"[^\W\d_]", text)]
             assert texts
-            assert [text for text in texts if "[" not in text and not text.startswith("Product ")] == []
+            assert [
+                text for text in texts if "[" not in text and not text.startswith("Product ")
+            ] == []
 
 
 def test_printed_pages_leave_out_what_only_a_screen_can_do(browser, states):
@@ -269,11 +327,17 @@ def test_printed_pages_leave_out_what_only_a_screen_can_do(browser, states):
 
 @pytest.fixture(scope="module")
 def shop_site(service: Client, states: dict[str, str]) -> Iterator[str]:
-    """Another site, strict about what it loads, with the piece on a page in German and one whose link is forged."""
+    """Another site, strict about what it loads, with the piece on a page in German and one whose
+    link is forged.
+    """
     token = states["recommendations"].rsplit("/", 1)[1]
     script = f'<script src="{service.url}/pages/why-this.js"></script>'
-    body = f'<main><h1>Mugs</h1><why-this decision="{token}"></why-this> <why-this id="bad" decision="forged"></why-this></main>'
-    html = f'<!doctype html><html lang="de"><title>Mugs</title><body>{body}{script}</body></html>'.encode()
+    body = (
+        f'<main><h1>Mugs</h1><why-this decision="{token}"></why-this> <why-this id="bad"'
+        ' decision="forged"></why-this></main>'
+    )
+    page = f"<title>Mugs</title><body>{body}{script}</body>"
+    html = f'<!doctype html><html lang="de">{page}</html>'.encode()
     policy = f"default-src 'none'; script-src {service.url}; connect-src {service.url}"
 
     class Site(BaseHTTPRequestHandler):
@@ -294,7 +358,9 @@ def shop_site(service: Client, states: dict[str, str]) -> Iterator[str]:
 
 
 def test_the_piece_opens_and_closes_by_keyboard_and_has_no_barriers(browser, shop_site, states):
-    """On another site with a strict policy the button opens a panel in that page's language, and Escape gives the focus back."""
+    """On another site with a strict policy the button opens a panel in that page's language, and
+    Escape gives the focus back.
+    """
     with visit(browser) as page:
         page.goto(shop_site)
         button = page.get_by_role("button", name="Warum das?").first
@@ -305,7 +371,11 @@ def test_the_piece_opens_and_closes_by_keyboard_and_has_no_barriers(browser, sho
         panel = page.get_by_role("region", name="Warum sehe ich das?")
         expect(panel).to_contain_text("Was verwendet wurde")
         expect(panel).to_contain_text("Was Sie gekauft haben")
-        assert panel.get_by_role("link").get_attribute("href").startswith(f"{states['recommendations']}?language=de")
+        assert (
+            panel.get_by_role("link")
+            .get_attribute("href")
+            .startswith(f"{states['recommendations']}?language=de")
+        )
         assert barriers(page) == []
         page.keyboard.press("Escape")
         expect(button).to_have_attribute("aria-expanded", "false")
@@ -328,9 +398,17 @@ def test_the_panel_shows_what_the_page_shows(service, states):
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
     data = answer.json()
-    said = [data["lead"], *(text for item in data["items"] for text in [item["title"], *item["reasons"]])]
+    said = [
+        data["lead"],
+        *(text for item in data["items"] for text in [item["title"], *item["reasons"]]),
+    ]
     assert [text for text in said if text.replace("&", "&amp;").split("<")[0] not in page] == []
-    assert {part["label"] for part in data["used"]} <= {"What you bought", "When you ordered", "How much you spent", "Where you live"}
+    assert {part["label"] for part in data["used"]} <= {
+        "What you bought",
+        "When you ordered",
+        "How much you spent",
+        "Where you live",
+    }
     assert len(data["used"]) == len(CATEGORIES)
     assert service.page(f"{service.url}/why/forged/panel").status_code == 404
 

@@ -1,18 +1,20 @@
-"""The selftest of the ledger holds, and finds a verification that looks away and a ledger that forks."""
+"""The selftest of the ledger holds, and finds a verification that looks away and a ledger that
+forks.
+"""
 
 from __future__ import annotations
 
 import pytest
 
+from features.consent.verification import verify_ledger
 from features.progress import silent
-from features.verification import verify_ledger
-from serving.selftests.chain import proof
-from serving.selftests.chain.appending import _faults
-from serving.selftests.chain.detecting import exported_anchor, fill, undetected
-from serving.selftests.chain.proof import CHAIN
-from serving.selftests.chain.refusing import accepted_changes
-from serving.selftests.chain.tampering import TAMPERINGS
-from serving.selftests.empty_shop import make_empty_shop, opened
+from serving.proofs.chain import proof
+from serving.proofs.chain.appending import _faults
+from serving.proofs.chain.detecting import exported_anchor, fill, undetected
+from serving.proofs.chain.proof import CHAIN
+from serving.proofs.chain.refusing import accepted_changes
+from serving.proofs.chain.tampering import TAMPERINGS
+from serving.proofs.stage.empty_shop import make_empty_shop, opened
 from tests.made_up_consents import drop_triggers
 
 pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
@@ -29,7 +31,9 @@ def shop(tmp_path):
 
 
 def test_nothing_is_rewritten_unseen_on_either_database(tmp_path, monkeypatch):
-    """Every way to tamper is found, every change refused, and concurrent appends leave one chain."""
+    """Every way to tamper is found, every change refused, and concurrent appends leave one
+    chain.
+    """
     monkeypatch.setattr(proof, "TAMPERINGS", EACH)
     finding = CHAIN.run(tmp_path, 0.01, silent)
     assert finding.faults == ()
@@ -38,9 +42,17 @@ def test_nothing_is_rewritten_unseen_on_either_database(tmp_path, monkeypatch):
 
 
 def test_without_the_anchor_whole_rewrites_are_missed(shop, tmp_path):
-    """A verification that does not look at the anchor misses those who rewrite everything, and no one else."""
+    """A verification that does not look at the anchor misses those who rewrite everything, and no
+    one else.
+    """
     anchor = exported_anchor(shop, tmp_path / "anchor.json")
-    missed = undetected(shop, anchor, EACH, silent, lambda database, catalog, _anchors: verify_ledger(database, catalog))
+    missed = undetected(
+        shop,
+        anchor,
+        EACH,
+        silent,
+        lambda database, catalog, _anchors: verify_ledger(database, catalog),
+    )
     assert set(missed) == {name for name in TAMPERINGS if name.endswith("everything rewritten")}
 
 

@@ -1,4 +1,6 @@
-"""The selftest of durability holds, and finds acknowledgements that came too early and things that are lost."""
+"""The selftest of durability holds, and finds acknowledgements that came too early and things that
+are lost.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from features.progress import silent
-from serving.selftests.durability.killing import kill_again_and_again
-from serving.selftests.durability.promised import Promised
-from serving.selftests.durability.proof import _on_sqlite
-from serving.selftests.durability.tracing import Order, can_trace, order_of
-from serving.selftests.empty_shop import make_empty_shop
-from serving.selftests.postgres import postgres_server
-from serving.selftests.proof import CannotProve
+from serving.proofs.durability.killing import kill_again_and_again
+from serving.proofs.durability.promised import Promised
+from serving.proofs.durability.proof import _on_sqlite
+from serving.proofs.durability.tracing import Order, can_trace, order_of
+from serving.proofs.stage.empty_shop import make_empty_shop
+from serving.proofs.stage.postgres import postgres_server
+from serving.proofs.stage.proof import CannotProve
 
 pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
 
@@ -34,7 +36,9 @@ def test_nothing_acknowledged_is_lost_in_sqlite(tmp_path):
 
 
 def test_nothing_acknowledged_is_lost_in_postgresql(tmp_path):
-    """Writer and server are killed together, and all that was acknowledged is there once the server is back."""
+    """Writer and server are killed together, and all that was acknowledged is there once the server
+    is back.
+    """
     try:
         with postgres_server() as server:
             promised = Promised(make_empty_shop(tmp_path / "shop", server.url), server.url)
@@ -47,7 +51,9 @@ def test_nothing_acknowledged_is_lost_in_postgresql(tmp_path):
 
 def test_what_is_lost_is_found(tmp_path):
     """Something that was acknowledged and never written is a fault, once."""
-    promised = Promised(make_empty_shop(tmp_path / "shop"), acknowledged={(1, "never written"), ("opt_1", "")})
+    promised = Promised(
+        make_empty_shop(tmp_path / "shop"), acknowledged={(1, "never written"), ("opt_1", "")}
+    )
     promised.check("nothing")
     promised.check("nothing again")
     assert promised.faults == ["2 acknowledged things are lost after nothing"]
@@ -59,10 +65,34 @@ def test_what_is_lost_is_found(tmp_path):
         ((WRITE, SYNC, ACKNOWLEDGE), 0),
         ((WRITE, ACKNOWLEDGE, SYNC), 1),
         ((WRITE, SYNC, ACKNOWLEDGE, ACKNOWLEDGE), 1),
-        ((WRITE, "7 fdatasync(5</shop/sayso.db-wal>) = -1 EIO (Input/output error) (INJECTED)", ACKNOWLEDGE), 1),
-        ((WRITE, "7 fdatasync(5</shop/sayso.db-wal> <unfinished ...>", "7 <... fdatasync resumed>) = 0", ACKNOWLEDGE), 0),
+        (
+            (
+                WRITE,
+                "7 fdatasync(5</shop/sayso.db-wal>) = -1 EIO (Input/output error) (INJECTED)",
+                ACKNOWLEDGE,
+            ),
+            1,
+        ),
+        (
+            (
+                WRITE,
+                "7 fdatasync(5</shop/sayso.db-wal> <unfinished ...>",
+                "7 <... fdatasync resumed>) = 0",
+                ACKNOWLEDGE,
+            ),
+            0,
+        ),
         ((WRITE, SYNC, '7 unlink("/shop/sayso.db-journal") = 0', ACKNOWLEDGE), 1),
-        ((WRITE, SYNC, '7 unlink("/shop/sayso.db-journal") = 0', "7 fsync(4</shop>) = 0", ACKNOWLEDGE), 0),
+        (
+            (
+                WRITE,
+                SYNC,
+                '7 unlink("/shop/sayso.db-journal") = 0',
+                "7 fsync(4</shop>) = 0",
+                ACKNOWLEDGE,
+            ),
+            0,
+        ),
         ((WRITE, SYNC, WRITE.replace("-wal", "-shm"), ACKNOWLEDGE), 0),
     ],
 )

@@ -8,10 +8,10 @@ import pytest
 
 from features.intake.ingest import ingest
 from features.progress import silent
+from serving.proofs.erasure.canaries import canary, found, holding
+from serving.proofs.erasure.canary_shop import make_shop
+from serving.proofs.erasure.proof import Erasure
 from serving.rights.database_stores import Rows
-from serving.selftests.erasure.canaries import canary, found, holding
-from serving.selftests.erasure.canary_shop import make_shop
-from serving.selftests.erasure.proof import Erasure
 
 pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
 
@@ -48,11 +48,18 @@ def test_a_store_that_keeps_something_is_found(erasure, monkeypatch):
 
 
 def test_canaries_are_found_inside_compressed_columns(tmp_path):
-    """What a Parquet file holds is looked at as it is when it is read, and numbers as their bytes."""
+    """What a Parquet file holds is looked at as it is when it is read, and numbers as their
+    bytes.
+    """
     texts, number = [canary("country", 7)] * 3, 2**61 + 12_345
     table = pa.table({"country": texts, "customer": [number] * 3})
     (tmp_path / "warehouse").mkdir()
-    pq.write_table(table, tmp_path / "warehouse" / "customers.parquet", compression="zstd", write_statistics=False)
+    pq.write_table(
+        table,
+        tmp_path / "warehouse" / "customers.parquet",
+        compression="zstd",
+        write_statistics=False,
+    )
     assert found(tmp_path, [7])["warehouse"] >= 3
     assert not found(tmp_path, [8])
     assert holding(tmp_path, ["warehouse"], [number.to_bytes(8, "little")])

@@ -1,4 +1,6 @@
-"""The selftest that faults fail closed, on a few faults by default and on all of them where there is time."""
+"""The selftest that faults fail closed, on a few faults by default and on all of them where there
+is time.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,13 @@ import httpx
 import pytest
 
 from features.progress import silent
-from features.shop import Shop
-from features.workspace import Workspace
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
 from models.tracking import Tracking
-from serving.keys import Keys
-from serving.selftests.fault_kinds import FAULTS, Fault
-from serving.selftests.fault_trial import Trial
-from serving.selftests.faults import FAULTS_FAIL_CLOSED
+from serving.access.api_keys import Keys
+from serving.proofs.faults.kinds import FAULTS, Fault
+from serving.proofs.faults.proof import FAULTS_FAIL_CLOSED
+from serving.proofs.faults.trial import Trial
 from serving.server import free_port, running
 from tests.namespaces import needs_mounts
 from tests.serving_shop import CATEGORIES, copied, sharing, train_both
@@ -24,12 +26,19 @@ pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which ta
 
 pytest_plugins = ["tests.serving_fixtures"]
 
-QUICK = ("the database is gone", "the ledger's events are gone", "the catalog is no TOML", "the next-purchase model is cut off")
+QUICK = (
+    "the database is gone",
+    "the ledger's events are gone",
+    "the catalog is no TOML",
+    "the next-purchase model is cut off",
+)
 
 
 @pytest.fixture(scope="module")
 def trial(untrained_root, tmp_path_factory) -> Iterator[Trial]:
-    """A service on a shop to be put through faults, with models of its own: the registry of a copy names the original's files."""
+    """A service on a shop to be put through faults, with models of its own: the registry of a copy
+    names the original's files.
+    """
     folder = tmp_path_factory.mktemp("faults")
     shop = Shop(Workspace.open(copied(untrained_root, folder / "mugs")))
     train_both(shop, Tracking.of(shop.workspace))
@@ -37,14 +46,23 @@ def trial(untrained_root, tmp_path_factory) -> Iterator[Trial]:
     shop.database.close()
     with (
         running(shop.workspace, free_port(), folder / "service.log") as url,
-        httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30.0) as http,
+        httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30.0
+        ) as http,
     ):
-        yield Trial(http, shop.workspace, sharing(*CATEGORIES)[:5], sharing("purchases")[:5] or sharing(*CATEGORIES)[5:10])
+        yield Trial(
+            http,
+            shop.workspace,
+            sharing(*CATEGORIES)[:5],
+            sharing("purchases")[:5] or sharing(*CATEGORIES)[5:10],
+        )
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_fault_stops_personal_answers_until_it_is_mended(trial, name):
-    """Under a fault every answer is marked or a problem document, and after it the same worker answers as before."""
+    """Under a fault every answer is marked or a problem document, and after it the same worker
+    answers as before.
+    """
     trial.undergo(name, FAULTS[name], 2)
     trial.check_acknowledged()
     trial.check_not_restarted()

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from features.progress import silent
-from features.workspace import Workspace
-from serving.selftests.attempted_calls import attempts
-from serving.selftests.offline import OFFLINE
-from serving.selftests.page_addresses import foreign_addresses, style_sheets
+from features.shop.workspace import Workspace
+from serving.proofs.offline.attempted_calls import attempts
+from serving.proofs.offline.page_addresses import foreign_addresses, style_sheets
+from serving.proofs.offline.proof import OFFLINE
 from serving.server import environment
 from tests.namespaces import needs_strace
 
@@ -37,7 +37,9 @@ print(do_not_track())
 @pytest.mark.slow
 @needs_strace
 def test_nothing_leaves_the_machine(tmp_path):
-    """Without a network a shop is loaded, served, asked and its pages read, and strace sees nobody try to reach one."""
+    """Without a network a shop is loaded, served, asked and its pages read, and strace sees nobody
+    try to reach one.
+    """
     finding = OFFLINE.run(tmp_path, 0.01, silent)
     assert finding.faults == ()
     assert finding.figures["network interfaces"] == 1
@@ -53,21 +55,34 @@ def test_nothing_leaves_the_machine_while_models_are_trained(tmp_path):
 
 
 def told(program: str, folder: Path, given: dict[str, str]) -> str:
-    """The last line that a program prints in an environment that says nothing of telemetry but what is `given`."""
+    """The last line that a program prints in an environment that says nothing of telemetry but what
+    is `given`.
+    """
     bare = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     command = [sys.executable, "-c", program, str(folder)]
-    done = subprocess.run(command, env={**bare, "HOME": str(folder), **given}, capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    done = subprocess.run(  # noqa: S603
+        command,
+        env={**bare, "HOME": str(folder), **given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.splitlines()[-1]
 
 
 @pytest.mark.slow
 def test_the_telemetry_of_mlflow_is_off_by_default(tmp_path):
     """Whoever goes through tracking has MLflow's telemetry off without saying so."""
-    assert told(TELLS_MLFLOW, tmp_path, {"PYTHONPATH": str(Path(__file__).parent.parent)}) == "True None"
+    assert (
+        told(TELLS_MLFLOW, tmp_path, {"PYTHONPATH": str(Path(__file__).parent.parent)})
+        == "True None"
+    )
 
 
 def test_the_telemetry_of_bentoml_is_off_in_the_service(tmp_path):
-    """The service runs with BentoML's and MLflow's telemetry off, which is not BentoML's own default."""
+    """The service runs with BentoML's and MLflow's telemetry off, which is not BentoML's own
+    default.
+    """
     (tmp_path / "sayso.toml").touch()
     given = environment(Workspace.open(tmp_path), 3000)
     switches = {name: given[name] for name in ("BENTOML_DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY")}
@@ -77,7 +92,10 @@ def test_the_telemetry_of_bentoml_is_off_in_the_service(tmp_path):
 
 
 INET = '{sa_family=AF_INET, sin_port=htons(%d), sin_addr=inet_addr("%s")}'
-INET6 = '{sa_family=AF_INET6, sin6_port=htons(%d), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, "%s", &sin6_addr), sin6_scope_id=0}'
+INET6 = (
+    '{sa_family=AF_INET6, sin6_port=htons(%d), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, "%s",'
+    " &sin6_addr), sin6_scope_id=0}"
+)
 
 
 @pytest.mark.parametrize(
@@ -91,20 +109,36 @@ INET6 = '{sa_family=AF_INET6, sin6_port=htons(%d), sin6_flowinfo=htonl(0), inet_
         (f'sendto(5, ""..., 9, 0, {INET6 % (80, "2001:db8::1")}, 28) = 9', True),
         (f"sendmsg(5, {{msg_name={INET % (9, '198.51.100.1')}, msg_namelen=16}}, 0) = 1", True),
         ('connect(5, {sa_family=AF_UNIX, sun_path="/run/some.socket"}, 110) = 0', False),
-        ('connect(5, {sa_family=AF_UNIX, sun_path="/run/systemd/resolve/io.systemd.Resolve"}, 110) = 0', True),
-        ("sendto(5, {nlmsg_type=RTM_GETADDR}, 20, 0, {sa_family=AF_NETLINK, nl_pid=0, nl_groups=00000000}, 12) = 20", False),
+        (
+            (
+                "connect(5, {sa_family=AF_UNIX,"
+                ' sun_path="/run/systemd/resolve/io.systemd.Resolve"}, 110) = 0'
+            ),
+            True,
+        ),
+        (
+            (
+                "sendto(5, {nlmsg_type=RTM_GETADDR}, 20, 0, {sa_family=AF_NETLINK, nl_pid=0,"
+                " nl_groups=00000000}, 12) = 20"
+            ),
+            False,
+        ),
         ("connect(5, {sa_family=AF_VSOCK, svm_cid=0x2, svm_port=0x1}, 16) = 0", True),
     ],
 )
 def test_an_attempt_leads_out_or_stays(line, leads_out):
-    """Loopback and local sockets stay; every other address, and every question for a name, leads out."""
+    """Loopback and local sockets stay; every other address, and every question for a name, leads
+    out.
+    """
     (attempt,) = attempts([line])
     assert attempt.leads_out == leads_out
 
 
 def page(text: str, headers: dict[str, str] | None = None) -> httpx.Response:
     """A page of a service on port 3000."""
-    return httpx.Response(200, text=text, headers=headers, request=httpx.Request("GET", "http://127.0.0.1:3000/why/x"))
+    return httpx.Response(
+        200, text=text, headers=headers, request=httpx.Request("GET", "http://127.0.0.1:3000/why/x")
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +157,12 @@ def test_an_address_of_elsewhere_is_found_in_a_page(text):
 
 
 def test_the_own_addresses_of_a_page_are_no_fault():
-    """Relative addresses and those of the service itself are in order, and style sheets are followed."""
-    own = page('<link rel="stylesheet" href="/pages/sayso.css"><a href="http://127.0.0.1:3000/preferences/x">all</a>')
+    """Relative addresses and those of the service itself are in order, and style sheets are
+    followed.
+    """
+    own = page(
+        '<link rel="stylesheet" href="/pages/sayso.css"><a'
+        ' href="http://127.0.0.1:3000/preferences/x">all</a>'
+    )
     assert foreign_addresses(own) == []
     assert style_sheets(own) == {"http://127.0.0.1:3000/pages/sayso.css"}

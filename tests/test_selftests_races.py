@@ -1,13 +1,15 @@
-"""The selftest `races`: it holds against the running service, and it can tell an answer that disobeys."""
+"""The selftest `races`: it holds against the running service, and it can tell an answer that
+disobeys.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 from features.progress import silent
-from serving.selftests.races.proof import PROOF, Score, run_races
-from serving.selftests.races.race import Asked, Race, Track
-from serving.selftests.races.switches import OptOut, Withdrawal
+from serving.proofs.races.proof import PROOF, Score, run_races
+from serving.proofs.races.race import Asked, Race, Track
+from serving.proofs.stage.switches import OptOut, Withdrawal
 
 pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
 
@@ -20,8 +22,18 @@ OFF = Withdrawal("c1", "/v1/recommendations", "recommendations", "spending")
 
 def answered(seq: int, *used: str, reasons: tuple[str, ...] = ()) -> dict:
     """An answer at a position of the ledger that uses and withholds categories."""
-    items = [{"product_id": "p1", "explanation": {"reasons": [{"category": name, "text": "Because."} for name in reasons]}}]
-    return {"consent": {"ledger_seq": seq, "used": list(used), "withheld": ["spending"]}, "items": items}
+    items = [
+        {
+            "product_id": "p1",
+            "explanation": {
+                "reasons": [{"category": name, "text": "Because."} for name in reasons]
+            },
+        }
+    ]
+    return {
+        "consent": {"ledger_seq": seq, "used": list(used), "withheld": ["spending"]},
+        "items": items,
+    }
 
 
 @pytest.fixture
@@ -33,7 +45,9 @@ def track(service):
 
 
 def test_off_means_off_now(served, track, pool):
-    """No answer that began after the acknowledgement used what was switched off, and the races were real."""
+    """No answer that began after the acknowledgement used what was switched off, and the races were
+    real.
+    """
     score = Score()
     for race in run_races(served, track, RACES, pool.take(RACES)):
         score.count(race)
@@ -60,7 +74,9 @@ def test_the_proof_makes_a_shop_and_a_server_of_its_own(tmp_path):
     ],
 )
 def test_an_answer_that_uses_what_was_withdrawn_is_told(answer, obeys):
-    """A category in what was used or in a reason disobeys, and so does an answer from an older ledger."""
+    """A category in what was used or in a reason disobeys, and so does an answer from an older
+    ledger.
+    """
     assert OFF.obeyed_by(answer, RECEIPT) is obeys
 
 
@@ -71,9 +87,17 @@ def test_an_answer_that_shows_what_was_opted_out_of_is_told():
 
 
 def test_only_answers_begun_after_the_acknowledgement_are_judged():
-    """An answer that was in flight may still use what was withdrawn; one that begins later is a fault."""
+    """An answer that was in flight may still use what was withdrawn; one that begins later is a
+    fault.
+    """
     early, late = answered(6, "spending"), answered(7, "spending")
-    race = Race(OFF, 2.0, 3.0, RECEIPT, [Asked(0.0, 1.0, early), Asked(1.5, 2.5, early), Asked(3.5, 4.0, late)])
+    race = Race(
+        OFF,
+        2.0,
+        3.0,
+        RECEIPT,
+        [Asked(0.0, 1.0, early), Asked(1.5, 2.5, early), Asked(3.5, 4.0, late)],
+    )
     score = Score()
     score.count(race)
     assert (len(race.judged), len(race.in_flight), race.used_before) == (1, 1, True)

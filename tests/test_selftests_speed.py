@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from features.gate import Gate
 from features.progress import silent
-from serving.selftests.speed import of_gate, of_ledger
-from serving.selftests.speed.limits import Measured
-from serving.selftests.speed.of_gate import FramesDiffer
-from serving.selftests.speed.proof import found
+from features.warehouse.gate import Gate
+from serving.proofs.speed import of_gate, of_ledger
+from serving.proofs.speed.limits import Measured
+from serving.proofs.speed.of_gate import FramesDiffer
+from serving.proofs.speed.proof import found
 
 pytestmark = pytest.mark.slow  # `make selftest` runs the proof itself, which takes its time
 
@@ -44,6 +44,11 @@ def test_a_gate_that_gives_other_features_is_not_measured(tmp_path, monkeypatch)
 
 def test_a_figure_over_its_limit_is_a_fault():
     """What takes longer than it may is named with both numbers."""
-    finding = found([Measured("import", 31.0, 30.0, "seconds"), Measured("verification", 59.0, 60.0, "seconds")])
+    finding = found(
+        [Measured("import", 31.0, 30.0, "seconds"), Measured("verification", 59.0, 60.0, "seconds")]
+    )
     assert finding.faults == ("import: 31 seconds, and 30 is the most",)
-    assert finding.figures == {"import": "31 seconds, at most 30", "verification": "59 seconds, at most 60"}
+    assert finding.figures == {
+        "import": "31 seconds, at most 30",
+        "verification": "59 seconds, at most 60",
+    }

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from features.errors import ModelUnavailable
-from features.intake.new_workspace import create
-from features.workspace import Workspace
-from models.sealed_files import require_sealed, seal
+from features.intake.setup.new_workspace import create
+from features.shop.workspace import Workspace
+from models.artifact_digest import require_sealed, seal
 from models.tracking import CHAMPION, Tracking, Version
-from serving.catalog_watch import CatalogWatch
-from serving.champions import Champion
+from serving.live.champions import Champion
+from serving.live.config_watch import CatalogWatch
 
 
 class Registry:
@@ -23,7 +23,9 @@ class Registry:
 
     def __init__(self, files: Path) -> None:
         self.files = files
-        self.champion: Version | None = Version("m", "1", "run", datetime(2026, 1, 1, tzinfo=UTC), {}, {})
+        self.champion: Version | None = Version(
+            "m", "1", "run", datetime(2026, 1, 1, tzinfo=UTC), {}, {}
+        )
         self.down = False
         self.sealed = seal(files)
 
@@ -60,14 +62,22 @@ def allowed() -> list[bool]:
 @pytest.fixture
 def champion(registry: Registry, allowed: list[bool]) -> Champion[str]:
     """The champion, taken up."""
-    made = Champion(registry, "m", lambda folder: (folder / "model.txt").read_text(), lambda _model: None, lambda: allowed[0])
+    made = Champion(
+        registry,
+        "m",
+        lambda folder: (folder / "model.txt").read_text(),
+        lambda _model: None,
+        lambda: allowed[0],
+    )
     made.look()
     assert made.current is not None
     return made
 
 
 def test_a_changed_file_ends_it_at_once_and_a_mended_one_brings_it_back(champion, registry):
-    """With the very next answer a model whose files were changed is no model; mended, it answers after the next look."""
+    """With the very next answer a model whose files were changed is no model; mended, it answers
+    after the next look.
+    """
     file = registry.files / "model.txt"
     file.write_text("a mod")
     assert champion.current is None
@@ -120,7 +130,9 @@ def test_a_spoilt_catalog_is_noticed_and_so_is_its_repair(tmp_path, spoilt):
 
 
 def test_a_changed_catalog_that_can_be_followed_is_no_fault(tmp_path, caplog):
-    """A valid change leaves the service answering by what it was started with, and says that a restart is needed."""
+    """A valid change leaves the service answering by what it was started with, and says that a
+    restart is needed.
+    """
     create(tmp_path / "shop")
     watch = CatalogWatch(Workspace.open(tmp_path / "shop"))
     file = tmp_path / "shop" / "sayso.toml"
@@ -136,5 +148,7 @@ def test_a_registry_that_is_down_is_noticed_within_seconds(tmp_path, monkeypatch
         taken.bind(("127.0.0.1", 0))  # nobody listens there
         began = time.monotonic()
         with pytest.raises(ModelUnavailable, match="cannot tell"):
-            Tracking(f"http://127.0.0.1:{taken.getsockname()[1]}", tmp_path).by_alias("churn", CHAMPION)
+            Tracking(f"http://127.0.0.1:{taken.getsockname()[1]}", tmp_path).by_alias(
+                "churn", CHAMPION
+            )
     assert time.monotonic() - began < 15

@@ -12,17 +12,17 @@ import pytest
 from sqlalchemy import func, select
 
 from explain.game import Game
-from features.consent_event import ConsentEvent
+from features.consent.event import ConsentEvent
+from features.database.tables import decisions, opt_outs
 from features.progress import silent
-from features.tables import decisions, opt_outs
-from features.workspace import Workspace
+from features.shop.workspace import Workspace
 from serving.bootstrap import Sayso, assemble
-from serving.consequences import Consequences
+from serving.contract.requests import RecommendationRequest
 from serving.pages.reader import reader_of
 from serving.pages.why import OPEN_ITEMS, WhyPage
-from serving.requests import RecommendationRequest
-from serving.selftests.control.proof import compare
-from serving.selftests.control.trial import Score, Trial
+from serving.proofs.control.proof import compare
+from serving.proofs.control.trial import Score, Trial
+from serving.what_if import Consequences
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -34,8 +34,12 @@ WHO = sharing(*CATEGORIES)[:12]
 
 @pytest.fixture(scope="module")
 def sayso(trained_root, tmp_path_factory) -> Iterator[Sayso]:
-    """The parts that answer, on a copy of the shop, whose statistics stay as they are unless a test looks."""
-    made = assemble(Workspace.open(copied(trained_root, tmp_path_factory.mktemp("consequences") / "mugs")), "")
+    """The parts that answer, on a copy of the shop, whose statistics stay as they are unless a test
+    looks.
+    """
+    made = assemble(
+        Workspace.open(copied(trained_root, tmp_path_factory.mktemp("consequences") / "mugs")), ""
+    )
     made.watch.look()
     yield made
     made.close()
@@ -54,7 +58,9 @@ def say(sayso: Sayso, customer: str, purpose: str, action: str, *categories: str
 
 def listed(sayso: Sayso, customer: str, **fields: object) -> dict[str, float]:
     """What is recommended, best first, with its score."""
-    answer = sayso.recommender.answer(RecommendationRequest(customer_id=customer, k=60, explain="none", **fields))
+    answer = sayso.recommender.answer(
+        RecommendationRequest(customer_id=customer, k=60, explain="none", **fields)
+    )
     return {item["product_id"]: item["score"] for item in answer["items"]}
 
 
@@ -67,7 +73,9 @@ def page_of(sayso: Sayso, customer: str, **fields: object) -> WhyPage:
 
 
 def test_places_and_scores_without_a_category_are_those_after_its_withdrawal(sayso):
-    """Withdrawn, each category leaves exactly the list, the places and the scores that the game said."""
+    """Withdrawn, each category leaves exactly the list, the places and the scores that the game
+    said.
+    """
     for customer, category in product(WHO[:2], CATEGORIES):
         before = listed(sayso, customer)
         game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), list(before))
@@ -77,7 +85,9 @@ def test_places_and_scores_without_a_category_are_those_after_its_withdrawal(say
         assert game.lists.without[category] == tuple(after)
         for one in game.products:
             assert one.place == list(before).index(one.product_id) + 1
-            assert one.place_without[category] == (list(after).index(one.product_id) + 1 if one.product_id in after else None)
+            assert one.place_without[category] == (
+                list(after).index(one.product_id) + 1 if one.product_id in after else None
+            )
             part = {part.category: part for part in one.score.played}[category]
             assert one.score.output_value == before[one.product_id]
             assert part.without == after.get(one.product_id, part.without)
@@ -86,12 +96,16 @@ def test_places_and_scores_without_a_category_are_those_after_its_withdrawal(say
 
 
 def test_what_a_basket_changes_is_foretold_too(sayso):
-    """With a basket the scores and lists that the game says are those served, before and after each category is withdrawn."""
+    """With a basket the scores and lists that the game says are those served, before and after each
+    category is withdrawn.
+    """
     customer, basket = WHO[2], ("p03", "p17")
     request = RecommendationRequest(customer_id=customer, basket=basket)
     for category in CATEGORIES:
         before = listed(sayso, customer, basket=basket)
-        game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), list(before), request)
+        game = sayso.consequences.of_recommendation(
+            pseudonym(sayso, customer), list(before), request
+        )
         say(sayso, customer, FOR_ITEMS, "withdrawn", category)
         after = listed(sayso, customer, basket=basket)
         assert game.lists.now == tuple(before) != tuple(listed(sayso, customer))
@@ -115,32 +129,43 @@ def test_what_everybody_sees_is_what_is_left_without_anything(sayso):
 
 
 def test_shares_of_a_score_add_up(sayso):
-    """From the score that a product has for everybody, which is the same for all, the shares lead to the one it has here."""
+    """From the score that a product has for everybody, which is the same for all, the shares lead
+    to the one it has here.
+    """
     bases: dict[str, set[float]] = {}
     for customer in WHO[7:10]:
-        game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), [f"p{number:02}" for number in range(30)])
+        game = sayso.consequences.of_recommendation(
+            pseudonym(sayso, customer), [f"p{number:02}" for number in range(30)]
+        )
         assert len(game.products) == 30
         for one in game.products:
-            assert one.score.base_value + sum(part.contribution for part in one.score.played) == pytest.approx(
-                one.score.output_value, abs=EXACT
-            )
+            assert one.score.base_value + sum(
+                part.contribution for part in one.score.played
+            ) == pytest.approx(one.score.output_value, abs=EXACT)
             bases.setdefault(one.product_id, set()).add(one.score.base_value)
     assert {len(values) for values in bases.values()} == {1}
     assert len({value for values in bases.values() for value in values}) > 5
 
 
 def test_the_game_of_an_estimate_is_the_one_that_the_answer_shows(sayso):
-    """The probability without a category is the one served after its withdrawal; without the last one there is no estimate."""
+    """The probability without a category is the one served after its withdrawal; without the last
+    one there is no estimate.
+    """
     for customer, category in zip(WHO[7:11], CATEGORIES, strict=True):
         game = sayso.consequences.of_churn(pseudonym(sayso, customer))
         say(sayso, customer, FOR_CHURN, "withdrawn", category)
-        assert sayso.churn.answer(customer)["probability"] == {part.category: part.without for part in game.played}[category]
+        assert (
+            sayso.churn.answer(customer)["probability"]
+            == {part.category: part.without for part in game.played}[category]
+        )
         say(sayso, customer, FOR_CHURN, "withdrawn", *CATEGORIES)
         assert sayso.consequences.of_churn(pseudonym(sayso, customer)) is None
 
 
 def test_the_why_page_of_an_older_estimate_foretells_what_is_served_now(sayso):
-    """Category after category, a page from before all withdrawals says what the next one leaves; the last one leaves no estimate."""
+    """Category after category, a page from before all withdrawals says what the next one leaves;
+    the last one leaves no estimate.
+    """
     customer = sharing(*CATEGORIES)[12]
     decision, _ = sayso.decisions.find(sayso.churn.answer(customer)["decision_id"])
     for category in CATEGORIES:
@@ -149,17 +174,24 @@ def test_the_why_page_of_an_older_estimate_foretells_what_is_served_now(sayso):
         say(sayso, customer, FOR_CHURN, "withdrawn", category)
         served = sayso.churn.answer(customer)
         if served["available"]:
-            assert foretold[category] == f"Without it, the estimate would be {round(100 * served['probability'])} in 100."
+            assert (
+                foretold[category]
+                == f"Without it, the estimate would be {round(100 * served['probability'])} in 100."
+            )
         else:
             assert foretold[category] == "Without it there is no estimate about you any more."
-        assert {name for name, said in foretold.items() if said is None} == set(CATEGORIES[: CATEGORIES.index(category)])
+        assert {name for name, said in foretold.items() if said is None} == set(
+            CATEGORIES[: CATEGORIES.index(category)]
+        )
     assert not served["available"]
 
 
 def test_who_shares_less_plays_with_less(sayso):
     """Only granted categories are players, and a product that nobody knows of is left out."""
     customer = sharing("purchases", "order_times", "spending")[0]
-    game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), ["p03", "no-such-product", "p03"])
+    game = sayso.consequences.of_recommendation(
+        pseudonym(sayso, customer), ["p03", "no-such-product", "p03"]
+    )
     assert set(game.lists.without) == {"purchases", "order_times", "spending"}
     assert [one.product_id for one in game.products] == ["p03"]
     assert game.of("p03").product_id == "p03"
@@ -172,8 +204,13 @@ def test_opt_outs_and_the_request_count_as_in_an_answer(sayso):
     first, second, *_ = listed(sayso, customer)
     sayso.opt_outs.add(pseudonym(sayso, customer), "product", first, None)
     request = RecommendationRequest(customer_id=customer, exclude=(second,))
-    lists = sayso.consequences.of_recommendation(pseudonym(sayso, customer), [first, second], request).lists
-    assert all(not {first, second} & set(products) for products in (lists.now, lists.for_everybody, *lists.without.values()))
+    lists = sayso.consequences.of_recommendation(
+        pseudonym(sayso, customer), [first, second], request
+    ).lists
+    assert all(
+        not {first, second} & set(products)
+        for products in (lists.now, lists.for_everybody, *lists.without.values())
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,31 +219,53 @@ def test_opt_outs_and_the_request_count_as_in_an_answer(sayso):
         {"basket": ("p03", "p17")},
         {"exclude": ("p02", "p05", "p11")},
         {"product_categories": ("department 1", "department 3")},
-        {"basket": ("p08",), "exclude": ("p09",), "product_categories": ("department 2", "department 3"), "channel": "app"},
+        {
+            "basket": ("p08",),
+            "exclude": ("p09",),
+            "product_categories": ("department 2", "department 3"),
+            "channel": "app",
+        },
     ],
     ids=" ".join,
 )
 def test_a_why_page_foretells_what_the_same_question_is_answered(sayso, asked):
-    """The places and first products without a category are those served after its withdrawal to who asks the same once more."""
+    """The places and first products without a category are those served after its withdrawal to who
+    asks the same once more.
+    """
     customer = WHO[3]
     for category in CATEGORIES:
         page = page_of(sayso, customer, **asked)
-        assert page.lists.now == tuple(listed(sayso, customer, **asked)) != tuple(listed(sayso, customer))
+        assert (
+            page.lists.now
+            == tuple(listed(sayso, customer, **asked))
+            != tuple(listed(sayso, customer))
+        )
         label = f"“{page.label(category)}”"
-        foretold = {item.product: place for item in page.items[:OPEN_ITEMS] for place in item.places if label in place}
+        foretold = {
+            item.product: place
+            for item in page.items[:OPEN_ITEMS]
+            for place in item.places
+            if label in place
+        }
         say(sayso, customer, FOR_ITEMS, "withdrawn", category)
         after = list(listed(sayso, customer, **asked))
         assert page.lists.without[category] == tuple(after)
         assert len(foretold) == OPEN_ITEMS
         for product_id, place in foretold.items():
-            where = f"place {after.index(product_id) + 1}." if product_id in after else "not be among the suggestions"
+            where = (
+                f"place {after.index(product_id) + 1}."
+                if product_id in after
+                else "not be among the suggestions"
+            )
             assert where in place
         say(sayso, customer, FOR_ITEMS, "granted", category)
         sayso.watch.look()
 
 
 def test_a_why_page_foretells_nothing_for_a_channel_that_was_left(sayso):
-    """Who left the channel that was asked for is shown nothing there, whatever is shared; other channels go on."""
+    """Who left the channel that was asked for is shown nothing there, whatever is shared; other
+    channels go on.
+    """
     customer = WHO[4]
     left, other = page_of(sayso, customer, channel="app"), page_of(sayso, customer)
     sayso.opt_outs.add(pseudonym(sayso, customer), "channel", "app", None)
@@ -216,13 +275,17 @@ def test_a_why_page_foretells_nothing_for_a_channel_that_was_left(sayso):
 
 
 def test_a_basket_that_was_not_to_be_used_is_kept_as_what_was_excluded(sayso):
-    """Without consent to purchases no record holds a basket; once it could count, nothing is foretold of that answer."""
+    """Without consent to purchases no record holds a basket; once it could count, nothing is
+    foretold of that answer.
+    """
     customer, basket = sharing("order_times", "spending", "location")[0], ("p17", "p03")
     page = page_of(sayso, customer, basket=basket, exclude=("p05",))
     asked = json.loads(page._decision.inputs)["asked"]
     assert (asked["basket"], asked["exclude"]) == (None, ["p03", "p05", "p17"])
     say(sayso, customer, FOR_ITEMS, "withdrawn", "spending")
-    assert page.lists.without["spending"] == tuple(listed(sayso, customer, basket=basket, exclude=("p05",)))
+    assert page.lists.without["spending"] == tuple(
+        listed(sayso, customer, basket=basket, exclude=("p05",))
+    )
     say(sayso, customer, FOR_ITEMS, "granted", "spending", "purchases")
     assert WhyPage(sayso, page._decision, page._reader).lists is None
 
@@ -236,14 +299,18 @@ def test_of_a_decision_that_does_not_tell_what_was_asked_nothing_is_foretold(say
     assert sayso.decisions.identical(earlier)
     opened = WhyPage(sayso, earlier, page._reader)
     assert opened.lists is None
-    assert [(item.title, item.reasons) for item in opened.items] == [(item.title, item.reasons) for item in page.items]
+    assert [(item.title, item.reasons) for item in opened.items] == [
+        (item.title, item.reasons) for item in page.items
+    ]
     assert not any(item.places for item in opened.items)
     assert not any(part.without for part in opened.used)
 
 
 def test_of_an_answer_that_is_not_personal_the_question_is_not_kept(sayso):
     """Whose basket was not used at all leaves none in the record."""
-    answer = sayso.recommender.answer(RecommendationRequest(customer_id=sharing()[0], basket=("p03",), exclude=("p05",)))
+    answer = sayso.recommender.answer(
+        RecommendationRequest(customer_id=sharing()[0], basket=("p03",), exclude=("p05",))
+    )
     decision, _ = sayso.decisions.find(answer["decision_id"])
     assert json.loads(decision.inputs)["asked"] is None
 
@@ -253,7 +320,10 @@ def test_asking_changes_nothing(sayso):
 
     def recorded() -> tuple[int, ...]:
         with sayso.shop.database.read() as connection:
-            counts = [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (decisions, opt_outs)]
+            counts = [
+                connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (decisions, opt_outs)
+            ]
         return (*counts, sayso.shop.ledger.position())
 
     before = recorded()
@@ -271,7 +341,9 @@ def test_nothing_is_said_of_somebody_who_shares_nothing(sayso):
 
 
 def test_the_selftest_finds_nothing_wrong(sayso):
-    """Category after category of customers who are left: all is as foretold, for both models, and some of it is a change."""
+    """Category after category of customers who are left: all is as foretold, for both models, and
+    some of it is a change.
+    """
     score = compare(sayso, 4, silent)
     assert not score.faults
     assert score.pairs == 4
@@ -281,7 +353,9 @@ def test_the_selftest_finds_nothing_wrong(sayso):
 
 
 def test_of_a_new_customer_with_a_basket_all_is_as_foretold(sayso):
-    """Somebody who never ordered, answered by their basket, is told what each withdrawal changes, and that is what it changes."""
+    """Somebody who never ordered, answered by their basket, is told what each withdrawal changes,
+    and that is what it changes.
+    """
     say(sayso, "new", FOR_ITEMS, "granted", *CATEGORIES)
     score, trial = Score(), Trial(sayso, "new", CATEGORIES[::-1], ("p00", "p08"))
     for _ in CATEGORIES:
@@ -297,7 +371,14 @@ def test_a_foretelling_that_is_off_is_found_by_the_selftest(sayso, monkeypatch):
     def off(self: Consequences, customer: int) -> Game | None:
         game = really(self, customer)
         return (
-            None if game is None else replace(game, played=tuple(replace(part, without=nextafter(part.without, 1)) for part in game.played))
+            None
+            if game is None
+            else replace(
+                game,
+                played=tuple(
+                    replace(part, without=nextafter(part.without, 1)) for part in game.played
+                ),
+            )
         )
 
     monkeypatch.setattr(Consequences, "of_churn", off)

@@ -1,4 +1,6 @@
-"""The staff's console: closed to everybody without the right key, and what it shows and does for those who have one."""
+"""The staff's console: closed to everybody without the right key, and what it shows and does for
+those who have one.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,23 @@ import pytest
 from itsdangerous import TimestampSigner
 from sqlalchemy import select
 
-from features.tables import accesses
-from serving.accesses import note_access
-from serving.console.sessions import COOKIE, LASTS, Sessions
-from serving.keys import Keys
+from features.database.tables import accesses
+from serving.access.api_keys import Keys
+from serving.access.audit_log import note_access
+from serving.access.console_sessions import COOKIE, LASTS, Sessions
 from tests.serving_shop import CANARY, SCRIPT
 from tests.test_serving_review_routes import ask
 
 pytest_plugins = ["tests.serving_fixtures"]
 
-PAGES = ("/console", "/console/decisions", "/console/consents", "/console/search", "/console/reviews/rev_0", "/console/decisions/dec_0")
+PAGES = (
+    "/console",
+    "/console/decisions",
+    "/console/consents",
+    "/console/search",
+    "/console/reviews/rev_0",
+    "/console/decisions/dec_0",
+)
 POSTS = ("/console/search", "/console/reviews/rev_0", "/console/logout")
 
 
@@ -53,7 +62,9 @@ def press(staff: httpx.Client, path: str, **form: str) -> httpx.Response:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_nothing_is_shown_without_a_session(browser, path):
-    """Every page of the console asks a stranger to sign in, whether what it is about exists or not."""
+    """Every page of the console asks a stranger to sign in, whether what it is about exists or
+    not.
+    """
     page = browser.get(path)
     assert page.status_code == 401
     assert 'name="key"' in page.text
@@ -66,7 +77,9 @@ def test_nothing_is_done_without_a_session(browser, path):
     assert browser.post(path, data={"form_token": "x"}).status_code == 401
 
 
-@pytest.mark.parametrize("scopes", [["recommend", "score", "explain", "ingest", "consent", "privacy"], None])
+@pytest.mark.parametrize(
+    "scopes", [["recommend", "score", "explain", "ingest", "consent", "privacy"], None]
+)
 def test_a_key_without_the_scope_opens_nothing(browser, served, scopes):
     """A key for everything but reviews, and one that is not known, sign nobody in."""
     secret = Keys(served.database).create(scopes)[1] if scopes else "sayso_made-up"
@@ -77,12 +90,20 @@ def test_a_key_without_the_scope_opens_nothing(browser, served, scopes):
 
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(service, served):
-    """It is HttpOnly, SameSite=Strict, for the console alone and for an hour, does not hold the key, and is Secure behind https."""
+    """It is HttpOnly, SameSite=Strict, for the console alone and for an hour, does not hold the
+    key, and is Secure behind https.
+    """
     keys = Keys(served.database)
     _, secret = keys.create(["review"])
     response = httpx.post(f"{service.url}/console/login", data={"key": secret})
     cookie = response.headers["set-cookie"].lower()
-    for part in (f"{COOKIE}=", "httponly", "samesite=strict", "path=/console", f"max-age={int(LASTS.total_seconds())}"):
+    for part in (
+        f"{COOKIE}=",
+        "httponly",
+        "samesite=strict",
+        "path=/console",
+        f"max-age={int(LASTS.total_seconds())}",
+    ):
         assert part in cookie
     assert secret.lower() not in cookie
     assert "secure" not in cookie
@@ -92,11 +113,18 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(service, served):
 def test_a_sign_in_from_another_site_is_refused(browser, served):
     """A form on somebody else's page cannot sign a member of staff in."""
     _, secret = Keys(served.database).create(["review"])
-    assert browser.post("/console/login", data={"key": secret}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 401
+    assert (
+        browser.post(
+            "/console/login", data={"key": secret}, headers={"Sec-Fetch-Site": "cross-site"}
+        ).status_code
+        == 401
+    )
 
 
 def test_a_session_ends(database, clock, monkeypatch):
-    """A cookie is good for an hour, for its own secret, untouched, and while its key is in force and has the scope."""
+    """A cookie is good for an hour, for its own secret, untouched, and while its key is in force
+    and has the scope.
+    """
     keys = Keys(database, clock)
     key, secret = keys.create(["review"])
     sessions = Sessions(keys, "secret", secure=False)
@@ -108,7 +136,11 @@ def test_a_session_ends(database, clock, monkeypatch):
     assert Sessions(keys, "another", secure=False).staff(cookie) is None
     began = datetime.now(UTC)
     for late, held in ((LASTS - timedelta(seconds=5), True), (LASTS + timedelta(seconds=5), False)):
-        monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _self, moment=began + late: int(moment.timestamp()))
+        monkeypatch.setattr(
+            TimestampSigner,
+            "get_timestamp",
+            lambda _self, moment=began + late: int(moment.timestamp()),
+        )
         assert (sessions.staff(cookie) is not None) is held
     monkeypatch.undo()
     keys.revoke(key.id)
@@ -129,7 +161,10 @@ def test_the_token_of_one_session_is_good_in_no_other(staff, service, served):
     with httpx.Client(base_url=service.url, follow_redirects=True) as other:
         other.post("/console/login", data={"key": secret})
         foreign = token(other.get("/console"))
-    assert staff.post("/console/search", data={"form_token": foreign, "customer_id": "x"}).status_code == 403
+    assert (
+        staff.post("/console/search", data={"form_token": foreign, "customer_id": "x"}).status_code
+        == 403
+    )
 
 
 def test_signing_out_closes_the_console(staff):
@@ -141,7 +176,9 @@ def test_signing_out_closes_the_console(staff):
 
 @pytest.mark.parametrize("path", PAGES[:4])
 def test_every_page_is_private_and_loads_nothing_from_elsewhere(staff, path):
-    """Pages carry the headers of the customers' pages, no script, no style of their own and no foreign address."""
+    """Pages carry the headers of the customers' pages, no script, no style of their own and no
+    foreign address.
+    """
     page = staff.get(path)
     assert page.status_code == 200
     assert "default-src 'none'" in page.headers["content-security-policy"]
@@ -151,7 +188,9 @@ def test_every_page_is_private_and_loads_nothing_from_elsewhere(staff, path):
 
 
 def test_a_review_is_resolved_from_the_queue(staff, service, pool):
-    """The queue leads to the review, which shows what the customer wrote and was told; the outcome is recorded and confirmed."""
+    """The queue leads to the review, which shows what the customer wrote and was told; the outcome
+    is recorded and confirmed.
+    """
     decision = service.recommend(pool.one(), k=3)
     review = ask(service, decision, SCRIPT)
     assert f'href="/console/reviews/{review["id"]}"' in staff.get("/console").text
@@ -163,10 +202,17 @@ def test_a_review_is_resolved_from_the_queue(staff, service, pool):
         assert item["title"] in text
         assert all(reason["text"] in text for reason in item["explanation"]["reasons"])
     product = decision["items"][1]["product_id"]
-    form = {"outcome": "overridden", "suppress": product, "reason": "You are right.", "reviewer": "Mia"}
+    form = {
+        "outcome": "overridden",
+        "suppress": product,
+        "reason": "You are right.",
+        "reviewer": "Mia",
+    }
     done = press(staff, f"/console/reviews/{review['id']}", **form)
     assert "was overridden" in done.text
-    assert product not in [item["product_id"] for item in service.recommend(decision["customer_id"], k=100)["items"]]
+    assert product not in [
+        item["product_id"] for item in service.recommend(decision["customer_id"], k=100)["items"]
+    ]
     assert "You are right." in staff.get(f"/console/reviews/{review['id']}").text
     assert press(staff, f"/console/reviews/{review['id']}", **form).status_code == 409
 
@@ -177,7 +223,13 @@ def test_a_band_set_in_the_console_holds_to_the_end_of_its_day(staff, service, p
     review = ask(service, estimate)
     wanted = "high" if estimate["band"] != "high" else "low"
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    form = {"outcome": "overridden", "band": wanted, "band_until": today, "reason": "No.", "reviewer": "Mia"}
+    form = {
+        "outcome": "overridden",
+        "band": wanted,
+        "band_until": today,
+        "reason": "No.",
+        "reviewer": "Mia",
+    }
     assert press(staff, f"/console/reviews/{review['id']}", **form).status_code == 200
     after = service.churn(estimate["customer_id"])
     assert after["band"] == wanted
@@ -255,18 +307,26 @@ def test_what_is_not_there_is_not_found(staff, path):
 
 
 def test_looks_are_recorded_with_whose_data_it_was(staff, service, served, pool):
-    """Each look is in the database with key, kind and moment; where it was at somebody, the customer may read that."""
+    """Each look is in the database with key, kind and moment; where it was at somebody, the
+    customer may read that.
+    """
     customer = pool.one()
     press(staff, "/console/search", customer_id=customer)
     with served.database.read() as connection:
-        rows = connection.execute(select(accesses).where(accesses.c.customer == served.customers.find(customer))).all()
+        rows = connection.execute(
+            select(accesses).where(accesses.c.customer == served.customers.find(customer))
+        ).all()
     assert [row.kind for row in rows] == ["customer"]
-    (look,) = service.answer(service.http.get(f"/v1/customers/{customer}/export"))["looks_of_the_staff"]
+    (look,) = service.answer(service.http.get(f"/v1/customers/{customer}/export"))[
+        "looks_of_the_staff"
+    ]
     assert look["key_id"] == rows[0].key_id
 
 
 def test_no_log_line_names_a_customer(fresh_shop, staff, server_log, caplog):
-    """A look is logged with the key and its kind; neither that line nor what the server prints holds an id."""
+    """A look is logged with the key and its kind; neither that line nor what the server prints
+    holds an id.
+    """
     press(staff, "/console/search", customer_id=f"{CANARY}somebody")
     assert CANARY not in server_log.read_text()
     with caplog.at_level(logging.INFO, "sayso.console"):

@@ -1,4 +1,6 @@
-"""The console in a real browser: without fault to axe-core, at 320 pixels, in the dark, and by keyboard."""
+"""The console in a real browser: without fault to axe-core, at 320 pixels, in the dark, and by
+keyboard.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving.keys import Keys
+from serving.access.api_keys import Keys
 from tests.test_serving_review_routes import ask
 
 if TYPE_CHECKING:
@@ -17,32 +19,45 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.serving_fixtures"]
 pytestmark = pytest.mark.needs_browser
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "resultTypes": ["violations"]}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 @pytest.fixture(params=["light", "dark"])
 def context(request) -> Iterator[BrowserContext]:
-    """A browser of 320 pixels in width without JavaScript of the pages' own, once in the light and once in the dark."""
+    """A browser of 320 pixels in width without JavaScript of the pages' own, once in the light and
+    once in the dark.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("there is no Chromium on this machine")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser.new_context(viewport={"width": 320, "height": 800}, color_scheme=request.param)
+        yield browser.new_context(
+            viewport={"width": 320, "height": 800}, color_scheme=request.param
+        )
         browser.close()
 
 
 def check(page: Page, width: int = 320) -> None:
     """Fails where axe-core finds a fault, or the page is wider than the window."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed"
+    ).Axe()
     found = axe.run(page, options=RULES)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_every_page_of_the_console_is_accessible(context, service, served, pool):
-    """Signing in, the queue, a review filled wrongly and rightly, decisions, consents and a search have no fault."""
+    """Signing in, the queue, a review filled wrongly and rightly, decisions, consents and a search
+    have no fault.
+    """
     _, secret = Keys(served.database).create(["review"])
     customer = pool.one()
     decision = service.recommend(customer, k=4)
@@ -54,7 +69,12 @@ def test_every_page_of_the_console_is_accessible(context, service, served, pool)
     page.get_by_label("API key").fill(secret)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Reviews", exact=True).wait_for()
-    for path in ("/console", "/console/decisions", "/console/consents", f"/console/decisions/{decision['decision_id']}"):
+    for path in (
+        "/console",
+        "/console/decisions",
+        "/console/consents",
+        f"/console/decisions/{decision['decision_id']}",
+    ):
         page.goto(service.url + path)
         check(page)
     for review in reviews:

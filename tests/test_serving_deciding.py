@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from features import tables
-from features.consent import ConsentEvent, Ledger
-from features.database import Database
+from features.consent.ledger import ConsentEvent, Ledger
+from features.customers.master_keys import MasterKeys
+from features.customers.vault import Vault
+from features.database import tables
+from features.database.engine import Database
 from features.errors import NotFound
-from features.master_keys import MasterKeys
-from features.shop import Shop
-from features.vault import Vault
-from serving import decisions
-from serving.deciding import MOST_TRIES, Made, TooBusy, decide
-from serving.decision_log import DecisionLog
-from serving.opt_outs import OptOuts
-from serving.standing import Standing
+from features.shop.shop import Shop
+from serving.decisions import record as decisions
+from serving.decisions.deciding import MOST_TRIES, Made, TooBusy, decide
+from serving.decisions.log import DecisionLog
+from serving.decisions.permissions import Standing
+from serving.delivery.opt_outs import OptOuts
 
 PURPOSE = "recommendations"
 
@@ -51,7 +51,11 @@ def said(ledger: Ledger, action: str, customer: str = "ann", category: str = "pu
 
 def answer_of(standing: Standing) -> Made:
     """An answer that states what it was made under."""
-    return Made({"granted": sorted(standing.granted)}, {"consent": {"used": sorted(standing.granted), "withheld": []}}, None)
+    return Made(
+        {"granted": sorted(standing.granted)},
+        {"consent": {"used": sorted(standing.granted), "withheld": []}},
+        None,
+    )
 
 
 def count(database: Database) -> int:
@@ -62,7 +66,9 @@ def count(database: Database) -> int:
 
 @pytest.mark.parametrize("changes", range(MOST_TRIES))
 def test_a_change_while_an_answer_is_made_makes_it_anew(asked, sqlite_database, ledger, changes):
-    """An answer made under a consent that changed meanwhile is thrown away; the one given and recorded is made under what stands."""
+    """An answer made under a consent that changed meanwhile is thrown away; the one given and
+    recorded is made under what stands.
+    """
     seen = []
 
     def make(standing: Standing) -> Made:
@@ -93,7 +99,9 @@ def test_an_opt_out_while_an_answer_is_made_makes_it_anew(asked, sqlite_database
 
 
 def test_somebody_who_becomes_known_meanwhile_is_asked_for_again(asked, ledger):
-    """A first consent that arrives while the answer for an unknown customer is made counts as a change."""
+    """A first consent that arrives while the answer for an unknown customer is made counts as a
+    change.
+    """
     seen = []
 
     def make(standing: Standing) -> Made:
@@ -109,7 +117,9 @@ def test_somebody_who_becomes_known_meanwhile_is_asked_for_again(asked, ledger):
 
 @pytest.mark.parametrize(("customer", "category"), [("bob", "purchases"), ("ann", "spending")])
 def test_what_others_say_changes_nothing(asked, ledger, customer, category):
-    """Another customer's consent, or a refusal of what was not granted, does not make an answer anew."""
+    """Another customer's consent, or a refusal of what was not granted, does not make an answer
+    anew.
+    """
     seen = []
 
     def make(standing: Standing) -> Made:
@@ -145,7 +155,9 @@ def test_an_answer_that_cannot_be_made_is_not_recorded(asked, sqlite_database):
 
 
 def test_the_log_finds_what_was_decided_and_for_whom(asked, sqlite_database):
-    """A decision is found with the shop's id of its customer, none for an unknown one; an unknown id is not found."""
+    """A decision is found with the shop's id of its customer, none for an unknown one; an unknown
+    id is not found.
+    """
     log = DecisionLog(sqlite_database, asked.vault, {})
     known = decide(asked, "test", "ann", PURPOSE, answer_of)
     unknown = decide(asked, "test", "nobody", PURPOSE, answer_of)
@@ -164,7 +176,9 @@ def test_the_log_tells_an_answer_that_comes_out_otherwise(asked, sqlite_database
         ({"consent": consent, "more": 1}, False),
         ({"consent": consent | {"used": []}}, False),
     ):
-        log = DecisionLog(sqlite_database, asked.vault, {"test": lambda _decision, again=again: again})
+        log = DecisionLog(
+            sqlite_database, asked.vault, {"test": lambda _decision, again=again: again}
+        )
         assert log.identical(log.find(id)[0]) is identical
 
 

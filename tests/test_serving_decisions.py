@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Executable, insert, literal, select, text, update
 
-from features.chain import link
-from features.database import Database
+from features.consent.chain import link
+from features.customers.vault import Vault
+from features.database.engine import Database
+from features.database.tables import decision_head, decisions
 from features.errors import LedgerBroken, NotFound
-from features.tables import decision_head, decisions
-from features.vault import Vault
-from serving.decisions import Decision, DecisionDamaged, read, record, verify_decisions
+from serving.decisions.record import Decision, DecisionDamaged, read, record, verify_decisions
 from tests.first_revision import ANN, BOB, database_of_first_revision, fill, old_decision
 from tests.made_up_consents import rows_of, vault_of
 
@@ -27,7 +27,9 @@ WHEN = "2024-06-01T12:00:00.000000Z"
 def decision(number: int, customer: int | None = ANN) -> Decision:
     """A decision about a customer."""
     answer = f'{{"decision_id":"dec_{number}","said":"Zqx-Canary {number}"}}'
-    return Decision(f"dec_{number}", customer, "test", WHEN, number, "churn", "3", f'{{"n":{number}}}', answer)
+    return Decision(
+        f"dec_{number}", customer, "test", WHEN, number, "churn", "3", f'{{"n":{number}}}', answer
+    )
 
 
 def write(database: Database, vault: Vault, *made: Decision) -> None:
@@ -40,7 +42,9 @@ def write(database: Database, vault: Vault, *made: Decision) -> None:
 @pytest.fixture
 def five(database: Database, vault: Vault) -> Database:
     """A database of five decisions, about two customers and somebody unknown."""
-    write(database, vault, *(decision(number, (ANN, BOB, None)[number % 3]) for number in range(1, 6)))
+    write(
+        database, vault, *(decision(number, (ANN, BOB, None)[number % 3]) for number in range(1, 6))
+    )
     assert verified(database) == 5
     return database
 
@@ -75,7 +79,9 @@ def tampered(database: Database, *statements: str | Executable) -> None:
 
 
 def test_a_decision_is_read_as_it_was_written(five: Database, vault: Vault) -> None:
-    """Every part of a decision comes back, with its place in the chain, for somebody unknown too; one that is not there is not found."""
+    """Every part of a decision comes back, with its place in the chain, for somebody unknown too;
+    one that is not there is not found.
+    """
     for number in range(1, 6):
         one = found(five, vault, number)
         assert replace(one, hash="") == decision(number, (ANN, BOB, None)[number % 3])
@@ -94,7 +100,9 @@ def test_decisions_are_sealed(five: Database) -> None:
 
 
 def test_a_write_that_is_undone_leaves_the_chain_as_it_was(five: Database, vault: Vault) -> None:
-    """A fault after a decision was recorded takes it back, and the next one joins where the last one stood."""
+    """A fault after a decision was recorded takes it back, and the next one joins where the last
+    one stood.
+    """
 
     def fail() -> None:
         with five.write() as connection:
@@ -111,19 +119,28 @@ def test_a_write_that_is_undone_leaves_the_chain_as_it_was(five: Database, vault
 def test_decisions_of_many_at_once_form_one_chain(database: Database, vault: Vault) -> None:
     """Decisions about few customers from eight threads stand in one unbroken chain."""
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: write(database, vault, decision(number, number % 3)), range(48)))
+        list(
+            pool.map(lambda number: write(database, vault, decision(number, number % 3)), range(48))
+        )
     assert verified(database) == 48
-    assert all(found(database, vault, number).document()["said"] == f"Zqx-Canary {number}" for number in range(48))
+    assert all(
+        found(database, vault, number).document()["said"] == f"Zqx-Canary {number}"
+        for number in range(48)
+    )
 
 
 # ---- what is done to it ----
 
 
 def test_an_altered_value_is_found(five: Database, vault: Vault) -> None:
-    """Whichever column of a decision is changed, verifying names it, reading says so, and both are well once it is put back."""
+    """Whichever column of a decision is changed, verifying names it, reading says so, and both are
+    well once it is put back.
+    """
     for column in decisions.columns:
         before = rows_of(five, decisions)[2][column.name]
-        other: Any = {"seq": 99, "customer": 77, "ledger_seq": 77, "content": b"\x01x"}.get(column.name, "x")
+        other: Any = {"seq": 99, "customer": 77, "ledger_seq": 77, "content": b"\x01x"}.get(
+            column.name, "x"
+        )
         where = decisions.c.seq == 3
         tampered(five, update(decisions).where(where).values({column.name: other}))
         assert broken_at(five) == 3
@@ -132,14 +149,22 @@ def test_an_altered_value_is_found(five: Database, vault: Vault) -> None:
             assert not one.intact
             with pytest.raises(DecisionDamaged, match="changed"):
                 one.document()
-        tampered(five, update(decisions).where(decisions.c.seq == 99 if column.name == "seq" else where).values({column.name: before}))
+        tampered(
+            five,
+            update(decisions)
+            .where(decisions.c.seq == 99 if column.name == "seq" else where)
+            .values({column.name: before}),
+        )
         assert verified(five) == 5
         assert found(five, vault, 3).intact
 
 
 def copied(seq: int, /, **changed: Any) -> Executable:
     """A statement that inserts a copy of a decision with some columns changed."""
-    columns = [literal(changed[name]).label(name) if name in changed else decisions.c[name] for name in COLUMNS]
+    columns = [
+        literal(changed[name]).label(name) if name in changed else decisions.c[name]
+        for name in COLUMNS
+    ]
     return insert(decisions).from_select(COLUMNS, select(*columns).where(decisions.c.seq == seq))
 
 
@@ -153,11 +178,19 @@ TAMPERED: dict[str, tuple[int, list[str | Executable]]] = {
     "middle removed": (3, ["DELETE FROM decisions WHERE seq = 3"]),
     "last removed": (5, ["DELETE FROM decisions WHERE seq = 5"]),
     "all removed": (1, ["DELETE FROM decisions"]),
-    "middle removed and the rest moved up": (3, ["DELETE FROM decisions WHERE seq = 3", moved(4, 3), moved(5, 4)]),
+    "middle removed and the rest moved up": (
+        3,
+        ["DELETE FROM decisions WHERE seq = 3", moved(4, 3), moved(5, 4)],
+    ),
     "two swapped": (2, [moved(2, 99), moved(4, 2), moved(99, 4)]),
     "contents swapped": (
         1,
-        ["UPDATE decisions SET content = (SELECT content FROM decisions AS other WHERE other.seq = 4) WHERE seq = 1"],
+        [
+            (
+                "UPDATE decisions SET content = (SELECT content FROM decisions AS other WHERE"
+                " other.seq = 4) WHERE seq = 1"
+            )
+        ],
     ),
     "one inserted at the end": (6, [copied(2, seq=6, id="dec_x")]),
     "one inserted before the first": (1, [copied(2, seq=0, id="dec_x", previous_hash="")]),
@@ -177,8 +210,14 @@ def test_decisions_removed_inserted_or_moved_are_found(five: Database, how: str)
 
 def test_a_decision_recomputed_in_the_middle_is_found(five: Database) -> None:
     """Who alters a decision and gives it a hash that fits it breaks the link to the next one."""
-    row = {name: value for name, value in rows_of(five, decisions)[2].items() if name not in ("hash", "content")} | {"kind": "other"}
-    tampered(five, update(decisions).where(decisions.c.seq == 3).values(kind="other", hash=link(row)))
+    row = {
+        name: value
+        for name, value in rows_of(five, decisions)[2].items()
+        if name not in ("hash", "content")
+    } | {"kind": "other"}
+    tampered(
+        five, update(decisions).where(decisions.c.seq == 3).values(kind="other", hash=link(row))
+    )
     assert broken_at(five) == 4
 
 
@@ -186,7 +225,9 @@ def test_a_decision_recomputed_in_the_middle_is_found(five: Database) -> None:
 
 
 def test_a_deleted_content_leaves_the_chain_whole(five: Database, vault: Vault) -> None:
-    """A decision whose content was deleted verifies, is intact, and says that its content is gone; the others are read as before."""
+    """A decision whose content was deleted verifies, is intact, and says that its content is gone;
+    the others are read as before.
+    """
     tampered(five, "UPDATE decisions SET content = NULL WHERE seq IN (2, 4)")
     assert verified(five) == 5
     one = found(five, vault, 2)
@@ -199,7 +240,9 @@ def test_a_deleted_content_leaves_the_chain_whole(five: Database, vault: Vault) 
 
 
 def test_a_destroyed_key_leaves_the_chain_whole(five: Database, vault: Vault) -> None:
-    """All decisions about a customer whose key was destroyed are gone and verify; those about others are read as before."""
+    """All decisions about a customer whose key was destroyed are gone and verify; those about
+    others are read as before.
+    """
     with five.write() as connection:
         vault.destroy(connection, BOB)
     assert verified(five) == 5
@@ -215,14 +258,22 @@ def test_a_destroyed_key_leaves_the_chain_whole(five: Database, vault: Vault) ->
 
 # ---- decisions of the first revision ----
 
-OLD = [old_decision("dec_b", BOB, "2024-03-02"), old_decision("dec_a", ANN, "2024-03-01"), old_decision("dec_c", None, "2024-03-02")]
+OLD = [
+    old_decision("dec_b", BOB, "2024-03-02"),
+    old_decision("dec_a", ANN, "2024-03-01"),
+    old_decision("dec_c", None, "2024-03-02"),
+]
 
 
 @pytest.fixture
 def upgraded(database_url: str) -> Iterator[Database]:
-    """A database with decisions of the first revision, one of which had been altered, at the newest schema."""
+    """A database with decisions of the first revision, one of which had been altered, at the newest
+    schema.
+    """
     old = database_of_first_revision(database_url)
-    altered = old_decision("dec_x", ANN, "2024-02-01", answer='{"decision_id":"dec_x","said":"something else"}')
+    altered = old_decision(
+        "dec_x", ANN, "2024-02-01", answer='{"decision_id":"dec_x","said":"something else"}'
+    )
     fill(old, "decisions", *OLD, altered)
     new = Database.open(database_url)
     yield new
@@ -231,21 +282,29 @@ def upgraded(database_url: str) -> Iterator[Database]:
 
 
 def test_decisions_of_before_are_read_and_chained(upgraded: Database, tmp_path: Any) -> None:
-    """Decisions of the first revision stand in the chain in the order in which they were made, can be read, and new ones follow."""
+    """Decisions of the first revision stand in the chain in the order in which they were made, can
+    be read, and new ones follow.
+    """
     vault = vault_of(upgraded, tmp_path)
     assert [row["id"] for row in rows_of(upgraded, decisions)][-3:] == ["dec_a", "dec_b", "dec_c"]
     for old in OLD:
         with upgraded.read() as connection:
             one = read(connection, vault, old["id"])
-        assert {name: getattr(one, name) for name in old if name != "digest"} == {name: old[name] for name in old if name != "digest"}
+        assert {name: getattr(one, name) for name in old if name != "digest"} == {
+            name: old[name] for name in old if name != "digest"
+        }
         assert one.document()["said"] == "schön"
     write(upgraded, vault, decision(1))
     assert rows_of(upgraded, decision_head)[0]["seq"] == 5
     assert verified(upgraded) == 5
 
 
-def test_an_upgrade_does_not_make_an_altered_decision_good(upgraded: Database, tmp_path: Any) -> None:
-    """A decision that did not fit its digest before the upgrade is not shown after it as if it did."""
+def test_an_upgrade_does_not_make_an_altered_decision_good(
+    upgraded: Database, tmp_path: Any
+) -> None:
+    """A decision that did not fit its digest before the upgrade is not shown after it as if it
+    did.
+    """
     with upgraded.read() as connection, pytest.raises(DecisionDamaged):
         read(connection, vault_of(upgraded, tmp_path), "dec_x").document()
 

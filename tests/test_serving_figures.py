@@ -10,10 +10,10 @@ from itertools import chain
 import pytest
 from sqlalchemy import select, update
 
-from features.chain import link
-from features.shop import Shop
-from features.tables import decisions
-from serving.decisions import verify_decisions
+from features.consent.chain import link
+from features.database.tables import decisions
+from features.shop.shop import Shop
+from serving.decisions.record import verify_decisions
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, customer_id, everything_in
 from tests.synthetic_shop import CUSTOMERS
 
@@ -40,14 +40,20 @@ def answers(service: Client) -> Answers:
 
 
 def _consents(service: Client, customer: str) -> dict[str, list]:
-    """What a customer allows; nothing where the shop does not know them, or another test erased them."""
+    """What a customer allows; nothing where the shop does not know them, or another test erased
+    them.
+    """
     response = service.http.get(f"/v1/customers/{customer}/consents")
     return {"state": []} if response.status_code == 404 else service.answer(response)
 
 
 def granted(answer: dict, purpose: str) -> set[str]:
     """The categories in force for a purpose, as the service states them on a route of their own."""
-    return {entry["category"] for entry in answer["consents"]["state"] if entry["purpose"] == purpose and entry["action"] == "granted"}
+    return {
+        entry["category"]
+        for entry in answer["consents"]["state"]
+        if entry["purpose"] == purpose and entry["action"] == "granted"
+    }
 
 
 def test_contributions_add_up_to_the_score_of_every_item(answers):
@@ -60,22 +66,37 @@ def test_contributions_add_up_to_the_score_of_every_item(answers):
 
 
 def test_contributions_add_up_to_the_log_odds_of_churn(answers):
-    """The base value plus all contributions is the estimate's log-odds, whose logistic is the probability."""
+    """The base value plus all contributions is the estimate's log-odds, whose logistic is the
+    probability.
+    """
     estimates = [answer["churn"] for answer in answers.values() if answer["churn"]["available"]]
     assert len(estimates) > ASKED / 2
     for estimate in estimates:
-        assert abs(_sum(estimate["explanation"]) - estimate["explanation"]["output_value"]) <= MOST_ERROR
-        assert abs(1 / (1 + math.exp(-estimate["explanation"]["output_value"])) - estimate["probability"]) <= MOST_GAME_ERROR
+        assert (
+            abs(_sum(estimate["explanation"]) - estimate["explanation"]["output_value"])
+            <= MOST_ERROR
+        )
+        assert (
+            abs(
+                1 / (1 + math.exp(-estimate["explanation"]["output_value"]))
+                - estimate["probability"]
+            )
+            <= MOST_GAME_ERROR
+        )
 
 
 def test_the_category_game_adds_up_to_the_probability(answers):
-    """The base value of the category game plus all its contributions is the probability, and all granted categories play."""
+    """The base value of the category game plus all its contributions is the probability, and all
+    granted categories play.
+    """
     for answer in answers.values():
         if answer["churn"]["available"]:
             game = answer["churn"]["explanation"]["categories"]
             assert abs(_sum(game) - answer["churn"]["probability"]) <= MOST_GAME_ERROR
             assert game["output_value"] == answer["churn"]["probability"]
-            assert {part["category"] for part in game["contributions"]} == granted(answer, FOR_CHURN)
+            assert {part["category"] for part in game["contributions"]} == granted(
+                answer, FOR_CHURN
+            )
 
 
 def test_both_views_of_churn_share_their_base_value(answers):
@@ -83,7 +104,9 @@ def test_both_views_of_churn_share_their_base_value(answers):
     for answer in answers.values():
         if answer["churn"]["available"]:
             why = answer["churn"]["explanation"]
-            assert 1 / (1 + math.exp(-why["base_value"])) == pytest.approx(why["categories"]["base_value"], abs=MOST_GAME_ERROR)
+            assert 1 / (1 + math.exp(-why["base_value"])) == pytest.approx(
+                why["categories"]["base_value"], abs=MOST_GAME_ERROR
+            )
 
 
 def test_an_answer_states_what_it_used_and_withheld(answers):
@@ -92,7 +115,10 @@ def test_an_answer_states_what_it_used_and_withheld(answers):
         for kind, purpose in (("items", FOR_ITEMS), ("churn", FOR_CHURN)):
             stated = answer[kind]["consent"]
             assert sorted(stated["used"] + stated["withheld"]) == sorted(CATEGORIES)
-            opted_out = "opted_out" in (answer[kind].get("not_personalized_because"), answer[kind].get("unavailable_because"))
+            opted_out = "opted_out" in (
+                answer[kind].get("not_personalized_because"),
+                answer[kind].get("unavailable_because"),
+            )
             assert set(stated["used"]) == (set() if opted_out else granted(answer, purpose))
 
 
@@ -109,16 +135,31 @@ def test_a_withheld_category_stands_nowhere_but_under_withheld(answers):
 
 def test_contributions_of_exactly_nothing_are_left_out(answers):
     """A contribution that is listed is not zero, and its value is a number."""
-    parts = [part for answer in answers.values() for item in answer["items"]["items"] for part in item["explanation"]["contributions"]]
+    parts = [
+        part
+        for answer in answers.values()
+        for item in answer["items"]["items"]
+        for part in item["explanation"]["contributions"]
+    ]
     assert parts
     assert all(part["contribution"] != 0 and math.isfinite(part["value"]) for part in parts)
 
 
 def test_some_answers_are_personal(answers):
-    """The figures above are not about empty explanations: what drives this shop's customers contributes to some answer."""
-    of_items = {part["category"] for a in answers.values() for item in a["items"]["items"] for part in item["explanation"]["contributions"]}
+    """The figures above are not about empty explanations: what drives this shop's customers
+    contributes to some answer.
+    """
+    of_items = {
+        part["category"]
+        for a in answers.values()
+        for item in a["items"]["items"]
+        for part in item["explanation"]["contributions"]
+    }
     of_churn = {
-        part["category"] for a in answers.values() if a["churn"]["available"] for part in a["churn"]["explanation"]["contributions"]
+        part["category"]
+        for a in answers.values()
+        if a["churn"]["available"]
+        for part in a["churn"]["explanation"]["contributions"]
     }
     assert {"purchases", "product"} <= of_items
     assert {"order_times", "purchases", "spending"} <= of_churn
@@ -139,7 +180,9 @@ def test_every_decision_is_made_again_identically(service, answers):
     for answer in chain.from_iterable((a["items"], a["churn"]) for a in answers.values()):
         again = service.replay(answer["decision_id"])
         assert again.pop("replay") == {"identical": True}
-        signed_anew = {"why_url", "preferences_url"} | (set() if again["customer_id"] else {"customer_id"})
+        signed_anew = {"why_url", "preferences_url"} | (
+            set() if again["customer_id"] else {"customer_id"}
+        )
         assert {n: v for n, v in again.items() if n in answer and n not in signed_anew} == {
             n: v for n, v in answer.items() if n not in signed_anew
         }
@@ -147,23 +190,33 @@ def test_every_decision_is_made_again_identically(service, answers):
 
 @pytest.mark.parametrize("kind", ["recommend", "churn"])
 def test_an_altered_byte_of_a_decision_is_told(service, served, pool, kind):
-    """Whichever byte of a stored decision is altered, the service says that it was changed and shows nothing of it."""
+    """Whichever byte of a stored decision is altered, the service says that it was changed and
+    shows nothing of it.
+    """
     id = getattr(service, kind)(pool.one())["decision_id"]
     stored = _stored(served, id)["content"]
     for position in random.Random(1).sample(range(len(stored)), 8):
-        _store(served, id, content=stored[:position] + bytes([stored[position] ^ 1]) + stored[position + 1 :])
+        _store(
+            served,
+            id,
+            content=stored[:position] + bytes([stored[position] ^ 1]) + stored[position + 1 :],
+        )
         _assert_refused(service, id)
     _store(served, id, content=stored)
     assert service.replay(id)["replay"] == {"identical": True}
 
 
 def test_a_forged_hash_does_not_make_an_altered_answer_identical(service, served, pool):
-    """Whoever alters the answer, seals it and gives the record a hash that fits it is found out by making the answer anew."""
+    """Whoever alters the answer, seals it and gives the record a hash that fits it is found out by
+    making the answer anew.
+    """
     id = service.recommend(pool.one())["decision_id"]
     before = _stored(served, id)
     with served.database.write() as connection:
         key = served.vault.key(connection, before["customer"])
-    altered = key.open(before["content"], f"decision:{id}").replace(rb"\"rank\":1,", rb"\"rank\":7,")
+    altered = key.open(before["content"], f"decision:{id}").replace(
+        rb"\"rank\":1,", rb"\"rank\":7,"
+    )
     content = key.seal(altered, f"decision:{id}")
     row = {name: value for name, value in before.items() if name not in ("hash", "content")}
     row["content_digest"] = hashlib.sha256(content).hexdigest()
@@ -175,7 +228,9 @@ def test_a_forged_hash_does_not_make_an_altered_answer_identical(service, served
 
 
 @pytest.mark.parametrize("broken", [b"", b"\x00", b"\x01", b"\x00{}", b"\x01" + bytes(40), b"null"])
-def test_a_decision_that_is_no_document_any_more_is_no_fault_of_the_service(service, served, pool, broken):
+def test_a_decision_that_is_no_document_any_more_is_no_fault_of_the_service(
+    service, served, pool, broken
+):
     """A stored decision that was cut off or replaced is told as damaged, never a 5xx."""
     id = service.churn(pool.one())["decision_id"]
     before = _stored(served, id)
@@ -196,8 +251,14 @@ def test_a_decision_moved_to_another_customer_is_told(service, served, pool):
 def test_decisions_hold_no_customer_id(served, answers):
     """Neither inputs nor answers of stored decisions hold the shop's ids of customers."""
     with served.database.read() as connection:
-        rows = connection.execute(select(decisions.c.id, decisions.c.customer, decisions.c.content)).all()
-        opened = [served.vault.opened(connection, row.customer, row.content, f"decision:{row.id}") for row in rows if row.content]
+        rows = connection.execute(
+            select(decisions.c.id, decisions.c.customer, decisions.c.content)
+        ).all()
+        opened = [
+            served.vault.opened(connection, row.customer, row.content, f"decision:{row.id}")
+            for row in rows
+            if row.content
+        ]
     assert len(opened) >= 2 * len(answers)
     assert all(b"ledger_seq" in content for content in opened)
     assert not any(b"canary" in content for content in opened)
@@ -219,12 +280,16 @@ def _assert_refused(service: Client, id: str) -> None:
 
 
 def _sum(explanation: dict) -> float:
-    return explanation["base_value"] + sum(part["contribution"] for part in explanation["contributions"])
+    return explanation["base_value"] + sum(
+        part["contribution"] for part in explanation["contributions"]
+    )
 
 
 def _stored(shop: Shop, id: str) -> dict:
     with shop.database.read() as connection:
-        return dict(connection.execute(select(decisions).where(decisions.c.id == id)).mappings().one())
+        return dict(
+            connection.execute(select(decisions).where(decisions.c.id == id)).mappings().one()
+        )
 
 
 def _store(shop: Shop, id: str, /, **values: object) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.consent_event import ConsentEvent
-from features.shop import Shop
-from models.product_statistics import MATRICES, ProductStatistics
-from models.purchases import orders, statistics_at
-from serving.live_statistics import LiveStatistics
+from features.consent.event import ConsentEvent
+from features.shop.shop import Shop
+from models.next_purchase.orders import orders, statistics_at
+from models.next_purchase.product_statistics import MATRICES, ProductStatistics
+from serving.live.statistics import LiveStatistics
 
 PURPOSE = "recommendations"
 LEAVING, OTHER = "c000", "c004"
@@ -21,12 +21,17 @@ LEAVING, OTHER = "c000", "c004"
 def fresh(shop: Shop) -> ProductStatistics:
     """Statistics of everybody who allows it now."""
     gate, now = shop.gate(PURPOSE), shop.loaded_until()
-    return statistics_at(gate, orders(gate, now), now, shop.config.models.next_purchase.sold_within_days, shop.facts)
+    return statistics_at(
+        gate, orders(gate, now), now, shop.config.models.next_purchase.sold_within_days, shop.facts
+    )
 
 
 def same(one: ProductStatistics, other: ProductStatistics) -> bool:
     """Whether all arrays are alike."""
-    return all(np.array_equal(value, vars(other)[name], equal_nan=value.dtype.kind == "f") for name, value in one._arrays.items())
+    return all(
+        np.array_equal(value, vars(other)[name], equal_nan=value.dtype.kind == "f")
+        for name, value in one._arrays.items()
+    )
 
 
 def say(shop: Shop, name: str, action: str, category: str = "purchases") -> int:
@@ -44,7 +49,9 @@ def products_of(shop: Shop, name: str, statistics: ProductStatistics) -> np.ndar
 @pytest.fixture
 def loaded(fresh_shop: Shop) -> Any:
     """A champion whose own statistics are those of its training."""
-    return SimpleNamespace(model=SimpleNamespace(maker=SimpleNamespace(statistics=fresh(fresh_shop))))
+    return SimpleNamespace(
+        model=SimpleNamespace(maker=SimpleNamespace(statistics=fresh(fresh_shop)))
+    )
 
 
 @pytest.fixture
@@ -72,7 +79,9 @@ def test_while_nobody_withdraws_they_are_those_of_the_shop(fresh_shop, live, loa
 
 
 def test_the_next_answer_uses_no_pair_that_a_withdrawn_customer_is_behind(fresh_shop, live, loaded):
-    """In every matrix the pairs of the customer's products are 0 at once, and all other entries are what they were."""
+    """In every matrix the pairs of the customer's products are 0 at once, and all other entries are
+    what they were.
+    """
     before = live.at(loaded, fresh_shop.ledger.position())
     mine = products_of(fresh_shop, LEAVING, before)
     after = live.at(loaded, say(fresh_shop, LEAVING, "withdrawn"))
@@ -93,11 +102,15 @@ def test_those_who_withdraw_one_after_the_other_stay_out(fresh_shop, live, loade
     after = live.at(loaded, say(fresh_shop, OTHER, "withdrawn"))
     for customer in (LEAVING, OTHER):
         mine = products_of(fresh_shop, customer, after)
-        assert not any(getattr(after, name).toarray()[np.ix_(mine, mine)].any() for name in MATRICES)
+        assert not any(
+            getattr(after, name).toarray()[np.ix_(mine, mine)].any() for name in MATRICES
+        )
 
 
 def test_made_anew_they_are_those_of_who_is_left(fresh_shop, live, loaded):
-    """After the rest the background makes them without the customer, and pairs with enough others behind them are back."""
+    """After the rest the background makes them without the customer, and pairs with enough others
+    behind them are back.
+    """
     withdrawn = say(fresh_shop, LEAVING, "withdrawn")
     live.look()
     assert not same(live.at(loaded, withdrawn), fresh(fresh_shop))

@@ -1,4 +1,6 @@
-"""Manners as pure decisions: caps, quiet hours over clock changes, the floor, and a draw whose chances are known."""
+"""Manners as pure decisions: caps, quiet hours over clock changes, the floor, and a draw whose
+chances are known.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +14,30 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from features.config import CapSection, MannersSection
-from serving.manners.caps import Cap, Full, cap_of, full, on_channel, window
-from serving.manners.contact import NotNow, not_now, shop_caps
-from serving.manners.discover import Draw, fill
-from serving.manners.floor import worth_showing
-from serving.manners.quiet_hours import QuietHours, quiet_until
-from serving.manners.sensitive import unasked
+from features.config.schema import CapSection, MannersSection
+from serving.delivery.contact_policy import NotNow, not_now, shop_caps
+from serving.delivery.exploration import Draw, fill
+from serving.delivery.frequency_caps import Cap, Full, cap_of, full, on_channel, window
+from serving.delivery.quiet_hours import QuietHours, quiet_until
+from serving.delivery.relevance_floor import worth_showing
+from serving.delivery.sensitive import unasked
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TINY = timedelta(microseconds=1)
 CAPS = st.builds(Cap, st.just("email"), st.integers(0, 5), st.integers(1, 30))
-MOMENTS = st.lists(st.integers(0, 40 * 86_400).map(lambda seconds: NOW - timedelta(seconds=seconds)), max_size=12)
-ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"])
+MOMENTS = st.lists(
+    st.integers(0, 40 * 86_400).map(lambda seconds: NOW - timedelta(seconds=seconds)), max_size=12
+)
+ZONES = st.sampled_from(
+    [
+        "UTC",
+        "Europe/Berlin",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Asia/Kathmandu",
+        "Pacific/Apia",
+    ]
+)
 CLOCKS = st.times().map(lambda moment: moment.replace(microsecond=0))
 AROUND_CHANGES = st.one_of(
     st.datetimes(datetime(2026, 3, 28), datetime(2026, 3, 30), timezones=st.just(UTC)),  # noqa: DTZ001 - Hypothesis adds the zone
@@ -36,7 +49,9 @@ RANKED = [f"p{number:02}" for number in range(30)]
 
 @given(cap=CAPS, moments=MOMENTS)
 def test_whoever_waits_for_a_cap_never_exceeds_it(cap, moments):
-    """Showing something only when no cap is full leaves at most that many in any window, and waiting until told is exactly long enough."""
+    """Showing something only when no cap is full leaves at most that many in any window, and
+    waiting until told is exactly long enough.
+    """
     shown, now = [], NOW - timedelta(days=80)
     for moment in sorted(moments):
         now = max(now, moment)
@@ -47,17 +62,23 @@ def test_whoever_waits_for_a_cap_never_exceeds_it(cap, moments):
             assert full([cap], shown, reached.until - TINY) is not None
             assert full([cap], shown, reached.until) is None
     for first in shown:
-        assert sum(first <= moment < first + timedelta(days=cap.days) for moment in shown) <= cap.most
+        assert (
+            sum(first <= moment < first + timedelta(days=cap.days) for moment in shown) <= cap.most
+        )
 
 
 @given(caps=st.lists(CAPS, max_size=4), moments=MOMENTS)
 def test_of_several_caps_the_strictest_holds(caps, moments):
-    """Something may be shown just where every cap alone allows it, and the wait is the longest of all."""
+    """Something may be shown just where every cap alone allows it, and the wait is the longest of
+    all.
+    """
     alone = [full([cap], moments, NOW) for cap in caps]
     reached = full(caps, moments, NOW)
     assert (reached is None) == all(one is None for one in alone)
     if reached is not None and reached.until is not None:
-        assert reached.until == max(one.until for one in alone if one is not None and one.until is not None)
+        assert reached.until == max(
+            one.until for one in alone if one is not None and one.until is not None
+        )
 
 
 def test_a_cap_of_none_is_always_full():
@@ -74,7 +95,19 @@ def test_a_cap_is_read_as_it_was_written(cap):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "email", "email:1", "email:/7", "email:1/0", "email:-1/7", "email:1/7 ", "a:b:1/7", "email:1/7/1", ":1/7"]
+    "text",
+    [
+        "",
+        "email",
+        "email:1",
+        "email:/7",
+        "email:1/0",
+        "email:-1/7",
+        "email:1/7 ",
+        "a:b:1/7",
+        "email:1/7/1",
+        ":1/7",
+    ],
 )
 def test_what_is_no_cap_is_refused(text):
     """Anything else is refused with how it is written."""
@@ -83,31 +116,56 @@ def test_what_is_no_cap_is_refused(text):
 
 
 def test_a_customers_own_cap_is_stricter_or_nothing():
-    """With the shop's three a week, their own one a week allows one, and their own nine a week still three."""
+    """With the shop's three a week, their own one a week allows one, and their own nine a week
+    still three.
+    """
     shop = on_channel("email", (Cap("email", 3, 7), Cap("sms", 0, 1)))
     for own, allowed in ((Cap("email", 1, 7), 1), (Cap("email", 9, 7), 3)):
         caps = (*shop, own)
-        assert [full(caps, [NOW] * count, NOW) is None for count in range(4)] == [count < allowed for count in range(4)]
+        assert [full(caps, [NOW] * count, NOW) is None for count in range(4)] == [
+            count < allowed for count in range(4)
+        ]
     assert window((*shop, Cap("email", 1, 30))) == timedelta(days=30)
 
 
 @given(begin=CLOCKS, end=CLOCKS, zone=ZONES, now=AROUND_CHANGES)
-@example(begin=time(21), end=time(2, 30), zone="Europe/Berlin", now=datetime(2026, 10, 25, 1, 10, tzinfo=UTC))
-@example(begin=time(21), end=time(2, 30), zone="Europe/Berlin", now=datetime(2026, 3, 29, 0, 59, tzinfo=UTC))
-@example(begin=time(2, 30), end=time(2, 45), zone="Europe/Berlin", now=datetime(2026, 10, 25, 1, 35, tzinfo=UTC))
+@example(
+    begin=time(21),
+    end=time(2, 30),
+    zone="Europe/Berlin",
+    now=datetime(2026, 10, 25, 1, 10, tzinfo=UTC),
+)
+@example(
+    begin=time(21),
+    end=time(2, 30),
+    zone="Europe/Berlin",
+    now=datetime(2026, 3, 29, 0, 59, tzinfo=UTC),
+)
+@example(
+    begin=time(2, 30),
+    end=time(2, 45),
+    zone="Europe/Berlin",
+    now=datetime(2026, 10, 25, 1, 35, tzinfo=UTC),
+)
 def test_it_is_quiet_just_while_the_customers_clock_says_so(begin, end, zone, now):
-    """Over every clock change: quiet exactly within the hours on the local clock, until a moment later than now that is not quiet."""
+    """Over every clock change: quiet exactly within the hours on the local clock, until a moment
+    later than now that is not quiet.
+    """
     hours = QuietHours(begin, end, ("email",))
     until = quiet_until(hours, "email", ZoneInfo(zone), now)
     assert (until is not None) == hours.include(now.astimezone(ZoneInfo(zone)).time())
     assert quiet_until(hours, "web", ZoneInfo(zone), now) is None
     if until is not None:
         assert now < until <= now + timedelta(hours=26)
-        assert quiet_until(hours, "email", ZoneInfo(zone), until) is None or _struck_again(zone, until)
+        assert quiet_until(hours, "email", ZoneInfo(zone), until) is None or _struck_again(
+            zone, until
+        )
 
 
 def _struck_again(zone: str, moment: datetime) -> bool:
-    """Whether the clock strikes this moment's hour a second time, so that what has just ended may begin once more."""
+    """Whether the clock strikes this moment's hour a second time, so that what has just ended may
+    begin once more.
+    """
     local = moment.astimezone(ZoneInfo(zone))
     return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
@@ -125,7 +183,9 @@ def _struck_again(zone: str, moment: datetime) -> bool:
     ],
 )
 def test_quiet_hours_end_by_the_local_clock(zone, now, until):
-    """From nine in the evening to eight in the morning, where the customer is, also in the night of a clock change."""
+    """From nine in the evening to eight in the morning, where the customer is, also in the night of
+    a clock change.
+    """
     hours = QuietHours(time(21), time(8), ("email",))
     found = quiet_until(hours, "email", ZoneInfo(zone), datetime.fromisoformat(f"{now}+00:00"))
     assert found == (None if until is None else datetime.fromisoformat(f"{until}+00:00"))
@@ -133,22 +193,36 @@ def test_quiet_hours_end_by_the_local_clock(zone, now, until):
 
 def test_hours_that_begin_when_they_end_are_none():
     """With the same hour twice it is never quiet."""
-    assert not any(QuietHours(time(8), time(8), ("email",)).include(time(hour)) for hour in range(24))
+    assert not any(
+        QuietHours(time(8), time(8), ("email",)).include(time(hour)) for hour in range(24)
+    )
 
 
 def test_a_moment_is_refused_with_its_reason():
-    """Quiet hours come before caps, by the zone that the request names, else the shop's; each with when it ends."""
+    """Quiet hours come before caps, by the zone that the request names, else the shop's; each with
+    when it ends.
+    """
     stated = MannersSection(caps=(CapSection(channel="email", most=1),))
     caps, evening = shop_caps(stated), NOW + timedelta(hours=10)
     assert not_now(stated, "email", None, caps, [], NOW) is None
-    assert not_now(stated, "email", None, caps, [NOW], NOW) == NotNow("frequency", "2026-06-08T12:00:00.000000Z")
-    assert not_now(stated, "email", None, caps, [NOW], evening) == NotNow("quiet_hours", "2026-06-02T08:00:00.000000Z")
+    assert not_now(stated, "email", None, caps, [NOW], NOW) == NotNow(
+        "frequency", "2026-06-08T12:00:00.000000Z"
+    )
+    assert not_now(stated, "email", None, caps, [NOW], evening) == NotNow(
+        "quiet_hours", "2026-06-02T08:00:00.000000Z"
+    )
     assert not_now(stated, "email", "America/Los_Angeles", caps, [], evening) is None
     assert not_now(stated, "web", None, (), [NOW] * 9, evening) is None
-    assert not_now(stated, "email", None, (Cap("email", 0, 1),), [], NOW) == NotNow("frequency", None)
+    assert not_now(stated, "email", None, (Cap("email", 0, 1),), [], NOW) == NotNow(
+        "frequency", None
+    )
 
 
-@given(floor=st.floats(0, 0.99), scores=st.lists(st.floats(-20, 20), max_size=20), known=st.floats(-5, 5))
+@given(
+    floor=st.floats(0, 0.99),
+    scores=st.lists(st.floats(-20, 20), max_size=20),
+    known=st.floats(-5, 5),
+)
 def test_the_floor_keeps_what_is_preferred_often_enough(floor, scores, known):
     """A product is worth showing just where its chance against an unknown one reaches the floor."""
     kept = worth_showing(np.array(scores, dtype=float), known, floor)
@@ -176,7 +250,9 @@ def test_what_is_sensitive_is_shown_to_who_asks():
     bought=st.sets(st.sampled_from(RANKED)),
 )
 def test_a_list_is_filled_with_the_best_and_with_discoveries(products, k, share, seed, bought):
-    """Every place is taken once; discoveries are new to the customer and none of the best; the others keep their order."""
+    """Every place is taken once; discoveries are new to the customer and none of the best; the
+    others keep their order.
+    """
     ranked = RANKED[:products]
     places = fill(ranked, k, Draw(share, seed, tuple(bought)))
     assert len(places) == min(k, products) == len({place.product for place in places})
@@ -192,27 +268,39 @@ def test_a_list_is_filled_with_the_best_and_with_discoveries(products, k, share,
 def test_without_discoveries_the_list_is_the_rankers():
     """With a share of 0 the best stand in their order, each with certainty."""
     places = fill(RANKED, 5, Draw(0.0, "any"))
-    assert [(place.product, place.explored, place.propensity) for place in places] == [(product, False, 1.0) for product in RANKED[:5]]
+    assert [(place.product, place.explored, place.propensity) for place in places] == [
+        (product, False, 1.0) for product in RANKED[:5]
+    ]
 
 
-@pytest.mark.parametrize(("products", "k", "share"), [(8, 4, 0.3), (30, 10, 0.2), (6, 5, 0.5), (7, 3, 0.05)])
+@pytest.mark.parametrize(
+    ("products", "k", "share"), [(8, 4, 0.3), (30, 10, 0.2), (6, 5, 0.5), (7, 3, 0.05)]
+)
 def test_propensities_are_the_chances_of_the_draw(products, k, share):
-    """Over 8,000 draws each product is seen at each place as often as its recorded propensity says, within five deviations."""
+    """Over 8,000 draws each product is seen at each place as often as its recorded propensity says,
+    within five deviations.
+    """
     draws, seen, said = 8_000, Counter(), {}
     for number in range(draws):
-        for at, place in enumerate(fill(RANKED[:products], k, Draw(share, str(number), (RANKED[k],)))):
+        for at, place in enumerate(
+            fill(RANKED[:products], k, Draw(share, str(number), (RANKED[k],)))
+        ):
             seen[at, place.product] += 1
             assert said.setdefault((at, place.product), place.propensity) == place.propensity
     for key, propensity in said.items():
         deviation = math.sqrt(draws * propensity * (1 - propensity))
         assert abs(seen[key] - draws * propensity) <= 5 * deviation + 1e-9, key
     for at in range(k):
-        assert math.isclose(sum(chance for (place, _), chance in said.items() if place == at), 1.0, abs_tol=1e-9)
+        assert math.isclose(
+            sum(chance for (place, _), chance in said.items() if place == at), 1.0, abs_tol=1e-9
+        )
 
 
 @pytest.mark.parametrize("share", [0.05, 0.25, 0.5])
 def test_the_draw_is_fair(share):
-    """Every product of the pool and every place is drawn as often as every other, and the share of discoveries is the one asked for."""
+    """Every product of the pool and every place is drawn as often as every other, and the share of
+    discoveries is the one asked for.
+    """
     draws, products, where = 10_000, Counter(), Counter()
     for number in range(draws):
         for at, place in enumerate(fill(RANKED, 10, Draw(share, f"fair {number}"))):

@@ -1,4 +1,6 @@
-"""One customer's opt-outs stay few enough to be read for every answer, and what ended is not kept."""
+"""One customer's opt-outs stay few enough to be read for every answer, and what ended is not
+kept.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +10,29 @@ import pytest
 from sqlalchemy import insert, select
 
 from features import clock
-from features.shop import Shop
-from features.tables import opt_outs
-from serving.manners.caps import cap_of
-from serving.opt_outs import MOST_IN_FORCE, OptOuts, TooManyOptOuts
-from serving.upkeep import upkeep
+from features.database.tables import opt_outs
+from features.shop.shop import Shop
+from serving.delivery.frequency_caps import cap_of
+from serving.delivery.opt_outs import MOST_IN_FORCE, OptOuts, TooManyOptOuts
+from serving.rights.upkeep import upkeep
 
 pytest_plugins = ["tests.serving_fixtures"]
 
 
-def fill(shop: Shop, customer: int, scope: str, count: int = MOST_IN_FORCE, until: str | None = None) -> None:
+def fill(
+    shop: Shop, customer: int, scope: str, count: int = MOST_IN_FORCE, until: str | None = None
+) -> None:
     """Write so many opt-outs by themselves."""
     now = clock.to_text(shop.clock())
     told = {"customer": customer, "scope": scope, "until": until, "created_at": now}
     with shop.database.write() as connection:
-        connection.execute(insert(opt_outs), [{**told, "id": f"{scope}{until}{customer}-{n}", "value": f"v{n}"} for n in range(count)])
+        connection.execute(
+            insert(opt_outs),
+            [
+                {**told, "id": f"{scope}{until}{customer}-{n}", "value": f"v{n}"}
+                for n in range(count)
+            ],
+        )
 
 
 @pytest.fixture
@@ -32,7 +42,9 @@ def own(fresh_shop) -> OptOuts:
 
 
 def test_no_more_than_so_many_hide_something(fresh_shop, own):
-    """One more is refused and not written, until one is taken back; the same once more is no more, and others have room of their own."""
+    """One more is refused and not written, until one is taken back; the same once more is no more,
+    and others have room of their own.
+    """
     ann, ben = (fresh_shop.customers.pseudonym(name) for name in ("c000", "c001"))
     fill(fresh_shop, ann, "product", MOST_IN_FORCE - 1)
     last = own.add(ann, "brand", "b", None)
@@ -47,7 +59,9 @@ def test_no_more_than_so_many_hide_something(fresh_shop, own):
 
 
 def test_silence_has_room_of_its_own(fresh_shop, own):
-    """Whoever hides as much as can be may still leave a channel, limit it and pause; of these there may be no more either."""
+    """Whoever hides as much as can be may still leave a channel, limit it and pause; of these there
+    may be no more either.
+    """
     ann = fresh_shop.customers.pseudonym("c000")
     fill(fresh_shop, ann, "product")
     own.add(ann, "all", None, None)
@@ -66,21 +80,33 @@ def test_what_ended_takes_no_room_and_goes_with_upkeep(fresh_shop, own):
     ann, now = fresh_shop.customers.pseudonym("c000"), fresh_shop.clock()
     fill(fresh_shop, ann, "product", 3, clock.to_text(now))
     fill(fresh_shop, ann, "product", MOST_IN_FORCE + 1, clock.to_text(now - timedelta(days=1)))
-    kept = [own.add(ann, "brand", "b", None), own.add(ann, "all", None, clock.to_text(now + timedelta(days=1)))]
+    kept = [
+        own.add(ann, "brand", "b", None),
+        own.add(ann, "all", None, clock.to_text(now + timedelta(days=1))),
+    ]
     assert set(own.of(ann)) == set(kept)
     assert upkeep(fresh_shop).deleted == {"opt_outs": MOST_IN_FORCE + 4}
     with fresh_shop.database.read() as connection:
-        assert set(connection.execute(select(opt_outs.c.id)).scalars()) == {opt_out.id for opt_out in kept}
+        assert set(connection.execute(select(opt_outs.c.id)).scalars()) == {
+            opt_out.id for opt_out in kept
+        }
     assert upkeep(fresh_shop).deleted == {}
 
 
 def test_one_too_many_is_told(service, served, pool):
-    """The API answers with a problem document and the page with a friendly one; a pause is still written."""
+    """The API answers with a problem document and the page with a friendly one; a pause is still
+    written.
+    """
     customer = pool.one()
     page = service.recommend(customer)["preferences_url"]
     fill(served, served.customers.pseudonym(customer), "product")
-    refused = service.http.post("/v1/opt-outs", json={"customer_id": customer, "scope": "product", "value": "one more"})
-    assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+    refused = service.http.post(
+        "/v1/opt-outs", json={"customer_id": customer, "scope": "product", "value": "one more"}
+    )
+    assert (refused.status_code, refused.headers["content-type"]) == (
+        422,
+        "application/problem+json",
+    )
     assert "1,000 opt-outs" in refused.json()["detail"]
     pressed = service.press(page, act="hide", what="product:one more")
     assert pressed.status_code == 422

@@ -1,4 +1,6 @@
-"""What a customer does not want to see is never shown, and what the shop no longer sells is never offered."""
+"""What a customer does not want to see is never shown, and what the shop no longer sells is never
+offered.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,16 @@ def customer(request, pool) -> str:
     return str(pool.take(1, request.param)[0])
 
 
-@pytest.mark.parametrize(("scope", "column"), [("product", "product_id"), ("product_category", "product_category"), ("brand", "brand")])
-def test_what_is_opted_out_of_is_not_shown_until_that_is_taken_back(service, customer, lines, scope, column):
-    """No product of an opt-out by product, product category or brand is shown, and all return when it is deleted."""
+@pytest.mark.parametrize(
+    ("scope", "column"),
+    [("product", "product_id"), ("product_category", "product_category"), ("brand", "brand")],
+)
+def test_what_is_opted_out_of_is_not_shown_until_that_is_taken_back(
+    service, customer, lines, scope, column
+):
+    """No product of an opt-out by product, product category or brand is shown, and all return when
+    it is deleted.
+    """
     of = products_by(column, lines)
     before = service.recommend(customer, k=20)
     value = next(name for name, products in of.items() if shown(before)[0] in products)
@@ -48,11 +57,18 @@ def test_what_is_opted_out_of_is_not_shown_until_that_is_taken_back(service, cus
 def test_opt_outs_add_up(service, customer, lines):
     """Several opt-outs hold at the same time."""
     of_brand, of_category = products_by("brand", lines), products_by("product_category", lines)
-    for scope, value in (("brand", "brand 1"), ("brand", "brand 2"), ("product_category", "department 0"), ("product", "p08")):
+    for scope, value in (
+        ("brand", "brand 1"),
+        ("brand", "brand 2"),
+        ("product_category", "department 0"),
+        ("product", "p08"),
+    ):
         service.opt_out(customer, scope, value)
     found = set(shown(service.recommend(customer, k=100)))
     assert found
-    assert not found & (of_brand["brand 1"] | of_brand["brand 2"] | of_category["department 0"] | {"p08"})
+    assert not found & (
+        of_brand["brand 1"] | of_brand["brand 2"] | of_category["department 0"] | {"p08"}
+    )
 
 
 @pytest.mark.parametrize("scope", ["all", "channel"])
@@ -60,12 +76,18 @@ def test_silence_is_obeyed(service, customer, scope):
     """An opt-out of everything, or of the channel that asks, gives no item at all and says why."""
     service.opt_out(customer, scope, None if scope == "all" else "web")
     answer = service.recommend(customer, channel="web")
-    assert (answer["items"], answer["personalized"], answer["not_personalized_because"]) == ([], False, "opted_out")
+    assert (answer["items"], answer["personalized"], answer["not_personalized_because"]) == (
+        [],
+        False,
+        "opted_out",
+    )
     assert answer["consent"]["used"] == []
 
 
 def test_an_opt_out_of_one_channel_leaves_the_others(service, pool):
-    """A customer who wants no e-mail is still served on the web, and their churn is still estimated."""
+    """A customer who wants no e-mail is still served on the web, and their churn is still
+    estimated.
+    """
     customer = pool.one()
     service.opt_out(customer, "channel", "email")
     assert service.recommend(customer, channel="email")["items"] == []
@@ -73,7 +95,9 @@ def test_an_opt_out_of_one_channel_leaves_the_others(service, pool):
     assert service.churn(customer)["available"]
 
 
-@pytest.mark.parametrize(("said", "asked"), [("email", "E-Mail"), ("Email", "email"), ("e-mail ", " EMAIL")])
+@pytest.mark.parametrize(
+    ("said", "asked"), [("email", "E-Mail"), ("Email", "email"), ("e-mail ", " EMAIL")]
+)
 def test_a_channel_is_one_however_it_is_written(service, pool, said, asked):
     """Who wants no e-mail gets none, whichever way the shop's systems spell it."""
     customer = pool.one()
@@ -83,7 +107,9 @@ def test_a_channel_is_one_however_it_is_written(service, pool, said, asked):
 
 
 def test_an_opt_out_of_the_purpose_gives_best_sellers(service, pool):
-    """A customer who opted out of recommendations gets best sellers, marked, and keeps their churn estimate."""
+    """A customer who opted out of recommendations gets best sellers, marked, and keeps their churn
+    estimate.
+    """
     customer = pool.one()
     service.opt_out(customer, "purpose", FOR_ITEMS)
     answer = service.recommend(customer)
@@ -110,7 +136,9 @@ def test_an_opt_out_of_churn_leaves_recommendations(service, pool):
 
 
 def test_an_opt_out_holds_until_its_moment(service, pool):
-    """One whose moment has passed does nothing and is not listed; one with a moment to come holds."""
+    """One whose moment has passed does nothing and is not listed; one with a moment to come
+    holds.
+    """
     customer = pool.one()
     best = shown(service.recommend(customer))[0]
     service.opt_out(customer, "product", best, until=later(days=-1))
@@ -137,14 +165,20 @@ def test_the_zone_of_a_moment_is_heeded(service, pool, zone):
     """A moment in any zone is compared as the moment that it is."""
     customer = pool.one()
     local = datetime.now(UTC) + (timedelta() if zone == "Z" else timedelta(hours=int(zone[:3])))
-    service.opt_out(customer, "all", until=f"{local - timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}{zone}")
+    service.opt_out(
+        customer, "all", until=f"{local - timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}{zone}"
+    )
     assert service.recommend(customer)["items"]
-    service.opt_out(customer, "all", until=f"{local + timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}{zone}")
+    service.opt_out(
+        customer, "all", until=f"{local + timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}{zone}"
+    )
     assert service.recommend(customer)["items"] == []
 
 
 def test_the_same_opt_out_twice_is_one(service, pool):
-    """A repeated opt-out is acknowledged as the one that stands; one with another end is another."""
+    """A repeated opt-out is acknowledged as the one that stands; one with another end is
+    another.
+    """
     customer = pool.one()
     first, again = (service.opt_out(customer, "brand", "brand 3") for _ in range(2))
     other = service.opt_out(customer, "brand", "brand 3", until=later(days=2))
@@ -168,7 +202,9 @@ def test_an_opt_out_touches_nobody_else(service, pool):
 
 
 def _who(pool, kind: str) -> str:
-    return {"shares everything": pool.one, "shares nothing": lambda: pool.one(())}.get(kind, lambda: UNKNOWN)()
+    return {"shares everything": pool.one, "shares nothing": lambda: pool.one(())}.get(
+        kind, lambda: UNKNOWN
+    )()
 
 
 @pytest.mark.parametrize("kind", WHO)
@@ -176,17 +212,25 @@ def test_excluded_products_and_those_in_the_basket_are_not_shown(service, pool, 
     """No product that is excluded or in the basket is shown, to anybody."""
     customer = _who(pool, kind)
     best = shown(service.recommend(customer, k=12))
-    found = shown(service.recommend(customer, k=100, basket=best[:4], exclude=[*best[4:8], "never-sold"]))
+    found = shown(
+        service.recommend(customer, k=100, basket=best[:4], exclude=[*best[4:8], "never-sold"])
+    )
     assert found
     assert not set(found) & set(best[:8])
 
 
 @pytest.mark.parametrize("kind", WHO)
 def test_only_the_product_categories_asked_for_are_shown(service, pool, lines, kind):
-    """With `product_categories`, every item belongs to one of them; none belongs to one that does not exist."""
+    """With `product_categories`, every item belongs to one of them; none belongs to one that does
+    not exist.
+    """
     of = products_by("product_category", lines)
     customer = _who(pool, kind)
-    found = set(shown(service.recommend(customer, k=100, product_categories=["department 2", "department 4"])))
+    found = set(
+        shown(
+            service.recommend(customer, k=100, product_categories=["department 2", "department 4"])
+        )
+    )
     assert found
     assert found <= of["department 2"] | of["department 4"]
     assert shown(service.recommend(customer, product_categories=["no such department"])) == []
@@ -198,7 +242,11 @@ def test_what_is_no_longer_sold_is_not_shown(service, pool, lines, served, kind)
     """Every item was bought by somebody within the days that the workspace counts as still sold."""
     days = served.config.models.next_purchase.sold_within_days
     bought = pd.to_datetime(lines["ordered_at"])
-    sold = set(lines.loc[bought >= pd.Timestamp(served.loaded_until()) - pd.Timedelta(days=days), "product_id"])
+    sold = set(
+        lines.loc[
+            bought >= pd.Timestamp(served.loaded_until()) - pd.Timedelta(days=days), "product_id"
+        ]
+    )
     found = set(shown(service.recommend(_who(pool, kind), k=100)))
     assert found
     assert found <= sold
@@ -207,7 +255,9 @@ def test_what_is_no_longer_sold_is_not_shown(service, pool, lines, served, kind)
 @pytest.mark.parametrize("kind", WHO)
 @pytest.mark.parametrize("k", [1, 3, 100])
 def test_as_many_items_as_asked_for_ranked_from_one(service, pool, kind, k):
-    """There are at most k items, as many as are worth showing, ranked 1, 2, 3..., each product once."""
+    """There are at most k items, as many as are worth showing, ranked 1, 2, 3..., each product
+    once.
+    """
     items = service.recommend(_who(pool, kind), k=k)["items"]
     assert len(items) == k if k < 50 else len(items) > 15  # the relevance floor cuts a long list
     assert [item["rank"] for item in items] == list(range(1, len(items) + 1))
@@ -224,7 +274,9 @@ def test_everything_in_the_basket_leaves_nothing(service, pool, lines):
 
 
 def test_a_privacy_signal_gives_best_sellers(service, pool):
-    """`Sec-GPC: 1` makes an answer impersonal and says so, and the next one without it; any other value of the header does not."""
+    """`Sec-GPC: 1` makes an answer impersonal and says so, and the next one without it; any other
+    value of the header does not.
+    """
     customer = pool.one()
     assert service.recommend(customer, headers={"Sec-GPC": "0"})["personalized"]
     answer = service.recommend(customer, headers={"Sec-GPC": "1"})
@@ -244,9 +296,15 @@ def test_an_opt_out_is_named_before_a_privacy_signal(service, pool):
 
 
 def test_an_unknown_customer_gets_best_sellers(service):
-    """Somebody the shop never told of gets best sellers and no estimate, both marked, and no page of preferences."""
+    """Somebody the shop never told of gets best sellers and no estimate, both marked, and no page
+    of preferences.
+    """
     items, churn = service.recommend(UNKNOWN), service.churn(UNKNOWN)
-    assert (items["customer_id"], items["personalized"], items["not_personalized_because"]) == (UNKNOWN, False, "unknown_customer")
+    assert (items["customer_id"], items["personalized"], items["not_personalized_because"]) == (
+        UNKNOWN,
+        False,
+        "unknown_customer",
+    )
     assert len(items["items"]) == 10
     assert items["preferences_url"] is None
     assert (churn["available"], churn["unavailable_because"]) == (False, "unknown_customer")
@@ -264,32 +322,53 @@ def test_consent_before_the_first_order_is_kept(service):
     """Somebody who consents before ever ordering is told that nothing is on record about them."""
     for purpose in (FOR_ITEMS, FOR_CHURN):
         service.say("zqx-canary-newcomer", purpose, "purchases", "granted")
-    assert service.recommend("zqx-canary-newcomer")["not_personalized_because"] == "unknown_customer"
+    assert (
+        service.recommend("zqx-canary-newcomer")["not_personalized_because"] == "unknown_customer"
+    )
     assert service.churn("zqx-canary-newcomer")["unavailable_because"] == "unknown_customer"
 
 
 @pytest.mark.parametrize("kind", WHO)
 def test_explain_gives_as_much_as_asked_for(service, pool, kind):
-    """`full` has contributions and reasons, `reasons` only reasons, `none` neither; the items are the same."""
+    """`full` has contributions and reasons, `reasons` only reasons, `none` neither; the items are
+    the same.
+    """
     customer = _who(pool, kind)
-    full, reasons, none = (service.recommend(customer, explain=much)["items"] for much in ("full", "reasons", "none"))
-    assert all(set(item["explanation"]) == {"base_value", "output_value", "contributions", "reasons"} for item in full)
+    full, reasons, none = (
+        service.recommend(customer, explain=much)["items"] for much in ("full", "reasons", "none")
+    )
+    assert all(
+        set(item["explanation"]) == {"base_value", "output_value", "contributions", "reasons"}
+        for item in full
+    )
     assert all(set(item["explanation"]) == {"reasons"} for item in reasons)
     assert all("explanation" not in item for item in none)
-    assert [item["explanation"]["reasons"] for item in full] == [item["explanation"]["reasons"] for item in reasons]
+    assert [item["explanation"]["reasons"] for item in full] == [
+        item["explanation"]["reasons"] for item in reasons
+    ]
     assert shown({"items": full}) == shown({"items": reasons}) == shown({"items": none})
 
 
 def test_every_kind_of_explanation_is_made_again_identically(service, pool):
     """A replay is identical whatever was asked for."""
     customer = pool.one()
-    asked = [{"explain": "reasons"}, {"explain": "none"}, {"k": 1}, {"basket": ["p00"]}, {"product_categories": ["department 1"]}]
+    asked = [
+        {"explain": "reasons"},
+        {"explain": "none"},
+        {"k": 1},
+        {"basket": ["p00"]},
+        {"product_categories": ["department 1"]},
+    ]
     for fields in asked:
-        assert service.replay(service.recommend(customer, **fields)["decision_id"])["replay"] == {"identical": True}
+        assert service.replay(service.recommend(customer, **fields)["decision_id"])["replay"] == {
+            "identical": True
+        }
 
 
 def test_a_decision_stays_what_it_was_after_a_withdrawal(service, pool):
-    """A decision made before a withdrawal still replays identically, since it was made from what was allowed then."""
+    """A decision made before a withdrawal still replays identically, since it was made from what
+    was allowed then.
+    """
     customer = pool.one()
     items, churn = service.recommend(customer), service.churn(customer)
     service.say(customer, FOR_ITEMS, "purchases", "withdrawn")
@@ -300,25 +379,43 @@ def test_a_decision_stays_what_it_was_after_a_withdrawal(service, pool):
 
 
 def test_best_sellers_are_ordered_by_the_customers_who_bought_them(service, lines, served):
-    """The score of a best seller is how many customers, of those who allow counting them, bought it within 30 days."""
+    """The score of a best seller is how many customers, of those who allow counting them, bought it
+    within 30 days.
+    """
     counted = {
         customer_id
         for customer, customer_id in served.customers.all().items()
         if {"purchases", "order_times"}
-        <= {entry["category"] for entry in served.ledger.state(customer) if entry["purpose"] == FOR_ITEMS and entry["action"] == "granted"}
+        <= {
+            entry["category"]
+            for entry in served.ledger.state(customer)
+            if entry["purpose"] == FOR_ITEMS and entry["action"] == "granted"
+        }
     }
-    recent = lines[pd.to_datetime(lines["ordered_at"]) >= pd.Timestamp(served.loaded_until()) - pd.Timedelta(days=30)]
-    buyers = recent[recent["customer_id"].isin(counted)].groupby("product_id")["customer_id"].nunique()
+    recent = lines[
+        pd.to_datetime(lines["ordered_at"])
+        >= pd.Timestamp(served.loaded_until()) - pd.Timedelta(days=30)
+    ]
+    buyers = (
+        recent[recent["customer_id"].isin(counted)].groupby("product_id")["customer_id"].nunique()
+    )
     best = _after_a_look(service, dict(buyers))
-    assert [item["score"] for item in best] == sorted((float(n) for n in buyers), reverse=True)[: len(best)]
+    assert [item["score"] for item in best] == sorted((float(n) for n in buyers), reverse=True)[
+        : len(best)
+    ]
 
 
 def _after_a_look(service: Client, buyers: dict[str, int]) -> list[dict]:
-    """The best sellers once the service has looked at the ledger again, which it does every few seconds."""
+    """The best sellers once the service has looked at the ledger again, which it does every few
+    seconds.
+    """
     ends = datetime.now(UTC) + timedelta(seconds=8)
     while True:
         items: list[dict] = service.recommend(UNKNOWN)["items"]
-        if all(item["score"] == buyers.get(item["product_id"]) for item in items) or datetime.now(UTC) > ends:
+        if (
+            all(item["score"] == buyers.get(item["product_id"]) for item in items)
+            or datetime.now(UTC) > ends
+        ):
             return items
 
 
@@ -330,7 +427,9 @@ def test_an_opt_out_by_an_unknown_customer_is_refused(service):
 
 
 def _listed(service: Client, customer: str) -> list[dict]:
-    found: list[dict] = service.answer(service.http.get(f"/v1/customers/{customer}/opt-outs"))["opt_outs"]
+    found: list[dict] = service.answer(service.http.get(f"/v1/customers/{customer}/opt-outs"))[
+        "opt_outs"
+    ]
     return found
 
 

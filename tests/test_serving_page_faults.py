@@ -1,4 +1,6 @@
-"""Pages where something is missing or broken: what was recorded is still shown, and a fault is told in plain words."""
+"""Pages where something is missing or broken: what was recorded is still shown, and a fault is told
+in plain words.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,10 @@ import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from features.workspace import Workspace
+from features.shop.workspace import Workspace
+from serving.access.signed_links import Page
 from serving.bootstrap import Sayso, assemble
 from serving.http.app import make_app
-from serving.links import Page
 from serving.pages.reader import reader_of
 from serving.pages.why import why_page
 from tests.serving_shop import copied, customer_id
@@ -31,12 +33,16 @@ def idle(untrained_root: Path, tmp_path: Path) -> Iterator[Sayso]:
 
 
 def test_a_decision_whose_model_is_gone_still_shows_what_was_recorded(service, served_root, pool):
-    """Where no model can be loaded the page has every product and reason of the record, and foretells nothing."""
+    """Where no model can be loaded the page has every product and reason of the record, and
+    foretells nothing.
+    """
     answer = service.recommend(pool.one(), language="de")
     modelless = assemble(Workspace.open(served_root), service.url)
     try:
         decision, _ = modelless.decisions.find(answer["decision_id"])
-        page = html.unescape(why_page(modelless, decision, "token", reader_of(modelless.words, "de", None), None))
+        page = html.unescape(
+            why_page(modelless, decision, "token", reader_of(modelless.words, "de", None), None)
+        )
     finally:
         modelless.close()
     for item in answer["items"]:
@@ -46,7 +52,9 @@ def test_a_decision_whose_model_is_gone_still_shows_what_was_recorded(service, s
 
 
 def test_a_reason_without_a_template_is_shown_as_it_was_recorded(service, served_root, pool):
-    """A reason of a sentence that is no more stands on the page in the words that it was said in."""
+    """A reason of a sentence that is no more stands on the page in the words that it was said
+    in.
+    """
     answer = service.churn(pool.one())
     sayso = assemble(Workspace.open(served_root), service.url)
     try:
@@ -56,7 +64,9 @@ def test_a_reason_without_a_template_is_shown_as_it_was_recorded(service, served
         for key in keys:
             recorded = recorded.replace(f'"template":"{key}"', '"template":"gone"')
         object.__setattr__(decision, "answer", recorded)
-        page = html.unescape(why_page(sayso, decision, "token", reader_of(sayso.words, "fr", None), None))
+        page = html.unescape(
+            why_page(sayso, decision, "token", reader_of(sayso.words, "fr", None), None)
+        )
     finally:
         sayso.close()
     assert keys
@@ -64,7 +74,9 @@ def test_a_reason_without_a_template_is_shown_as_it_was_recorded(service, served
 
 
 def test_deletion_takes_two_steps_and_is_final(idle):
-    """Neither asking for the page nor an unconfirmed form deletes; the confirmed one does, with a receipt, and the links end."""
+    """Neither asking for the page nor an unconfirmed form deletes; the confirmed one does, with a
+    receipt, and the links end.
+    """
     app = make_app()
     app.state.sayso = idle
     client = TestClient(app)
@@ -82,7 +94,9 @@ def test_deletion_takes_two_steps_and_is_final(idle):
 
 
 def test_a_broken_database_is_told_in_the_readers_language(idle):
-    """Where the database cannot be read the page says so and no more, and works again once it is mended."""
+    """Where the database cannot be read the page says so and no more, and works again once it is
+    mended.
+    """
     app = make_app()
     app.state.sayso = idle
     client = TestClient(app)
@@ -91,7 +105,10 @@ def test_a_broken_database_is_told_in_the_readers_language(idle):
     assert client.get(address).status_code == 200
     with idle.shop.database.write() as connection:
         connection.execute(text("ALTER TABLE opt_outs RENAME TO elsewhere"))
-    for answer in (client.get(address, headers={"Accept-Language": "pl"}), client.post(f"{address}?language=pl", data={"act": "pause"})):
+    for answer in (
+        client.get(address, headers={"Accept-Language": "pl"}),
+        client.post(f"{address}?language=pl", data={"act": "pause"}),
+    ):
         assert answer.status_code == 500
         assert "<h1>Coś poszło nie tak po naszej stronie</h1>" in answer.text
         assert "opt_outs" not in answer.text

@@ -1,4 +1,6 @@
-"""The customers' pages over HTTP: they show what was used, switch it off, and open to nobody else."""
+"""The customers' pages over HTTP: they show what was used, switch it off, and open to nobody
+else.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,17 @@ import httpx
 import pytest
 from itsdangerous import TimestampSigner
 
-from serving.links import VALID_FOR, Links, Page
+from serving.access.signed_links import VALID_FOR, Links, Page
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, SCRIPT
 
 pytest_plugins = ["tests.serving_fixtures"]
 
-LABELS = {"purchases": "What you bought", "order_times": "When you ordered", "spending": "How much you spent", "location": "Where you live"}
+LABELS = {
+    "purchases": "What you bought",
+    "order_times": "When you ordered",
+    "spending": "How much you spent",
+    "location": "Where you live",
+}
 NOT_AGREED = "You did not agree to these"
 SAFE = string.ascii_letters + string.digits + "-_."
 MUTATIONS = 300
@@ -40,7 +47,10 @@ def assert_safe(page: httpx.Response) -> None:
     addresses = re.findall(r"(?:src|href|action)=\"([^\"]*)\"", page.text)
     assert addresses
     assert not re.findall(r"\sstyle=|<style", page.text)
-    assert all(re.match(r"/(?!/)|\?language=|\?step=\w+&language=|mailto:", html.unescape(address)) for address in addresses)
+    assert all(
+        re.match(r"/(?!/)|\?language=|\?step=\w+&language=|mailto:", html.unescape(address))
+        for address in addresses
+    )
     assert not re.findall(r"https?://|<script|<iframe|<img|javascript:|\son\w+=", page.text)
 
 
@@ -50,12 +60,25 @@ def token_of(address: str) -> str:
 
 
 def switches(page: str, act: str = "consent") -> list[dict[str, str]]:
-    """What the buttons of a page that do `act` send, each with the address that it sends it to; asking for a review is no switch."""
+    """What the buttons of a page that do `act` send, each with the address that it sends it to;
+    asking for a review is no switch.
+    """
     found = []
-    for form in re.findall(r"<form method=\"post\" action=\"([^\"]+)\">(.*?)</form>", page, re.DOTALL):
+    for form in re.findall(
+        r"<form method=\"post\" action=\"([^\"]+)\">(.*?)</form>", page, re.DOTALL
+    ):
         fields = dict(re.findall(r"name=\"(\w+)\" value=\"([^\"]*)\"", form[1]))
-        found.append({"address": html.unescape(form[0]), **{name: html.unescape(value) for name, value in fields.items()}})
-    return [form for form in found if form.get("act", "consent") == act and "/review" not in form["address"]]
+        found.append(
+            {
+                "address": html.unescape(form[0]),
+                **{name: html.unescape(value) for name, value in fields.items()},
+            }
+        )
+    return [
+        form
+        for form in found
+        if form.get("act", "consent") == act and "/review" not in form["address"]
+    ]
 
 
 def test_the_why_page_tells_what_an_answer_used(service, pool):
@@ -72,28 +95,41 @@ def test_the_why_page_tells_what_an_answer_used(service, pool):
 
 
 def test_of_an_answer_without_reasons_no_page_says_what_the_reasons_were(service, pool):
-    """Asked without reasons, an answer is recorded without: its page has every switch, and calls nothing a main reason or none."""
+    """Asked without reasons, an answer is recorded without: its page has every switch, and calls
+    nothing a main reason or none.
+    """
     answer = service.recommend(pool.one(), explain="none")
     page = service.page(answer["why_url"])
     assert {switch["category"] for switch in switches(page.text)} == set(CATEGORIES)
     for text in (page.text, service.page(page.url.path + "/panel").text):
         assert "reason for" not in html.unescape(text)
-    assert "reason for" in service.page(service.recommend(pool.one(), explain="reasons")["why_url"]).text
+    assert (
+        "reason for"
+        in service.page(service.recommend(pool.one(), explain="reasons")["why_url"]).text
+    )
 
 
 def test_the_why_page_of_an_estimate_tells_the_chance_and_each_without(service, pool):
-    """The chance, what it would be with nothing shared, and what it would be without each category are those of the answer."""
+    """The chance, what it would be with nothing shared, and what it would be without each category
+    are those of the answer.
+    """
     answer = service.churn(pool.one())
     page = service.page(answer["why_url"])
     assert_safe(page)
     game = answer["explanation"]["categories"]
     shown = re.findall(r"\d+ in 100", page.text)
-    expected = {answer["probability"], game["base_value"], *(part["without"] for part in game["contributions"])}
+    expected = {
+        answer["probability"],
+        game["base_value"],
+        *(part["without"] for part in game["contributions"]),
+    }
     assert {f"{round(100 * value)} in 100" for value in expected} <= set(shown)
 
 
 def test_the_numbers_of_an_estimate_add_up_as_shown(service, pool):
-    """What everybody gets plus all rows of the sum is the estimate, in the very numbers that the page shows."""
+    """What everybody gets plus all rows of the sum is the estimate, in the very numbers that the
+    page shows.
+    """
     for customer in pool.take(5):
         page = service.page(service.churn(customer)["why_url"]).text
         rows = [int(cell.replace("−", "-")) for cell in re.findall(r"<td>([^<]+)</td>", page)]  # noqa: RUF001 - a minus sign
@@ -103,12 +139,16 @@ def test_the_numbers_of_an_estimate_add_up_as_shown(service, pool):
 
 @pytest.mark.parametrize("kind", ["recommend", "churn"])
 def test_a_switch_works_at_once_and_the_page_confirms_it(service, pool, kind):
-    """Pressing a category's button withdraws it for this purpose, the page says so, and pressing again allows it again."""
+    """Pressing a category's button withdraws it for this purpose, the page says so, and pressing
+    again allows it again.
+    """
     customer = pool.one()
     ask = getattr(service, kind)
     address = ask(customer)["why_url"]
     for action, withheld in (("withdrawn", True), ("granted", False)):
-        switch = next(s for s in switches(service.page(address).text) if s["category"] == "purchases")
+        switch = next(
+            s for s in switches(service.page(address).text) if s["category"] == "purchases"
+        )
         assert switch["action"] == action
         pressed = service.press(switch.pop("address"), **switch)
         assert pressed.status_code == 303
@@ -126,18 +166,37 @@ def test_a_switch_works_at_once_and_the_page_confirms_it(service, pool, kind):
 def test_a_change_on_a_page_is_evidence_in_the_ledger(service, pool):
     """The ledger names the page and the notice for what a customer pressed there."""
     customer = pool.one()
-    service.press(service.recommend(customer)["preferences_url"], purpose=FOR_ITEMS, category="spending", action="withdrawn")
+    service.press(
+        service.recommend(customer)["preferences_url"],
+        purpose=FOR_ITEMS,
+        category="spending",
+        action="withdrawn",
+    )
     last = service.http.get(f"/v1/customers/{customer}/consents").json()["history"][-1]
-    assert (last["purpose"], last["category"], last["action"], last["method"]) == (FOR_ITEMS, "spending", "withdrawn", "preference_page")
+    assert (last["purpose"], last["category"], last["action"], last["method"]) == (
+        FOR_ITEMS,
+        "spending",
+        "withdrawn",
+        "preference_page",
+    )
     assert last["notice_version"]
 
 
 def test_looking_changes_nothing(service, served, pool):
-    """No GET of any page, with whatever query, writes to the ledger, so a mail scanner switches nothing off."""
+    """No GET of any page, with whatever query, writes to the ledger, so a mail scanner switches
+    nothing off.
+    """
     customer = pool.one()
     items, churn = service.recommend(customer), service.churn(customer)
     before = served.ledger.history(served.customers.find(customer))
-    query = {"purpose": FOR_ITEMS, "category": "purchases", "action": "withdrawn", "act": "stop_all", "done": "purchases", "step": "erase"}
+    query = {
+        "purpose": FOR_ITEMS,
+        "category": "purchases",
+        "action": "withdrawn",
+        "act": "stop_all",
+        "done": "purchases",
+        "step": "erase",
+    }
     for address in (items["why_url"], churn["why_url"], items["preferences_url"]):
         for method in ("GET", "HEAD", "OPTIONS"):
             httpx.request(method, address, params=query)
@@ -150,8 +209,15 @@ def test_the_preferences_page_shows_every_choice_as_it_stands(service, pool):
     page = service.page(service.recommend(customer)["preferences_url"])
     assert_safe(page)
     state = service.http.get(f"/v1/customers/{customer}/consents").json()["state"]
-    shown = {(switch["purpose"], switch["category"]): switch["action"] for switch in switches(page.text) if "purpose" in switch}
-    assert shown == {(e["purpose"], e["category"]): "withdrawn" if e["action"] == "granted" else "granted" for e in state}
+    shown = {
+        (switch["purpose"], switch["category"]): switch["action"]
+        for switch in switches(page.text)
+        if "purpose" in switch
+    }
+    assert shown == {
+        (e["purpose"], e["category"]): "withdrawn" if e["action"] == "granted" else "granted"
+        for e in state
+    }
 
 
 @pytest.mark.parametrize(
@@ -163,12 +229,30 @@ def test_the_preferences_page_shows_every_choice_as_it_stands(service, pool):
         ({"purpose": FOR_ITEMS, "category": "purchases"}, 422),
         ({"purpose": "x" * 500, "category": "purchases", "action": "granted"}, 422),
         ({"purpose": FOR_ITEMS, "category": "<script>alert(1)</script>", "action": "granted"}, 422),
-        ({"purpose": FOR_ITEMS, "category": "purchases", "action": "withdrawn", "back": "forged"}, 404),
-        ({"purpose": FOR_ITEMS, "category": "purchases", "action": "withdrawn", "back": "//example.com"}, 404),
+        (
+            {
+                "purpose": FOR_ITEMS,
+                "category": "purchases",
+                "action": "withdrawn",
+                "back": "forged",
+            },
+            404,
+        ),
+        (
+            {
+                "purpose": FOR_ITEMS,
+                "category": "purchases",
+                "action": "withdrawn",
+                "back": "//example.com",
+            },
+            404,
+        ),
     ],
 )
 def test_a_wrong_press_changes_nothing(service, pool, form, status):
-    """A form that names something unknown, or a forged way back, is refused without a change and without echoing markup."""
+    """A form that names something unknown, or a forged way back, is refused without a change and
+    without echoing markup.
+    """
     customer = pool.one()
     answer = service.recommend(customer)
     pressed = service.press(answer["preferences_url"], **form)
@@ -186,12 +270,18 @@ def test_a_press_without_a_form_is_refused(service, pool):
         (b"\xff\x00", "application/x-www-form-urlencoded"),
         (b"x", "multipart/form-data"),
     ):
-        assert 400 <= httpx.post(address, content=content, headers={"Content-Type": kind}).status_code < 500
+        assert (
+            400
+            <= httpx.post(address, content=content, headers={"Content-Type": kind}).status_code
+            < 500
+        )
 
 
 @pytest.mark.parametrize("page", ["why", "preferences"])
 def test_a_mutated_link_opens_nothing(service, pool, page):
-    """Of hundreds of links with one sign replaced, removed or added, none opens, and the refusal tells nothing."""
+    """Of hundreds of links with one sign replaced, removed or added, none opens, and the refusal
+    tells nothing.
+    """
     answer = service.recommend(pool.one())
     right = answer[f"{page}_url"]
     token, draw = token_of(right), random.Random(3)
@@ -199,7 +289,13 @@ def test_a_mutated_link_opens_nothing(service, pool, page):
     for _ in range(MUTATIONS):
         at = draw.randrange(len(token))
         sign = draw.choice(SAFE)
-        mutated = draw.choice([token[:at] + sign + token[at + 1 :], token[:at] + token[at + 1 :], token[:at] + sign + token[at:]])
+        mutated = draw.choice(
+            [
+                token[:at] + sign + token[at + 1 :],
+                token[:at] + token[at + 1 :],
+                token[:at] + sign + token[at:],
+            ]
+        )
         if mutated == token:
             continue
         response = service.http.get(f"/{page}/{mutated}")
@@ -213,7 +309,9 @@ def test_a_mutated_link_opens_nothing(service, pool, page):
 def test_every_other_ending_of_a_link_opens_nothing(service, pool, page):
     """The last signs of the signature can be written in one way only."""
     right = service.recommend(pool.one())[f"{page}_url"]
-    others = [right[:-1] + sign for sign in SAFE if sign != right[-1]] + [right + ending for ending in ("=", "!", "~", "%20", "-", ".")]
+    others = [right[:-1] + sign for sign in SAFE if sign != right[-1]] + [
+        right + ending for ending in ("=", "!", "~", "%20", "-", ".")
+    ]
     assert [address for address in others if httpx.get(address).status_code == 200] == []
 
 
@@ -234,14 +332,22 @@ def test_a_link_of_another_shop_opens_nothing(service, served, pool):
     forged = Links("another secret", service.url)
     pseudonym = str(served.customers.find(pool.one()))
     assert httpx.get(forged.url(Page.PREFERENCES, pseudonym)).status_code == 404
-    assert service.page(service.links.path(Page.WHY, "dec_01J00000000000000000000000")).status_code == 404
+    assert (
+        service.page(service.links.path(Page.WHY, "dec_01J00000000000000000000000")).status_code
+        == 404
+    )
 
 
 def test_an_expired_link_says_so(service, served, pool, monkeypatch):
-    """A link opens until the end of its time and is told as expired after it, and shows nothing of the customer."""
+    """A link opens until the end of its time and is told as expired after it, and shows nothing of
+    the customer.
+    """
     customer = pool.one()
     pseudonym = str(served.customers.find(customer))
-    for age, status in ((VALID_FOR - timedelta(hours=1), 200), (VALID_FOR + timedelta(seconds=5), 410)):
+    for age, status in (
+        (VALID_FOR - timedelta(hours=1), 200),
+        (VALID_FOR + timedelta(seconds=5), 410),
+    ):
         made = int((datetime.now(UTC) - age).timestamp())
         with monkeypatch.context() as then:
             then.setattr(TimestampSigner, "get_timestamp", lambda _self, made=made: made)
@@ -251,7 +357,12 @@ def test_an_expired_link_says_so(service, served, pool, monkeypatch):
         assert_safe(page)
     assert "expired" in page.text
     assert customer not in page.text
-    assert service.press(address, purpose=FOR_ITEMS, category="purchases", action="withdrawn").status_code == 410
+    assert (
+        service.press(
+            address, purpose=FOR_ITEMS, category="purchases", action="withdrawn"
+        ).status_code
+        == 410
+    )
 
 
 def test_refused_links_are_told_on_a_friendly_page(service):
@@ -275,7 +386,9 @@ def test_the_query_of_a_page_is_no_way_into_it(service, pool):
     """What was done is told only where the service itself signed it, for this customer."""
     address = service.recommend(pool.one())["why_url"]
     stranger = service.recommend(pool.one())
-    (switch,) = (s for s in switches(service.page(stranger["why_url"]).text) if s["category"] == "spending")
+    (switch,) = (
+        s for s in switches(service.page(stranger["why_url"]).text) if s["category"] == "spending"
+    )
     told = service.press(switch.pop("address"), **switch).headers["location"]
     others = parse_qs(urlsplit(told).query)["done"][0]
     assert 'role="status"' in service.page(told).text
@@ -290,7 +403,9 @@ def test_the_query_of_a_page_is_no_way_into_it(service, pool):
 @pytest.mark.parametrize("kind", ["recommend", "churn"])
 @pytest.mark.parametrize("category", CATEGORIES)
 def test_of_a_withheld_category_only_the_name_is_on_the_page(service, pool, kind, category):
-    """The why page of an answer without a category names it as not used and has neither reason, number nor switch for it."""
+    """The why page of an answer without a category names it as not used and has neither reason,
+    number nor switch for it.
+    """
     customer = pool.one()
     for purpose in (FOR_ITEMS, FOR_CHURN):
         service.say(customer, purpose, category, "withdrawn")
@@ -303,7 +418,9 @@ def test_of_a_withheld_category_only_the_name_is_on_the_page(service, pool, kind
 
 @pytest.mark.parametrize("kind", ["recommend", "churn"])
 def test_answers_that_used_nothing_have_a_page_too(service, pool, kind):
-    """The page of an unknown customer, of one who shares nothing and of one who opted out says that nothing was used."""
+    """The page of an unknown customer, of one who shares nothing and of one who opted out says that
+    nothing was used.
+    """
     silent = pool.one()
     service.opt_out(silent, "all")
     for customer in ("nobody-here", pool.one(()), silent):
@@ -316,8 +433,14 @@ def test_answers_that_used_nothing_have_a_page_too(service, pool, kind):
 
 @pytest.mark.parametrize("kind", ["recommend", "churn"])
 def test_who_did_not_agree_is_told_so_and_nobody_else(service, pool, kind):
-    """Names of what was not used are always there; that it was not agreed to is said only of who did not agree."""
-    less, silent, signalling = pool.one(("purchases", "order_times", "spending")), pool.one(), pool.one()
+    """Names of what was not used are always there; that it was not agreed to is said only of who
+    did not agree.
+    """
+    less, silent, signalling = (
+        pool.one(("purchases", "order_times", "spending")),
+        pool.one(),
+        pool.one(),
+    )
     service.opt_out(silent, "all")
     ask = getattr(service, kind)
     for answer in (ask(less), ask(pool.one(()))):
@@ -338,7 +461,9 @@ def test_no_page_shows_the_shops_id_of_a_customer(service, pool):
     for address in (answer["why_url"], answer["preferences_url"]):
         assert customer not in address + service.page(address).text
         payload = token_of(address).split(".")[0]
-        assert customer.encode() not in base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        assert customer.encode() not in base64.urlsafe_b64decode(
+            payload + "=" * (-len(payload) % 4)
+        )
 
 
 def test_the_front_page_lists_every_route(service):
@@ -346,7 +471,15 @@ def test_the_front_page_lists_every_route(service):
     page = service.page("/")
     assert page.status_code == 200
     assert_safe(page)
-    for path in ("/v1/recommendations", "/v1/churn", "/v1/decisions/{id}", "/v1/consents", "/v1/notices", "/v1/opt-outs", "/v1/models"):
+    for path in (
+        "/v1/recommendations",
+        "/v1/churn",
+        "/v1/decisions/{id}",
+        "/v1/consents",
+        "/v1/notices",
+        "/v1/opt-outs",
+        "/v1/models",
+    ):
         assert path in page.text
 
 

@@ -9,26 +9,37 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from features.database.tables import api_keys
 from features.errors import NotFound
-from features.tables import api_keys
-from models.bands import band
-from serving.actions import Kind, suggested
-from serving.keys import SCOPES, Keys, UnknownScope
-from serving.links import LinkRefused, Links, Page
-from serving.shelf import Shelf
-from serving.watch import Watch
+from models.churn.bands import band
+from serving.access.api_keys import SCOPES, Keys, UnknownScope
+from serving.access.signed_links import LinkRefused, Links, Page
+from serving.churn.actions import Kind, suggested
+from serving.live.assortment import Shelf
+from serving.live.refresher import Watch
 
 SECRETS = 50
 
 
 def test_a_key_is_found_by_its_secret_alone(database, clock):
-    """The secret finds the key with its scopes; neither its id, its digest nor another case does."""
+    """The secret finds the key with its scopes; neither its id, its digest nor another case
+    does.
+    """
     keys = Keys(database, clock)
     key, secret = keys.create(["recommend", "score"])
     assert keys.find(secret) == key
     assert key.allows("score")
     assert not key.allows("consent")
-    for wrong in (key.id, hashlib.sha256(secret.encode()).hexdigest(), secret.swapcase(), secret + " ", secret[:-1], "", "\x00", "ü"):
+    for wrong in (
+        key.id,
+        hashlib.sha256(secret.encode()).hexdigest(),
+        secret.swapcase(),
+        secret + " ",
+        secret[:-1],
+        "",
+        "\x00",
+        "ü",
+    ):
         assert keys.find(wrong) is None
 
 
@@ -36,9 +47,14 @@ def test_a_secret_is_not_stored(database, clock):
     """No column of the table holds the secret or a part of it."""
     secrets = [Keys(database, clock).create(["all"])[1] for _ in range(SECRETS)]
     with database.read() as connection:
-        stored = "\n".join(str(cell) for row in connection.execute(select(api_keys)) for cell in row)
+        stored = "\n".join(
+            str(cell) for row in connection.execute(select(api_keys)) for cell in row
+        )
     assert len(set(secrets)) == SECRETS
-    assert all(len(secret) >= 40 and secret[6:] not in stored and secret[:20] not in stored for secret in secrets)
+    assert all(
+        len(secret) >= 40 and secret[6:] not in stored and secret[:20] not in stored
+        for secret in secrets
+    )
 
 
 def test_all_scopes_come_by_one_word(database, clock):
@@ -48,7 +64,9 @@ def test_all_scopes_come_by_one_word(database, clock):
 
 @pytest.mark.parametrize("scopes", [["admin"], ["recommend", "Score"], [""], []])
 def test_an_unknown_scope_makes_no_key(database, clock, scopes):
-    """A scope that no route asks for, or none at all, is refused with the scopes that exist, and no key is made."""
+    """A scope that no route asks for, or none at all, is refused with the scopes that exist, and no
+    key is made.
+    """
     with pytest.raises(UnknownScope, match="recommend"):
         Keys(database, clock).create(scopes)
     assert Keys(database, clock).list() == []
@@ -59,7 +77,11 @@ def test_keys_are_listed_oldest_first_and_revoked_once(database, ticking_clock):
     keys = Keys(database, ticking_clock)
     made = [keys.create(["score"])[0] for _ in range(3)]
     keys.revoke(made[1].id)
-    assert [(key.id, key.revoked_at is None) for key in keys.list()] == [(made[0].id, True), (made[1].id, False), (made[2].id, True)]
+    assert [(key.id, key.revoked_at is None) for key in keys.list()] == [
+        (made[0].id, True),
+        (made[1].id, False),
+        (made[2].id, True),
+    ]
     for id in (made[1].id, "key_0"):
         with pytest.raises(NotFound):
             keys.revoke(id)
@@ -73,13 +95,20 @@ def test_a_link_opens_its_own_page_for_its_own_subject():
     assert "?" not in address
     token = address.rsplit("/", 1)[1]
     assert links.subject(Page.WHY, token) == "dec_1"
-    for other, page in ((links, Page.PREFERENCES), (Links("other", ""), Page.WHY), (Links("", ""), Page.WHY)):
+    for other, page in (
+        (links, Page.PREFERENCES),
+        (Links("other", ""), Page.WHY),
+        (Links("", ""), Page.WHY),
+    ):
         with pytest.raises(LinkRefused) as refused:
             other.subject(page, token)
         assert not refused.value.expired
 
 
-@pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "x" * 10_000, "\u00fc", "\x00", "ImRlYyI.AAAAAA.", "ImRlYyI.////.x"])
+@pytest.mark.parametrize(
+    "token",
+    ["", ".", "..", "a.b.c", "x" * 10_000, "\u00fc", "\x00", "ImRlYyI.AAAAAA.", "ImRlYyI.////.x"],
+)
 def test_a_made_up_token_is_refused(token):
     """Whatever a token looks like, it is refused in one way."""
     with pytest.raises(LinkRefused):
@@ -102,8 +131,10 @@ def test_a_watch_survives_looks_that_fail(caplog):
 
 
 def test_a_watch_looks_at_once_and_again_until_it_is_stopped(monkeypatch):
-    """Starting looks before it returns; afterwards it looks every few moments, and no more once stopped."""
-    monkeypatch.setattr("serving.watch.LOOK_EVERY_SECONDS", 0.01)
+    """Starting looks before it returns; afterwards it looks every few moments, and no more once
+    stopped.
+    """
+    monkeypatch.setattr("serving.live.refresher.LOOK_EVERY_SECONDS", 0.01)
     seen = []
     watch = Watch([lambda: seen.append(datetime.now(UTC))])
     watch.start()
@@ -119,8 +150,14 @@ def test_a_watch_looks_at_once_and_again_until_it_is_stopped(monkeypatch):
 
 
 def test_a_shelf_knows_what_is_hidden_and_what_is_outside():
-    """Hiding is by product category and brand; outside is what belongs to none of the categories asked for."""
-    shelf = Shelf(titles={"a": "A", "b": "B", "c": "C"}, product_categories={"x": ["a", "b"]}, brands={"y": ["b"]})
+    """Hiding is by product category and brand; outside is what belongs to none of the categories
+    asked for.
+    """
+    shelf = Shelf(
+        titles={"a": "A", "b": "B", "c": "C"},
+        product_categories={"x": ["a", "b"]},
+        brands={"y": ["b"]},
+    )
     assert shelf.hidden_by(["x"], []) == {"a", "b"}
     assert shelf.hidden_by([], ["y"]) == {"b"}
     assert shelf.hidden_by(["no"], ["no"]) == set()
@@ -130,7 +167,15 @@ def test_a_shelf_knows_what_is_hidden_and_what_is_outside():
 
 
 @pytest.mark.parametrize(
-    ("probability", "name"), [(0.0, "low"), (1 / 3, "low"), (0.34, "medium"), (0.66, "medium"), (0.67, "high"), (1.0, "high")]
+    ("probability", "name"),
+    [
+        (0.0, "low"),
+        (1 / 3, "low"),
+        (0.34, "medium"),
+        (0.66, "medium"),
+        (0.67, "high"),
+        (1.0, "high"),
+    ],
 )
 def test_every_probability_has_a_band_and_an_action_that_helps(probability, name):
     """Each probability falls into one band, and what is suggested for it is help or nothing."""
@@ -140,4 +185,6 @@ def test_every_probability_has_a_band_and_an_action_that_helps(probability, name
         assert actions
         assert {action.action for action in actions} <= set(Kind)
         assert (Kind.NONE in {action.action for action in actions}) == (name == "low")
-        assert (Kind.ONBOARDING in {action.action for action in actions}) == (orders == 1 and name != "low")
+        assert (Kind.ONBOARDING in {action.action for action in actions}) == (
+            orders == 1 and name != "low"
+        )

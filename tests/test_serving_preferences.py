@@ -1,4 +1,6 @@
-"""What customers change on their pages: everything at once, pauses, what is hidden, their data; each once, told, and taken back."""
+"""What customers change on their pages: everything at once, pauses, what is hidden, their data;
+each once, told, and taken back.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from explain.wording import Wording
-from features.workspace import Workspace
+from features.shop.workspace import Workspace
+from serving.access.signed_links import Page
 from serving.bootstrap import assemble
+from serving.contract.requests import RecommendationRequest
 from serving.http.app import make_app
-from serving.links import Page
 from serving.pages.confirmation import SAID
-from serving.requests import RecommendationRequest
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, Pool
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -52,11 +54,15 @@ class Choices:
 
     def history(self) -> list[dict]:
         """What the ledger holds of the customer."""
-        return self.service.answer(self.service.http.get(f"/v1/customers/{self.customer}/consents"))["history"]
+        return self.service.answer(
+            self.service.http.get(f"/v1/customers/{self.customer}/consents")
+        )["history"]
 
     def opt_outs(self) -> list[dict]:
         """The opt-outs in force."""
-        return self.service.answer(self.service.http.get(f"/v1/customers/{self.customer}/opt-outs"))["opt_outs"]
+        return self.service.answer(
+            self.service.http.get(f"/v1/customers/{self.customer}/opt-outs")
+        )["opt_outs"]
 
 
 @pytest.fixture
@@ -66,7 +72,9 @@ def choices(service: Client, pool: Pool) -> Choices:
 
 
 def test_one_press_stops_everything_and_one_allows_it_again(choices):
-    """Everything is withdrawn in one press; allowing it again takes a press too, under the notices that stand beside that button."""
+    """Everything is withdrawn in one press; allowing it again takes a press too, under the notices
+    that stand beside that button.
+    """
     assert "Nothing that you share is used any more" in choices.told(act="stop_all")
     assert choices.service.recommend(choices.customer)["not_personalized_because"] == "no_consent"
     page = html.unescape(choices.service.page(choices.address).text)
@@ -74,19 +82,34 @@ def test_one_press_stops_everything_and_one_allows_it_again(choices):
     assert "We would like to use" in page
     assert choices.undo(act="allow_all")["act"] == "stop_all"
     assert choices.service.recommend(choices.customer)["consent"]["used"] == list(CATEGORIES)
-    assert {event["notice_language"] for event in choices.history() if event["action"] == "granted"} == {"en"}
+    assert {
+        event["notice_language"] for event in choices.history() if event["action"] == "granted"
+    } == {"en"}
 
 
 def test_the_page_says_when_the_customer_spoke(service):
-    """The state and the history have the day on which something was said, not the day on which the shop passed it on, newest first."""
-    said = {"customer_id": "zqx-canary-spoke-early", "purpose": FOR_ITEMS, "notice_version": "1", "method": "form"}
+    """The state and the history have the day on which something was said, not the day on which the
+    shop passed it on, newest first.
+    """
+    said = {
+        "customer_id": "zqx-canary-spoke-early",
+        "purpose": FOR_ITEMS,
+        "notice_version": "1",
+        "method": "form",
+    }
     for category, action, day in (
         ("purchases", "withdrawn", "2024-03-05"),
         ("purchases", "granted", "2023-05-01"),
         ("spending", "granted", "2023-06-02"),
     ):
         moment = f"{day}T10:00:00Z"
-        service.answer(service.http.post("/v1/consents", json={**said, "category": category, "action": action, "occurred_at": moment}), 201)
+        service.answer(
+            service.http.post(
+                "/v1/consents",
+                json={**said, "category": category, "action": action, "occurred_at": moment},
+            ),
+            201,
+        )
     page = html.unescape(service.page(Choices(service, said["customer_id"]).address).text)
     assert "Not allowed since 5 March 2024" in page
     assert "Allowed since 2 June 2023" in page
@@ -96,7 +119,9 @@ def test_the_page_says_when_the_customer_spoke(service):
 
 
 def test_a_pause_lasts_thirty_days_and_can_be_ended(choices):
-    """While paused there are neither suggestions nor estimates; the end is told, and one press ends it before."""
+    """While paused there are neither suggestions nor estimates; the end is told, and one press ends
+    it before.
+    """
     assert re.search(r"Everything is paused until \d+ \w+ \d{4}\.", choices.told(act="pause"))
     (pause,) = choices.opt_outs()
     assert (pause["scope"], pause["until"] is None) == ("all", False)
@@ -108,7 +133,9 @@ def test_a_pause_lasts_thirty_days_and_can_be_ended(choices):
 
 @pytest.mark.parametrize("scope", ["product", "product_category", "brand"])
 def test_what_is_hidden_is_not_shown_until_it_is_taken_back(choices, scope):
-    """A product, its department or its brand is hidden from the why page, listed among the choices, and shown again by its button."""
+    """A product, its department or its brand is hidden from the why page, listed among the choices,
+    and shown again by its button.
+    """
     service, answer = choices.service, choices.service.recommend(choices.customer)
     why = service.page(answer["why_url"]).text
     values = re.findall(rf'name="what" value="({scope}:[^"]+)"', why)
@@ -117,7 +144,9 @@ def test_what_is_hidden_is_not_shown_until_it_is_taken_back(choices, scope):
     (opt_out,) = choices.opt_outs()
     assert (opt_out["scope"], f"{scope}:{opt_out['value']}") == (scope, values[0])
     after = service.recommend(choices.customer)
-    assert values[0] not in re.findall(rf'value="({scope}:[^"]+)"', service.page(after["why_url"]).text)
+    assert values[0] not in re.findall(
+        rf'value="({scope}:[^"]+)"', service.page(after["why_url"]).text
+    )
     assert undo == {"act": "show", "id": opt_out["id"], "once": undo["once"], "back": token}
     assert "may be shown again" in choices.told(**undo)
     assert choices.opt_outs() == []
@@ -133,9 +162,16 @@ def test_a_channel_is_switched_off_and_on(choices):
 
 
 def test_a_form_sent_twice_acts_once(choices):
-    """Whatever is sent twice, with the token of its form or without, is written once, and the second time says so."""
+    """Whatever is sent twice, with the token of its form or without, is written once, and the
+    second time says so.
+    """
     withdrawal = {"purpose": FOR_ITEMS, "category": "spending", "action": "withdrawn"}
-    for form in (withdrawal, {**withdrawal, "action": "granted", "once": ONCE}, {"act": "stop_all", "once": ONCE}, {"act": "pause"}):
+    for form in (
+        withdrawal,
+        {**withdrawal, "action": "granted", "once": ONCE},
+        {"act": "stop_all", "once": ONCE},
+        {"act": "pause"},
+    ):
         choices.press(**form)
         before = (choices.history(), choices.opt_outs())
         assert choices.told(**form) == SAID["unchanged"]
@@ -143,7 +179,9 @@ def test_a_form_sent_twice_acts_once(choices):
 
 
 def test_an_old_form_cannot_allow_again_what_was_stopped_since(choices):
-    """A grant that is sent once more after a withdrawal does nothing; a withdrawal that is sent once more stops."""
+    """A grant that is sent once more after a withdrawal does nothing; a withdrawal that is sent
+    once more stops.
+    """
     grant = {"purpose": FOR_ITEMS, "category": "spending", "action": "granted", "once": ONCE}
     stop = {**grant, "action": "withdrawn"}
     choices.press(**stop)
@@ -200,7 +238,9 @@ def test_a_form_that_makes_no_sense_is_refused_on_a_friendly_page(choices, form)
 
 
 def test_the_consequence_shown_is_what_happens(service, served_root, pool):
-    """What the page says that stopping a category would change is what is answered once it is stopped, by statistics that hold still."""
+    """What the page says that stopping a category would change is what is answered once it is
+    stopped, by statistics that hold still.
+    """
     still = assemble(Workspace.open(served_root), service.url)
     still.watch.look()
     app = make_app()
@@ -210,34 +250,53 @@ def test_the_consequence_shown_is_what_happens(service, served_root, pool):
         address = still.links.path(Page.PREFERENCES, str(still.shop.customers.find(customer)))
         promised = _promises(html.unescape(client.get(address).text), category)
         for purpose in (FOR_ITEMS, FOR_CHURN):
-            sent = client.post(address, data={"purpose": purpose, "category": category, "action": "withdrawn"})
+            sent = client.post(
+                address, data={"purpose": purpose, "category": category, "action": "withdrawn"}
+            )
             assert sent.status_code == 303
         answer = still.recommender.answer(RecommendationRequest(customer_id=customer))
         first = Wording().listed([item["title"] for item in answer["items"][:3]])
         assert first in promised[FOR_ITEMS] or "stay the same" in promised[FOR_ITEMS]
-        assert f"{round(100 * still.churn.answer(customer)['probability'])} in 100" in promised[FOR_CHURN]
+        assert (
+            f"{round(100 * still.churn.answer(customer)['probability'])} in 100"
+            in promised[FOR_CHURN]
+        )
     still.close()
 
 
 def _promises(page: str, category: str) -> dict[str, str]:
     """What a page says would change without a category, by purpose."""
-    card = r'<p class="without">(.*?)</p>\s*<form.*?name="purpose" value="(\w+)".*?name="category" value="(\w+)"'
+    card = (
+        r'<p class="without">(.*?)</p>\s*<form.*?name="purpose" value="(\w+)".*?name="category"'
+        r' value="(\w+)"'
+    )
     cards = re.findall(card, page, re.DOTALL)
     return {purpose: said for said, purpose, named in cards if named == category}
 
 
 def test_no_sentence_contradicts_what_happens_without_the_category(service, pool):
-    """Of every estimate's page, a category that is said to raise it leaves a lower one when it is gone, and the other way round."""
+    """Of every estimate's page, a category that is said to raise it leaves a lower one when it is
+    gone, and the other way round.
+    """
     checked = 0
     for customer in pool.take(12):
         answer = service.churn(customer)
         page = html.unescape(service.page(answer["why_url"]).text)
-        without = {part["category"]: part["without"] for part in answer["explanation"]["categories"]["contributions"]}
-        for said, category in re.findall(r"It (raises|lowers) the estimate by.*?name=\"category\" value=\"(\w+)\"", page, re.DOTALL):
+        without = {
+            part["category"]: part["without"]
+            for part in answer["explanation"]["categories"]["contributions"]
+        }
+        for said, category in re.findall(
+            r"It (raises|lowers) the estimate by.*?name=\"category\" value=\"(\w+)\"",
+            page,
+            re.DOTALL,
+        ):
             assert (answer["probability"] > without[category]) is (said == "raises")
             checked += 1
         for reason in answer["explanation"]["reasons"]:
-            assert (answer["probability"] > without[reason["category"]]) is (reason["direction"] == "raises")
+            assert (answer["probability"] > without[reason["category"]]) is (
+                reason["direction"] == "raises"
+            )
     assert checked > 12
 
 
@@ -255,22 +314,43 @@ def test_no_sentence_contradicts_what_happens_without_the_category(service, pool
         ("fr", "xx", "fr", True),
     ],
 )
-def test_a_page_speaks_the_language_that_was_picked_or_liked(service, pool, header, query, language, missed):
-    """A picked language comes before the browser's and that before the shop's; one that is not there falls back and says so."""
+def test_a_page_speaks_the_language_that_was_picked_or_liked(
+    service, pool, header, query, language, missed
+):
+    """A picked language comes before the browser's and that before the shop's; one that is not
+    there falls back and says so.
+    """
     address = service.recommend(pool.one(()))["why_url"]
-    page = httpx.get(address, params={"language": query} if query else None, headers={"Accept-Language": header} if header else None)
+    page = httpx.get(
+        address,
+        params={"language": query} if query else None,
+        headers={"Accept-Language": header} if header else None,
+    )
     assert f'<html lang="{language}"' in page.text
     assert ('class="missed"' in page.text) is missed
 
 
 def test_a_reason_is_said_in_the_language_of_the_request_and_of_the_reader(service, pool):
-    """An answer asked for in German has German reasons and says so; its page says the same in French, and a replay is identical."""
+    """An answer asked for in German has German reasons and says so; its page says the same in
+    French, and a replay is identical.
+    """
     customer = pool.one()
-    items, churn = service.recommend(customer, language="de-CH"), service.churn(customer, language="pl")
-    assert (items["language"], churn["language"], service.recommend(customer, language="it")["language"]) == ("de", "pl", "en")
+    items, churn = (
+        service.recommend(customer, language="de-CH"),
+        service.churn(customer, language="pl"),
+    )
+    assert (
+        items["language"],
+        churn["language"],
+        service.recommend(customer, language="it")["language"],
+    ) == ("de", "pl", "en")
     assert items["disclosure"].startswith("Automatisch")
     french = html.unescape(service.page(items["why_url"] + "?language=fr").text)
-    assert not any(reason["text"] in french for item in items["items"] for reason in item["explanation"]["reasons"])
+    assert not any(
+        reason["text"] in french
+        for item in items["items"]
+        for reason in item["explanation"]["reasons"]
+    )
     assert "est-ce que je vois ceci" in french
     for decision in (items, churn):
         assert service.replay(decision["decision_id"])["replay"] == {"identical": True}

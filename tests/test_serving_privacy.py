@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from features.tables import metadata
+from features.database.tables import metadata
 from tests.serving_shop import CANARY, FOR_ITEMS
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -22,7 +22,11 @@ def busy(service, pool) -> list[str]:
         service.replay(items["decision_id"])
         service.page(churn["why_url"])
         service.page(items["preferences_url"])
-        for path in (f"/v1/customers/{customer}/consents", f"/v1/customers/{customer}/opt-outs", f"/v1/nowhere/{customer}"):
+        for path in (
+            f"/v1/customers/{customer}/consents",
+            f"/v1/customers/{customer}/opt-outs",
+            f"/v1/nowhere/{customer}",
+        ):
             service.http.get(path)
         service.http.post("/v1/recommendations", json={"customer_id": customer, "k": 0})
         httpx.post(f"{service.url}/v1/churn", json={"customer_id": customer})
@@ -47,7 +51,10 @@ def test_the_metrics_name_no_customer_and_no_link(service, busy, pool):
 
 def test_mlflow_names_no_customer(served_root, served):
     """Neither MLflow's database nor any artifact holds a customer id or a pseudonym."""
-    files = [served_root / "mlflow.db", *(file for file in (served_root / "mlartifacts").rglob("*") if file.is_file())]
+    files = [
+        served_root / "mlflow.db",
+        *(file for file in (served_root / "mlartifacts").rglob("*") if file.is_file()),
+    ]
     assert len(files) > 10
     pseudonyms = [str(pseudonym).encode() for pseudonym in served.customers.all()]
     for file in files:
@@ -63,7 +70,9 @@ def test_the_shops_ids_stand_in_one_table(served, busy):
         holding = {
             table.name
             for table in metadata.sorted_tables
-            if any(CANARY in str(cell) for row in connection.execute(table.select()) for cell in row)
+            if any(
+                CANARY in str(cell) for row in connection.execute(table.select()) for cell in row
+            )
         }
     assert holding == {"customers"}
 

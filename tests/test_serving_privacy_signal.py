@@ -1,13 +1,15 @@
-"""The privacy signal of a browser (`Sec-GPC: 1`): it is kept as what the customer said, withholds, and never grants."""
+"""The privacy signal of a browser (`Sec-GPC: 1`): it is kept as what the customer said, withholds,
+and never grants.
+"""
 
 from __future__ import annotations
 
 import pytest
 from sqlalchemy import func, select
 
-from features.shop import Shop
-from features.tables import consent_events, customers
-from features.verification import verify_ledger
+from features.consent.verification import verify_ledger
+from features.database.tables import consent_events, customers
+from features.shop.shop import Shop
 from tests.serving_shop import CANARY, CATEGORIES, FOR_CHURN, FOR_ITEMS
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -26,21 +28,31 @@ def used(shop: Shop, customer: str, purpose: str) -> set[str]:
     """Categories that may be used of a customer for a purpose."""
     found = shop.customers.find(customer)
     assert found is not None
-    return {entry["category"] for entry in shop.ledger.state(found) if entry["purpose"] == purpose and entry["allowed"]}
+    return {
+        entry["category"]
+        for entry in shop.ledger.state(found)
+        if entry["purpose"] == purpose and entry["allowed"]
+    }
 
 
 def position(shop: Shop) -> int:
     """How many events the ledger has."""
     with shop.database.read() as connection:
-        return int(connection.execute(select(func.count()).select_from(consent_events)).scalar_one())
+        return int(
+            connection.execute(select(func.count()).select_from(consent_events)).scalar_one()
+        )
 
 
 def test_a_signal_is_recorded_once_for_each_granted_category(service, served, pool):
-    """Two requests with the header leave one event for each category that was granted for that purpose, and say how it came."""
+    """Two requests with the header leave one event for each category that was granted for that
+    purpose, and say how it came.
+    """
     shared = tuple(name for name in CATEGORIES if name != "location")
     customer = pool.one(shared)
     for _ in range(2):
-        assert service.recommend(customer, headers=GPC)["not_personalized_because"] == "privacy_signal"
+        assert (
+            service.recommend(customer, headers=GPC)["not_personalized_because"] == "privacy_signal"
+        )
     found = signals(served, customer)
     assert [event["purpose"] for event in found] == [FOR_ITEMS] * len(shared)
     assert {event["category"] for event in found} == set(shared)
@@ -50,7 +62,9 @@ def test_a_signal_is_recorded_once_for_each_granted_category(service, served, po
 
 
 def test_a_signal_withholds_afterwards_too(service, served, pool):
-    """Later requests without the header use nothing any more, while what was granted for other purposes stands."""
+    """Later requests without the header use nothing any more, while what was granted for other
+    purposes stands.
+    """
     customer = pool.one()
     assert service.recommend(customer)["personalized"]
     service.recommend(customer, headers=GPC)
@@ -81,13 +95,17 @@ def test_another_value_is_no_signal(service, served, pool, value):
 
 
 def test_a_later_grant_stands_while_requests_with_the_header_stay_impersonal(service, served, pool):
-    """Who allows a category after a signal is personalised without the header, never with it, and is not asked to say it again."""
+    """Who allows a category after a signal is personalised without the header, never with it, and
+    is not asked to say it again.
+    """
     customer = pool.one()
     service.recommend(customer, headers=GPC)
     service.say(customer, FOR_ITEMS, "purchases", "granted")
     count = len(signals(served, customer))
     for _ in range(2):
-        assert service.recommend(customer, headers=GPC)["not_personalized_because"] == "privacy_signal"
+        assert (
+            service.recommend(customer, headers=GPC)["not_personalized_because"] == "privacy_signal"
+        )
     assert len(signals(served, customer)) == count
     without = service.recommend(customer)
     assert without["personalized"]
@@ -96,7 +114,9 @@ def test_a_later_grant_stands_while_requests_with_the_header_stay_impersonal(ser
 
 
 def test_a_category_granted_for_the_first_time_is_covered_by_the_next_signal(service, served, pool):
-    """A signal concerns what was granted when it came; what is first granted later meets a signal of its own."""
+    """A signal concerns what was granted when it came; what is first granted later meets a signal
+    of its own.
+    """
     customer = pool.one(("purchases", "order_times", "spending"))
     service.recommend(customer, headers=GPC)
     service.say(customer, FOR_ITEMS, "location", "granted")
@@ -112,4 +132,9 @@ def test_an_unknown_customer_leaves_nothing(service, served):
     assert answer["not_personalized_because"] == "unknown_customer"
     assert position(served) == before
     with served.database.read() as connection:
-        assert connection.execute(select(customers).where(customers.c.external_id == CANARY + "passer-by")).one_or_none() is None
+        assert (
+            connection.execute(
+                select(customers).where(customers.c.external_id == CANARY + "passer-by")
+            ).one_or_none()
+            is None
+        )

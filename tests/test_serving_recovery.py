@@ -1,4 +1,6 @@
-"""A service that is started too early, or whose model is broken, answers without a model and recovers by itself."""
+"""A service that is started too early, or whose model is broken, answers without a model and
+recovers by itself.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from features.intake.new_workspace import create
-from features.shop import Shop
-from features.workspace import Workspace
+from features.intake.setup.new_workspace import create
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
 from models.tracking import CHAMPION, FOLDER, Tracking
 from serving.bootstrap import Sayso, assemble
 from serving.http.app import make_app
@@ -25,7 +27,12 @@ pytestmark = pytest.mark.early
 
 SHARES_ALL = customer_id(0)
 PATIENCE_SECONDS = 10.0
-FILES = [("churn", "booster.txt"), ("churn", "manifest.json"), ("next_purchase", "booster.txt"), ("next_purchase", "statistics.npz")]
+FILES = [
+    ("churn", "booster.txt"),
+    ("churn", "manifest.json"),
+    ("next_purchase", "booster.txt"),
+    ("next_purchase", "statistics.npz"),
+]
 
 
 @dataclass
@@ -55,7 +62,9 @@ def started(root: Path) -> Iterator[Running]:
     app = make_app()
     app.state.sayso = sayso
     secret = sayso.keys.create(["all"])[1]
-    with TestClient(app, headers={"Authorization": f"Bearer {secret}"}, raise_server_exceptions=False) as http:
+    with TestClient(
+        app, headers={"Authorization": f"Bearer {secret}"}, raise_server_exceptions=False
+    ) as http:
         yield Running(sayso, http)
     sayso.close()
 
@@ -75,9 +84,15 @@ def early(untrained_root, tmp_path_factory) -> Iterator[Running]:
 
 
 def test_before_training_best_sellers_are_shown_and_marked(early):
-    """Without a model a consenting customer gets best sellers, marked `model_unavailable`, and no estimate."""
+    """Without a model a consenting customer gets best sellers, marked `model_unavailable`, and no
+    estimate.
+    """
     items, churn = early.recommend(SHARES_ALL), early.churn(SHARES_ALL)
-    assert (items["personalized"], items["not_personalized_because"], items["model"]) == (False, "model_unavailable", None)
+    assert (items["personalized"], items["not_personalized_because"], items["model"]) == (
+        False,
+        "model_unavailable",
+        None,
+    )
     assert len(items["items"]) == 10
     assert items["consent"]["used"] == []
     assert sorted(items["consent"]["withheld"]) == sorted(CATEGORIES)
@@ -95,7 +110,9 @@ def test_before_training_no_model_is_listed_and_decisions_replay(early):
     """`GET /v1/models` is an empty list, and answers without a model can be made again."""
     assert early.http.get("/v1/models").json() == {"models": []}
     for answer in (early.recommend(SHARES_ALL), early.churn(SHARES_ALL)):
-        assert early.http.get(f"/v1/decisions/{answer['decision_id']}?replay=true").json()["replay"] == {"identical": True}
+        assert early.http.get(f"/v1/decisions/{answer['decision_id']}?replay=true").json()[
+            "replay"
+        ] == {"identical": True}
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +126,21 @@ def trained(early) -> Running:
 
 def test_a_promoted_model_answers_within_seconds(trained):
     """The running service takes a champion up without a restart."""
-    assert becomes(lambda: trained.recommend(SHARES_ALL)["personalized"] and trained.churn(SHARES_ALL)["available"])
+    assert becomes(
+        lambda: (
+            trained.recommend(SHARES_ALL)["personalized"] and trained.churn(SHARES_ALL)["available"]
+        )
+    )
 
 
 def artifact(shop: Shop, model: str, name: str) -> Path:
     """A file of the champion, as it lies in the workspace."""
     run = Tracking.of(shop.workspace).by_alias(model, CHAMPION).run_id
-    (file,) = (found for found in (shop.workspace.artifacts / model / run).rglob(name) if found.parent.name == FOLDER)
+    (file,) = (
+        found
+        for found in (shop.workspace.artifacts / model / run).rglob(name)
+        if found.parent.name == FOLDER
+    )
     return file
 
 
@@ -124,8 +149,8 @@ import hashlib, os, signal, sys
 from pathlib import Path
 from types import SimpleNamespace
 from features.errors import SaysoError
-from models.sealed_files import SEAL, require_sealed
-from serving.champions import churn_champion, next_purchase_champion
+from models.artifact_digest import SEAL, require_sealed
+from serving.live.champions import churn_champion, next_purchase_champion
 makers = {"churn": churn_champion, "next_purchase": next_purchase_champion}
 
 def checked(folder):
@@ -156,7 +181,9 @@ for model, file in [argument.split("|") for argument in sys.argv[1:]]:
 
 @pytest.fixture(scope="module")
 def refused(trained) -> list[str]:
-    """How loading ended for each file of both champions cut off at several places, each tried in a process of its own: 7 is refused."""
+    """How loading ended for each file of both champions cut off at several places, each tried in a
+    process of its own: 7 is refused.
+    """
     shop = trained.sayso.shop
     cut = [f"{model}|{artifact(shop, model, name)}" for model, name in FILES]
     command = [sys.executable, "-c", LOAD_CUT_FILES, *cut]
@@ -165,41 +192,69 @@ def refused(trained) -> list[str]:
 
 
 def test_a_truncated_file_is_refused_wherever_it_was_cut(refused):
-    """Loading a model with a cut-off file raises the project's error; it never succeeds and never brings the process down."""
+    """Loading a model with a cut-off file raises the project's error; it never succeeds and never
+    brings the process down.
+    """
     assert len(refused) == 7 * len(FILES)
     assert [line for line in refused if not line.endswith(" 7")] == []
 
 
 @pytest.mark.parametrize(("model", "name"), FILES)
 def test_a_truncated_model_is_no_model_until_it_is_repaired(trained, refused, model, name):
-    """A service that starts on a truncated file answers without that model and refuses replays, until the file is repaired."""
-    assert not any(int(line.split()[-1]) < 0 for line in refused), "loading this would bring the test run down"
+    """A service that starts on a truncated file answers without that model and refuses replays,
+    until the file is repaired.
+    """
+    assert not any(int(line.split()[-1]) < 0 for line in refused), (
+        "loading this would bring the test run down"
+    )
     shop = trained.sayso.shop
     file = artifact(shop, model, name)
     whole = file.read_bytes()
-    assert becomes(lambda: trained.churn(SHARES_ALL)["available"] and trained.recommend(SHARES_ALL)["personalized"])
+    assert becomes(
+        lambda: (
+            trained.churn(SHARES_ALL)["available"] and trained.recommend(SHARES_ALL)["personalized"]
+        )
+    )
     decided = (trained.churn if model == "churn" else trained.recommend)(SHARES_ALL)["decision_id"]
     file.write_bytes(whole[: len(whole) // 2])
     try:
         for running in started(shop.workspace.root):
             items, churn = running.recommend(SHARES_ALL), running.churn(SHARES_ALL)
             assert (churn["unavailable_because"] == "model_unavailable") == (model == "churn")
-            assert (items["not_personalized_because"] == "model_unavailable") == (model == "next_purchase")
+            assert (items["not_personalized_because"] == "model_unavailable") == (
+                model == "next_purchase"
+            )
             replayed = running.http.get(f"/v1/decisions/{decided}?replay=true")
             assert replayed.status_code == 409, replayed.text
             assert replayed.headers["content-type"].startswith("application/problem+json")
             file.write_bytes(whole)
-            assert becomes(lambda running=running: running.churn(SHARES_ALL)["available"] and running.recommend(SHARES_ALL)["personalized"])
+            assert becomes(
+                lambda running=running: (
+                    running.churn(SHARES_ALL)["available"]
+                    and running.recommend(SHARES_ALL)["personalized"]
+                )
+            )
     finally:
         file.write_bytes(whole)
 
 
 def test_an_empty_warehouse_has_nothing_to_show(tmp_path):
-    """A service on a workspace that nothing was loaded into answers with an empty list, for anybody."""
+    """A service on a workspace that nothing was loaded into answers with an empty list, for
+    anybody.
+    """
     create(tmp_path / "empty", [])
     for running in started(tmp_path / "empty"):
-        said = {"customer_id": CANARY, "purpose": "recommendations", "category": "purchases", "action": "granted", "method": "test"}
-        assert running.http.post("/v1/consents", json=said | {"notice_version": "1"}).status_code == 201
+        said = {
+            "customer_id": CANARY,
+            "purpose": "recommendations",
+            "category": "purchases",
+            "action": "granted",
+            "method": "test",
+        }
+        assert (
+            running.http.post("/v1/consents", json=said | {"notice_version": "1"}).status_code
+            == 201
+        )
         for customer, reason in (("nobody", "unknown_customer"), (CANARY, "model_unavailable")):
             answer = running.recommend(customer)
             assert (answer["items"], answer["not_personalized_because"]) == ([], reason)

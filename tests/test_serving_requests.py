@@ -1,4 +1,6 @@
-"""Every bad request gets the contract's status and a problem document that names the field, and none breaks the service."""
+"""Every bad request gets the contract's status and a problem document that names the field, and
+none breaks the service.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,25 @@ import json
 import httpx
 import pytest
 
-from serving.keys import SCOPES, Keys
+from serving.access.api_keys import SCOPES, Keys
 from tests.serving_shop import CATEGORIES, FOR_ITEMS, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
 
 WHO = sharing(*CATEGORIES)[-1]
-"""Somebody whom the pool does not come to: other tests count on customers of whom nothing was changed."""
+"""Somebody whom the pool does not come to: other tests count on customers of whom nothing was
+changed.
+"""
 OK = {
     "/v1/recommendations": {"customer_id": WHO},
     "/v1/churn": {"customer_id": WHO},
-    "/v1/consents": {"customer_id": WHO, "purpose": FOR_ITEMS, "category": "spending", "action": "refused", "method": "test"},
+    "/v1/consents": {
+        "customer_id": WHO,
+        "purpose": FOR_ITEMS,
+        "category": "spending",
+        "action": "refused",
+        "method": "test",
+    },
     "/v1/opt-outs": {"customer_id": WHO, "scope": "product", "value": "never-sold"},
 }
 SCOPE_OF = {
@@ -130,27 +140,46 @@ def test_a_right_request_is_answered(service, path):
     assert service.http.post(path, json=OK[path]).status_code in {200, 201}
 
 
-@pytest.mark.parametrize(("path", "fault", "field"), RULES, ids=lambda part: json.dumps(part)[:40] if isinstance(part, dict) else None)
+@pytest.mark.parametrize(
+    ("path", "fault", "field"),
+    RULES,
+    ids=lambda part: json.dumps(part)[:40] if isinstance(part, dict) else None,
+)
 def test_a_broken_rule_is_named_with_its_field(service, path, fault, field):
     """A well-formed request that breaks a rule gets 422, and its document names the field."""
     document = is_problem(service.http.post(path, json=OK[path] | fault), 422)
     assert field in [error["field"] for error in document["errors"]]
-    assert field in document["detail"] or field in {"purpose", "category", "action", "notice_version", "idempotency_key"}
+    assert field in document["detail"] or field in {
+        "purpose",
+        "category",
+        "action",
+        "notice_version",
+        "idempotency_key",
+    }
 
 
 @pytest.mark.parametrize("path", OK)
 def test_a_missing_field_is_named(service, path):
-    """Leaving a required field out gets 422 with its name, for every one of them; so does an empty object."""
+    """Leaving a required field out gets 422 with its name, for every one of them; so does an empty
+    object.
+    """
     for field in OK[path]:
         left = {name: value for name, value in OK[path].items() if name != field}
-        named = [error["field"] for error in is_problem(service.http.post(path, json=left), 422)["errors"]]
+        named = [
+            error["field"]
+            for error in is_problem(service.http.post(path, json=left), 422)["errors"]
+        ]
         assert field in named or (path == "/v1/opt-outs" and field == "value")
-    assert "customer_id" in [error["field"] for error in is_problem(service.http.post(path, json={}), 422)["errors"]]
+    assert "customer_id" in [
+        error["field"] for error in is_problem(service.http.post(path, json={}), 422)["errors"]
+    ]
 
 
 @pytest.mark.parametrize("scope", ["all", "product"])
 def test_a_value_that_does_not_fit_the_scope_is_named(service, scope):
-    """An opt-out from everything has no value and every other one needs one; the document names `value`."""
+    """An opt-out from everything has no value and every other one needs one; the document names
+    `value`.
+    """
     body = {"customer_id": WHO, "scope": scope, **({"value": "p01"} if scope == "all" else {})}
     document = is_problem(service.http.post("/v1/opt-outs", json=body), 422)
     assert "value" in [error["field"] for error in document["errors"]]
@@ -160,28 +189,51 @@ def test_a_value_that_does_not_fit_the_scope_is_named(service, scope):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_bodies_never_break_the_service(service, path, name):
     """Whatever the bytes of a body are, the answer is a problem document of the 400s."""
-    response = service.http.post(path, content=HOSTILE[name], headers={"Content-Type": "application/json"})
+    response = service.http.post(
+        path, content=HOSTILE[name], headers={"Content-Type": "application/json"}
+    )
     is_problem(response, response.status_code)
     assert response.status_code in {400, 422}
 
 
 @pytest.mark.parametrize("path", OK)
-@pytest.mark.parametrize("name", ["not JSON", "cut off", "two documents", "deep lists", "Latin-1", "a huge integer", "bytes"])
+@pytest.mark.parametrize(
+    "name",
+    ["not JSON", "cut off", "two documents", "deep lists", "Latin-1", "a huge integer", "bytes"],
+)
 def test_malformed_json_is_told_as_such(service, path, name):
     """A body that is no JSON gets 400."""
-    is_problem(service.http.post(path, content=HOSTILE[name], headers={"Content-Type": "application/json"}), 400)
+    is_problem(
+        service.http.post(
+            path, content=HOSTILE[name], headers={"Content-Type": "application/json"}
+        ),
+        400,
+    )
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml", ""])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/xml",
+        "",
+    ],
+)
 def test_a_body_of_another_kind_is_no_fault_of_the_service(service, kind):
     """A body under a wrong content type is answered or refused, never a 5xx."""
-    response = service.http.post("/v1/churn", content=json.dumps(OK["/v1/churn"]), headers={"Content-Type": kind})
+    response = service.http.post(
+        "/v1/churn", content=json.dumps(OK["/v1/churn"]), headers={"Content-Type": kind}
+    )
     assert response.status_code in {200, 400, 415, 422}
 
 
 @pytest.mark.parametrize(("method", "path"), SCOPE_OF)
 def test_without_a_key_nothing_is_told(service, method, path):
-    """No key, another scheme, an empty key and an unknown one get 401 with how to ask, whatever the body is."""
+    """No key, another scheme, an empty key and an unknown one get 401 with how to ask, whatever the
+    body is.
+    """
     for headers in (
         {},
         {"Authorization": "Basic Og=="},
@@ -189,18 +241,30 @@ def test_without_a_key_nothing_is_told(service, method, path):
         {"Authorization": "Bearer sayso_x"},
         {"Authorization": "\xff"},
     ):
-        response = httpx.request(method, service.url + path, content=b"{", headers=[(n, v.encode("latin-1")) for n, v in headers.items()])
+        response = httpx.request(
+            method,
+            service.url + path,
+            content=b"{",
+            headers=[(n, v.encode("latin-1")) for n, v in headers.items()],
+        )
         is_problem(response, 401)
         assert response.headers["www-authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize(("method", "path"), SCOPE_OF)
 def test_a_key_without_the_scope_is_refused(service, served, method, path):
-    """A key with every scope but the one needed gets 403, and one with that scope alone gets further."""
+    """A key with every scope but the one needed gets 403, and one with that scope alone gets
+    further.
+    """
     keys, needed = Keys(served.database), SCOPE_OF[method, path]
-    for scopes, refused in (([scope for scope in SCOPES if scope != needed], True), ([needed], False)):
+    for scopes, refused in (
+        ([scope for scope in SCOPES if scope != needed], True),
+        ([needed], False),
+    ):
         headers = {"Authorization": f"Bearer {keys.create(scopes)[1]}"}
-        response = httpx.request(method, service.url + path, content=None if method != "POST" else b"{", headers=headers)
+        response = httpx.request(
+            method, service.url + path, content=None if method != "POST" else b"{", headers=headers
+        )
         if refused:
             assert needed in is_problem(response, 403)["detail"]
         else:
@@ -220,9 +284,16 @@ def test_a_revoked_key_opens_nothing(service, served):
 @pytest.mark.parametrize("path", [*OK, "/preferences/x", "/nowhere"])
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_large_body_is_refused(service, path, announced):
-    """A body of more than a megabyte gets 413 on every route, whether or not its length was announced."""
+    """A body of more than a megabyte gets 413 on every route, whether or not its length was
+    announced.
+    """
     body = b'{"customer_id": "' + b"x" * 1_000_001 + b'"}'
-    is_problem(service.http.post(path, content=body if announced else iter([body[:600_000], body[600_000:]])), 413)
+    is_problem(
+        service.http.post(
+            path, content=body if announced else iter([body[:600_000], body[600_000:]])
+        ),
+        413,
+    )
 
 
 @pytest.mark.parametrize(
@@ -243,14 +314,21 @@ def test_a_large_body_is_refused(service, path, announced):
     ],
 )
 def test_what_is_not_there_is_a_404(service, missing, path):
-    """An unknown decision, customer or address gets 404, in words that do not depend on which one was asked for."""
+    """An unknown decision, customer or address gets 404, in words that do not depend on which one
+    was asked for.
+    """
     detail = is_problem(service.http.get(path), 404)["detail"]
-    assert detail == {"decision": "There is no such decision.", "customer": "There is no such customer."}.get(missing, detail)
+    assert detail == {
+        "decision": "There is no such decision.",
+        "customer": "There is no such customer.",
+    }.get(missing, detail)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_a_wrong_method_is_refused(service, method):
-    """A route that is called by another method than its own gets 404 or 405 as a problem document."""
+    """A route that is called by another method than its own gets 404 or 405 as a problem
+    document.
+    """
     response = service.http.request(method, "/v1/churn")
     is_problem(response, response.status_code)
     assert response.status_code in {404, 405}
@@ -258,7 +336,9 @@ def test_a_wrong_method_is_refused(service, method):
 
 def test_replay_takes_a_truth_value(service):
     """`replay` that is neither true nor false is refused by its name."""
-    document = is_problem(service.http.get("/v1/decisions/dec_0", params={"replay": "perhaps"}), 422)
+    document = is_problem(
+        service.http.get("/v1/decisions/dec_0", params={"replay": "perhaps"}), 422
+    )
     assert [error["field"] for error in document["errors"]] == ["replay"]
 
 

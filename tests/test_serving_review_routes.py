@@ -1,4 +1,6 @@
-"""Contesting a decision over HTTP: by key and by the customer's own link, and what an overridden decision changes."""
+"""Contesting a decision over HTTP: by key and by the customer's own link, and what an overridden
+decision changes.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from features.tables import reviews
-from serving import answers
-from serving.links import Page
+from features.database.tables import reviews
+from serving.access.signed_links import Page
+from serving.contract import responses as answers
 from tests.serving_shop import SCRIPT, Client
 from tests.test_docs_openapi import fits
 from tests.test_serving_requests import is_problem
@@ -26,7 +28,12 @@ def later(days: float) -> str:
 
 def ask(service: Client, decision: dict, text: str = "That is not me.", status: int = 201) -> dict:
     """Contest a decision."""
-    return service.answer(service.http.post("/v1/reviews", json={"decision_id": decision["decision_id"], "text": text}), status)
+    return service.answer(
+        service.http.post(
+            "/v1/reviews", json={"decision_id": decision["decision_id"], "text": text}
+        ),
+        status,
+    )
 
 
 def resolve(service: Client, review: dict, **verdict: object) -> httpx.Response:
@@ -53,12 +60,18 @@ def review(service, pool) -> dict:
 
 
 def test_a_contested_decision_waits_with_the_explanation_that_the_customer_has(service, pool):
-    """Asking answers 201 with the decision as it was given, asking again 200 with the same review, and the queue shows it."""
+    """Asking answers 201 with the decision as it was given, asking again 200 with the same review,
+    and the queue shows it.
+    """
     decision = service.recommend(pool.one())
     review = ask(service, decision)
     fits(answers.ReviewAnswer, review)
     assert review["decision"]["items"] == decision["items"]
-    assert (review["customer_id"], review["status"], review["overdue"]) == (decision["customer_id"], "open", False)
+    assert (review["customer_id"], review["status"], review["overdue"]) == (
+        decision["customer_id"],
+        "open",
+        False,
+    )
     assert ask(service, decision, "again", 200) == review
     queue = service.answer(service.http.get("/v1/reviews", params={"most": 500}))
     fits(answers.ReviewList, queue)
@@ -72,12 +85,20 @@ def test_a_suppressed_product_is_never_shown_again(service, pool):
     decision = service.recommend(customer)
     product = decision["items"][0]["product_id"]
     review = overridden(service, decision, suppress=product)
-    assert (review["status"], review["effects"], review["reviewer"]) == ("overridden", {"suppress": product}, "Mia")
-    assert product not in [item["product_id"] for item in service.recommend(customer, k=100)["items"]]
+    assert (review["status"], review["effects"], review["reviewer"]) == (
+        "overridden",
+        {"suppress": product},
+        "Mia",
+    )
+    assert product not in [
+        item["product_id"] for item in service.recommend(customer, k=100)["items"]
+    ]
 
 
 def test_a_set_band_is_honoured_marked_and_replayed(service, pool):
-    """The estimate keeps its probability, its band and suggested actions are the reviewer's, it says so, and its replay is identical."""
+    """The estimate keeps its probability, its band and suggested actions are the reviewer's, it
+    says so, and its replay is identical.
+    """
     customer = pool.one()
     before = service.churn(customer)
     assert "band_set_by_review" not in before
@@ -85,10 +106,16 @@ def test_a_set_band_is_honoured_marked_and_replayed(service, pool):
     review = overridden(service, before, band=wanted, band_until=later(2))
     after = service.churn(customer)
     fits(answers.Churn, after)
-    assert (after["band"], after["probability"], after["explanation"]) == (wanted, before["probability"], before["explanation"])
+    assert (after["band"], after["probability"], after["explanation"]) == (
+        wanted,
+        before["probability"],
+        before["explanation"],
+    )
     assert after["band_set_by_review"]["review_id"] == review["id"]
     assert after["band_set_by_review"]["estimated"] == before["band"]
-    assert ("none" in [action["action"] for action in after["suggested_actions"]]) == (wanted == "low")
+    assert ("none" in [action["action"] for action in after["suggested_actions"]]) == (
+        wanted == "low"
+    )
     for decision in (before, after):
         assert service.replay(decision["decision_id"])["replay"] == {"identical": True}
 
@@ -113,7 +140,9 @@ def test_a_corrected_field_reaches_the_next_answer(service, pool):
     known = {part["feature"]: part["value"] for part in before["explanation"]["contributions"]}
     home = known.get("home_country", 0.0)
     country = "Norway" if home else "United Kingdom"
-    review = overridden(service, before, correction={"field": "customers.country", "value": country})
+    review = overridden(
+        service, before, correction={"field": "customers.country", "value": country}
+    )
     assert review["effects"]["correction"]["value"] == country
     held = service.answer(service.http.get(f"/v1/customers/{customer}/export"))
     assert {row["country"] for row in held["warehouse"]["customers"]} == {country}
@@ -140,15 +169,23 @@ def test_resolving_twice_is_a_conflict(service, pool):
         ({"suppress": "p01"}, "outcome"),
         ({"outcome": "overridden", "suppress": "p01"}, "suppress"),
         ({"outcome": "overridden", "band": "none", "band_until": "2100-01-01T00:00:00Z"}, "band"),
-        ({"outcome": "overridden", "band": "low", "band_until": "2020-01-01T00:00:00Z"}, "band_until"),
+        (
+            {"outcome": "overridden", "band": "low", "band_until": "2020-01-01T00:00:00Z"},
+            "band_until",
+        ),
         ({"outcome": "overridden", "band": "low", "band_until": "tomorrow"}, "band_until"),
-        ({"outcome": "overridden", "correction": {"field": "customers.mood", "value": "good"}}, "field"),
+        (
+            {"outcome": "overridden", "correction": {"field": "customers.mood", "value": "good"}},
+            "field",
+        ),
         ({"note": "x"}, "note"),
     ],
 )
 def test_a_verdict_that_breaks_a_rule_names_its_field(service, review, fault, field):
     """422 with the field, and the review stays open."""
-    assert field in [error["field"] for error in is_problem(resolve(service, review, **fault), 422)["errors"]]
+    assert field in [
+        error["field"] for error in is_problem(resolve(service, review, **fault), 422)["errors"]
+    ]
     waiting = service.answer(service.http.get("/v1/reviews", params={"most": 500}))["reviews"]
     assert review["id"] in [entry["id"] for entry in waiting]
 
@@ -166,15 +203,21 @@ def test_a_verdict_that_breaks_a_rule_names_its_field(service, review, fault, fi
     ],
 )
 def test_a_contest_that_breaks_a_rule_names_its_field(service, body, status, field):
-    """What is missing, too long or of a wrong type is 422 with its field; a decision that is not there is 404."""
+    """What is missing, too long or of a wrong type is 422 with its field; a decision that is not
+    there is 404.
+    """
     document = is_problem(service.http.post("/v1/reviews", json=body), status)
     assert field is None or field in [error["field"] for error in document["errors"]]
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"decision_id": "dec_0", "text": "\\ud800"}', b"M\xfc"])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'{"decision_id": "dec_0", "text": "\\ud800"}', b"M\xfc"]
+)
 def test_a_hostile_contest_breaks_nothing(service, body):
     """Bytes that are no contest are refused with a problem document."""
-    response = service.http.post("/v1/reviews", content=body, headers={"Content-Type": "application/json"})
+    response = service.http.post(
+        "/v1/reviews", content=body, headers={"Content-Type": "application/json"}
+    )
     assert is_problem(response, response.status_code)["status"] in {400, 422}
 
 
@@ -191,7 +234,9 @@ def contest(service: Client, address: str, **form: str) -> httpx.Response:
 
 
 def test_a_customer_contests_from_the_page_and_twice_is_once(service, pool):
-    """The form leads back to the page, its text waits in the queue with its scripts as text, and pressing twice is one review."""
+    """The form leads back to the page, its text waits in the queue with its scripts as text, and
+    pressing twice is one review.
+    """
     decision = service.recommend(pool.one())
     for _ in range(2):
         pressed = contest(service, decision["why_url"], text=SCRIPT)
@@ -199,11 +244,15 @@ def test_a_customer_contests_from_the_page_and_twice_is_once(service, pool):
         assert decision["why_url"].endswith(pressed.headers["location"].partition("?")[0])
         assert pressed.headers["cache-control"] == "no-store"
     listed = service.answer(service.http.get("/v1/reviews", params={"most": 500}))["reviews"]
-    assert [entry["text"] for entry in listed if entry["decision_id"] == decision["decision_id"]] == [SCRIPT]
+    assert [
+        entry["text"] for entry in listed if entry["decision_id"] == decision["decision_id"]
+    ] == [SCRIPT]
 
 
 def test_the_page_shows_what_became_of_a_contest(service, pool):
-    """A page offers the form, then says until when a person answers, and in the end what they decided and why, as text."""
+    """A page offers the form, then says until when a person answers, and in the end what they
+    decided and why, as text.
+    """
     decision = service.recommend(pool.one())
     address = decision["why_url"]
     assert 'name="text"' in service.page(address).text
@@ -232,9 +281,14 @@ def test_looking_at_the_address_contests_nothing(decision, served):
     assert count() == before
 
 
-@pytest.mark.parametrize(("text", "status"), [("", 422), (" \n", 422), ("x" * 2_001, 422), ("x" * 10_000_000, 413), ("é\r\n" * 600, 303)])
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [("", 422), (" \n", 422), ("x" * 2_001, 422), ("x" * 10_000_000, 413), ("é\r\n" * 600, 303)],
+)
 def test_a_text_of_any_size_is_taken_or_refused(service, decision, text, status):
-    """Nothing, and more than 2,000 characters, is refused with a page or, where it is huge, before it is read."""
+    """Nothing, and more than 2,000 characters, is refused with a page or, where it is huge, before
+    it is read.
+    """
     assert contest(service, decision["why_url"], text=text).status_code == status
 
 
@@ -247,10 +301,16 @@ def test_the_page_of_a_refusal_shows_no_script(service, decision):
 
 
 def test_a_link_that_does_not_work_contests_nothing(service, decision):
-    """A forged link, one of another page and one about nobody's decision are refused without a review."""
+    """A forged link, one of another page and one about nobody's decision are refused without a
+    review.
+    """
     token = decision["why_url"].rsplit("/", 1)[1]
     foreign = decision["preferences_url"].rsplit("/", 1)[1]
-    for wrong in (token[:-3] + "xyz", foreign, service.links.path(Page.WHY, "dec_0").rsplit("/", 1)[1]):
+    for wrong in (
+        token[:-3] + "xyz",
+        foreign,
+        service.links.path(Page.WHY, "dec_0").rsplit("/", 1)[1],
+    ):
         assert contest(service, f"/why/{wrong}", text="x").status_code == 404
     nobody = service.recommend("nobody-of-this-shop")
     assert contest(service, nobody["why_url"], text="x").status_code == 422
@@ -261,7 +321,9 @@ def test_the_metrics_count_who_waits(service, pool):
 
     def figure(name: str) -> float:
         text = httpx.get(f"{service.url}/metrics").text
-        return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))
+        return next(
+            float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} ")
+        )
 
     before = figure("sayso_reviews_open")
     ask(service, service.recommend(pool.one()))

@@ -1,4 +1,6 @@
-"""Reviews as they are kept: one open for each decision, sealed, with a deadline, and an outcome that takes effect."""
+"""Reviews as they are kept: one open for each decision, sealed, with a deadline, and an outcome
+that takes effect.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +11,30 @@ import pytest
 from sqlalchemy import select
 
 from features import clock as times
-from features.consent import ConsentEvent
-from features.corrections import Correction
-from features.database import Database
+from features.consent.ledger import ConsentEvent
+from features.consent.verification import verify_ledger
+from features.customers.master_keys import MasterKeys
+from features.customers.vault import Vault
+from features.database.engine import Database
+from features.database.tables import metadata, opt_outs, reviews, set_bands
 from features.errors import CorrectionRefused, NotFound
-from features.master_keys import MasterKeys
-from features.shop import Shop
-from features.tables import metadata, opt_outs, reviews, set_bands
-from features.vault import Vault
-from features.verification import verify_ledger
-from serving.deciding import Made, decide
-from serving.decisions import verify_decisions
-from serving.review import MOST_CHARACTERS, AlreadyResolved, Effects, Review, ReviewRefused, Status, Verdict, plain
-from serving.reviews import Reviews
-from serving.set_bands import SetBand, band_of, set_band
-from serving.upkeep import upkeep
+from features.shop.corrections import Correction
+from features.shop.shop import Shop
+from serving.decisions.deciding import Made, decide
+from serving.decisions.record import verify_decisions
+from serving.decisions.set_bands import SetBand, band_of, set_band
+from serving.reviews.queue import Reviews
+from serving.reviews.review import (
+    MOST_CHARACTERS,
+    AlreadyResolved,
+    Effects,
+    Review,
+    ReviewRefused,
+    Status,
+    Verdict,
+    plain,
+)
+from serving.rights.upkeep import upkeep
 from tests.synthetic_shop import END
 
 PURPOSE = "recommendations"
@@ -74,11 +85,17 @@ def rows(shop: Shop, table) -> list[dict]:
 
 
 def test_a_review_waits_with_its_text_an_owner_and_a_deadline(asked, queue):
-    """Asking puts the customer's words into the queue, due in thirty days, under the shop's owner."""
+    """Asking puts the customer's words into the queue, due in thirty days, under the shop's
+    owner.
+    """
     id = decided(asked)
     review, new = queue.ask(id, f"  {TEXT}\r\nReally.\x00 ")
     assert new
-    assert (review.status, review.decision_id, review.owner) == (Status.OPEN, id, asked.config.shop.owner)
+    assert (review.status, review.decision_id, review.owner) == (
+        Status.OPEN,
+        id,
+        asked.config.shop.owner,
+    )
     assert review.text == f"{TEXT}\nReally."
     assert review.due_at == times.to_text(END + timedelta(days=30))
     assert queue.queue() == [review] == queue.of(review.customer)
@@ -87,7 +104,9 @@ def test_a_review_waits_with_its_text_an_owner_and_a_deadline(asked, queue):
 
 
 def test_asking_twice_gives_the_review_that_is_open(asked, queue):
-    """A second contest of a decision changes nothing while the first is open, and is a new review afterwards."""
+    """A second contest of a decision changes nothing while the first is open, and is a new review
+    afterwards.
+    """
     id = decided(asked)
     first, _ = queue.ask(id, TEXT)
     assert queue.ask(id, "something else") == (first, False)
@@ -101,7 +120,9 @@ def test_asking_twice_gives_the_review_that_is_open(asked, queue):
 
 
 def test_a_hundred_contests_at_once_are_one_review(asked, queue):
-    """However many threads contest a decision at the same time, one review is written and all are given it."""
+    """However many threads contest a decision at the same time, one review is written and all are
+    given it.
+    """
     id = decided(asked)
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda number: queue.ask(id, f"text {number}"), range(100)))
@@ -111,7 +132,9 @@ def test_a_hundred_contests_at_once_are_one_review(asked, queue):
 
 @pytest.mark.parametrize("text", ["", "  \n ", "\x00\x07", "x" * (MOST_CHARACTERS + 1)])
 def test_a_text_that_says_nothing_or_too_much_is_refused(asked, queue, text):
-    """An empty text, and one of more than 2,000 characters, is refused with its field and writes nothing."""
+    """An empty text, and one of more than 2,000 characters, is refused with its field and writes
+    nothing.
+    """
     with pytest.raises(ReviewRefused) as refused:
         queue.ask(decided(asked), text)
     assert refused.value.field == "text"
@@ -125,7 +148,9 @@ def test_a_text_of_the_greatest_length_is_taken(asked, queue):
 
 
 def test_a_decision_about_nobody_cannot_be_contested(asked, queue):
-    """An answer for an unknown customer holds nothing personal; one that does not exist is not found."""
+    """An answer for an unknown customer holds nothing personal; one that does not exist is not
+    found.
+    """
     with pytest.raises(ReviewRefused, match="nobody"):
         queue.ask(decided(asked, customer="stranger"), TEXT)
     with pytest.raises(NotFound):
@@ -136,7 +161,12 @@ def test_what_a_customer_wrote_is_sealed(asked, queue):
     """Neither the text nor the reason of the outcome stands readable in any table."""
     review, _ = queue.ask(decided(asked), TEXT)
     queue.resolve(review.id, Verdict(Status.UPHELD, "zqx-secret reason", "Mia"))
-    stored = "\n".join(str(cell) for table in metadata.sorted_tables for row in rows(asked, table) for cell in row.values())
+    stored = "\n".join(
+        str(cell)
+        for table in metadata.sorted_tables
+        for row in rows(asked, table)
+        for cell in row.values()
+    )
     assert "zqx-secret" not in stored
     assert queue.find(review.id).reason == "zqx-secret reason"
 
@@ -152,7 +182,9 @@ def test_a_review_whose_key_is_gone_does_not_hide_the_others(asked, queue):
 
 
 def test_the_queue_begins_with_what_is_due_first_and_tells_what_is_late(asked, queue):
-    """Reviews stand by deadline; one that waits past it is overdue and counted, until it is resolved."""
+    """Reviews stand by deadline; one that waits past it is overdue and counted, until it is
+    resolved.
+    """
     asked.now = END + timedelta(days=10)
     later, _ = queue.ask(decided(asked), TEXT)
     asked.now = END
@@ -170,45 +202,73 @@ def test_upholding_does_nothing_but_say_so(asked, queue):
     """An upheld review has its reviewer, reason and moment, and no effect."""
     review, _ = queue.ask(decided(asked), TEXT)
     resolved = queue.resolve(review.id, UPHELD)
-    assert (resolved.status, resolved.reason, resolved.reviewer, resolved.effects) == (Status.UPHELD, "It is right.", "Mia", {})
+    assert (resolved.status, resolved.reason, resolved.reviewer, resolved.effects) == (
+        Status.UPHELD,
+        "It is right.",
+        "Mia",
+        {},
+    )
     assert resolved.resolved_at == times.to_text(END)
     assert queue.queue() == []
     assert rows(asked, opt_outs) == rows(asked, set_bands) == []
 
 
 def test_overriding_hides_the_product(asked, queue):
-    """The suppressed product is opted out of, for this customer and in the transaction of the outcome."""
+    """The suppressed product is opted out of, for this customer and in the transaction of the
+    outcome.
+    """
     review, _ = queue.ask(decided(asked), TEXT)
     assert queue.resolve(review.id, overriding(suppress="mug")).effects == {"suppress": "mug"}
     (opt_out,) = rows(asked, opt_outs)
-    assert (opt_out["customer"], opt_out["scope"], opt_out["value"], opt_out["until"]) == (review.customer, "product", "mug", None)
+    assert (opt_out["customer"], opt_out["scope"], opt_out["value"], opt_out["until"]) == (
+        review.customer,
+        "product",
+        "mug",
+        None,
+    )
 
 
 def test_overriding_sets_the_band_until_its_moment(asked, queue):
-    """The set band holds for this customer until the moment stated, and a later one takes its place."""
+    """The set band holds for this customer until the moment stated, and a later one takes its
+    place.
+    """
     review, _ = queue.ask(decided(asked, "churn"), TEXT)
     queue.resolve(review.id, overriding(band="low", band_until=IN_A_WEEK))
     just_before = times.to_text(END + timedelta(days=7) - timedelta(microseconds=1))
     with asked.database.read() as connection:
-        assert band_of(connection, review.customer, just_before) == SetBand("low", IN_A_WEEK, review.id)
+        assert band_of(connection, review.customer, just_before) == SetBand(
+            "low", IN_A_WEEK, review.id
+        )
         assert band_of(connection, review.customer, IN_A_WEEK) is None
         assert band_of(connection, review.customer + 1, just_before) is None
     with asked.database.write() as connection:
         set_band(connection, review.customer, SetBand("high", IN_A_WEEK, "rev_2"), IN_A_WEEK)
-        assert band_of(connection, review.customer, just_before) == SetBand("high", IN_A_WEEK, "rev_2")
+        assert band_of(connection, review.customer, just_before) == SetBand(
+            "high", IN_A_WEEK, "rev_2"
+        )
 
 
 def test_overriding_corrects_the_field(fresh_shop):
-    """The correction is made for good before the outcome is written, and one that cannot be made leaves the review open."""
+    """The correction is made for good before the outcome is written, and one that cannot be made
+    leaves the review open.
+    """
     queue = Reviews(fresh_shop)
-    customer_id, customer = next((id, number) for number, id in fresh_shop.customers.all().items() if fresh_shop.warehouse.count(number))
+    customer_id, customer = next(
+        (id, number)
+        for number, id in fresh_shop.customers.all().items()
+        if fresh_shop.warehouse.count(number)
+    )
     review, _ = queue.ask(decided(fresh_shop, customer=customer_id), TEXT)
     with pytest.raises(CorrectionRefused):
         queue.resolve(review.id, overriding(correction=Correction("customers.shoe_size", "44")))
     assert queue.find(review.id).open
-    resolved = queue.resolve(review.id, overriding(correction=Correction("customers.country", "Norway")))
+    resolved = queue.resolve(
+        review.id, overriding(correction=Correction("customers.country", "Norway"))
+    )
     assert resolved.effects["correction"]["value"] == "Norway"
-    assert set(fresh_shop.warehouse.rows_of(customer)["customers"]["country"].to_pylist()) == {"Norway"}
+    assert set(fresh_shop.warehouse.rows_of(customer)["customers"]["country"].to_pylist()) == {
+        "Norway"
+    }
 
 
 @pytest.mark.parametrize(
@@ -226,7 +286,9 @@ def test_overriding_corrects_the_field(fresh_shop):
     ],
 )
 def test_a_verdict_that_does_not_fit_is_refused(asked, queue, verdict, field):
-    """A verdict without name or reason, without the effect it needs, or with one that the decision cannot have, resolves nothing."""
+    """A verdict without name or reason, without the effect it needs, or with one that the decision
+    cannot have, resolves nothing.
+    """
     review, _ = queue.ask(decided(asked), TEXT)
     with pytest.raises(ReviewRefused) as refused:
         queue.resolve(review.id, verdict)
@@ -244,7 +306,9 @@ def test_a_band_that_never_holds_is_refused(asked, queue):
 
 
 def test_a_review_is_resolved_once(asked, queue):
-    """A second verdict is refused and changes neither the outcome nor anything else; an unknown review is not found."""
+    """A second verdict is refused and changes neither the outcome nor anything else; an unknown
+    review is not found.
+    """
     review, _ = queue.ask(decided(asked), TEXT)
     resolved = queue.resolve(review.id, UPHELD)
     with pytest.raises(AlreadyResolved, match="Mia"):
@@ -262,7 +326,10 @@ def test_of_many_reviewers_at_once_one_resolves(asked, queue):
     def attempt(number: int) -> Review | None:
         effects = Effects(band=("low", "medium", "high")[number % 3], band_until=IN_A_WEEK)
         try:
-            return queue.resolve(review.id, Verdict(Status.OVERRIDDEN, f"Reason {number}", f"Reviewer {number}", effects))
+            return queue.resolve(
+                review.id,
+                Verdict(Status.OVERRIDDEN, f"Reason {number}", f"Reviewer {number}", effects),
+            )
         except AlreadyResolved:
             return None
 
@@ -274,7 +341,9 @@ def test_of_many_reviewers_at_once_one_resolves(asked, queue):
 
 @pytest.mark.parametrize(("days", "left"), [(1, 2), (1_200, 1)])
 def test_reviews_go_when_the_content_of_decisions_goes(fresh_shop, days, left):
-    """Upkeep deletes resolved reviews past their retention and bands that have ended, and never a review that still waits."""
+    """Upkeep deletes resolved reviews past their retention and bands that have ended, and never a
+    review that still waits.
+    """
     shop = Asked(fresh_shop, fresh_shop.database, fresh_shop.workspace.master_keys)
     queue = Reviews(shop)
     customer_id = next(iter(shop.customers.all().values()))
@@ -288,7 +357,9 @@ def test_reviews_go_when_the_content_of_decisions_goes(fresh_shop, days, left):
 
 
 def test_decisions_from_before_there_were_reviews_can_be_contested(database_url, masters, shop):
-    """A filled database of the second revision is brought to the third with its ledger and decisions whole, and takes reviews."""
+    """A filled database of the second revision is brought to the third with its ledger and
+    decisions whole, and takes reviews.
+    """
     database = Database(database_url)
     database.migrate("0002")
     asked = Asked(shop, database, masters)
@@ -311,6 +382,8 @@ def test_nothing_more_is_written_of_who_was_erased(fresh_shop):
     Reviews(fresh_shop).ask(id, TEXT)
     receipt = Rights(fresh_shop).erase(customer_id)
     assert receipt["complete"]
-    assert {"store": "reviews", "found_before": 1, "found_after": 0, "remains": None} in receipt["stores"]
+    assert {"store": "reviews", "found_before": 1, "found_after": 0, "remains": None} in receipt[
+        "stores"
+    ]
     with pytest.raises(NotFound):
         Reviews(fresh_shop).ask(id, TEXT)

@@ -14,21 +14,21 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
-from features.consent import ConsentEvent
-from features.consent_file import import_consents
-from features.corrections import Correction, correct, read_corrections
+from features.consent.ledger import ConsentEvent
+from features.consent.training_sets import read_all
+from features.consent.verification import verify_ledger
+from features.database.tables import decisions, evidence, metadata, online_features, suppressed
 from features.errors import ConsentError, NotFound, PayloadGone
 from features.intake.ingest import ingest
-from features.intake.new_workspace import create
-from features.online import online_stores
-from features.shop import Shop
-from features.tables import decisions, evidence, metadata, online_features, suppressed
-from features.training_sets import read_all
-from features.verification import verify_ledger
-from features.workspace import Workspace
+from features.intake.setup.new_workspace import create
+from features.shop.consent_import import import_consents
+from features.shop.corrections import Correction, correct, read_corrections
+from features.shop.online import online_stores
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
 from serving.bootstrap import assemble
-from serving.decisions import verify_decisions
-from serving.requests import RecommendationRequest
+from serving.contract.requests import RecommendationRequest
+from serving.decisions.record import verify_decisions
 from serving.rights.database_stores import DecisionContents, Rows, TrainingSets
 from serving.rights.file_stores import TextFiles, WarehouseRows
 from serving.rights.rights import Rights
@@ -42,7 +42,9 @@ KINDS = (WarehouseRows, TextFiles, Rows, DecisionContents, TrainingSets)
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace of customers whose ids occur nowhere by chance, its source within it, something of Ann and Ben in every store."""
+    """A workspace of customers whose ids occur nowhere by chance, its source within it, something
+    of Ann and Ben in every store.
+    """
     folder = tmp_path_factory.mktemp("rights")
     root, file = folder / "shop", write_lines(folder / "orders.csv")
     create(root, [file], stopped_clock)
@@ -79,8 +81,14 @@ def rows_of(shop: Shop, customer: int, *, others: bool = False) -> dict[str, lis
 def warehouse_of_others(shop: Shop, customer: int) -> dict[str, Any]:
     """Rows of the warehouse, of all but one customer."""
     tables = {file.stem: pq.read_table(file) for file in shop.warehouse.folder.glob("*/*.parquet")}
-    keep = {name: table["customer"].to_numpy() != customer for name, table in tables.items() if "customer" in table.column_names}
-    return {name: table.filter(keep[name]) if name in keep else table for name, table in tables.items()}
+    keep = {
+        name: table["customer"].to_numpy() != customer
+        for name, table in tables.items()
+        if "customer" in table.column_names
+    }
+    return {
+        name: table.filter(keep[name]) if name in keep else table for name, table in tables.items()
+    }
 
 
 def counting(monkeypatch: pytest.MonkeyPatch, at: Callable[[int], None]) -> None:
@@ -96,7 +104,9 @@ def counting(monkeypatch: pytest.MonkeyPatch, at: Callable[[int], None]) -> None
 
 
 def test_an_export_holds_what_lies_in_every_store(mine):
-    """What was planted in each store is found in the export's section of that store, and nothing of it is another's."""
+    """What was planted in each store is found in the export's section of that store, and nothing of
+    it is another's.
+    """
     export = Rights(mine).export(ANN)
     for section, canary in PLANTED.items():
         assert canary in json.dumps(export[section], default=str), section
@@ -118,7 +128,9 @@ def test_an_export_holds_every_row_of_the_warehouse(mine):
 
 
 def test_an_export_holds_the_figures_of_each_product(mine):
-    """What is kept ready of the customer's history with each product is in the export by name, not the products' ids alone."""
+    """What is kept ready of the customer's history with each product is in the export by name, not
+    the products' ids alone.
+    """
     _, store = online_stores(mine)
     with mine.database.read() as connection:
         row = store.read(connection, pseudonym(mine, ANN))
@@ -128,16 +140,26 @@ def test_an_export_holds_the_figures_of_each_product(mine):
 
 
 def test_an_export_is_json_and_explains_itself(mine):
-    """It can be written as standard JSON, says what each field is, and tells in plain words what each section holds."""
+    """It can be written as standard JSON, says what each field is, and tells in plain words what
+    each section holds.
+    """
     export = Rights(mine).export(ANN)
     assert json.loads(json.dumps(export, default=str, allow_nan=False))
     documented = {field["field"] for field in export["fields"]}
     for table, rows in export["warehouse"].items():
-        declared = {name.partition(".")[2] for name in mine.config.catalog.fields if name.startswith(f"{table}.")}
+        declared = {
+            name.partition(".")[2]
+            for name in mine.config.catalog.fields
+            if name.startswith(f"{table}.")
+        }
         assert {f"{table}.{column}" for column in rows[0] if column in declared} <= documented
     assert all(field["what"] and field["kept_days"] > 0 for field in export["fields"])
     cover = "\n".join(export["about"])
-    assert not [section for section in (*PLANTED, "online_features", "consent_receipt", "fields") if section not in cover]
+    assert not [
+        section
+        for section in (*PLANTED, "online_features", "consent_receipt", "fields")
+        if section not in cover
+    ]
     assert mine.config.shop.human_contact in cover
 
 
@@ -156,13 +178,32 @@ def test_a_stranger_has_no_rights_here(mine):
 
 
 def test_a_receipt_lists_every_store_before_and_after(mine):
-    """Everything was found before, nothing after; a second erasure is `NotFound`, as it is for a stranger."""
+    """Everything was found before, nothing after; a second erasure is `NotFound`, as it is for a
+    stranger.
+    """
     rights = Rights(mine)
     receipt = rights.erase(ANN)
-    found = {store["store"]: (store["found_before"], store["found_after"]) for store in receipt["stores"]}
+    found = {
+        store["store"]: (store["found_before"], store["found_after"]) for store in receipt["stores"]
+    }
     assert set(found) == {
-        *("warehouse", "files of the workspace", "consents", "online features", "decisions", "opt outs", "corrections"),
-        *("contact permissions", "training sets", "payload keys", "customer id", "reviews", "bands set by a person"),
+        *(
+            "warehouse",
+            "files of the workspace",
+            "consents",
+            "online features",
+            "decisions",
+            "opt outs",
+            "corrections",
+        ),
+        *(
+            "contact permissions",
+            "training sets",
+            "payload keys",
+            "customer id",
+            "reviews",
+            "bands set by a person",
+        ),
         *("recommendations shown", "looks of the staff"),
     }
     assert all(before > 0 and after == 0 for before, after in found.values()), found
@@ -178,19 +219,27 @@ def test_a_receipt_lists_every_store_before_and_after(mine):
 
 
 def test_nothing_of_an_erased_customer_is_left_in_any_file(mine):
-    """No file of the workspace but the shop's own source holds the id, and only the chains keep the number."""
+    """No file of the workspace but the shop's own source holds the id, and only the chains keep the
+    number.
+    """
     customer = pseudonym(mine, ANN)
     exported = mine.workspace.root / "exports" / "of_ann.json"
     exported.parent.mkdir()
     exported.write_text(json.dumps(Rights(mine).export(ANN), default=str, indent=1))
     Rights(mine).erase(ANN)
-    files = [file for file in mine.workspace.root.rglob("*") if file.is_file() and file.name != "orders.csv"]
+    files = [
+        file
+        for file in mine.workspace.root.rglob("*")
+        if file.is_file() and file.name != "orders.csv"
+    ]
     holding = [file.name for file in files if ANN.encode() in file.read_bytes()]
     assert not holding
     assert not exported.exists()
     left = {name for name, rows in rows_of(mine, customer).items() if rows}
     assert left <= {"consent_events", "consent_state", "decisions"}
-    assert (mine.workspace.root / "service.log").read_text() == f"a request of {BEN} failed\nsomebody else's line\n"
+    assert (
+        mine.workspace.root / "service.log"
+    ).read_text() == f"a request of {BEN} failed\nsomebody else's line\n"
     assert BEN in (mine.workspace.root / "rejected" / "orders.csv").read_text()
 
 
@@ -205,7 +254,9 @@ def test_others_are_left_byte_for_byte(mine):
 
 
 def test_both_chains_hold_after_an_erasure(mine):
-    """Ledger and decisions verify without the payloads, and the withdrawal of all that stood is the ledger's last word."""
+    """Ledger and decisions verify without the payloads, and the withdrawal of all that stood is the
+    ledger's last word.
+    """
     customer, anchor = pseudonym(mine, ANN), mine.anchors.take()
     with mine.database.read() as connection:
         decided = verify_decisions(connection)
@@ -222,14 +273,24 @@ def test_copies_of_payloads_cannot_be_opened_once_the_key_is_gone(mine):
     customer = pseudonym(mine, ANN)
     with mine.database.read() as connection:
         proof = connection.execute(select(evidence).where(evidence.c.customer == customer)).one()
-        ready = connection.execute(select(online_features).where(online_features.c.customer == customer)).first()
-        decided = connection.execute(select(decisions).where(decisions.c.customer == customer)).first()
+        ready = connection.execute(
+            select(online_features).where(online_features.c.customer == customer)
+        ).first()
+        decided = connection.execute(
+            select(decisions).where(decisions.c.customer == customer)
+        ).first()
     assert ready is not None
     assert decided is not None
-    copies = {f"evidence:{proof.seq}": proof.content, f"online:{ready.purpose}:{customer}": ready.content}
+    copies = {
+        f"evidence:{proof.seq}": proof.content,
+        f"online:{ready.purpose}:{customer}": ready.content,
+    }
     copies[f"decision:{decided.id}"] = decided.content
     with mine.database.read() as connection:
-        assert all(mine.vault.opened(connection, customer, content, about) for about, content in copies.items())
+        assert all(
+            mine.vault.opened(connection, customer, content, about)
+            for about, content in copies.items()
+        )
     Rights(mine).erase(ANN)
     for about, content in copies.items():
         assert b"planted" not in content
@@ -238,7 +299,9 @@ def test_copies_of_payloads_cannot_be_opened_once_the_key_is_gone(mine):
 
 
 def test_training_sets_remember_that_somebody_left(mine):
-    """The customer is taken out of each training set, which stays marked since then; the others stay in."""
+    """The customer is taken out of each training set, which stays marked since then; the others
+    stay in.
+    """
     customer, other = pseudonym(mine, ANN), pseudonym(mine, BEN)
     Rights(mine).erase(ANN)
     with mine.database.read() as connection:
@@ -249,7 +312,9 @@ def test_training_sets_remember_that_somebody_left(mine):
 
 
 def test_an_erased_customer_stays_out(mine, tmp_path):
-    """A later load, consent or file of consents takes them in again under no number, and counts what it left out."""
+    """A later load, consent or file of consents takes them in again under no number, and counts
+    what it left out.
+    """
     lines = pd.read_csv(mine.workspace.root / "orders.csv")
     Rights(mine).erase(ANN)
     report = ingest(mine.workspace, mine.database, clock=stopped_clock)
@@ -270,34 +335,53 @@ def test_an_erased_customer_stays_out(mine, tmp_path):
 
 
 def test_an_erased_customer_is_unknown_to_answers(mine):
-    """Recommendations say so in the words that they have for everybody whom the shop never told of."""
+    """Recommendations say so in the words that they have for everybody whom the shop never told
+    of.
+    """
     Rights(mine).erase(ANN)
     sayso = assemble(mine.workspace, "http://shop.example")
-    answer, stranger = (sayso.recommender.answer(RecommendationRequest(customer_id=id)) for id in (ANN, STRANGER))
-    assert answer["not_personalized_because"] == stranger["not_personalized_because"] == "unknown_customer"
+    answer, stranger = (
+        sayso.recommender.answer(RecommendationRequest(customer_id=id)) for id in (ANN, STRANGER)
+    )
+    assert (
+        answer["not_personalized_because"]
+        == stranger["not_personalized_because"]
+        == "unknown_customer"
+    )
     assert sayso.churn.answer(ANN)["unavailable_because"] == "unknown_customer"
     assert mine.customers.find(ANN) is None
     sayso.close()
 
 
 def test_a_correction_outlives_the_next_load_and_goes_with_the_customer(mine):
-    """A corrected value stands after the source was loaded again; an erased customer's corrections change nothing any more."""
+    """A corrected value stands after the source was loaded again; an erased customer's corrections
+    change nothing any more.
+    """
     ingest(mine.workspace, mine.database, clock=stopped_clock)
-    assert set(mine.warehouse.rows_of(pseudonym(mine, ANN))["customers"]["country"].to_pylist()) == {"planted-country"}
+    assert set(
+        mine.warehouse.rows_of(pseudonym(mine, ANN))["customers"]["country"].to_pylist()
+    ) == {"planted-country"}
     Rights(mine).erase(ANN)
     ingest(mine.workspace, mine.database, clock=stopped_clock)
-    assert set(mine.warehouse.rows_of(pseudonym(mine, BEN))["customers"]["country"].to_pylist()) == {"planted-country"}
+    assert set(
+        mine.warehouse.rows_of(pseudonym(mine, BEN))["customers"]["country"].to_pylist()
+    ) == {"planted-country"}
 
 
 def test_an_erasure_beside_loads_and_corrections(mine):
-    """While the sources are loaded and others put right, an erasure is whole, nobody comes back, and no correction is lost."""
+    """While the sources are loaded and others put right, an erasure is whole, nobody comes back,
+    and no correction is lost.
+    """
     ann, ben = pseudonym(mine, ANN), pseudonym(mine, BEN)
 
     def put_right(country: int) -> None:
         correct(mine, ben, Correction("customers.country", f"country {country}"))
 
     with ThreadPoolExecutor(6) as others:
-        loads = [others.submit(ingest, mine.workspace, mine.database, clock=stopped_clock) for _ in range(3)]
+        loads = [
+            others.submit(ingest, mine.workspace, mine.database, clock=stopped_clock)
+            for _ in range(3)
+        ]
         changes = [others.submit(put_right, country) for country in range(6)]
         receipt = Rights(mine).erase(ANN)
         for done in (*loads, *changes):
@@ -306,7 +390,10 @@ def test_an_erasure_beside_loads_and_corrections(mine):
     assert mine.warehouse.count(ann) == 0
     with mine.database.read() as connection:
         assert len(read_corrections(connection, mine.vault, ben)) == 7
-    assert all(country.startswith("country ") for country in mine.warehouse.rows_of(ben)["customers"]["country"].to_pylist())
+    assert all(
+        country.startswith("country ")
+        for country in mine.warehouse.rows_of(ben)["customers"]["country"].to_pylist()
+    )
 
 
 def cut_off(mine: Shop, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
@@ -324,7 +411,9 @@ def cut_off(mine: Shop, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 @pytest.mark.parametrize("step", range(11))
 def test_an_erasure_that_was_cut_off_can_be_called_again(mine, monkeypatch, step):
-    """Wherever a store fails, nothing of the customer is used from then on, and the second call ends with a complete receipt."""
+    """Wherever a store fails, nothing of the customer is used from then on, and the second call
+    ends with a complete receipt.
+    """
     customer = pseudonym(mine, ANN)
     cut_off(mine, monkeypatch, step)
     assert not [entry for entry in mine.ledger.state(customer) if entry["allowed"]]
@@ -349,8 +438,13 @@ def test_an_erasure_cut_off_between_its_stores_can_be_called_again(mine, monkeyp
 
 
 def test_sources_outside_of_the_workspace_hinder_no_right(mine):
-    """With the shop's own file elsewhere and something in the log, a customer can be exported and erased all the same."""
-    stated, elsewhere = mine.workspace.root / "sayso.toml", mine.workspace.root.parent / "elsewhere.csv"
+    """With the shop's own file elsewhere and something in the log, a customer can be exported and
+    erased all the same.
+    """
+    stated, elsewhere = (
+        mine.workspace.root / "sayso.toml",
+        mine.workspace.root.parent / "elsewhere.csv",
+    )
     shutil.move(mine.workspace.root / "orders.csv", elsewhere)
     stated.write_text(stated.read_text().replace('file = "orders.csv"', f'file = "{elsewhere}"'))
     shop = Shop(Workspace.open(mine.workspace.root), stopped_clock)

@@ -1,4 +1,6 @@
-"""Without what tells which products must be hidden, nothing is shown; the last shelf serves as long as it is right."""
+"""Without what tells which products must be hidden, nothing is shown; the last shelf serves as long
+as it is right.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from features.consent import ConsentEvent
-from features.intake.new_workspace import create
-from features.workspace import Workspace
+from features.consent.ledger import ConsentEvent
+from features.intake.setup.new_workspace import create
+from features.shop.workspace import Workspace
 from serving.bootstrap import Sayso, assemble
-from serving.requests import RecommendationRequest
-from serving.shelf import Shelf
+from serving.contract.requests import RecommendationRequest
+from serving.live.assortment import Shelf
 from tests.serving_shop import CATEGORIES, FOR_ITEMS, copied, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -27,7 +29,9 @@ def root(trained_root, tmp_path) -> Path:
     """A workspace with models and a sensitive department."""
     made = copied(trained_root, tmp_path / "mugs")
     file = made / "sayso.toml"
-    stated, count = re.subn(r"(?m)^sensitive = .*$", f'sensitive = ["{SENSITIVE}"]', file.read_text())
+    stated, count = re.subn(
+        r"(?m)^sensitive = .*$", f'sensitive = ["{SENSITIVE}"]', file.read_text()
+    )
     assert count == 1
     file.write_text(stated)
     return made
@@ -35,7 +39,9 @@ def root(trained_root, tmp_path) -> Path:
 
 @pytest.fixture
 def running(root) -> Iterator[Sayso]:
-    """Its service, which has not looked around yet; a customer wants neither a department nor a brand."""
+    """Its service, which has not looked around yet; a customer wants neither a department nor a
+    brand.
+    """
     sayso = assemble(Workspace.open(root), "")
     customer = sayso.shop.customers.pseudonym(SHARES_ALL)
     sayso.opt_outs.add(customer, "product_category", LEFT, None)
@@ -55,19 +61,37 @@ def asked(sayso: Sayso, customer: str | None = SHARES_ALL, **fields: object) -> 
 
 
 def keeps_to_the_filters(sayso: Sayso, shelf: Shelf) -> bool:
-    """Whether the answers are personal, and hold nothing that is sensitive, opted out of or not asked for."""
+    """Whether the answers are personal, and hold nothing that is sensitive, opted out of or not
+    asked for.
+    """
     plain, narrow = asked(sayso), asked(sayso, product_categories=(ASKED,))
     unwanted = shelf.hidden_by([LEFT, SENSITIVE], [BRAND])
     shown = [{item["product_id"] for item in answer["items"]} for answer in (plain, narrow)]
-    return plain["personalized"] and all(shown) and not shown[0] & unwanted and not shown[1] & shelf.outside([ASKED])
+    return (
+        plain["personalized"]
+        and all(shown)
+        and not shown[0] & unwanted
+        and not shown[1] & shelf.outside([ASKED])
+    )
 
 
 def shows_nothing(sayso: Sayso) -> bool:
     """Whether nobody is shown anything, and who shares their data is told that no model answers."""
-    answers = [asked(sayso), asked(sayso, product_categories=(ASKED,)), asked(sayso, basket=("p08",))]
-    others = [asked(sayso, SHARES_NOTHING), asked(sayso, "nobody"), asked(sayso, None, basket=("p08",))]
-    return all(answer["not_personalized_because"] == "model_unavailable" for answer in answers) and not any(
-        answer["personalized"] or answer["items"] or answer["consent"]["used"] for answer in (*answers, *others)
+    answers = [
+        asked(sayso),
+        asked(sayso, product_categories=(ASKED,)),
+        asked(sayso, basket=("p08",)),
+    ]
+    others = [
+        asked(sayso, SHARES_NOTHING),
+        asked(sayso, "nobody"),
+        asked(sayso, None, basket=("p08",)),
+    ]
+    return all(
+        answer["not_personalized_because"] == "model_unavailable" for answer in answers
+    ) and not any(
+        answer["personalized"] or answer["items"] or answer["consent"]["used"]
+        for answer in (*answers, *others)
     )
 
 
@@ -79,7 +103,9 @@ def look(sayso: Sayso) -> Shelf | None:
 
 @pytest.mark.parametrize("cut", [0, 50])
 def test_without_products_at_the_start_nothing_is_shown_until_they_are_back(running, root, cut):
-    """A service that starts on a damaged file of products shows nothing that they might hide, and recovers by itself."""
+    """A service that starts on a damaged file of products shows nothing that they might hide, and
+    recovers by itself.
+    """
     file = products_file(root)
     whole = file.read_bytes()
     file.write_bytes(whole[:cut])
@@ -103,7 +129,9 @@ def test_without_a_warehouse_at_the_start_nothing_is_shown_until_it_is_back(runn
 
 
 def test_filters_hold_while_the_warehouse_is_away(running, root):
-    """What was stocked before still tells what is to be hidden, and pages still name products by it."""
+    """What was stocked before still tells what is to be hidden, and pages still name products by
+    it.
+    """
     shelf = look(running)
     assert shelf is not None
     away = (root / "warehouse").rename(root / "away")
@@ -114,13 +142,17 @@ def test_filters_hold_while_the_warehouse_is_away(running, root):
 
 
 def test_other_products_that_cannot_be_read_end_the_old_shelf(running, root):
-    """The last shelf serves while its products are those of the warehouse, damaged or not; it tells nothing of others."""
+    """The last shelf serves while its products are those of the warehouse, damaged or not; it tells
+    nothing of others.
+    """
     shelf = look(running)
     assert shelf is not None
     file = products_file(root)
     whole, current = file.read_bytes(), root / "warehouse" / "current"
     file.write_bytes(whole[:50])
-    running.shop.ledger.append(ConsentEvent(SHARES_NOTHING, FOR_ITEMS, "location", "refused", "test"))
+    running.shop.ledger.append(
+        ConsentEvent(SHARES_NOTHING, FOR_ITEMS, "location", "refused", "test")
+    )
     assert look(running) is shelf
     assert keeps_to_the_filters(running, shelf)
     other = root / "warehouse" / "other"
@@ -136,7 +168,9 @@ def test_other_products_that_cannot_be_read_end_the_old_shelf(running, root):
 
 def test_a_shop_without_orders_still_hides(running):
     """Where no order is left there are no best sellers, but filters hold."""
-    running.shop.warehouse.rewrite(lambda name, rows: rows.slice(0, 0) if name == "transactions" else rows)
+    running.shop.warehouse.rewrite(
+        lambda name, rows: rows.slice(0, 0) if name == "transactions" else rows
+    )
     shelf = look(running)
     assert shelf is not None
     assert shelf.best_sellers == ()
@@ -144,13 +178,23 @@ def test_a_shop_without_orders_still_hides(running):
 
 
 def test_a_sensitive_basket_tells_nothing_of_a_new_customer(running):
-    """Who has not ordered yet and has nothing else in the basket is answered as with an empty one."""
+    """Who has not ordered yet and has nothing else in the basket is answered as with an empty
+    one.
+    """
     shelf = look(running)
     assert shelf is not None
-    running.shop.ledger.append_all([ConsentEvent("new", FOR_ITEMS, name, "granted", "test", "1") for name in CATEGORIES])
+    running.shop.ledger.append_all(
+        [ConsentEvent("new", FOR_ITEMS, name, "granted", "test", "1") for name in CATEGORIES]
+    )
     sensitive = tuple(sorted(shelf.hidden_by([SENSITIVE], [])))
-    alone, with_another = asked(running, "new", basket=sensitive), asked(running, "new", basket=(*sensitive, "p08"))
-    assert (alone["items"], alone["not_personalized_because"]) == (asked(running, "new")["items"], "unknown_customer")
+    alone, with_another = (
+        asked(running, "new", basket=sensitive),
+        asked(running, "new", basket=(*sensitive, "p08")),
+    )
+    assert (alone["items"], alone["not_personalized_because"]) == (
+        asked(running, "new")["items"],
+        "unknown_customer",
+    )
     assert with_another["personalized"]
 
 

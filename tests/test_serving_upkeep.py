@@ -1,4 +1,6 @@
-"""Upkeep: consents that ran out, data past its retention and old decisions go, once, and it says what went."""
+"""Upkeep: consents that ran out, data past its retention and old decisions go, once, and it says
+what went.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,15 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from features import clock
-from features.consent import ConsentEvent
-from features.online import online_stores, refresh_online
-from features.shop import Shop
-from features.tables import decisions, online_features
-from features.verification import verify_ledger
-from features.workspace import Workspace
-from serving.deciding import Made, decide
-from serving.decisions import DecisionDamaged, read, verify_decisions
-from serving.upkeep import UpkeepReport, upkeep
+from features.consent.ledger import ConsentEvent
+from features.consent.verification import verify_ledger
+from features.database.tables import decisions, online_features
+from features.shop.online import online_stores, refresh_online
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
+from serving.decisions.deciding import Made, decide
+from serving.decisions.record import DecisionDamaged, read, verify_decisions
+from serving.rights.upkeep import UpkeepReport, upkeep
 from tests.synthetic_shop import END
 
 ANN = "c000"
@@ -50,7 +52,12 @@ def keeping(shop: Shop, days: int, *fields: str) -> Shop:
 
     def change(stated: str) -> str:
         for field in fields:
-            stated = re.sub(rf"(\[fields\.{re.escape(field)}\][^\[]*(?:\[[^\n]*\][^\[]*)??retention_days = )\d+", rf"\g<1>{days}", stated)
+            stated = re.sub(
+                rf"(\[fields\.{re.escape(field)}\][^\[]*(?:\[[^\n]*\][^\[]*)??retention_days ="
+                r" )\d+",
+                rf"\g<1>{days}",
+                stated,
+            )
         return stated
 
     changed = restated(shop, change)
@@ -60,29 +67,41 @@ def keeping(shop: Shop, days: int, *fields: str) -> Shop:
 
 def grant(shop: Shop, customer: str, until: str | None = None, action: str = "granted") -> None:
     """A grant of purchases for recommendations."""
-    shop.ledger.append(ConsentEvent(customer, ITEMS, "purchases", action, "web_form", "1", valid_until=until))
+    shop.ledger.append(
+        ConsentEvent(customer, ITEMS, "purchases", action, "web_form", "1", valid_until=until)
+    )
 
 
 def standing(shop: Shop, customer: str) -> dict:
     """Where a customer stands with that."""
     found = shop.customers.find(customer)
     assert found is not None
-    return next(one for one in shop.ledger.state(found) if (one["purpose"], one["category"]) == (ITEMS, "purchases"))
+    return next(
+        one
+        for one in shop.ledger.state(found)
+        if (one["purpose"], one["category"]) == (ITEMS, "purchases")
+    )
 
 
 def recorded(shop: Shop, table: str = "transactions") -> pd.DataFrame:
     """A table of the warehouse as it lies in its file."""
-    return pq.read_table(shop.warehouse.folder / shop.warehouse.generation / f"{table}.parquet").to_pandas()
+    return pq.read_table(
+        shop.warehouse.folder / shop.warehouse.generation / f"{table}.parquet"
+    ).to_pandas()
 
 
 def ready(shop: Shop) -> int:
     """How many rows of online features there are."""
     with shop.database.read() as connection:
-        return int(connection.execute(select(func.count()).select_from(online_features)).scalar_one())
+        return int(
+            connection.execute(select(func.count()).select_from(online_features)).scalar_one()
+        )
 
 
 def test_consents_that_ran_out_are_recorded_once(fresh_shop):
-    """Each is one `expired` event of its own when its time is over and not before; a second run adds none; the chain holds."""
+    """Each is one `expired` event of its own when its time is over and not before; a second run
+    adds none; the chain holds.
+    """
     for customer in (ANN, "c018"):
         grant(fresh_shop, customer, clock.to_text(END + timedelta(days=2)))
     count = fresh_shop.ledger.position()
@@ -96,8 +115,16 @@ def test_consents_that_ran_out_are_recorded_once(fresh_shop):
         pseudonym = later.customers.find(customer)
         assert pseudonym is not None
         event = later.ledger.history(pseudonym)[-1]
-        assert (event["action"], event["purpose"], event["category"]) == ("expired", ITEMS, "purchases")
-        assert (event["method"], event["actor"], event["notice_version"]) == ("upkeep", "sayso", None)
+        assert (event["action"], event["purpose"], event["category"]) == (
+            "expired",
+            ITEMS,
+            "purchases",
+        )
+        assert (event["method"], event["actor"], event["notice_version"]) == (
+            "upkeep",
+            "sayso",
+            None,
+        )
         assert standing(later, customer)["action"] == "expired"
     assert upkeep(later) == NOTHING
     assert upkeep(days_later(fresh_shop, 3)) == NOTHING
@@ -105,8 +132,15 @@ def test_consents_that_ran_out_are_recorded_once(fresh_shop):
 
 
 def test_a_purpose_lets_its_grants_run_out(fresh_shop):
-    """A grant given while the purpose says how long it counts runs out by that; those from before stand."""
-    shop = restated(fresh_shop, lambda stated: stated.replace("[purposes.recommendations]", "[purposes.recommendations]\nvalid_days = 30"))
+    """A grant given while the purpose says how long it counts runs out by that; those from before
+    stand.
+    """
+    shop = restated(
+        fresh_shop,
+        lambda stated: stated.replace(
+            "[purposes.recommendations]", "[purposes.recommendations]\nvalid_days = 30"
+        ),
+    )
     grant(shop, "c018")
     assert upkeep(days_later(shop, 29)) == NOTHING
     later = days_later(shop, 31)
@@ -147,7 +181,9 @@ def test_a_renewal_that_comes_while_upkeep_runs_stands(fresh_shop, monkeypatch):
 
 
 def test_values_past_their_retention_are_deleted_and_counted(fresh_shop):
-    """Values of one field go from the rows that are too old; the rows, other fields and younger rows stay as they are."""
+    """Values of one field go from the rows that are too old; the rows, other fields and younger
+    rows stay as they are.
+    """
     shop = keeping(fresh_shop, 100, "transactions.unit_price")
     before = recorded(shop)
     old = before["recorded_at"] < (END - timedelta(days=100)).replace(tzinfo=None)
@@ -157,14 +193,18 @@ def test_values_past_their_retention_are_deleted_and_counted(fresh_shop):
     assert 0 < report.deleted["transactions.unit_price"] < len(before)
     after = recorded(shop)
     assert after.loc[old, "unit_price"].isna().all()
-    pd.testing.assert_frame_equal(after.drop(columns="unit_price"), before.drop(columns="unit_price"))
+    pd.testing.assert_frame_equal(
+        after.drop(columns="unit_price"), before.drop(columns="unit_price")
+    )
     pd.testing.assert_frame_equal(after[~old], before[~old])
     assert upkeep(shop) == NOTHING
     pd.testing.assert_frame_equal(recorded(shop), after)
 
 
 def test_rows_that_no_field_may_keep_are_deleted(fresh_shop):
-    """Where every field of a table is past its retention the whole row goes, and features are made from what is left."""
+    """Where every field of a table is past its retention the whole row goes, and features are made
+    from what is left.
+    """
     fields = [name for name in fresh_shop.config.catalog.fields if name.startswith("transactions.")]
     shop = keeping(fresh_shop, 100, *fields)
     before = recorded(shop)
@@ -175,14 +215,19 @@ def test_rows_that_no_field_may_keep_are_deleted(fresh_shop):
     gone = set(before.loc[old, "customer"]) - set(before.loc[~old, "customer"])
     _, store = online_stores(shop)
     with shop.database.read() as connection:
-        assert all((row := store.read(connection, customer)) is None or not row.products for customer in gone)
+        assert all(
+            (row := store.read(connection, customer)) is None or not row.products
+            for customer in gone
+        )
     assert upkeep(shop) == NOTHING
 
 
 def test_no_generation_of_the_warehouse_keeps_what_was_deleted(fresh_shop):
     """What readers may still be finishing with is cleared as well."""
     shop = keeping(fresh_shop, 100, "transactions.unit_price")
-    shop.warehouse.replace({file.stem: pq.read_table(file) for file in shop.warehouse.folder.glob("*/*.parquet")})
+    shop.warehouse.replace(
+        {file.stem: pq.read_table(file) for file in shop.warehouse.folder.glob("*/*.parquet")}
+    )
     upkeep(shop)
     files = list(shop.warehouse.folder.glob("*/transactions.parquet"))
     assert len(files) == 2
@@ -193,21 +238,32 @@ def test_no_generation_of_the_warehouse_keeps_what_was_deleted(fresh_shop):
 
 
 def test_years_later_everything_is_gone(fresh_shop):
-    """When all rows are past their retention they all go, upkeep ends well, and a second run does nothing more."""
+    """When all rows are past their retention they all go, upkeep ends well, and a second run does
+    nothing more.
+    """
     refresh_online(fresh_shop)
     lines, moves = len(recorded(fresh_shop)), len(recorded(fresh_shop, "customers"))
-    later = days_later(fresh_shop, max(field.retention_days for field in fresh_shop.config.catalog.fields.values()) + 1)
+    later = days_later(
+        fresh_shop,
+        max(field.retention_days for field in fresh_shop.config.catalog.fields.values()) + 1,
+    )
     assert upkeep(later).deleted == {"transactions": lines, "customers": moves}
     assert len(recorded(later)) == len(recorded(later, "customers")) == ready(later) == 0
     assert upkeep(later) == NOTHING
 
 
 def test_old_decisions_are_emptied(fresh_shop):
-    """After `decisions_kept_days` the content of a decision goes and its place in the chain stays; younger ones are kept."""
-    shop = restated(fresh_shop, lambda stated: stated.replace("[shop]\n", "[shop]\ndecisions_kept_days = 30\n"))
+    """After `decisions_kept_days` the content of a decision goes and its place in the chain stays;
+    younger ones are kept.
+    """
+    shop = restated(
+        fresh_shop, lambda stated: stated.replace("[shop]\n", "[shop]\ndecisions_kept_days = 30\n")
+    )
     made = Made({}, {"consent": {}, "items": []}, None)
     old = decide(shop, "recommendation", ANN, ITEMS, lambda _: made)["decision_id"]
-    young = decide(days_later(shop, 20), "recommendation", ANN, ITEMS, lambda _: made)["decision_id"]
+    young = decide(days_later(shop, 20), "recommendation", ANN, ITEMS, lambda _: made)[
+        "decision_id"
+    ]
     assert upkeep(days_later(shop, 29)) == NOTHING
     later = days_later(shop, 31)
     assert upkeep(later).decisions_emptied == 1
@@ -216,18 +272,26 @@ def test_old_decisions_are_emptied(fresh_shop):
         assert read(connection, later.vault, young).document()["items"] == []
         with pytest.raises(DecisionDamaged, match="deleted"):
             read(connection, later.vault, old).document()
-        left = connection.execute(select(decisions.c.id).where(decisions.c.content.is_not(None))).scalars().all()
+        left = (
+            connection.execute(select(decisions.c.id).where(decisions.c.content.is_not(None)))
+            .scalars()
+            .all()
+        )
     assert left == [young]
     assert upkeep(later) == NOTHING
 
 
 def third_party(evidence: str) -> Callable[[str], str]:
     """A sayso.toml whose orders are somebody else's data."""
-    return lambda stated: stated.replace('name = "orders"\n', f'name = "orders"\nthird_party = true\n{evidence}\n', 1)
+    return lambda stated: stated.replace(
+        'name = "orders"\n', f'name = "orders"\nthird_party = true\n{evidence}\n', 1
+    )
 
 
 def test_a_lapsed_source_is_named_and_used_for_nothing(fresh_shop):
-    """A third party's data whose evidence nobody looked at lately is said not to be read, and no feature is made from it."""
+    """A third party's data whose evidence nobody looked at lately is said not to be read, and no
+    feature is made from it.
+    """
     refresh_online(fresh_shop)
     assert ready(fresh_shop) > 0
     checked = 'evidence = "contracts/2024"\nchecked_on = 2024-06-01\ncheck_every_days = 200'

@@ -1,4 +1,6 @@
-"""Off means off now: what a withdrawal does to the very next answer, and that the page foretold it exactly."""
+"""Off means off now: what a withdrawal does to the very next answer, and that the page foretold it
+exactly.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from itertools import cycle, islice
 
 import pytest
 
-from serving.answers import Recommendation
+from serving.contract.responses import Recommendation
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, everything_in
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -26,7 +28,12 @@ OWN_TO_EACH_ANSWER = {"decision_id", "generated_at", "why_url", "preferences_url
 def same(answer: dict) -> dict:
     """An answer without what every answer has of its own."""
     rest = {name: value for name, value in answer.items() if name not in OWN_TO_EACH_ANSWER}
-    return {**rest, "consent": {name: value for name, value in answer["consent"].items() if name != "ledger_seq"}}
+    return {
+        **rest,
+        "consent": {
+            name: value for name, value in answer["consent"].items() if name != "ledger_seq"
+        },
+    }
 
 
 def used_and_withheld(answer: dict) -> tuple[list[str], list[str]]:
@@ -35,7 +42,9 @@ def used_and_withheld(answer: dict) -> tuple[list[str], list[str]]:
 
 
 def unmoved(ask: Callable[[], dict], act: Callable[[], object]) -> dict:
-    """The answer, which `act` has to leave as it was; what others bought together may be made anew just then, so it is tried again."""
+    """The answer, which `act` has to leave as it was; what others bought together may be made anew
+    just then, so it is tried again.
+    """
     for _ in range(TRIES):
         before = ask()
         act()
@@ -58,7 +67,9 @@ def pairs(pool) -> list[tuple[str, str, str]]:
     purposes = [FOR_ITEMS, FOR_CHURN]
     return [
         (customer, purposes[position // len(CATEGORIES) % 2], category)
-        for position, (customer, category) in enumerate(zip(pool.take(PAIRS), islice(cycle(CATEGORIES), PAIRS), strict=True))
+        for position, (customer, category) in enumerate(
+            zip(pool.take(PAIRS), islice(cycle(CATEGORIES), PAIRS), strict=True)
+        )
     ]
 
 
@@ -68,9 +79,11 @@ def asked(service: Client, customer: str, purpose: str) -> dict:
 
 
 def test_the_answer_after_a_withdrawal_does_without_and_is_the_one_foretold(service, pairs):
-    """The answer after a withdrawal uses nothing of it and serves the very `without` shown; a new grant brings the old answer back.
+    """The answer after a withdrawal uses nothing of it and serves the very `without` shown; a new
+    grant brings the old answer back.
 
-    What others bought together is behind recommendations as well, and a withdrawal ends that too: of these the consent comes back.
+    What others bought together is behind recommendations as well, and a withdrawal ends that too:
+    of these the consent comes back.
     """
     foretold = 0
     for customer, purpose, category in pairs:
@@ -82,7 +95,10 @@ def test_the_answer_after_a_withdrawal_does_without_and_is_the_one_foretold(serv
         assert category in after["consent"]["withheld"]
         assert not uses(after, category)
         if purpose == FOR_CHURN:
-            without = {part["category"]: part["without"] for part in before["explanation"]["categories"]["contributions"]}
+            without = {
+                part["category"]: part["without"]
+                for part in before["explanation"]["categories"]["contributions"]
+            }
             assert after["probability"] == without[category]
             foretold += 1
         service.say(customer, purpose, category, "granted")
@@ -94,25 +110,35 @@ def test_the_answer_after_a_withdrawal_does_without_and_is_the_one_foretold(serv
 
 
 def test_a_withdrawal_for_one_purpose_leaves_the_other_as_it_was(service, pool):
-    """What is withdrawn for recommendations still serves the churn estimate, and the other way round."""
+    """What is withdrawn for recommendations still serves the churn estimate, and the other way
+    round.
+    """
     customer = pool.one()
     churn = service.churn(customer)
     service.say(customer, FOR_ITEMS, "purchases", "withdrawn")
     assert same(service.churn(customer)) == same(churn)
     assert "purchases" in service.recommend(customer)["consent"]["withheld"]
     other = pool.one()
-    items = unmoved(lambda: service.recommend(other), lambda: service.say(other, FOR_CHURN, "purchases", "refused"))
+    items = unmoved(
+        lambda: service.recommend(other),
+        lambda: service.say(other, FOR_CHURN, "purchases", "refused"),
+    )
     assert "purchases" in items["consent"]["used"]
     assert "purchases" in service.churn(other)["consent"]["withheld"]
 
 
 @pytest.mark.slow
 def test_category_after_category_each_estimate_was_foretold(service, pool):
-    """Withdrawing category after category, each probability is exactly the one that the answer before showed; at last there is none."""
+    """Withdrawing category after category, each probability is exactly the one that the answer
+    before showed; at last there is none.
+    """
     for customer in pool.take(8):
         answer = service.churn(customer)
         for category in ("location", "spending", "order_times"):
-            shown = {part["category"]: part["without"] for part in answer["explanation"]["categories"]["contributions"]}
+            shown = {
+                part["category"]: part["without"]
+                for part in answer["explanation"]["categories"]["contributions"]
+            }
             service.say(customer, FOR_CHURN, category, "withdrawn")
             answer = service.churn(customer)
             assert answer["probability"] == shown[category]
@@ -122,7 +148,9 @@ def test_category_after_category_each_estimate_was_foretold(service, pool):
 
 @pytest.mark.parametrize("only", CATEGORIES)
 def test_one_category_alone_is_enough_for_an_answer(service, pool, only):
-    """A customer who shares a single category gets an estimate and personal recommendations from that category alone."""
+    """A customer who shares a single category gets an estimate and personal recommendations from
+    that category alone.
+    """
     customer = pool.one()
     for purpose in (FOR_CHURN, FOR_ITEMS):
         for category in CATEGORIES:
@@ -132,33 +160,51 @@ def test_one_category_alone_is_enough_for_an_answer(service, pool, only):
     assert churn["available"] and items["personalized"]  # noqa: PT018 - one fact about two answers
     assert churn["consent"]["used"] == items["consent"]["used"] == [only]
     assert {part["category"] for part in churn["explanation"]["contributions"]} <= {only}
-    assert {part["category"] for item in items["items"] for part in item["explanation"]["contributions"]} <= {only, "product"}
+    assert {
+        part["category"] for item in items["items"] for part in item["explanation"]["contributions"]
+    } <= {only, "product"}
 
 
 def test_everything_withdrawn_gives_best_sellers_and_no_estimate(service, pool):
-    """Without any consent everybody gets the same best sellers, told from the product alone, and there is no probability."""
+    """Without any consent everybody gets the same best sellers, told from the product alone, and
+    there is no probability.
+    """
     first, second = pool.take(2)
     for customer in (first, second):
         for purpose in (FOR_ITEMS, FOR_CHURN):
             for category in CATEGORIES:
                 service.say(customer, purpose, category, "withdrawn")
     items = service.recommend(first)
-    assert (items["personalized"], items["not_personalized_because"], items["model"]) == (False, "no_consent", None)
+    assert (items["personalized"], items["not_personalized_because"], items["model"]) == (
+        False,
+        "no_consent",
+        None,
+    )
     assert len(items["items"]) == 10
     assert items["consent"]["used"] == []
     assert sorted(items["consent"]["withheld"]) == sorted(CATEGORIES)
     explained = [item["explanation"] for item in items["items"]]
     assert {part["category"] for why in explained for part in why["contributions"]} == {"product"}
     assert {reason["category"] for why in explained for reason in why["reasons"]} == {"product"}
-    assert all(why["base_value"] + sum(part["contribution"] for part in why["contributions"]) == why["output_value"] for why in explained)
+    assert all(
+        why["base_value"] + sum(part["contribution"] for part in why["contributions"])
+        == why["output_value"]
+        for why in explained
+    )
     assert service.recommend(second)["items"] == items["items"]
     churn = service.churn(first)
-    assert (churn["available"], churn["unavailable_because"], churn["model"]) == (False, "no_consent", None)
+    assert (churn["available"], churn["unavailable_because"], churn["model"]) == (
+        False,
+        "no_consent",
+        None,
+    )
     assert not {"probability", "band", "explanation", "suggested_actions"} & set(churn)
 
 
 def test_who_never_consented_gets_what_everybody_gets(service, pool):
-    """A customer who was never asked and one who refused everything get the same answer as one who withdrew all."""
+    """A customer who was never asked and one who refused everything get the same answer as one who
+    withdrew all.
+    """
     refused, never_asked = pool.one(()), "zqx-canary-c019"
     assert service.recommend(refused)["not_personalized_because"] == "no_consent"
     assert service.recommend(never_asked)["not_personalized_because"] == "no_consent"
@@ -167,23 +213,47 @@ def test_who_never_consented_gets_what_everybody_gets(service, pool):
 
 
 def test_a_withdrawal_is_not_swallowed_by_an_idempotency_key_that_was_used(service, pool):
-    """A withdrawal that comes under an earlier grant's idempotency key is refused or obeyed, never acknowledged and forgotten."""
+    """A withdrawal that comes under an earlier grant's idempotency key is refused or obeyed, never
+    acknowledged and forgotten.
+    """
     customer = pool.one()
-    body = {"customer_id": customer, "purpose": FOR_ITEMS, "category": "purchases", "method": "test", "idempotency_key": "once"}
-    assert service.http.post("/v1/consents", json=body | {"action": "granted", "notice_version": "1"}).status_code == 201
+    body = {
+        "customer_id": customer,
+        "purpose": FOR_ITEMS,
+        "category": "purchases",
+        "method": "test",
+        "idempotency_key": "once",
+    }
+    assert (
+        service.http.post(
+            "/v1/consents", json=body | {"action": "granted", "notice_version": "1"}
+        ).status_code
+        == 201
+    )
     status = service.http.post("/v1/consents", json=body | {"action": "withdrawn"}).status_code
     assert status in {409, 422} or not uses(service.recommend(customer), "purchases")
 
 
 def test_the_same_withdrawal_under_the_same_key_is_written_once(service, pool):
     """A repeated delivery is acknowledged with the first one's place in the ledger."""
-    body = {"customer_id": pool.one(), "purpose": FOR_ITEMS, "category": "spending", "method": "test", "action": "withdrawn"}
-    first, again = (service.http.post("/v1/consents", json=body | {"idempotency_key": "delivery-1"}).json() for _ in range(2))
+    body = {
+        "customer_id": pool.one(),
+        "purpose": FOR_ITEMS,
+        "category": "spending",
+        "method": "test",
+        "action": "withdrawn",
+    }
+    first, again = (
+        service.http.post("/v1/consents", json=body | {"idempotency_key": "delivery-1"}).json()
+        for _ in range(2)
+    )
     assert (first["seq"], first["hash"]) == (again["seq"], again["hash"])
 
 
 def test_no_answer_that_starts_after_the_acknowledgement_uses_what_was_withdrawn(service, pool):
-    """While eight callers keep asking for both answers, a withdrawal holds for every question that starts after it was acknowledged."""
+    """While eight callers keep asking for both answers, a withdrawal holds for every question that
+    starts after it was acknowledged.
+    """
     customers = pool.take(RACES)
     with ThreadPoolExecutor(ASKERS) as threads:
         for position, customer in enumerate(customers):
@@ -191,7 +261,12 @@ def test_no_answer_that_starts_after_the_acknowledgement_uses_what_was_withdrawn
             acknowledged = threading.Event()
             stop = time.monotonic() + 20
 
-            def ask(number: int, customer: str = customer, acknowledged: threading.Event = acknowledged, stop: float = stop) -> list:
+            def ask(
+                number: int,
+                customer: str = customer,
+                acknowledged: threading.Event = acknowledged,
+                stop: float = stop,
+            ) -> list:
                 asked_for = service.recommend if number % 2 else service.churn
                 told = []
                 while not any(late for late, _ in told) and time.monotonic() < stop:
@@ -213,11 +288,16 @@ def test_no_answer_that_starts_after_the_acknowledgement_uses_what_was_withdrawn
 
 @pytest.mark.slow
 def test_concurrent_questions_get_the_answers_of_quiet_ones(service, pool):
-    """Answers made at the same time for many customers whose features have to be made anew are the answers that each gets alone."""
+    """Answers made at the same time for many customers whose features have to be made anew are the
+    answers that each gets alone.
+    """
     customers = pool.take(6)
 
     def alone() -> dict[str, tuple[dict, dict]]:
-        return {customer: (same(service.recommend(customer)), same(service.churn(customer))) for customer in customers}
+        return {
+            customer: (same(service.recommend(customer)), same(service.churn(customer)))
+            for customer in customers
+        }
 
     def shaken(customer: str) -> tuple[dict, dict]:
         for action in ("withdrawn", "granted"):

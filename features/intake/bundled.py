@@ -7,5 +7,7 @@ from pathlib import Path
 
 
 def bundled_file() -> Path:
-    """Online Retail as Parquet: 541,909 order lines of a British gift shop; `features/intake/data/README.md` tells more."""
+    """Online Retail as Parquet: 541,909 order lines of a British gift shop;
+    `features/intake/data/README.md` tells more.
+    """
     return Path(str(files("features.intake").joinpath("data", "online_retail.parquet")))

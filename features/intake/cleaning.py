@@ -1,4 +1,6 @@
-"""Which lines are a customer's purchases: the others are set aside under exactly one rule, or rejected."""
+"""Which lines are a customer's purchases: the others are set aside under exactly one rule, or
+rejected.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.config import Cleaning
-from features.intake.rejected import rejections
+from features.config.schema import Cleaning
+from features.intake.reading.rejected import rejections
 
 RULES = ("cancellation", "return", "non_product", "no_customer", "free_of_charge", "wholesale")
 """In this order a line is tried, and the first rule that fits has it:
 
-cancellation: the order's number starts as cancellations do; return: a negative quantity; non_product: postage, a fee, a
-voucher or a correction; no_customer: nobody is named; free_of_charge: a price of 0, hence a gift or a correction;
-wholesale: more units than a person buys.
+cancellation: the order's number starts as cancellations do; return: a negative quantity;
+non_product: postage, a fee, a voucher or a correction; no_customer: nobody is named;
+free_of_charge: a price of 0, hence a gift or a correction; wholesale: more units than a person
+buys.
 """
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Lines by what becomes of them: `kept`, `set_aside` (with a column `rule`) and `rejected` (file, line, reason)."""
+    """Lines by what becomes of them: `kept`, `set_aside` (with a column `rule`) and `rejected`
+    (file, line, reason).
+    """
 
     kept: pd.DataFrame
     set_aside: pd.DataFrame
@@ -37,17 +42,20 @@ class Cleaned:
 
 
 def clean(lines: pd.DataFrame, cleaning: Cleaning, called: Mapping[str, str]) -> Cleaned:
-    """Split the transaction lines that `features.intake.sources` read.
+    """Split the transaction lines that `features.intake.reading.sources` read.
 
-    The rules come first, so a correction with a negative price is set aside and not an error; what no rule takes must
-    have a positive quantity and no negative price. `called` gives the shop's name of a column, for the reasons.
+    The rules come first, so a correction with a negative price is set aside and not an error; what
+    no rule takes must have a positive quantity and no negative price. `called` gives the shop's
+    name of a column, for the reasons.
     """
     rule = _rule(lines, cleaning)
     remaining = lines[rule == ""]
     faults = _faults(remaining, called)
     bad = remaining[faults != ""]
     rejected = rejections(zip(bad["file"], bad["line"], faults[faults != ""], strict=True))
-    return Cleaned(remaining[faults == ""], lines[rule != ""].assign(rule=rule[rule != ""]), rejected)
+    return Cleaned(
+        remaining[faults == ""], lines[rule != ""].assign(rule=rule[rule != ""]), rejected
+    )
 
 
 def _rule(lines: pd.DataFrame, cleaning: Cleaning) -> pd.Series:
@@ -65,9 +73,13 @@ def _rule(lines: pd.DataFrame, cleaning: Cleaning) -> pd.Series:
 
 
 def _is_non_product(product_ids: pd.Series, codes: tuple[str, ...]) -> pd.Series:
-    alternatives = "|".join(".*".join(re.escape(part) for part in code.split("*")) for code in codes)
+    alternatives = "|".join(
+        ".*".join(re.escape(part) for part in code.split("*")) for code in codes
+    )
     non_product = re.compile(alternatives, re.IGNORECASE)
-    return product_ids.isin([product for product in product_ids.unique() if codes and non_product.fullmatch(product)])
+    return product_ids.isin(
+        [product for product in product_ids.unique() if codes and non_product.fullmatch(product)]
+    )
 
 
 def _faults(lines: pd.DataFrame, called: Mapping[str, str]) -> pd.Series:

@@ -11,8 +11,9 @@ CONTENT = ["customer_id", "order_id", "product_id", "ordered_at", "quantity", "u
 def in_an_earlier_file(lines: pd.DataFrame) -> pd.Series:
     """Which lines an earlier file has brought already, as bool with the index of `lines`.
 
-    `lines` has the columns of `CONTENT`, `source` and `file`, in the order of the files. Equal lines of one file are as many purchases;
-    the second of them is the same as the second in another file.
+    `lines` has the columns of `CONTENT`, `source` and `file`, in the order of the files. Equal
+    lines of one file are as many purchases; the second of them is the same as the second in another
+    file.
     """
     files = lines.groupby(["source", "file"], sort=False)
     if files.ngroups < 2:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from features.tables import metadata
+from features.database.tables import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=False)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transaction_per_migration=False,
+)
 context.run_migrations()

@@ -12,33 +12,39 @@ import typer
 from features.errors import SaysoError
 
 COMMANDS = {
-    "demo": "demo",
-    "init": "data",
-    "ingest": "data",
-    "consent": "consent",
-    "customer": "customer",
-    "upkeep": "upkeep",
-    "vault": "upkeep",
-    "features": "data",
-    "train": "models",
-    "promote": "promote",
-    "score": "models",
-    "explain": "explain",
-    "models": "status",
-    "serve": "service",
-    "keys": "keys",
-    "selftest": "selftest",
-    "benchmark": "benchmark",
-    "templates": "templates",
+    "demo": "commands.demo",
+    "init": "commands.data",
+    "ingest": "commands.data",
+    "consent": "commands.consent",
+    "customer": "commands.customer",
+    "upkeep": "commands.upkeep",
+    "vault": "commands.upkeep",
+    "features": "commands.data",
+    "train": "commands.models",
+    "promote": "commands.promote",
+    "score": "commands.models",
+    "explain": "commands.explain",
+    "models": "commands.status",
+    "serve": "commands.service",
+    "keys": "commands.keys",
+    "selftest": "commands.selftest",
+    "benchmark": "benchmarks.command",
+    "templates": "commands.templates",
 }
-"""Which module holds which command. Only the one that is called is imported, since some take seconds."""
+"""Which module holds which command.
+
+Only the one that is called is imported, since some take seconds.
+"""
 
 
 def command_line(wanted: str | None = None) -> typer.Typer:
     """All commands, or only the module of the `wanted` one."""
     app = typer.Typer(
         name="sayso",
-        help="Predicts what each customer is likely to do and want next, from nothing but what they agreed to share, and tells them why.",
+        help=(
+            "Predicts what each customer is likely to do and want next, from nothing but what they"
+            " agreed to share, and tells them why."
+        ),
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -52,9 +58,13 @@ def command_line(wanted: str | None = None) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line: 0 on success, 2 for wrong use, 1 for a failure that is explained on stderr."""
+    """Run the command line: 0 on success, 2 for wrong use, 1 for a failure that is explained on
+    stderr.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else LightGBM trains 20 times slower on a busy machine
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "passive"
+    )  # else LightGBM trains 20 times slower on a busy machine
     try:
         command_line(next(iter(sys.argv[1:]), None))()
     except (SaysoError, OSError) as error:

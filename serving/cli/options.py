@@ -9,11 +9,22 @@ from typing import Annotated
 import typer
 
 WorkspaceOption = Annotated[
-    Path, typer.Option("--workspace", envvar="SAYSO_WORKSPACE", help="Folder of the workspace.", show_default=True, file_okay=False)
+    Path,
+    typer.Option(
+        "--workspace",
+        envvar="SAYSO_WORKSPACE",
+        help="Folder of the workspace.",
+        show_default=True,
+        file_okay=False,
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
-CustomerArgument = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The shop's id of the customer.")]
+CustomerArgument = Annotated[
+    str, typer.Argument(metavar="CUSTOMER", help="The shop's id of the customer.")
+]
 DEFAULT_WORKSPACE = Path("workspace")
 
 

@@ -1,4 +1,6 @@
-"""What a command shows: tables and sentences for people, one JSON object for programs, progress on stderr."""
+"""What a command shows: tables and sentences for people, one JSON object for programs, progress on
+stderr.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,16 @@ WIDTH = 110
 
 
 class Screen:
-    """Where a command's results go. With `as_json`, sentences and tables are kept back and `result` is printed."""
+    """Where a command's results go.
+
+    With `as_json`, sentences and tables are kept back and `result` is printed.
+    """
 
     def __init__(self, *, as_json: bool = False) -> None:
         self._as_json = as_json
-        self._console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=False)
+        self._console = Console(
+            width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=False
+        )
         self._errors = Console(stderr=True)
 
     @property
@@ -40,8 +47,12 @@ class Screen:
         if not self._as_json:
             self._console.print(f"   {address}", soft_wrap=True, markup=False)
 
-    def table(self, title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table for people; all columns but the first are numbers or short words, set to the right."""
+    def table(
+        self, title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    ) -> None:
+        """A table for people; all columns but the first are numbers or short words, set to the
+        right.
+        """
         if self._as_json:
             return
         if title is not None:
@@ -62,7 +73,9 @@ class Screen:
     def progress(self) -> Iterator[Report]:
         """A progress bar on stderr where that is a terminal."""
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self._errors, transient=True, disable=not sys.stderr.isatty()) as bar:
+        with Progress(
+            *columns, console=self._errors, transient=True, disable=not sys.stderr.isatty()
+        ) as bar:
             task = bar.add_task("starting", total=1.0)
 
             def report(what: str, share: float) -> None:
@@ -71,6 +84,11 @@ class Screen:
             yield report
 
 
-def comparison_rows(comparison: Mapping[str, Mapping[str, float]], metrics: Sequence[str]) -> list[list[str]]:
+def comparison_rows(
+    comparison: Mapping[str, Mapping[str, float]], metrics: Sequence[str]
+) -> list[list[str]]:
     """Rows of a table of methods by metrics; a metric that a method has not is left empty."""
-    return [[method, *(f"{values[name]:.4f}" if name in values else "" for name in metrics)] for method, values in comparison.items()]
+    return [
+        [method, *(f"{values[name]:.4f}" if name in values else "" for name in metrics)]
+        for method, values in comparison.items()
+    ]

@@ -1,1 +1,4 @@
-"""The staff's own pages: who waits for an answer, what was decided today, what customers allow. Made on the server, without JavaScript."""
+"""The staff's own pages: who waits for an answer, what was decided today, what customers allow.
+
+Made on the server, without JavaScript.
+"""

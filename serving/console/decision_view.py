@@ -7,8 +7,8 @@ from typing import Any
 
 from features.catalog import Catalog
 from serving.bootstrap import Sayso
-from serving.decisions import Decision, DecisionDamaged
-from serving.review import Review
+from serving.decisions.record import Decision, DecisionDamaged
+from serving.reviews.review import Review
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,10 @@ class ShownItem:
 
 @dataclass(frozen=True)
 class DecisionView:
-    """What a customer was told. `chance` and `band` are a churn estimate's; `gone` says why there is nothing to be shown."""
+    """What a customer was told.
+
+    `chance` and `band` are a churn estimate's; `gone` says why there is nothing to be shown.
+    """
 
     id: str
     kind: str
@@ -44,7 +47,13 @@ class DecisionView:
 def decision_view(sayso: Sayso, id: str) -> tuple[DecisionView, int | None]:
     """A decision and its customer's number. Raises `NotFound`."""
     decision, customer_id = sayso.decisions.find(id)
-    head = (decision.id, decision.kind, decision.created_at, customer_id, sayso.reviews.review_of(id))
+    head = (
+        decision.id,
+        decision.kind,
+        decision.created_at,
+        customer_id,
+        sayso.reviews.review_of(id),
+    )
     try:
         told = _told(sayso.shop.config.catalog, decision)
     except DecisionDamaged as error:
@@ -65,7 +74,9 @@ def _told(catalog: Catalog, decision: Decision) -> dict[str, Any]:
         "chance": in_hundred(answer["probability"]) if "probability" in answer else None,
         "band": answer.get("band"),
         "reasons": tuple(reason["text"] for reason in reasons),
-        "without": tuple((_label(catalog, part["category"]), in_hundred(part["without"])) for part in played),
+        "without": tuple(
+            (_label(catalog, part["category"]), in_hundred(part["without"])) for part in played
+        ),
         "not_personal": answer.get("not_personalized_because") or answer.get("unavailable_because"),
     }
 

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from features import clock
-from features.grants import in_force
-from features.shop import Shop
-from features.tables import consent_state, customers, decisions
+from features.consent.grants import in_force
+from features.database.tables import consent_state, customers, decisions
+from features.shop.shop import Shop
 
 MOST_LISTED = 100
 
@@ -37,7 +37,9 @@ class Decided:
 
 @dataclass(frozen=True)
 class Allowed:
-    """How many customers allow one category for one purpose, and how many were asked; `share` is of all customers, 0 to 100."""
+    """How many customers allow one category for one purpose, and how many were asked; `share` is of
+    all customers, 0 to 100.
+    """
 
     label: str
     allowed: int
@@ -56,17 +58,34 @@ class AllowedFor:
 
 def decided_today(shop: Shop) -> Decided:
     """The decisions since midnight (UTC)."""
-    today = clock.to_text(datetime.combine(shop.clock().astimezone(UTC).date(), datetime.min.time(), UTC))
+    today = clock.to_text(
+        datetime.combine(shop.clock().astimezone(UTC).date(), datetime.min.time(), UTC)
+    )
     made = decisions.c
     with shop.database.read() as connection:
-        counts = connection.execute(select(made.kind, func.count()).where(made.created_at >= today).group_by(made.kind)).all()
-        newest = select(decisions).where(made.created_at >= today).order_by(made.seq.desc()).limit(MOST_LISTED)
-        return Decided(tuple(sorted((kind, int(count)) for kind, count in counts)), lines(connection.execute(newest).all()))
+        counts = connection.execute(
+            select(made.kind, func.count()).where(made.created_at >= today).group_by(made.kind)
+        ).all()
+        newest = (
+            select(decisions)
+            .where(made.created_at >= today)
+            .order_by(made.seq.desc())
+            .limit(MOST_LISTED)
+        )
+        return Decided(
+            tuple(sorted((kind, int(count)) for kind, count in counts)),
+            lines(connection.execute(newest).all()),
+        )
 
 
 def decided_about(shop: Shop, customer: int) -> tuple[DecisionLine, ...]:
     """The newest decisions about a customer."""
-    query = select(decisions).where(decisions.c.customer == customer).order_by(decisions.c.created_at.desc()).limit(MOST_LISTED)
+    query = (
+        select(decisions)
+        .where(decisions.c.customer == customer)
+        .order_by(decisions.c.created_at.desc())
+        .limit(MOST_LISTED)
+    )
     with shop.database.read() as connection:
         return lines(connection.execute(query).all())
 
@@ -84,13 +103,20 @@ def allowed_by_purpose(shop: Shop) -> tuple[AllowedFor, ...]:
     """Grants in force at this moment, of everybody."""
     catalog, now = shop.config.catalog, clock.to_text(shop.clock())
     with shop.database.read() as connection:
-        everybody = int(connection.execute(select(func.count()).select_from(customers)).scalar_one())
+        everybody = int(
+            connection.execute(select(func.count()).select_from(customers)).scalar_one()
+        )
         found = []
         for purpose in catalog.purposes.values():
             granted = _counted(connection, in_force(catalog, purpose.name, now))
             asked = _counted(connection, consent_state.c.purpose == purpose.name)
             categories = tuple(
-                Allowed(catalog.categories[name].label, granted.get(name, 0), asked.get(name, 0), _share(granted.get(name, 0), everybody))
+                Allowed(
+                    catalog.categories[name].label,
+                    granted.get(name, 0),
+                    asked.get(name, 0),
+                    _share(granted.get(name, 0), everybody),
+                )
                 for name in catalog.askable(purpose.name)
             )
             found.append(AllowedFor(purpose.name, purpose.label, categories))

@@ -6,35 +6,54 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from serving.http import (
+from serving.http.api import (
     churn,
     consents,
-    console,
     decisions,
-    front,
-    metrics,
     models,
     opt_outs,
-    pages,
     privacy,
-    problems,
     recommendations,
     reviews,
 )
-from serving.http.body_limit import BodyLimit
-from serving.http.last_resort import LastResort
-from serving.http.metrics import Measured
+from serving.http.boundary import metrics, problems
+from serving.http.boundary.body_limit import BodyLimit
+from serving.http.boundary.last_resort import LastResort
+from serving.http.boundary.metrics import Measured
+from serving.http.pages import console, front
+from serving.http.pages import customer_pages as pages
 
-ROUTERS = (recommendations, churn, decisions, consents, opt_outs, privacy, models, reviews, console, pages, metrics, front)
+ROUTERS = (
+    recommendations,
+    churn,
+    decisions,
+    consents,
+    opt_outs,
+    privacy,
+    models,
+    reviews,
+    console,
+    pages,
+    metrics,
+    front,
+)
 DESCRIPTION = """
-Sayso predicts what each customer of a shop is likely to do and want next, from nothing but the data that customer agreed to
-share, and tells them why. Every answer says that it is automated, what it used, what it withheld, and why.
+Sayso predicts what each customer of a shop is likely to do and want next, from nothing but the data
+that customer agreed to share, and tells them why. Every answer says that it is automated, what it
+used, what it withheld, and why.
 """
 
 
 def make_app() -> FastAPI:
     """The application; `app.state.sayso` has to be set to a `Sayso` before the first request."""
-    app = FastAPI(title="Sayso", version=version("sayso"), description=DESCRIPTION, openapi_url="/docs.json", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Sayso",
+        version=version("sayso"),
+        description=DESCRIPTION,
+        openapi_url="/docs.json",
+        docs_url=None,
+        redoc_url=None,
+    )
     app.add_middleware(BodyLimit)
     app.add_middleware(LastResort)
     app.add_middleware(Measured)

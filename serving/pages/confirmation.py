@@ -1,7 +1,7 @@
 """What a page says after a change: what was done and from when, with a button that takes it back.
 
-The statement travels in the address that the browser is sent on to, signed and for this customer alone, so that nobody can make
-a page claim what was never done.
+The statement travels in the address that the browser is sent on to, signed and for this customer
+alone, so that nobody can make a page claim what was never done.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from markupsafe import Markup, escape
 
 from features import clock
 from features.catalog import Catalog
-from serving.links import Links
+from serving.access.signed_links import Links
+from serving.live.assortment import Shelf
 from serving.pages.reader import Reader
-from serving.shelf import Shelf
 
 SAID = {
     "withdrawn": "“{category}” is no longer used for “{purpose}”. This holds from {when} on.",
@@ -27,7 +27,9 @@ SAID = {
     "paused": "Everything is paused until {until}. This holds from {when} on.",
     "resumed": "The pause is over. What you allow may be used again from {when} on.",
     "hidden_product": "“{value}” is hidden. You will not see it from {when} on.",
-    "hidden_product_category": "Products of “{value}” are hidden. You will not see them from {when} on.",
+    "hidden_product_category": (
+        "Products of “{value}” are hidden. You will not see them from {when} on."
+    ),
     "hidden_brand": "Products by “{value}” are hidden. You will not see them from {when} on.",
     "hidden_channel": "You get no suggestions here any more: {value}. This holds from {when} on.",
     "limited": "Your own limit for “{value}” is now {most} ({wait}). This holds from {when} on.",
@@ -42,7 +44,9 @@ CHANNELS = {"web": "On our website", "email": "By e-mail", "sms": "By text messa
 
 @dataclass(frozen=True)
 class Done:
-    """A change that was made: its name in `SAID`, what it is about, and the fields of the form that takes it back."""
+    """A change that was made: its name in `SAID`, what it is about, and the fields of the form that
+    takes it back.
+    """
 
     what: str
     about: Mapping[str, str] = field(default_factory=dict)
@@ -59,12 +63,23 @@ class Confirmation:
 
 def seal(links: Links, customer: int, done: Done, moment: datetime) -> str:
     """The statement as a signed text."""
-    stated = {"c": customer, "w": done.what, "a": dict(done.about), "u": done.undo and dict(done.undo), "t": clock.to_text(moment)}
+    stated = {
+        "c": customer,
+        "w": done.what,
+        "a": dict(done.about),
+        "u": done.undo and dict(done.undo),
+        "t": clock.to_text(moment),
+    }
     return links.statement(json.dumps(stated, separators=(",", ":")))
 
 
 def confirmation(
-    links: Links, customer: int | None, sealed: str | None, catalog: Catalog, shelf: Shelf, reader: Reader
+    links: Links,
+    customer: int | None,
+    sealed: str | None,
+    catalog: Catalog,
+    shelf: Shelf,
+    reader: Reader,
 ) -> Confirmation | None:
     """What a signed statement says; None for one that is forged, old or another customer's."""
     if sealed is None or (text := links.stated(sealed)) is None:
@@ -72,7 +87,9 @@ def confirmation(
     stated = json.loads(text)
     if stated["c"] != customer:
         return None
-    written = {name: _named(name, value, catalog, shelf, reader) for name, value in stated["a"].items()}
+    written = {
+        name: _named(name, value, catalog, shelf, reader) for name, value in stated["a"].items()
+    }
     when = reader.wording.moment(clock.from_text(stated["t"]))
     sentence = Markup(escape(reader.wording.sentence(SAID[stated["w"]])))  # noqa: S704 - escaped right here, as all places are
     return Confirmation(sentence.format(**written, when=when), stated["u"])
@@ -81,9 +98,15 @@ def confirmation(
 def _named(name: str, value: str, catalog: Catalog, shelf: Shelf, reader: Reader) -> str:
     wording = reader.wording
     if name == "category":
-        return wording.sentence(catalog.categories[value].label) if value in catalog.categories else value
+        return (
+            wording.sentence(catalog.categories[value].label)
+            if value in catalog.categories
+            else value
+        )
     if name == "purpose":
-        return wording.sentence(catalog.purposes[value].label) if value in catalog.purposes else value
+        return (
+            wording.sentence(catalog.purposes[value].label) if value in catalog.purposes else value
+        )
     if name == "until":
         return wording.day(clock.from_text(value))
     if name in {"most", "wait"}:

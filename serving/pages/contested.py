@@ -11,7 +11,9 @@ from serving.pages.reader import Reader
 
 @dataclass(frozen=True)
 class Contested:
-    """How a contested decision stands: until when a person answers, and once they have, the `outcome` (None before) and why."""
+    """How a contested decision stands: until when a person answers, and once they have, the
+    `outcome` (None before) and why.
+    """
 
     due: str
     outcome: str | None = None

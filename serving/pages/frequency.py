@@ -1,4 +1,6 @@
-"""How often a customer gets suggestions on a channel: the limit of their own, that of the shop, and what they can choose."""
+"""How often a customer gets suggestions on a channel: the limit of their own, that of the shop, and
+what they can choose.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explain.wording import Wording
-from serving.manners.caps import Cap, on_channel
+from serving.delivery.frequency_caps import Cap, on_channel
 
 WEEK = 7
 OFFERED = (1, 2, 3, 5, 10)
-"""How many times a week a customer can choose, where the shop's own limit is not as strict already."""
+"""How many times a week a customer can choose, where the shop's own limit is not as strict already.
+"""
 NONE = "none"
 
 
@@ -25,7 +28,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class Frequency:
-    """A channel's limits in words. `own` is the customer's (None: they have none); `limits` are empty where none would be stricter."""
+    """A channel's limits in words.
+
+    `own` is the customer's (None: they have none); `limits` are empty where none would be stricter.
+    """
 
     label: str
     own: str | None
@@ -33,12 +39,16 @@ class Frequency:
     limits: tuple[Limit, ...]
 
 
-def frequency(channel: str, label: str, own: Sequence[Cap], of_shop: Sequence[Cap], wording: Wording) -> Frequency:
+def frequency(
+    channel: str, label: str, own: Sequence[Cap], of_shop: Sequence[Cap], wording: Wording
+) -> Frequency:
     """The limits on one channel, given all caps of the customer's own and of the shop."""
     mine, theirs = on_channel(channel, own), on_channel(channel, of_shop)
     held = min(mine, key=_per_day, default=None)
     said = None if held is None else _said(held, wording)
-    return Frequency(label, said, _of_shop(theirs, wording), _limits(channel, held, theirs, wording))
+    return Frequency(
+        label, said, _of_shop(theirs, wording), _limits(channel, held, theirs, wording)
+    )
 
 
 def _per_day(cap: Cap) -> float:
@@ -46,21 +56,35 @@ def _per_day(cap: Cap) -> float:
     return cap.most / cap.days
 
 
-def _limits(channel: str, held: Cap | None, theirs: Sequence[Cap], wording: Wording) -> tuple[Limit, ...]:
-    """What can be chosen: what is chosen now, whatever is stricter than the shop, and none at all."""
+def _limits(
+    channel: str, held: Cap | None, theirs: Sequence[Cap], wording: Wording
+) -> tuple[Limit, ...]:
+    """What can be chosen: what is chosen now, whatever is stricter than the shop, and none at
+    all.
+    """
     strictest = min((cap.most for cap in theirs if cap.days >= WEEK), default=None)
-    stricter = [Cap(channel, most, WEEK) for most in OFFERED if strictest is None or most < strictest]
+    stricter = [
+        Cap(channel, most, WEEK) for most in OFFERED if strictest is None or most < strictest
+    ]
     offered = {*stricter} if held is None else {*stricter, held}
     if not offered:
         return ()
     none = Limit(f"{channel}:{NONE}", wording.say("No limit of my own"), held is None)
-    return (none, *(Limit(cap.text, _said(cap, wording), cap == held) for cap in sorted(offered, key=_per_day)))
+    return (
+        none,
+        *(
+            Limit(cap.text, _said(cap, wording), cap == held)
+            for cap in sorted(offered, key=_per_day)
+        ),
+    )
 
 
 def _said(cap: Cap, wording: Wording) -> str:
     most = wording.number(cap.most)
     if cap.days == WEEK:
-        return wording.say("At most {count} time a week", "At most {count} times a week", cap.most, count=most)
+        return wording.say(
+            "At most {count} time a week", "At most {count} times a week", cap.most, count=most
+        )
     return wording.say("At most: {most} ({wait})", most=most, wait=wording.wait(cap.days))
 
 
@@ -68,4 +92,8 @@ def _of_shop(caps: Sequence[Cap], wording: Wording) -> str:
     if not caps:
         return wording.say("The shop has set no limit here.")
     strictest = min(caps, key=_per_day)
-    return wording.say("Limit of the shop: {most} ({wait}).", most=wording.number(strictest.most), wait=wording.wait(strictest.days))
+    return wording.say(
+        "Limit of the shop: {most} ({wait}).",
+        most=wording.number(strictest.most),
+        wait=wording.wait(strictest.days),
+    )

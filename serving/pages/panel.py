@@ -1,12 +1,14 @@
-"""What a panel on a shop's own site says of a decision: the same sentences as the why page, in short, and where to read on."""
+"""What a panel on a shop's own site says of a decision: the same sentences as the why page, in
+short, and where to read on.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from serving.access.signed_links import Page
 from serving.bootstrap import Sayso
-from serving.decisions import Decision
-from serving.links import Page
+from serving.decisions.record import Decision
 from serving.pages.reader import Reader
 from serving.pages.why import WhyPage
 
@@ -14,7 +16,10 @@ SHOWN = 10
 
 
 def panel(sayso: Sayso, decision: Decision, token: str, reader: Reader) -> dict[str, Any]:
-    """The panel as plain data; texts are ready to be shown as text. Nothing that is not on the why page of the same link is in it."""
+    """The panel as plain data; texts are ready to be shown as text.
+
+    Nothing that is not on the why page of the same link is in it.
+    """
     page = WhyPage(sayso, decision, reader, live=False)
     wording = reader.wording
     return {
@@ -23,7 +28,9 @@ def panel(sayso: Sayso, decision: Decision, token: str, reader: Reader) -> dict[
         "title": wording.say("Why am I seeing this?"),
         "lead": page.lead,
         "why_not": page.why_not,
-        "items": [{"title": item.title, "reasons": list(item.reasons)} for item in page.items[:SHOWN]],
+        "items": [
+            {"title": item.title, "reasons": list(item.reasons)} for item in page.items[:SHOWN]
+        ],
         "used": [{"label": part.label, "said": list(part.said)} for part in page.used],
         "used_title": wording.say("What was used"),
         "withheld": page.withheld,

@@ -11,10 +11,10 @@ from explain.rank_game import Lists
 from explain.wording import Wording
 from features.catalog import Notice
 from features.clock import from_text
-from features.grants import fold
+from features.consent.grants import fold
 from serving.bootstrap import Sayso
-from serving.manners.contact import shop_caps
-from serving.opt_outs import OptOut, own_caps
+from serving.delivery.contact_policy import shop_caps
+from serving.delivery.opt_outs import OptOut, own_caps
 from serving.pages.confirmation import CHANNELS, confirmation
 from serving.pages.frequency import Frequency, frequency
 from serving.pages.reader import Reader
@@ -37,7 +37,9 @@ NOT_HIDING = frozenset({"all", "channel", "frequency"})
 
 @dataclass(frozen=True)
 class Choice:
-    """One category for one purpose: whether it is allowed, since when, and what stopping it would change."""
+    """One category for one purpose: whether it is allowed, since when, and what stopping it would
+    change.
+    """
 
     purpose: str
     category: str
@@ -83,9 +85,15 @@ class PreferencesPage:
         self._sayso = sayso
         self._reader = reader
         self._catalog = sayso.shop.config.catalog
-        self._state = {(entry["purpose"], entry["category"]): entry for entry in sayso.shop.ledger.state(customer)}
+        self._state = {
+            (entry["purpose"], entry["category"]): entry
+            for entry in sayso.shop.ledger.state(customer)
+        }
         self._history = sayso.shop.ledger.history(customer)
-        self._said_at = {(purpose, category): said["occurred_at"] for (_, purpose, category), said in fold(self._history).items()}
+        self._said_at = {
+            (purpose, category): said["occurred_at"]
+            for (_, purpose, category), said in fold(self._history).items()
+        }
         self._opt_outs = sayso.opt_outs.of(customer)
         models = sayso.shop.config.models
         self._churn = {models.churn.purpose: sayso.consequences.of_churn(customer)}
@@ -109,7 +117,9 @@ class PreferencesPage:
     @property
     def sections(self) -> list[Section]:
         """All purposes that something is asked for."""
-        return [self._section(name) for name in self._catalog.purposes if self._catalog.askable(name)]
+        return [
+            self._section(name) for name in self._catalog.purposes if self._catalog.askable(name)
+        ]
 
     @property
     def pause(self) -> OptOut | None:
@@ -119,22 +129,45 @@ class PreferencesPage:
     @property
     def paused_until(self) -> str | None:
         """When a pause ends, in words; None for one that does not end by itself."""
-        return self.wording.day(from_text(self.pause.until)) if self.pause and self.pause.until else None
+        return (
+            self.wording.day(from_text(self.pause.until))
+            if self.pause and self.pause.until
+            else None
+        )
 
     @property
     def channels(self) -> list[Channel]:
         """The channels that most shops have, and those that this customer left."""
-        left = {opt_out.value: opt_out.id for opt_out in self._opt_outs if opt_out.scope == "channel" and opt_out.value}
+        left = {
+            opt_out.value: opt_out.id
+            for opt_out in self._opt_outs
+            if opt_out.scope == "channel" and opt_out.value
+        }
         known = dict.fromkeys([*CHANNELS, *left])
-        return [Channel(value, self.wording.sentence(CHANNELS.get(value, value)), left.get(value)) for value in known]
+        return [
+            Channel(value, self.wording.sentence(CHANNELS.get(value, value)), left.get(value))
+            for value in known
+        ]
 
     @property
     def frequencies(self) -> list[Frequency]:
         """How often the customer gets suggestions on each channel that they have not left."""
         own, of_shop = own_caps(self._opt_outs), shop_caps(self._sayso.shop.config.manners)
-        capped = [Channel(cap.channel, self.wording.sentence(CHANNELS.get(cap.channel, cap.channel)), None) for cap in own]
-        channels = {channel.value: channel for channel in [*capped, *self.channels] if channel.opt_out is None}
-        return [frequency(channel.value, channel.label, own, of_shop, self.wording) for channel in channels.values()]
+        capped = [
+            Channel(
+                cap.channel, self.wording.sentence(CHANNELS.get(cap.channel, cap.channel)), None
+            )
+            for cap in own
+        ]
+        channels = {
+            channel.value: channel
+            for channel in [*capped, *self.channels]
+            if channel.opt_out is None
+        }
+        return [
+            frequency(channel.value, channel.label, own, of_shop, self.wording)
+            for channel in channels.values()
+        ]
 
     @property
     def hidden(self) -> list[Hidden]:
@@ -147,24 +180,55 @@ class PreferencesPage:
         if opt_out.scope == "product":
             return self._sayso.shelf.for_names.title(value)
         if opt_out.scope == "purpose":
-            return self.wording.sentence(self._catalog.purposes[value].label) if value in self._catalog.purposes else value
-        text = "All products of “{name}”" if opt_out.scope == "product_category" else "All products by “{name}”"
+            return (
+                self.wording.sentence(self._catalog.purposes[value].label)
+                if value in self._catalog.purposes
+                else value
+            )
+        text = (
+            "All products of “{name}”"
+            if opt_out.scope == "product_category"
+            else "All products by “{name}”"
+        )
         return self.wording.say(text, name=value)
 
     def _section(self, purpose: str) -> Section:
         stated = self._catalog.purposes[purpose]
         current = self._catalog.current_notice(purpose)
         notice = self._catalog.notice(purpose, current.version, self.wording.language) or current
-        choices = tuple(self._choice(purpose, category) for category in self._catalog.askable(purpose))
-        said = sorted((e for e in self._history if e["purpose"] == purpose), key=lambda e: (e["occurred_at"], e["seq"]), reverse=True)
+        choices = tuple(
+            self._choice(purpose, category) for category in self._catalog.askable(purpose)
+        )
+        said = sorted(
+            (e for e in self._history if e["purpose"] == purpose),
+            key=lambda e: (e["occurred_at"], e["seq"]),
+            reverse=True,
+        )
         history = tuple(self._event(event) for event in said)
-        return Section(self.wording.sentence(stated.label), self.wording.sentence(stated.description), notice, choices, history)
+        return Section(
+            self.wording.sentence(stated.label),
+            self.wording.sentence(stated.description),
+            notice,
+            choices,
+            history,
+        )
 
     def _choice(self, purpose: str, category: str) -> Choice:
         stated, entry = self._catalog.categories[category], self._state[purpose, category]
-        label, description = self.wording.sentence(stated.label), self.wording.sentence(stated.description)
+        label, description = (
+            self.wording.sentence(stated.label),
+            self.wording.sentence(stated.description),
+        )
         consequence = self._consequence(purpose, category) if entry["allowed"] else None
-        return Choice(purpose, category, label, description, entry["allowed"], self._since(purpose, category), consequence)
+        return Choice(
+            purpose,
+            category,
+            label,
+            description,
+            entry["allowed"],
+            self._since(purpose, category),
+            consequence,
+        )
 
     def _since(self, purpose: str, category: str) -> str | None:
         """The day on which the customer said what stands, whenever the shop passed it on."""
@@ -194,8 +258,14 @@ class PreferencesPage:
             return self.wording.say("Without it there is no estimate about you any more.")
         now, then = (in_hundred(self.wording, value) for value in (game.output_value, without))
         if now == then:
-            return self.wording.say("If you stop this, the estimate about you stays at {now}.", now=now)
-        return self.wording.say("If you stop this, the estimate about you changes from {now} to {then}.", now=now, then=then)
+            return self.wording.say(
+                "If you stop this, the estimate about you stays at {now}.", now=now
+            )
+        return self.wording.say(
+            "If you stop this, the estimate about you changes from {now} to {then}.",
+            now=now,
+            then=then,
+        )
 
     def _first_without(self, lists: Lists, category: str) -> str | None:
         if category not in lists.without:
@@ -204,18 +274,27 @@ class PreferencesPage:
         if now == then:
             return self.wording.say("If you stop this, the first suggestions stay the same.")
         titles = [self._sayso.shelf.for_names.title(product) for product in then]
-        return self.wording.say("If you stop this, you see first: {titles}.", titles=self.wording.listed(titles))
+        return self.wording.say(
+            "If you stop this, you see first: {titles}.", titles=self.wording.listed(titles)
+        )
 
 
-def preferences_page(sayso: Sayso, customer: int, token: str, reader: Reader, done: str | None) -> str:
-    """The page of one customer, known by pseudonym. `done` is the signed statement of a change that was just made."""
+def preferences_page(
+    sayso: Sayso, customer: int, token: str, reader: Reader, done: str | None
+) -> str:
+    """The page of one customer, known by pseudonym.
+
+    `done` is the signed statement of a change that was just made.
+    """
     return render(
         "preferences.html.j2",
         reader,
         shop=sayso.shop.config.shop,
         page=PreferencesPage(sayso, customer, reader),
         token=token,
-        confirmed=confirmation(sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.for_names, reader),
+        confirmed=confirmation(
+            sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.for_names, reader
+        ),
     )
 
 
@@ -227,4 +306,6 @@ def erasure_page(sayso: Sayso, token: str, reader: Reader) -> str:
 def erased_page(sayso: Sayso, receipt: Mapping[str, Any], reader: Reader) -> str:
     """That everything was erased, with the receipt."""
     moment = reader.wording.moment(from_text(receipt["completed_at"]))
-    return render("erased.html.j2", reader, shop=sayso.shop.config.shop, receipt=receipt, moment=moment)
+    return render(
+        "erased.html.j2", reader, shop=sayso.shop.config.shop, receipt=receipt, moment=moment
+    )

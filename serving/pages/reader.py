@@ -12,9 +12,12 @@ from explain.words import Words
 
 @dataclass(frozen=True)
 class Reader:
-    """The reader of one page. `chosen` is the language that they picked, None where their browser or the shop says it.
+    """The reader of one page.
 
-    `missed` tells that they asked for a language that is not there; `kept` is the part of the page's query that other languages keep.
+    `chosen` is the language that they picked, None where their browser or the shop says it.
+
+    `missed` tells that they asked for a language that is not there; `kept` is the part of the
+    page's query that other languages keep.
     """
 
     words: Words
@@ -25,17 +28,28 @@ class Reader:
 
     def address(self, path: str, **query: str | None) -> str:
         """An address of ours, which keeps the language that was picked."""
-        asked = {name: value for name, value in {**query, "language": self.chosen}.items() if value is not None}
+        asked = {
+            name: value
+            for name, value in {**query, "language": self.chosen}.items()
+            if value is not None
+        }
         return f"{path}?{urlencode(asked)}" if asked else path
 
     @property
     def languages(self) -> list[tuple[str, str, str]]:
-        """Every language: its tag, its own name, and the address of this page in it, relative to it."""
-        return [(tag, name, f"?{urlencode({**self.kept, 'language': tag})}") for tag, name in self.words.languages.items()]
+        """Every language: its tag, its own name, and the address of this page in it, relative to
+        it.
+        """
+        return [
+            (tag, name, f"?{urlencode({**self.kept, 'language': tag})}")
+            for tag, name in self.words.languages.items()
+        ]
 
 
 def reader_of(words: Words, chosen: str | None, accept_language: str | None, **kept: str) -> Reader:
-    """The reader who picked the language `chosen`, or whose browser sent `Accept-Language`; the shop's language where neither helps."""
+    """The reader who picked the language `chosen`, or whose browser sent `Accept-Language`; the
+    shop's language where neither helps.
+    """
     if chosen is not None and (tag := words.known(chosen)):
         return Reader(words, words.wording(tag), tag, kept=kept)
     wished = (accept_language or "").strip()

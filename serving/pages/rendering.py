@@ -27,8 +27,8 @@ def _templates() -> Environment:
 def render(template: str, reader: Reader, **values: Any) -> str:
     """A page from its template, in the reader's language; every value is escaped.
 
-    `say` says a sentence with values, `mail` makes a link of an address to write to;
-    `once` tells the forms of this rendering from those of all others, so that one sent twice acts once.
+    `say` says a sentence with values, `mail` makes a link of an address to write to; `once` tells
+    the forms of this rendering from those of all others, so that one sent twice acts once.
     """
     wording = reader.wording
 

@@ -11,14 +11,14 @@ from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
 from features.clock import from_text
-from serving.asked import asked_again
+from serving.access.signed_links import Page
 from serving.bootstrap import Sayso
-from serving.decisions import Decision
-from serving.links import Page
+from serving.decisions.record import Decision
 from serving.pages.confirmation import confirmation
 from serving.pages.reader import Reader
 from serving.pages.rendering import in_hundred, render
 from serving.pages.rounding import rounded_to_sum
+from serving.recommending.recorded_question import asked_again
 
 PURPOSE_OF = {"recommendation": "next_purchase", "churn": "churn"}
 WHY_NOT = {
@@ -27,7 +27,10 @@ WHY_NOT = {
     "no_consent": "You have not agreed to share anything for this, so nothing about you was used.",
     "opted_out": "You opted out, so nothing about you was used.",
     "privacy_signal": "Your browser asks not to be profiled, so nothing about you was used.",
-    "not_now": "It was no moment to show you anything, so nothing was chosen and nothing about you was used.",
+    "not_now": (
+        "It was no moment to show you anything, so nothing was chosen and nothing about you was"
+        " used."
+    ),
     "model_unavailable": "No personal estimate could be made, so nothing about you was used.",
 }
 FIRST = 3
@@ -49,7 +52,9 @@ class Used:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the sum that an estimate is: what it is of, and by how many in 100 it changes the estimate."""
+    """A line of the sum that an estimate is: what it is of, and by how many in 100 it changes the
+    estimate.
+    """
 
     label: str
     points: int
@@ -58,7 +63,9 @@ class Row:
 
 @dataclass(frozen=True)
 class ShownItem:
-    """A product with its reasons, where it would stand without each category, and what it can be hidden by."""
+    """A product with its reasons, where it would stand without each category, and what it can be
+    hidden by.
+    """
 
     title: str
     reasons: tuple[str, ...]
@@ -71,7 +78,9 @@ class ShownItem:
 class WhyPage:
     """The page of one decision for one reader, as things stand now."""
 
-    def __init__(self, sayso: Sayso, decision: Decision, reader: Reader, *, live: bool = True) -> None:
+    def __init__(
+        self, sayso: Sayso, decision: Decision, reader: Reader, *, live: bool = True
+    ) -> None:
         """With `live`, serving is asked what each category changes now."""
         self._sayso = sayso
         self._decision = decision
@@ -96,21 +105,39 @@ class WhyPage:
     @property
     def lead(self) -> str:
         """What was done, when, by whom, and that no person did it."""
-        said = {"when": self.wording.moment(from_text(self._decision.created_at)), "shop": self._sayso.shop.config.shop.name}
+        said = {
+            "when": self.wording.moment(from_text(self._decision.created_at)),
+            "shop": self._sayso.shop.config.shop.name,
+        }
         if self._decision.kind == "churn":
             return self._lead_of_estimate(said)
         if self.answer["consent"]["used"]:
-            return self.wording.say("{shop} chose these products automatically on {when}, from what you agreed to share.", **said)
-        return self.wording.say("{shop} chose these products automatically on {when}, without any personal data.", **said)
+            return self.wording.say(
+                "{shop} chose these products automatically on {when}, from what you agreed to"
+                " share.",
+                **said,
+            )
+        return self.wording.say(
+            "{shop} chose these products automatically on {when}, without any personal data.",
+            **said,
+        )
 
     def _lead_of_estimate(self, said: Mapping[str, str]) -> str:
         chance = self.chance("output_value")
         if chance is None:
             return self.wording.say("{shop} made no estimate about you on {when}.", **said)
         days = self.answer["horizon_days"]
-        one = "{shop} made this estimate automatically on {when}. The chance that you order nothing within {count} day is {chance}."
-        many = "{shop} made this estimate automatically on {when}. The chance that you order nothing within {count} days is {chance}."
-        return self.wording.say(one, many, days, count=self.wording.number(days), chance=chance, **said)
+        one = (
+            "{shop} made this estimate automatically on {when}. The chance that you order nothing"
+            " within {count} day is {chance}."
+        )
+        many = (
+            "{shop} made this estimate automatically on {when}. The chance that you order nothing"
+            " within {count} days is {chance}."
+        )
+        return self.wording.say(
+            one, many, days, count=self.wording.number(days), chance=chance, **said
+        )
 
     @property
     def used(self) -> list[Used]:
@@ -124,7 +151,9 @@ class WhyPage:
 
     @property
     def not_agreed(self) -> bool:
-        """Whether what was not used was not agreed to; otherwise it may have been, and something else kept it out."""
+        """Whether what was not used was not agreed to; otherwise it may have been, and something
+        else kept it out.
+        """
         return self._why_not in {None, "no_consent"}
 
     @property
@@ -138,8 +167,13 @@ class WhyPage:
 
     @property
     def items(self) -> list[ShownItem]:
-        """The products that were chosen; where each would stand without a category is told of the first ones."""
-        return [self._item(item, placed=at < OPEN_ITEMS) for at, item in enumerate(self.answer.get("items", ()))]
+        """The products that were chosen; where each would stand without a category is told of the
+        first ones.
+        """
+        return [
+            self._item(item, placed=at < OPEN_ITEMS)
+            for at, item in enumerate(self.answer.get("items", ()))
+        ]
 
     @property
     def for_everybody(self) -> str | None:
@@ -153,14 +187,27 @@ class WhyPage:
         """How the estimate adds up: at most four categories, and everything else."""
         played = sorted(self._played(), key=lambda part: -abs(part.contribution))
         points = self.points
-        rows = [Row(self.label(part.category), points[part.category], self._signed(points[part.category])) for part in played]
+        rows = [
+            Row(
+                self.label(part.category),
+                points[part.category],
+                self._signed(points[part.category]),
+            )
+            for part in played
+        ]
         rest = sum(row.points for row in rows[MOST_REASONS:])
-        others = [Row(self.wording.say("Everything else"), rest, self._signed(rest))] if len(rows) > MOST_REASONS else []
+        others = (
+            [Row(self.wording.say("Everything else"), rest, self._signed(rest))]
+            if len(rows) > MOST_REASONS
+            else []
+        )
         return rows[:MOST_REASONS] + others
 
     @property
     def points(self) -> dict[str, int]:
-        """By how many in 100 each category changes the estimate; with the base they add up to it as shown."""
+        """By how many in 100 each category changes the estimate; with the base they add up to it as
+        shown.
+        """
         if "probability" not in self.answer:
             return {}
         game = self.answer["explanation"]["categories"]
@@ -173,14 +220,28 @@ class WhyPage:
         if self._decision.customer is None:
             return frozenset()
         state = self._sayso.shop.ledger.state(self._decision.customer)
-        return frozenset(entry["category"] for entry in state if entry["purpose"] == self.purpose and entry["allowed"])
+        return frozenset(
+            entry["category"]
+            for entry in state
+            if entry["purpose"] == self.purpose and entry["allowed"]
+        )
 
     def _lists(self) -> Lists | None:
-        """What the same question is answered with and without each category, asked of serving as it stands now."""
-        if self._decision.customer is None or not self.answer.get("items") or not self.answer["personalized"]:
+        """What the same question is answered with and without each category, asked of serving as it
+        stands now.
+        """
+        if (
+            self._decision.customer is None
+            or not self.answer.get("items")
+            or not self.answer["personalized"]
+        ):
             return None
         request = asked_again(self._decision, self.allowed)
-        return None if request is None else self._sayso.consequences.lists(self._decision.customer, request)
+        return (
+            None
+            if request is None
+            else self._sayso.consequences.lists(self._decision.customer, request)
+        )
 
     def _estimate(self) -> Game | None:
         """The estimate with and without each category, asked of serving as it stands now."""
@@ -194,10 +255,18 @@ class WhyPage:
 
     def _used(self, name: str) -> Used:
         if "items" in self.answer:
-            return Used(name, self.label(name), self._share_of_items(name), self._first_without(name), name in self.allowed)
+            return Used(
+                name,
+                self.label(name),
+                self._share_of_items(name),
+                self._first_without(name),
+                name in self.allowed,
+            )
         part = next((part for part in self._played() if part.category == name), None)
         said = (*self._facts(name), *self._effect(part))
-        return Used(name, self.label(name), said, self._estimate_without(name), name in self.allowed)
+        return Used(
+            name, self.label(name), said, self._estimate_without(name), name in self.allowed
+        )
 
     def _estimate_without(self, name: str) -> str | None:
         played = () if self.estimate is None else self.estimate.played
@@ -206,32 +275,51 @@ class WhyPage:
             return None
         if self.allowed == {name}:
             return self.wording.say("Without it there is no estimate about you any more.")
-        return self.wording.say("Without it, the estimate would be {chance}.", chance=in_hundred(self.wording, part.without))
+        return self.wording.say(
+            "Without it, the estimate would be {chance}.",
+            chance=in_hundred(self.wording, part.without),
+        )
 
     def _facts(self, category: str) -> list[str]:
-        return [self.text(reason) for reason in self.answer["explanation"]["reasons"] if reason["category"] == category]
+        return [
+            self.text(reason)
+            for reason in self.answer["explanation"]["reasons"]
+            if reason["category"] == category
+        ]
 
     def _effect(self, part: Played | None) -> list[str]:
-        """A sentence with the share; none where its direction is not that of what happens without the category."""
+        """A sentence with the share; none where its direction is not that of what happens without
+        the category.
+        """
         if part is None or part.contribution * (self.answer["probability"] - part.without) <= 0:
             return []
         points = self.points[part.category]
         if not points or points * part.contribution < 0:
             return [self.wording.say("It changes the estimate by less than 1 in 100.")]
         chance = in_hundred(self.wording, abs(points) / 100)
-        text = "It raises the estimate by {chance}." if points > 0 else "It lowers the estimate by {chance}."
+        text = (
+            "It raises the estimate by {chance}."
+            if points > 0
+            else "It lowers the estimate by {chance}."
+        )
         return [self.wording.say(text, chance=chance)]
 
     def _share_of_items(self, name: str) -> tuple[str, ...]:
-        """A sentence with the products that a category is a reason for; none where no reasons were asked for, so none were recorded."""
+        """A sentence with the products that a category is a reason for; none where no reasons were
+        asked for, so none were recorded.
+        """
         items = [item for item in self.answer["items"] if "explanation" in item]
         if not items:
             return ()
         named = sum(any(reason["category"] == name for reason in _reasons(item)) for item in items)
         if not named:
-            return (self.wording.say("It was used, but is no main reason for any of these products."),)
+            return (
+                self.wording.say("It was used, but is no main reason for any of these products."),
+            )
         numbers = {"count": self.wording.number(named), "all": self.wording.number(len(items))}
-        return (self.wording.say("Products here that it is a reason for: {count} of {all}.", **numbers),)
+        return (
+            self.wording.say("Products here that it is a reason for: {count} of {all}.", **numbers),
+        )
 
     def _first_without(self, name: str) -> str | None:
         if self.lists is None or name not in self.lists.without:
@@ -239,34 +327,50 @@ class WhyPage:
         now, without = self.lists.now[:FIRST], self.lists.without[name][:FIRST]
         if now == without:
             return self.wording.say("Without it, the first products would stay the same.")
-        return self.wording.say("Without it, these would come first: {titles}.", titles=self._titles(without))
+        return self.wording.say(
+            "Without it, these would come first: {titles}.", titles=self._titles(without)
+        )
 
     def _titles(self, products: Sequence[str]) -> str:
-        return self.wording.listed([self._sayso.shelf.for_names.title(product) for product in products])
+        return self.wording.listed(
+            [self._sayso.shelf.for_names.title(product) for product in products]
+        )
 
     def _item(self, item: Mapping[str, Any], *, placed: bool) -> ShownItem:
         shelf, id = self._sayso.shelf.for_names, item["product_id"]
         said = tuple(self.text(reason) for reason in _reasons(item))
         places = self._places(id) if placed else ()
-        return ShownItem(item["title"], said, places, id, shelf.category_of.get(id), shelf.brand_of.get(id))
+        return ShownItem(
+            item["title"], said, places, id, shelf.category_of.get(id), shelf.brand_of.get(id)
+        )
 
     def _places(self, product: str) -> tuple[str, ...]:
         without = self.lists.without if self.lists else {}
-        return tuple(self._place(self.label(name), product, listed) for name, listed in without.items())
+        return tuple(
+            self._place(self.label(name), product, listed) for name, listed in without.items()
+        )
 
     def _place(self, category: str, product: str, listed: Sequence[str]) -> str:
         if product not in listed:
-            return self.wording.say("Without “{category}” it would not be among the suggestions.", category=category)
+            return self.wording.say(
+                "Without “{category}” it would not be among the suggestions.", category=category
+            )
         return self.wording.say(
-            "Without “{category}”: place {place}.", category=category, place=self.wording.number(listed.index(product) + 1)
+            "Without “{category}”: place {place}.",
+            category=category,
+            place=self.wording.number(listed.index(product) + 1),
         )
 
     def text(self, reason: Mapping[str, Any]) -> str:
-        """A recorded reason in the reader's language, or as it was said where it cannot be said again."""
+        """A recorded reason in the reader's language, or as it was said where it cannot be said
+        again.
+        """
         return said_again(reason, self.wording) or str(reason["text"])
 
     def _signed(self, points: int) -> str:
-        return f"{'+' if points > 0 else '−' if points < 0 else ''}{self.wording.number(abs(points))}"  # noqa: RUF001 - a minus sign, not a hyphen
+        return (
+            f"{'+' if points > 0 else '−' if points < 0 else ''}{self.wording.number(abs(points))}"  # noqa: RUF001 - a minus sign, not a hyphen
+        )
 
     def points_of(self, which: str) -> str | None:
         """The same as a bare number."""
@@ -275,18 +379,28 @@ class WhyPage:
         return self.wording.number(round(100 * self.answer["explanation"]["categories"][which]))
 
     def chance(self, which: str) -> str | None:
-        """`output_value` or `base_value` of the estimate as so many in 100; None where there is none."""
+        """`output_value` or `base_value` of the estimate as so many in 100; None where there is
+        none.
+        """
         if "probability" not in self.answer:
             return None
         return in_hundred(self.wording, self.answer["explanation"]["categories"][which])
 
 
 def why_page(
-    sayso: Sayso, decision: Decision, token: str, reader: Reader, done: str | None, *, reviews: bool = False, review: object = None
+    sayso: Sayso,
+    decision: Decision,
+    token: str,
+    reader: Reader,
+    done: str | None,
+    *,
+    reviews: bool = False,
+    review: object = None,
 ) -> str:
     """The page of one decision. `done` is the signed statement of a change that was just made.
 
-    `reviews` tells that a review can be asked for, `review` the one that was (with status, outcome, reason, due).
+    `reviews` tells that a review can be asked for, `review` the one that was (with status, outcome,
+    reason, due).
     """
     page = WhyPage(sayso, decision, reader)
     customer = decision.customer
@@ -306,7 +420,9 @@ def why_page(
         token=token,
         preferences=None if customer is None else sayso.links.path(Page.PREFERENCES, str(customer)),
         open_items=OPEN_ITEMS,
-        confirmed=confirmation(sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.for_names, reader),
+        confirmed=confirmation(
+            sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.for_names, reader
+        ),
         reviews=reviews,
         review=review,
     )

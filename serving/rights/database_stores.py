@@ -10,18 +10,22 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, delete, func, select, update
 
-from features import clock, tables, training_sets
-from features.corrections import read_corrections
-from features.online import Floats, Layout, OnlineRow, online_stores
-from features.shop import Shop
-from serving import decisions
-from serving.review import opened
+from features import clock
+from features.consent import training_sets
+from features.database import tables
+from features.shop.corrections import read_corrections
+from features.shop.online import Floats, Layout, OnlineRow, online_stores
+from features.shop.shop import Shop
+from serving.decisions import record as decisions
+from serving.reviews.review import opened
 from serving.rights.store import Person
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one table that carry the customer's number; `show` turns them into what the customer may read."""
+    """Rows of one table that carry the customer's number; `show` turns them into what the customer
+    may read.
+    """
 
     shop: Shop
     table: Table
@@ -47,7 +51,9 @@ class Rows:
         """What `show` makes of them, else the rows as they are."""
         if self.show is not None:
             return self.show(connection, person)
-        rows = connection.execute(select(self.table).where(self._whose == person.customer)).mappings()
+        rows = connection.execute(
+            select(self.table).where(self._whose == person.customer)
+        ).mappings()
         return [{name: value for name, value in row.items() if name != "customer"} for row in rows]
 
     def erase(self, connection: Connection, person: Person) -> None:
@@ -57,32 +63,53 @@ class Rows:
 
 @dataclass(frozen=True)
 class DecisionContents:
-    """What was decided about a customer. The records stay, so that their chain can still be verified; their content goes."""
+    """What was decided about a customer.
+
+    The records stay, so that their chain can still be verified; their content goes.
+    """
 
     shop: Shop
     name: str = "decisions"
-    remains: str | None = "that a decision was made, and its hash, under a number that stands for nobody"
+    remains: str | None = (
+        "that a decision was made, and its hash, under a number that stands for nobody"
+    )
 
     def count(self, connection: Connection, person: Person) -> int:
         """Decisions whose content is there."""
         kept = tables.decisions.c
-        query = select(func.count()).select_from(tables.decisions).where(kept.customer == person.customer, kept.content.is_not(None))
+        query = (
+            select(func.count())
+            .select_from(tables.decisions)
+            .where(kept.customer == person.customer, kept.content.is_not(None))
+        )
         return int(connection.execute(query).scalar_one())
 
     def export(self, connection: Connection, person: Person) -> Any:
         """Each decision as it was given, with what it was made from."""
-        query = select(tables.decisions).where(tables.decisions.c.customer == person.customer).order_by(tables.decisions.c.seq)
+        query = (
+            select(tables.decisions)
+            .where(tables.decisions.c.customer == person.customer)
+            .order_by(tables.decisions.c.seq)
+        )
         rows = connection.execute(query).mappings().all()
         found = [decisions.opened(connection, self.shop.vault, dict(row)) for row in rows]
         return [
-            {"kind": decision.kind, "answer": decision.document(), "made_from": json.loads(decision.inputs)}
+            {
+                "kind": decision.kind,
+                "answer": decision.document(),
+                "made_from": json.loads(decision.inputs),
+            }
             for decision in found
             if decision.answer
         ]
 
     def erase(self, connection: Connection, person: Person) -> None:
         """Delete the contents."""
-        connection.execute(update(tables.decisions).where(tables.decisions.c.customer == person.customer).values(content=None))
+        connection.execute(
+            update(tables.decisions)
+            .where(tables.decisions.c.customer == person.customer)
+            .values(content=None)
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +118,10 @@ class TrainingSets:
 
     shop: Shop
     name: str = "training sets"
-    remains: str | None = "that each of these models learnt from somebody who has left, so that it is replaced in time"
+    remains: str | None = (
+        "that each of these models learnt from somebody who has left, so that it is replaced in"
+        " time"
+    )
 
     def count(self, connection: Connection, person: Person) -> int:
         """Training sets that the customer is in."""
@@ -100,7 +130,11 @@ class TrainingSets:
     def export(self, connection: Connection, person: Person) -> list[dict[str, str]]:
         """The training runs, and when they were."""
         sets = training_sets.read_all(connection)
-        return [{"purpose": one.purpose, "made_at": one.made_at} for one in sets if person.customer in one.customers]
+        return [
+            {"purpose": one.purpose, "made_at": one.made_at}
+            for one in sets
+            if person.customer in one.customers
+        ]
 
     def erase(self, connection: Connection, person: Person) -> None:
         """Take the customer out of them."""
@@ -111,15 +145,33 @@ def consents(shop: Shop) -> Rows:
     """The evidence of a customer's consents; with it, in an export, their whole history."""
 
     def show(connection: Connection, person: Person) -> Any:
-        rows = connection.execute(select(tables.evidence).where(tables.evidence.c.customer == person.customer)).all()
-        proofs = {row.seq: shop.vault.opened(connection, person.customer, row.content, f"evidence:{row.seq}").decode() for row in rows}
-        events = [{**event, "evidence": proofs.get(event["seq"])} for event in shop.ledger.history(person.customer)]
+        rows = connection.execute(
+            select(tables.evidence).where(tables.evidence.c.customer == person.customer)
+        ).all()
+        proofs = {
+            row.seq: (
+                shop.vault.opened(
+                    connection, person.customer, row.content, f"evidence:{row.seq}"
+                ).decode()
+            )
+            for row in rows
+        }
+        events = [
+            {**event, "evidence": proofs.get(event["seq"])}
+            for event in shop.ledger.history(person.customer)
+        ]
         return {
             "state": shop.ledger.state(person.customer),
-            "events": [{name: value for name, value in event.items() if name != "customer"} for event in events],
+            "events": [
+                {name: value for name, value in event.items() if name != "customer"}
+                for event in events
+            ],
         }
 
-    remains = "the events of the ledger, under a number that stands for nobody, so that their chain can still be verified"
+    remains = (
+        "the events of the ledger, under a number that stands for nobody, so that their chain can"
+        " still be verified"
+    )
     return Rows(shop, tables.evidence, show, "consents", remains)
 
 
@@ -127,9 +179,16 @@ def online(shop: Shop) -> Rows:
     """The features that are kept ready to answer from."""
 
     def show(connection: Connection, person: Person) -> Any:
-        ready = {store.purpose: (store.layout, store.read(connection, person.customer)) for store in online_stores(shop)}
+        ready = {
+            store.purpose: (store.layout, store.read(connection, person.customer))
+            for store in online_stores(shop)
+        }
         return {
-            purpose: {"as_of": row.as_of, "features": _known(layout.customer, row.customer), "products": _by_product(layout, row)}
+            purpose: {
+                "as_of": row.as_of,
+                "features": _known(layout.customer, row.customer),
+                "products": _by_product(layout, row),
+            }
             for purpose, (layout, row) in ready.items()
             if row is not None
         }
@@ -138,18 +197,28 @@ def online(shop: Shop) -> Rows:
 
 
 def _known(names: tuple[str, ...], values: Floats) -> dict[str, float]:
-    return {name: value for name, value in zip(names, values.tolist(), strict=True) if not math.isnan(value)}
+    return {
+        name: value
+        for name, value in zip(names, values.tolist(), strict=True)
+        if not math.isnan(value)
+    }
 
 
 def _by_product(layout: Layout, row: OnlineRow) -> dict[str, dict[str, float]]:
-    return {product: _known(layout.history, values) for product, values in zip(row.products, row.columns, strict=True)}
+    return {
+        product: _known(layout.history, values)
+        for product, values in zip(row.products, row.columns, strict=True)
+    }
 
 
 def corrections(shop: Shop) -> Rows:
     """What the customer had put right."""
 
     def show(connection: Connection, person: Person) -> Any:
-        return [asdict(correction) for _, correction in read_corrections(connection, shop.vault, person.customer)]
+        return [
+            asdict(correction)
+            for _, correction in read_corrections(connection, shop.vault, person.customer)
+        ]
 
     return Rows(shop, tables.corrections, show)
 
@@ -159,14 +228,23 @@ def reviews(shop: Shop) -> Rows:
 
     def show(connection: Connection, person: Person) -> Any:
         now, whose = clock.to_text(shop.clock()), tables.reviews.c.customer == person.customer
-        rows = connection.execute(select(tables.reviews).where(whose).order_by(tables.reviews.c.created_at)).mappings().all()
+        rows = (
+            connection.execute(
+                select(tables.reviews).where(whose).order_by(tables.reviews.c.created_at)
+            )
+            .mappings()
+            .all()
+        )
         return [opened(connection, shop.vault, dict(row)).document(now) for row in rows]
 
     return Rows(shop, tables.reviews, show)
 
 
 def payload_keys(shop: Shop) -> Rows:
-    """The key that the customer's payloads are sealed with. Once it is gone they cannot be read, wherever a copy may lie."""
+    """The key that the customer's payloads are sealed with.
+
+    Once it is gone they cannot be read, wherever a copy may lie.
+    """
     return Rows(shop, tables.payload_keys, lambda _connection, _person: None)
 
 

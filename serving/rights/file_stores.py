@@ -18,8 +18,8 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from features.errors import SourceError
-from features.intake.source_files import files_of
-from features.shop import Shop
+from features.intake.reading.source_files import files_of
+from features.shop.shop import Shop
 from serving.rights.store import Person
 
 PATTERNS = ("rejected/*.csv", "*.log", "*.json", "*.jsonl", "exports/*")
@@ -43,7 +43,9 @@ class WarehouseRows:
         if not self.shop.warehouse.filled:
             return {}
         tables = self.shop.warehouse.rows_of(person.customer)
-        return {name: table.drop_columns(["customer"]).to_pylist() for name, table in tables.items()}
+        return {
+            name: table.drop_columns(["customer"]).to_pylist() for name, table in tables.items()
+        }
 
     def erase(self, _connection: Connection, person: Person) -> None:
         """Write all tables anew without them."""
@@ -59,9 +61,11 @@ class WarehouseRows:
 
 @dataclass(frozen=True)
 class TextFiles:
-    """Rows that ingest refused, log files and exports within the workspace, as far as they name the customer.
+    """Rows that ingest refused, log files and exports within the workspace, as far as they name the
+    customer.
 
-    A file that is the customer's own export goes as a whole, of others the lines that hold their id.
+    A file that is the customer's own export goes as a whole, of others the lines that hold their
+    id.
     """
 
     shop: Shop
@@ -71,7 +75,11 @@ class TextFiles:
     @cached_property
     def _sources(self) -> frozenset[Path]:
         root = self.shop.workspace.root
-        return frozenset(file.resolve() for source in self.shop.config.sources for file in _files_of(source.file, root))
+        return frozenset(
+            file.resolve()
+            for source in self.shop.config.sources
+            for file in _files_of(source.file, root)
+        )
 
     def count(self, _connection: Connection, person: Person) -> int:
         """How many lines name the customer; an export of theirs counts as one."""
@@ -79,7 +87,11 @@ class TextFiles:
 
     def export(self, _connection: Connection, person: Person) -> list[str]:
         """Names of the files that do."""
-        return [str(file.relative_to(self.shop.workspace.root)) for file, found in self._found(person) if found]
+        return [
+            str(file.relative_to(self.shop.workspace.root))
+            for file, found in self._found(person)
+            if found
+        ]
 
     def erase(self, _connection: Connection, person: Person) -> None:
         """Remove them."""
@@ -90,7 +102,15 @@ class TextFiles:
                 _write(file, [line for line in _lines(file) if not _names(line, person)])
 
     def _found(self, person: Person) -> list[tuple[Path, int]]:
-        return [(file, 1 if _is_export_of(file, person) else sum(_names(line, person) for line in _lines(file))) for file in self._files()]
+        return [
+            (
+                file,
+                1
+                if _is_export_of(file, person)
+                else sum(_names(line, person) for line in _lines(file)),
+            )
+            for file in self._files()
+        ]
 
     def _files(self) -> Iterator[Path]:
         root = self.shop.workspace.root
@@ -115,7 +135,10 @@ def _is_export_of(file: Path, person: Person) -> bool:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError):
         return False
-    return isinstance(document, dict) and person.customer_id in (document.get("customer_id"), document.get("pii_principal_id"))
+    return isinstance(document, dict) and person.customer_id in (
+        document.get("customer_id"),
+        document.get("pii_principal_id"),
+    )
 
 
 def _lines(file: Path) -> list[str]:
@@ -129,7 +152,9 @@ def _write(file: Path, lines: list[str]) -> None:
 
 
 def _names(line: str, person: Person) -> bool:
-    """Whether the id stands in the line as a word of its own; an id within a longer word or number is somebody else's."""
+    """Whether the id stands in the line as a word of its own; an id within a longer word or number
+    is somebody else's.
+    """
     pattern = rf"(?<![\w.@-]){re.escape(person.customer_id)}(?![\w@-])"
     if re.search(pattern, line) is not None:
         return True

@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from features import clock, customers, tables
-from features.consent_event import WITHDRAWN, ConsentEvent
-from features.consent_receipt import consent_receipt
-from features.shop import Shop
+from features import clock
+from features.consent.event import WITHDRAWN, ConsentEvent
+from features.customers import pseudonyms as customers
+from features.database import tables
+from features.shop.consent_receipt import consent_receipt
+from features.shop.shop import Shop
 from serving.rights import database_stores as kept
 from serving.rights.database_stores import DecisionContents, Rows, TrainingSets
 from serving.rights.file_stores import TextFiles, WarehouseRows
@@ -48,23 +50,32 @@ class Rights:
         """Everything held of a customer, with a few plain words before it. Raises `NotFound`."""
         person = Person(self._shop.customers.pseudonym(customer_id), customer_id)
         with self._shop.database.read() as connection:
-            held = {store.name.replace(" ", "_"): store.export(connection, person) for store in self._stores}
+            held = {
+                store.name.replace(" ", "_"): store.export(connection, person)
+                for store in self._stores
+            }
         stated = self._shop.config.shop
         return {
             "about": _cover(stated.name, stated.human_contact),
             "customer_id": customer_id,
             "issued_at": clock.to_text(self._shop.clock()),
-            "controller": {"name": stated.name, "contact": stated.human_contact, "responsible": stated.owner},
+            "controller": {
+                "name": stated.name,
+                "contact": stated.human_contact,
+                "responsible": stated.owner,
+            },
             "fields": self._fields(),
             **{name: content for name, content in held.items() if content is not None},
             "consent_receipt": consent_receipt(self._shop, person.customer, customer_id),
         }
 
     def erase(self, customer_id: str) -> dict[str, Any]:
-        """Erase a customer from every store, keep them out from now on, and say what was found before and after.
+        """Erase a customer from every store, keep them out from now on, and say what was found
+        before and after.
 
-        From its first step on no answer uses anything of theirs. The files come first and the database last, in one transaction
-        with the receipt; so an erasure that was cut off can be called again. Raises `NotFound`.
+        From its first step on no answer uses anything of theirs. The files come first and the
+        database last, in one transaction with the receipt; so an erasure that was cut off can be
+        called again. Raises `NotFound`.
         """
         person = Person(self._shop.customers.pseudonym(customer_id), customer_id)
         with self._shop.database.read() as connection:
@@ -74,7 +85,11 @@ class Rights:
             for store in self._stores:
                 store.erase(connection, person)
             receipt = self._receipt(connection, person, found)
-            row = {"id": receipt["erasure_id"], "completed_at": receipt["completed_at"], "receipt": json.dumps(receipt)}
+            row = {
+                "id": receipt["erasure_id"],
+                "completed_at": receipt["completed_at"],
+                "receipt": json.dumps(receipt),
+            }
             connection.execute(insert(tables.erasures).values(**row))
         self._shop.database.scrub()
         return receipt
@@ -83,24 +98,45 @@ class Rights:
         """Withdraw all that stands and keep the id out, in one transaction."""
         standing = [entry for entry in self._shop.ledger.state(person.customer) if entry["allowed"]]
         events = [
-            ConsentEvent(person.customer_id, entry["purpose"], entry["category"], WITHDRAWN, METHOD, actor="erasure") for entry in standing
+            ConsentEvent(
+                person.customer_id,
+                entry["purpose"],
+                entry["category"],
+                WITHDRAWN,
+                METHOD,
+                actor="erasure",
+            )
+            for entry in standing
         ]
         with self._shop.database.write() as connection:
             self._shop.ledger.write(connection, events)
-            customers.suppress(connection, self._shop.vault, person.customer_id, clock.to_text(self._shop.clock()))
+            customers.suppress(
+                connection, self._shop.vault, person.customer_id, clock.to_text(self._shop.clock())
+            )
 
-    def _receipt(self, connection: Connection, person: Person, found: Mapping[str, int]) -> dict[str, Any]:
+    def _receipt(
+        self, connection: Connection, person: Person, found: Mapping[str, int]
+    ) -> dict[str, Any]:
         stores = []
         for store in self._stores:
-            counts = {"found_before": found[store.name], "found_after": store.count(connection, person)}
+            counts = {
+                "found_before": found[store.name],
+                "found_after": store.count(connection, person),
+            }
             stores.append({"store": store.name, **counts, "remains": store.remains})
         return {
             "erasure_id": "era_" + secrets.token_hex(12),
             "completed_at": clock.to_text(self._shop.clock()),
             "complete": all(store["found_after"] == 0 for store in stores),
             "stores": stores,
-            "kept_out": "The id was replaced by a tag that cannot be turned back; with it a later import is recognised and left out.",
-            "outside": "Files that the shop keeps itself, such as the sources named in sayso.toml and backups, are the shop's to clear.",
+            "kept_out": (
+                "The id was replaced by a tag that cannot be turned back; with it a later import is"
+                " recognised and left out."
+            ),
+            "outside": (
+                "Files that the shop keeps itself, such as the sources named in sayso.toml and"
+                " backups, are the shop's to clear."
+            ),
         }
 
     def _fields(self) -> list[dict[str, Any]]:
@@ -120,16 +156,40 @@ class Rights:
 
 def _cover(shop: str, contact: str) -> list[str]:
     return [
-        f"This file holds everything that {shop} keeps about you in Sayso, the program that makes its recommendations and estimates.",
+        (
+            f"This file holds everything that {shop} keeps about you in Sayso, the program that"
+            " makes its recommendations and estimates."
+        ),
         "warehouse: what you ordered and what we know of you.",
         "fields: what each of its columns is, what it may be used for and how long we keep it.",
-        "consents: what you allowed and refused, with every change; consent_receipt says the same in a standard form.",
-        "decisions: what was recommended to you or estimated about you, why, and what each was made from.",
+        (
+            "consents: what you allowed and refused, with every change; consent_receipt says the"
+            " same in a standard form."
+        ),
+        (
+            "decisions: what was recommended to you or estimated about you, why, and what each was"
+            " made from."
+        ),
         "online_features: the figures about you that the next answer would be made from.",
-        "opt_outs: what you do not want to be shown. contact_permissions: whether you may be written to.",
-        "corrections: what you had put right. reviews: the decisions that you asked a person to look at, and what came of it.",
-        "bands_set_by_a_person: an estimate about you that a person replaced. recommendations_shown: when, where and how many.",
+        (
+            "opt_outs: what you do not want to be shown. contact_permissions: whether you may be"
+            " written to."
+        ),
+        (
+            "corrections: what you had put right. reviews: the decisions that you asked a person to"
+            " look at, and what came of it."
+        ),
+        (
+            "bands_set_by_a_person: an estimate about you that a person replaced."
+            " recommendations_shown: when, where and how many."
+        ),
         "looks_of_the_staff: when somebody of the staff looked at your data.",
-        "training_sets: when a model learnt from your orders. files_of_the_workspace: other files that name you.",
-        f"You may have anything corrected or erased, or ask a person to look at a decision: {contact}",
+        (
+            "training_sets: when a model learnt from your orders. files_of_the_workspace: other"
+            " files that name you."
+        ),
+        (
+            "You may have anything corrected or erased, or ask a person to look at a decision:"
+            f" {contact}"
+        ),
     ]

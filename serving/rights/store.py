@@ -25,7 +25,9 @@ class Store(Protocol):
 
     @property
     def remains(self) -> str | None:
-        """What stays there after an erasure, and why that is nobody's data any more; None: nothing."""
+        """What stays there after an erasure, and why that is nobody's data any more; None:
+        nothing.
+        """
 
     def count(self, connection: Connection, person: Person) -> int:
         """How many things of a customer are found there."""
@@ -34,4 +36,7 @@ class Store(Protocol):
         """All of them, readable; None where they are not the customer's to have, such as keys."""
 
     def erase(self, connection: Connection, person: Person) -> None:
-        """Remove them; doing it twice does no harm. `connection` is within a transaction that writes."""
+        """Remove them; doing it twice does no harm.
+
+        `connection` is within a transaction that writes.
+        """

@@ -41,7 +41,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_consent_events")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_consent_events_idempotency_key")),
     )
-    op.create_index(op.f("ix_consent_events_customer_seq"), "consent_events", ["customer", "seq"], unique=False)
+    op.create_index(
+        op.f("ix_consent_events_customer_seq"), "consent_events", ["customer", "seq"], unique=False
+    )
     op.create_table(
         "consent_state",
         sa.Column("customer", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -72,7 +74,12 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
     )
-    op.create_index(op.f("ix_decisions_customer_created_at"), "decisions", ["customer", "created_at"], unique=False)
+    op.create_index(
+        op.f("ix_decisions_customer_created_at"),
+        "decisions",
+        ["customer", "created_at"],
+        unique=False,
+    )
     op.create_table(
         "ledger_head",
         sa.Column("one_row", sa.Integer(), autoincrement=False, nullable=False),
@@ -112,8 +119,8 @@ def _refuse_changes_of_the_ledger() -> None:
             "$$ BEGIN RAISE EXCEPTION 'the consent ledger is append-only'; END $$"
         )
         op.execute(
-            "CREATE TRIGGER consent_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON consent_events "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change()"
+            "CREATE TRIGGER consent_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON"
+            " consent_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change()"
         )
         return
     for change in ("UPDATE", "DELETE"):
@@ -121,9 +128,10 @@ def _refuse_changes_of_the_ledger() -> None:
             f"CREATE TRIGGER consent_events_no_{change.lower()} BEFORE {change} ON consent_events "
             "BEGIN SELECT RAISE(ABORT, 'the consent ledger is append-only'); END"
         )
-    # INSERT OR REPLACE removes the old row without asking the trigger above, unless the connection has recursive triggers
+    # INSERT OR REPLACE removes the old row without asking the trigger above, unless the connection
+    # has recursive triggers
     op.execute(
-        "CREATE TRIGGER consent_events_no_replacement BEFORE INSERT ON consent_events "
-        "WHEN EXISTS (SELECT 1 FROM consent_events WHERE seq = NEW.seq OR idempotency_key = NEW.idempotency_key) "
-        "BEGIN SELECT RAISE(ABORT, 'the consent ledger is append-only'); END"
+        "CREATE TRIGGER consent_events_no_replacement BEFORE INSERT ON consent_events WHEN EXISTS"
+        " (SELECT 1 FROM consent_events WHERE seq = NEW.seq OR idempotency_key ="
+        " NEW.idempotency_key) BEGIN SELECT RAISE(ABORT, 'the consent ledger is append-only'); END"
     )

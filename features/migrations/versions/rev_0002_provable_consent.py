@@ -1,4 +1,6 @@
-"""Provable consent: notices and expiry in the ledger, sealed and chained decisions, and what the customers' rights need."""
+"""Provable consent: notices and expiry in the ledger, sealed and chained decisions, and what the
+customers' rights need.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from features.chain import canonical, link
+from features.consent.chain import canonical, link
 
 revision = "0002"
 down_revision = "0001"
@@ -25,7 +27,9 @@ def upgrade() -> None:
     _widen_the_ledger()
     _chain_the_decisions()
     _make_tables()
-    op.execute("DELETE FROM online_features")  # they lay there unsealed, and are made anew when they are needed
+    op.execute(
+        "DELETE FROM online_features"
+    )  # they lay there unsealed, and are made anew when they are needed
 
 
 def _widen_the_ledger() -> None:
@@ -58,7 +62,9 @@ def _widen_the_ledger() -> None:
 
 
 def _states() -> dict[tuple[Any, ...], dict[str, Any]]:
-    """What the events amount to; a grant that was delivered late, and undid a withdrawal so far, no longer does."""
+    """What the events amount to; a grant that was delivered late, and undid a withdrawal so far, no
+    longer does.
+    """
     columns = ("customer", "purpose", "category", "action", "seq", "occurred_at", "notice_version")
     states: dict[tuple[Any, ...], dict[str, Any]] = {}
     told = sa.table("consent_events", *map(sa.column, columns))
@@ -95,7 +101,12 @@ def _chain_the_decisions() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_decisions")),
         sa.UniqueConstraint("id", name=op.f("uq_decisions_id")),
     )
-    op.create_index(op.f("ix_decisions_customer_created_at"), "decisions", ["customer", "created_at"], unique=False)
+    op.create_index(
+        op.f("ix_decisions_customer_created_at"),
+        "decisions",
+        ["customer", "created_at"],
+        unique=False,
+    )
     op.create_index(op.f("ix_decisions_created_at"), "decisions", ["created_at"], unique=False)
     head = op.create_table(
         "decision_head",
@@ -112,7 +123,9 @@ def _chain_the_decisions() -> None:
 def _copy_decisions(made: sa.Table) -> tuple[int, str]:
     seq, previous = 0, ""
     connection = op.get_bind()
-    found = connection.execute(sa.text("SELECT * FROM decisions_before ORDER BY created_at, id")).mappings()
+    found = connection.execute(
+        sa.text("SELECT * FROM decisions_before ORDER BY created_at, id")
+    ).mappings()
     while before := found.fetchmany(BATCH):
         rows = []
         for old in before:
@@ -124,11 +137,29 @@ def _copy_decisions(made: sa.Table) -> tuple[int, str]:
 
 
 def _chained(old: dict[str, Any], seq: int, previous: str) -> dict[str, Any]:
-    """A decision with its place in the chain. One that was damaged before stays known as damaged."""
+    """A decision with its place in the chain.
+
+    One that was damaged before stays known as damaged.
+    """
     inputs, answer, before = old.pop("inputs"), old.pop("answer"), old.pop("digest")
-    intact = before == hashlib.sha256(f"{old['kind']}\n{old['customer']}\n{inputs}\n{answer}".encode()).hexdigest()
-    content = PLAIN + canonical({"inputs": inputs, "answer": answer, **({} if intact else {"damaged": True})}).encode()
-    row = {**old, "seq": seq, "content_digest": hashlib.sha256(content).hexdigest(), "previous_hash": previous}
+    intact = (
+        before
+        == hashlib.sha256(
+            f"{old['kind']}\n{old['customer']}\n{inputs}\n{answer}".encode()
+        ).hexdigest()
+    )
+    content = (
+        PLAIN
+        + canonical(
+            {"inputs": inputs, "answer": answer, **({} if intact else {"damaged": True})}
+        ).encode()
+    )
+    row = {
+        **old,
+        "seq": seq,
+        "content_digest": hashlib.sha256(content).hexdigest(),
+        "previous_hash": previous,
+    }
     return {**row, "hash": link(row), "content": content}
 
 

@@ -1,4 +1,6 @@
-"""Human review: the queue, the bands that reviewers set, what was shown to whom, and which of the staff looked at what."""
+"""Human review: the queue, the bands that reviewers set, what was shown to whom, and which of the
+staff looked at what.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,12 @@ def _make_shown() -> None:
         sa.Column("explored", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("decision_id", name=op.f("pk_shown")),
     )
-    op.create_index(op.f("ix_shown_customer_channel_shown_at"), "shown", ["customer", "channel", "shown_at"], unique=False)
+    op.create_index(
+        op.f("ix_shown_customer_channel_shown_at"),
+        "shown",
+        ["customer", "channel", "shown_at"],
+        unique=False,
+    )
     op.create_index(op.f("ix_shown_shown_at"), "shown", ["shown_at"], unique=False)
 
 

@@ -1,0 +1,1 @@
+"""Our models beside published methods, and how they grow with the data."""

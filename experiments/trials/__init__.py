@@ -1,0 +1,1 @@
+"""Judging on data that training never saw: trials, baselines, intervals and pictures."""

@@ -1,0 +1,1 @@
+"""What a shop states in `sayso.toml` and in the environment, read and checked."""

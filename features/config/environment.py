@@ -1,0 +1,36 @@
+"""The environment, read here and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What may differ between two machines that run the same workspace.
+
+    Each is an environment variable `SAYSO_<NAME>`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SAYSO_", env_ignore_empty=True)
+
+    workspace: Path = Path("workspace")
+    """Folder of the workspace."""
+    database_url: str | None = None
+    """SQLAlchemy address of the database; a SQLite file in the workspace where it is not given."""
+    mlflow_uri: str | None = None
+    """Tracking server of MLflow; a SQLite file in the workspace where it is not given."""
+    public_url: str | None = None
+    """Address under which customers reach the service, for the links in answers."""
+    secret: SecretStr | None = None
+    """Key that signs the links; a file with mode 0600 in the workspace where it is not given."""
+    master_key: SecretStr | None = None
+    """Key that wraps the customers' payload keys, in Base64; several, newest first and separated by
+    commas, while they are rotated.
+
+    A file with mode 0600 in the workspace where it is not given.
+    """
+    threads: int = 4
+    """Requests that one worker of the service answers at a time."""

@@ -1,0 +1,204 @@
+"""Reading `sayso.toml`: every fault is named with its line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from features.catalog import MOST_CATEGORIES, PRODUCT, Catalog
+from features.config.schema import Config
+from features.config.toml_lines import KeyPath, TomlLines
+from features.definitions.frames import DEFINITION_OF
+from features.errors import ConfigError
+
+
+def read_config(file: Path) -> Config:
+    """Read and check `sayso.toml`.
+
+    Raises `ConfigError` for the first fault found, with the line to look at.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        stated = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigError("there is no such file; `sayso init` makes one", file=file) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"this is not TOML: {error}", file=file) from None
+    lines = TomlLines(text)
+    try:
+        config = Config.model_validate(stated)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = tuple(part for part in first["loc"] if part != "[key]")
+        raise ConfigError(_explain(where, first), file=file, line=lines.of(where)) from None
+    for path, fault in _faults(config):
+        raise ConfigError(fault, file=file, line=lines.of(path))
+    return config
+
+
+def _explain(where: KeyPath, error: Any) -> str:
+    name = ".".join(str(part) for part in where)
+    if error["type"] == "missing":
+        return f"`{name}` is missing: every {_noun(where)} needs a `{where[-1]}`"
+    if error["type"] == "extra_forbidden":
+        return f"`{name}` is not known here; remove it or correct its spelling"
+    return f"`{name}` is {error['input']!r}: {error['msg'].lower()}"
+
+
+def _noun(where: KeyPath) -> str:
+    nouns = {
+        "fields": "field",
+        "sources": "source",
+        "purposes": "purpose",
+        "categories": "category",
+        "notices": "notice",
+    }
+    return nouns.get(str(where[0]), "configuration")
+
+
+def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    """What is well-formed and still wrong: names that refer to nothing, fields without a
+    purpose.
+    """
+    yield from _faults_of_fields(config)
+    yield from _faults_of_notices(config)
+    yield from _faults_of_audit(config)
+    for purpose in config.purposes:
+        if (asked := len(config.catalog.askable(purpose))) > MOST_CATEGORIES:
+            told = (
+                f"the purpose `{purpose}` asks for {asked} categories, and what each changes can be"
+                f" told of {MOST_CATEGORIES} at most"
+            )
+            yield (
+                ("purposes", purpose),
+                f"{told}; put fields that belong together into one category",
+            )
+        if purpose not in {notice.purpose for notice in config.notices}:
+            yield (
+                ("purposes", purpose),
+                (
+                    f"the purpose `{purpose}` has no notice, so nobody could have agreed to it; add"
+                    " a [[notices]]"
+                ),
+            )
+    for name, section in (
+        ("churn", config.models.churn),
+        ("next_purchase", config.models.next_purchase),
+    ):
+        if section.purpose not in config.purposes:
+            yield ("models", name, "purpose"), _unknown("purpose", section.purpose, config.purposes)
+        for feature in section.features:
+            if fault := _fault_of_feature(feature, section.purpose, config.catalog):
+                yield ("models", name, "features", feature), fault
+
+
+def _faults_of_audit(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    audit, catalog = config.audit, config.catalog
+    named = {
+        "purpose": audit.purpose if audit.attributes else None,
+        "mitigation_purpose": audit.mitigation_purpose,
+    }
+    for key, purpose in named.items():
+        if purpose is not None and purpose not in config.purposes:
+            yield ("audit", key), _unknown("purpose", purpose, config.purposes)
+    for name in audit.attributes or ():
+        if name not in catalog.fields or not name.startswith("customers."):
+            known = [field for field in catalog.fields if field.startswith("customers.")]
+            yield (
+                ("audit", "attributes", name),
+                _unknown("field of the table customers", name, known),
+            )
+        elif not catalog.permits([name], audit.purpose):
+            yield (
+                ("audit", "attributes", name),
+                (
+                    f"`{name}` is not declared for the purpose `{audit.purpose}`, so it cannot be"
+                    " audited by"
+                ),
+            )
+
+
+def _faults_of_notices(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    seen: set[tuple[str, str, str]] = set()
+    for position, notice in enumerate(config.notices):
+        if notice.purpose not in config.purposes:
+            yield (
+                ("notices", position, "purpose"),
+                _unknown("purpose", notice.purpose, config.purposes),
+            )
+        if (key := (notice.purpose, notice.version, notice.language)) in seen:
+            yield (
+                ("notices", position, "version"),
+                (
+                    f"version `{notice.version}` is declared twice for `{notice.purpose}`; a"
+                    " changed text is a new version"
+                ),
+            )
+        seen.add(key)
+
+
+def _fault_of_feature(feature: str, purpose: str, catalog: Catalog) -> str | None:
+    """What keeps a feature from being used for `purpose`: it does not exist, or reads a field that
+    is not declared for that.
+    """
+    if feature not in DEFINITION_OF:
+        return (
+            f"there is no feature `{feature}`; there are"
+            f" {', '.join(f'`{name}`' for name in sorted(DEFINITION_OF))}"
+        )
+    for field in DEFINITION_OF[feature].reads:
+        if field not in catalog.fields:
+            return (
+                f"the feature `{feature}` reads `{field}`, which is not declared; declare"
+                f" [fields.{field}] or remove the feature"
+            )
+        if not catalog.permits([field], purpose):
+            return (
+                f"the feature `{feature}` reads `{field}`, which is not declared for the purpose"
+                f" `{purpose}`"
+            )
+        if catalog.fields[field].sensitivity == "sensitive":
+            return (
+                f"the feature `{feature}` reads `{field}`, which is sensitive: such a field serves"
+                " the fairness audit alone and no model"
+            )
+    return None
+
+
+def _faults_of_fields(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    sources = {source.name for source in config.sources}
+    for table, columns in config.fields.items():
+        for column, field in columns.items():
+            path: KeyPath = ("fields", table, column)
+            if field.category != PRODUCT and field.category not in config.categories:
+                yield (
+                    (*path, "category"),
+                    _unknown("category", field.category, [*config.categories, PRODUCT]),
+                )
+            if field.category != PRODUCT and not field.purposes:
+                yield (
+                    path,
+                    (
+                        f"`{table}.{column}` has no purpose; a field that serves none is not read:"
+                        " state `purposes` or remove it"
+                    ),
+                )
+            for purpose in field.purposes:
+                if purpose not in config.purposes:
+                    yield (
+                        (*path, "purposes", purpose),
+                        _unknown("purpose", purpose, config.purposes),
+                    )
+            if field.source not in sources:
+                yield (*path, "source"), _unknown("source", field.source, sources)
+
+
+def _unknown(noun: str, found: str, known: Any) -> str:
+    return (
+        f"the {noun} `{found}` is not declared; declared are"
+        f" {', '.join(f'`{name}`' for name in sorted(known)) or 'none'}"
+    )

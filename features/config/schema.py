@@ -1,0 +1,313 @@
+"""What may stand in `sayso.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, time
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from features.catalog import Catalog, Category, DataSource, Notice, Purpose
+from features.catalog import Field as CatalogField
+
+TableName = Literal["customers", "products", "transactions", "interactions"]
+Text = Annotated[str, Field(min_length=1)]
+Days = Annotated[int, Field(gt=0, le=36_500)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A table of `sayso.toml`; a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Shop(Section):
+    """Who speaks to the customer."""
+
+    name: Text
+    human_contact: Text
+    owner: Text
+    decisions_kept_days: Days = 1_095
+    """How long the content of a decision is kept; that it was made stays on record."""
+    language: Text = "en"
+    currency: Text = "GBP"
+    home_country: str | None = None
+
+
+class Cleaning(Section):
+    """Which lines of a transactions source are no purchase of a customer.
+
+    Each is counted when it is set aside.
+    """
+
+    cancellation_prefix: str | None = None
+    """Orders whose number starts so are cancellations."""
+    non_products: tuple[str, ...] = ()
+    """Product codes (case-blind; `*` stands for any characters) that are postage, fees, vouchers or
+    corrections.
+    """
+    wholesale_units: int | None = Field(default=None, gt=0)
+    """A line of more units than this is a reseller's."""
+
+
+class Source(Section):
+    """A file of the shop and how its columns are called in the warehouse."""
+
+    name: Text
+    file: Text
+    table: TableName
+    columns: dict[str, Text]
+    date_format: str | None = None
+    cleaning: Cleaning = Cleaning()
+    third_party: bool = False
+    """Whether somebody other than the shop collected the data.
+
+    Then it is read only with the evidence that its customers consented to that, and while somebody
+    has looked at this evidence lately.
+    """
+    evidence: Text | None = None
+    checked_on: date | None = None
+    check_every_days: Days = 365
+
+
+class PurposeSection(Section):
+    """What data may be used for, in a customer's words."""
+
+    label: Text
+    description: Text
+    valid_days: Days | None = None
+    """After so long a grant runs out and the customer has to be asked again."""
+
+
+class CategorySection(Section):
+    """A group of fields, in a customer's words."""
+
+    label: Text
+    description: Text
+
+
+class NoticeSection(Section):
+    """One version of the text shown when a purpose is asked for."""
+
+    purpose: Text
+    version: Text
+    language: Text
+    text: Text
+    id: Text | None = None
+    """The notice's own name; the purpose's where it is not given."""
+    covers_earlier_data: bool = False
+    """Whether the text says that data from before the grant is used as well."""
+    asks_anew: bool = False
+    """Whether the text means something else than the version before, so that everybody has to be
+    asked again.
+    """
+
+
+class FieldSection(Section):
+    """A column of the warehouse: what it belongs to, what for, from where and for how long."""
+
+    category: Text
+    purposes: tuple[Text, ...] = ()
+    sensitivity: Literal["ordinary", "sensitive"]
+    source: Text
+    retention_days: Days
+    label: Text
+
+
+class ChurnSection(Section):
+    """The churn model: who orders nothing within the horizon has left."""
+
+    purpose: Text = "churn_prediction"
+    horizon_days: Days = 90
+    features: tuple[Text, ...]
+
+
+class NextPurchaseSection(Section):
+    """The next-purchase model."""
+
+    purpose: Text = "recommendations"
+    features: tuple[Text, ...]
+    sold_within_days: Days = 90
+    """A product that nobody bought for so long counts as no longer sold."""
+
+
+class Models(Section):
+    """The two models."""
+
+    churn: ChurnSection
+    next_purchase: NextPurchaseSection
+    retrain_within_days: Days = 30
+    """After a withdrawal, versions trained on that customer's data are to be replaced within so
+    many days.
+    """
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError(f"{name!r} is no time zone; write one such as Europe/London") from None
+    return name
+
+
+Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_zone)]
+"""A time zone of the IANA database."""
+
+
+def channel_name(said: str) -> str:
+    """One name for a channel however it is written: `E-Mail` and `email ` are `email`.
+
+    Whoever opted out of one is out of all.
+    """
+    return "".join(said.casefold().replace("-", " ").split()) or said
+
+
+Channel = Annotated[Text, AfterValidator(channel_name)]
+
+
+class CapSection(Section):
+    """At most `most` recommendations to a customer on a channel within any `days` days."""
+
+    channel: Channel
+    most: Annotated[int, Field(ge=0, le=999)]
+    days: Annotated[int, Field(gt=0, le=365)] = 7
+
+
+class MannersSection(Section):
+    """How often, when, how relevant, what never, and how much that is new.
+
+    Good as it is without being stated.
+    """
+
+    caps: tuple[CapSection, ...] = (
+        CapSection(channel="email", most=3),
+        CapSection(channel="push", most=3),
+        CapSection(channel="sms", most=1),
+    )
+    quiet_channels: tuple[Channel, ...] = ("email", "push", "sms")
+    quiet_from: time = time(21)
+    quiet_until: time = time(8)
+    """Quiet hours by the customer's clock, over midnight where they begin later than they end; none
+    where both are the same.
+    """
+    time_zone: Zone = "UTC"
+    """The customers' zone where a request names none."""
+    floor: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """The chance that a product is preferred to one of which nothing is known, by somebody of whom
+    nothing is known.
+    """
+    sensitive: tuple[Text, ...] = ()
+    """Product categories that are shown only to who asks for them, and are no reason for anything.
+    """
+    discover: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """The share of places that go to products outside the customer's usual."""
+
+
+class ReviewsSection(Section):
+    """How a contested decision is looked at."""
+
+    answer_within_days: Days = 30
+    """A review that waits longer than this is overdue: it is shown first and counted in the
+    metrics.
+    """
+    owner: Text | None = None
+    """Who sees to it that reviews are answered; the shop's owner where nobody is named."""
+
+
+class Audit(Section):
+    """The fairness audit: which attributes groups are made of, and how far groups may lie apart."""
+
+    purpose: Text = "fairness_audit"
+    attributes: tuple[Text, ...] | None = None
+    """Fields of the table `customers`; where nothing is stated, all that are declared for the
+    purpose.
+    """
+    fewest_customers: int = Field(default=50, ge=20)
+    """Smaller groups are pooled as `others`, so that no figure is about a few people."""
+    most_auc_gap: Share = 0.05
+    most_calibration_gap: Share = 0.05
+    most_selection_gap: Share = 0.2
+    most_recall_gap: Share = 0.05
+    mitigation_purpose: Text | None = None
+    """Under which the attributes may weigh customers in training (`sayso train churn --mitigate`),
+    which changes what others see.
+    """
+
+    def most(self, measure: str) -> float:
+        """How large a gap in `measure` (auc, calibration, selection, recall) may be."""
+        return float(getattr(self, f"most_{measure}_gap"))
+
+
+class Config(Section):
+    """The whole of `sayso.toml`."""
+
+    shop: Shop
+    sources: tuple[Source, ...]
+    purposes: dict[str, PurposeSection]
+    categories: dict[str, CategorySection]
+    notices: tuple[NoticeSection, ...]
+    fields: dict[TableName, dict[str, FieldSection]]
+    models: Models
+    reviews: ReviewsSection = ReviewsSection()
+    manners: MannersSection = MannersSection()
+    audit: Audit = Audit()
+
+    @property
+    def audited(self) -> tuple[str, ...]:
+        """Names of the fields that the fairness audit groups customers by."""
+        if self.audit.attributes is not None:
+            return self.audit.attributes
+        return tuple(
+            f"customers.{name}"
+            for name, f in self.fields.get("customers", {}).items()
+            if self.audit.purpose in f.purposes
+        )
+
+    @property
+    def catalog(self) -> Catalog:
+        """The declared fields, categories, purposes and notices in the form that the gate reads."""
+        return Catalog(
+            fields={field.name: field for field in self._fields()},
+            categories={
+                name: Category(name, c.label, c.description) for name, c in self.categories.items()
+            },
+            purposes={
+                name: Purpose(name, p.label, p.description, p.valid_days)
+                for name, p in self.purposes.items()
+            },
+            notices=tuple(
+                Notice(
+                    n.purpose,
+                    n.version,
+                    n.language,
+                    n.text,
+                    n.id or n.purpose,
+                    n.covers_earlier_data,
+                    n.asks_anew,
+                )
+                for n in self.notices
+            ),
+            sources={
+                s.name: DataSource(
+                    s.name, s.third_party, s.evidence, s.checked_on, s.check_every_days
+                )
+                for s in self.sources
+            },
+        )
+
+    def _fields(self) -> Iterator[CatalogField]:
+        for table, columns in self.fields.items():
+            for column, stated in columns.items():
+                yield CatalogField(
+                    table,
+                    column,
+                    stated.category,
+                    frozenset(stated.purposes),
+                    stated.sensitivity,
+                    stated.source,
+                    stated.retention_days,
+                    stated.label,
+                )

@@ -1,0 +1,121 @@
+"""Contact permission: that a customer may be written to.
+
+It allows no use of their data, whatever a shop's system calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from features import clock
+from features.clock import Clock
+from features.customers.pseudonyms import Customers
+from features.database.engine import Database, upsert
+from features.database.tables import contact_permissions
+from features.errors import SourceError
+
+CHANNEL_OF = {
+    "accepts marketing": "email",
+    "accepts email marketing": "email",
+    "email marketing consent": "email",
+    "email opt in": "email",
+    "marketing opt in": "email",
+    "newsletter": "email",
+    "subscribed": "email",
+    "accepts sms marketing": "sms",
+    "sms opt in": "sms",
+}
+"""How exports call such a permission, and the channel that it is for."""
+CUSTOMER_COLUMNS = ("customer id", "id", "email")
+SAID = {
+    "yes": True,
+    "true": True,
+    "1": True,
+    "subscribed": True,
+    "no": False,
+    "false": False,
+    "0": False,
+    "unsubscribed": False,
+    "": False,
+}
+BATCH = 5_000
+
+
+@dataclass(frozen=True)
+class ContactColumns:
+    """Which columns of a file say who the customer is, and for which channel they may be written
+    to.
+    """
+
+    customer: str
+    channels: Mapping[str, str]
+
+
+def contact_columns(columns: Sequence[str]) -> ContactColumns | None:
+    """The columns of a file that holds contact permissions; None for any other file."""
+    plain = {
+        column.strip().casefold().replace("_", " ").replace("-", " "): column for column in columns
+    }
+    customer = next((plain[name] for name in CUSTOMER_COLUMNS if name in plain), None)
+    channels = {plain[name]: channel for name, channel in CHANNEL_OF.items() if name in plain}
+    return ContactColumns(customer, channels) if customer is not None and channels else None
+
+
+def import_contact_permissions(
+    frame: pd.DataFrame,
+    columns: ContactColumns,
+    file: Path,
+    database: Database,
+    customers: Customers,
+    now: Clock,
+) -> int:
+    """Keep the permissions of `frame` (texts alone) in place of earlier ones; how many.
+
+    Raises `SourceError` for a value that is neither yes nor no; nothing is kept then.
+    """
+    named = frame[columns.customer].str.lstrip(
+        "'"
+    )  # some exports mark numbers as text with an apostrophe
+    told = frame[named != ""]
+    said = {column: _allowed(told[column], column, file) for column in columns.channels}
+    pseudonyms = customers.assign(named[named != ""])
+    recorded_at = clock.to_text(now())
+    rows = [
+        {
+            "customer": int(customer),
+            "channel": channel,
+            "allowed": allowed,
+            "stated_in": column,
+            "recorded_at": recorded_at,
+        }
+        for column, channel in columns.channels.items()
+        for customer, allowed in zip(pseudonyms, said[column], strict=True)
+        if pd.notna(customer)
+    ]
+    newest = list({(row["customer"], row["channel"]): row for row in rows}.values())
+    with database.write() as connection:
+        for start in range(0, len(newest), BATCH):
+            upsert(
+                connection,
+                contact_permissions,
+                ("customer", "channel"),
+                newest[start : start + BATCH],
+            )
+    return len(newest)
+
+
+def _allowed(words: pd.Series, column: str, file: Path) -> list[bool]:
+    found = []
+    for position, word in words.items():
+        if (allowed := SAID.get(word.casefold())) is None:
+            raise SourceError(
+                f"`{column}` is {word!r}, which is neither yes nor no",
+                file=file,
+                line=int(str(position)) + 2,
+            )
+        found.append(allowed)
+    return found

@@ -1,0 +1,86 @@
+"""Master keys: they wrap the customers' payload keys and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.errors import WorkspaceError
+from features.private_file import own_text, replace_text
+
+SIZE = 32
+
+
+@dataclass(frozen=True)
+class MasterKey:
+    """256 random bits."""
+
+    secret: bytes
+
+    @property
+    def name(self) -> str:
+        """What a wrapped key states its master by: the beginning of a hash, which tells nothing of
+        the key.
+        """
+        return hashlib.sha256(b"sayso master key" + self.secret).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class MasterKeys:
+    """The master keys in force, in `stated` (from the environment) or else in `file`; both hold
+    them in Base64, newest first.
+    """
+
+    file: Path
+    stated: str | None = None
+
+    def all(self) -> tuple[MasterKey, ...]:
+        """Newest first; more than one only while they are rotated.
+
+        Read anew each time, as a rotation may be under way.
+
+        Raises `WorkspaceError` where what is there is no key.
+        """
+        try:
+            text = (
+                self.stated
+                if self.stated is not None
+                else own_text(self.file, lambda: _as_text((_new(),)))
+            )
+            parts = text.replace(",", " ").split()
+            keys = tuple(MasterKey(base64.b64decode(part, validate=True)) for part in parts)
+        except (binascii.Error, ValueError):
+            keys = ()
+        if not keys or any(len(key.secret) != SIZE for key in keys):
+            where = "SAYSO_MASTER_KEY" if self.stated is not None else str(self.file)
+            raise WorkspaceError(
+                f"{where} holds no master key: expected {SIZE} bytes in Base64, or several of them,"
+                " newest first"
+            )
+        return keys
+
+    def begin_rotation(self) -> None:
+        """Put a new key before the old one, unless a rotation has begun already.
+
+        Keys from the environment are the operator's to change.
+        """
+        keys = self.all()
+        if self.stated is None and len(keys) == 1:
+            replace_text(self.file, _as_text((_new(), *keys)))
+
+    def end_rotation(self) -> None:
+        """Forget all keys but the newest."""
+        if self.stated is None:
+            replace_text(self.file, _as_text(self.all()[:1]))
+
+
+def _new() -> MasterKey:
+    return MasterKey(secrets.token_bytes(SIZE))
+
+
+def _as_text(keys: tuple[MasterKey, ...]) -> str:
+    return "\n".join(base64.b64encode(key.secret).decode() for key in keys) + "\n"

@@ -1,0 +1,1 @@
+"""The database: its tables, and how SQLite and PostgreSQL are opened, read and written alike."""

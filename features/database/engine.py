@@ -1,0 +1,192 @@
+"""The database: an embedded SQLite file or a PostgreSQL server behind the same SQLAlchemy Core
+code.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import alembic.command
+import alembic.config
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+
+from features.database.sqlite_file import file_of, hold_to
+
+WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+"""First SQLite releases of each line in which write-ahead logging cannot lose a commit with two
+connections.
+"""
+ONE_WRITER = 0x5A150
+"""PostgreSQL's lock that a transaction which writes holds to its end, as it holds the whole file in
+SQLite.
+"""
+
+
+class Database:
+    """Connections to the database.
+
+    `read` sees one consistent state; `write` is all or nothing, and durable once left.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """The database at `url`, brought to the newest schema."""
+        database = cls(url)
+        database.migrate()
+        return database
+
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema to `revision`, keeping what is stored."""
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+        self._begin()
+        with self.write() as connection:
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, revision)
+
+    def _begin(self) -> None:
+        """Make the file of a SQLite database that is not there yet; only here, as any other time it
+        would be one that is lost.
+        """
+        if self.engine.dialect.name == "sqlite" and (file := file_of(self.engine.url)):
+            file.touch()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, and sees the same state throughout."""
+        level = (
+            {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        )
+        with self.engine.connect().execution_options(**level) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes.
+
+        There is one at a time, from its first moment, so that what it reads cannot change under it.
+        """
+        with (
+            self.engine.connect().execution_options(sayso_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def scrub(self) -> None:
+        """Have deleted content leave the files, as far as others who are reading let it."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                connection.exec_driver_sql("VACUUM")
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def insert_missing(
+    connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Put `rows` into `table`, but for those whose `keys` are there already."""
+    connection.execute(
+        _dialect(connection).insert(table).on_conflict_do_nothing(index_elements=list(keys)), rows
+    )
+
+
+def upsert(
+    connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Put `rows` into `table`, in place of those with the same `keys`."""
+    statement = _dialect(connection).insert(table)
+    others = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys
+    }
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(keys), set_=others), rows
+    )
+
+
+def _dialect(connection: Connection) -> Any:
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
+
+
+def _engine(url: str) -> Engine:
+    return (
+        _sqlite_engine(url)
+        if make_url(url).get_backend_name() == "sqlite"
+        else _postgresql_engine(url)
+    )
+
+
+def _postgresql_engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("sayso_write", False):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
+
+    return engine
+
+
+def _sqlite_engine(url: str) -> Engine:
+    module = _sqlite_module()
+    engine = create_engine(
+        url, module=module, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=16
+    )
+    journal = _journal(module.sqlite_version_info)
+    if file := file_of(engine.url):
+        hold_to(engine, file)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = (
+            None  # the driver's own BEGIN comes too late; ours is sent below
+        )
+        for pragma in (*journal, "secure_delete=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("sayso_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _sqlite_module() -> ModuleType:
+    """The newer SQLite where its wheel exists for this platform, else Python's own."""
+    try:
+        import pysqlite3  # noqa: PLC0415 - absent on platforms without a wheel, so its import may fail
+    except ImportError:
+        return sqlite3
+    return pysqlite3  # type: ignore[no-any-return]  # the wheel carries no types
+
+
+def _journal(version: tuple[int, int, int]) -> tuple[str, ...]:
+    """Settings under which an acknowledged commit survives a crash with this version of SQLite.
+
+    Write-ahead logging is quicker; versions that can lose a commit in it (3.7.0 to 3.51.2 but for
+    the fixed releases of older lines) keep the rollback journal.
+    """
+    safe = version >= WAL_SAFE[0] or any(
+        fixed[:2] == version[:2] and version >= fixed for fixed in WAL_SAFE[1:]
+    )
+    return (
+        ("journal_mode=WAL", "synchronous=FULL")
+        if safe
+        else ("journal_mode=DELETE", "synchronous=EXTRA")
+    )

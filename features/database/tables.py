@@ -1,0 +1,271 @@
+"""Tables of the database: the ledger, the online features, decisions, reviews, opt-outs, keys, and
+what customers' rights need.
+
+Written for SQLite and PostgreSQL alike. Inside, a customer is a random number (`customer`); the
+shop's own id stands in the table `customers` and nowhere else. Every time is UTC, as text in ISO
+8601 with microseconds, so that it sorts.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("external_id", Text, nullable=False, unique=True),
+)
+
+consent_events = Table(
+    "consent_events",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer", BigInteger, nullable=False),
+    Column("purpose", String(64), nullable=False),
+    Column("category", String(64), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("notice_version", String(64)),
+    Column("method", String(128), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("occurred_at", String(32), nullable=False),
+    Column("received_at", String(32), nullable=False),
+    Column("idempotency_key", String(128), unique=True),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("notice", String(64)),
+    Column("notice_language", String(35)),
+    Column("notice_digest", String(64)),
+    Column("valid_until", String(32)),
+    Column("covers_from", String(32)),
+    Column("evidence_digest", String(64)),
+    Index(None, "customer", "seq"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index(None, "customer"),
+)
+
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("one_row", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+consent_state = Table(
+    "consent_state",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("purpose", String(64), primary_key=True),
+    Column("category", String(64), primary_key=True),
+    Column("action", String(16), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("occurred_at", String(32), nullable=False),
+    Column("notice_version", String(64)),
+    Column("valid_until", String(32)),
+    Column("covers_from", String(32)),
+)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("customer", BigInteger, nullable=False),
+    Column("scope", String(32), nullable=False),
+    Column("value", Text),
+    Column("until", String(32)),
+    Column("created_at", String(32), nullable=False),
+    Index(None, "customer"),
+)
+
+online_features = Table(
+    "online_features",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("purpose", String(64), primary_key=True),
+    Column("as_of", String(32), nullable=False),
+    Column("layout", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("customer", BigInteger),
+    Column("kind", String(32), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("ledger_seq", BigInteger, nullable=False),
+    Column("model_name", String(64)),
+    Column("model_version", String(32)),
+    Column("content", LargeBinary),
+    Column("content_digest", String(64), nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "customer", "created_at"),
+    Index(None, "created_at"),
+)
+
+decision_head = Table(
+    "decision_head",
+    metadata,
+    Column("one_row", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+payload_keys = Table(
+    "payload_keys",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("master", String(16), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Index(None, "master"),
+)
+
+training_sets = Table(
+    "training_sets",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("purpose", String(64), primary_key=True),
+    Column("ledger_seq", BigInteger, nullable=False),
+    Column("made_at", String(32), nullable=False),
+    Column("customers", LargeBinary, nullable=False),
+    Column("erased", Integer, nullable=False),
+    Column("tainted_since", String(32)),
+)
+
+suppressed = Table(
+    "suppressed",
+    metadata,
+    Column("tag", String(64), primary_key=True),
+    Column("erased_at", String(32), nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("completed_at", String(32), nullable=False),
+    Column("receipt", Text, nullable=False),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("customer", BigInteger, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index(None, "customer"),
+)
+
+contact_permissions = Table(
+    "contact_permissions",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("channel", String(32), primary_key=True),
+    Column("allowed", Boolean, nullable=False),
+    Column("stated_in", String(255), nullable=False),
+    Column("recorded_at", String(32), nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("revoked_at", String(32)),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("customer", BigInteger, nullable=False),
+    Column("decision_id", String(40), nullable=False),
+    Column("open_for", String(40), unique=True),
+    Column("status", String(16), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("due_at", String(32), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("reviewer", Text),
+    Column("outcome", LargeBinary),
+    Column("resolved_at", String(32)),
+    Index(None, "customer"),
+    Index(None, "decision_id"),
+    Index(None, "status", "due_at"),
+)
+"""`open_for` is the decision while the review is open and nothing afterwards, so a decision has one
+open review at the most.
+"""
+
+set_bands = Table(
+    "set_bands",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("band", String(16), nullable=False),
+    Column("until", String(32), nullable=False),
+    Column("review_id", String(40), nullable=False),
+    Column("set_at", String(32), nullable=False),
+)
+
+shown = Table(
+    "shown",
+    metadata,
+    Column("decision_id", String(40), primary_key=True),
+    Column("customer", BigInteger, nullable=False),
+    Column("channel", String(128), nullable=False),
+    Column("shown_at", String(32), nullable=False),
+    Column("places", Integer, nullable=False),
+    Column("explored", Integer, nullable=False),
+    Index(None, "customer", "channel", "shown_at"),
+    Index(None, "shown_at"),
+)
+"""Recommendations given to a known customer: on which channel, how many products, and how many of
+them were discoveries.
+"""
+
+accesses = Table(
+    "accesses",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("key_id", String(40), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("customer", BigInteger),
+    Index(None, "customer"),
+    Index(None, "at"),
+)
+"""Who of the staff looked at what in the console, and at whose data."""

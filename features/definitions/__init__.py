@@ -1,0 +1,1 @@
+"""Every feature, declared once, and the frames that are made of them."""

@@ -1,0 +1,252 @@
+"""The cells of one source column, read as text, numbers or moments; what cannot be read is named
+and never replaced.
+
+Every distinct value is judged once: shops repeat themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from features.intake.reading.date_formats import ISO_PATTERN
+
+Mask = NDArray[np.bool_]
+
+EMPTY = "empty"
+"""Words of the fault of a cell that holds nothing; there is no value to quote then."""
+UNSEEN = r"[\p{C}\x{FFFD}]"
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+SPREADSHEET_ERROR = r"^#(N/A|REF!|VALUE!|NAME\?|NULL!|NUM!|DIV/0!)$"
+ROUNDED = r"^[0-9]([.,][0-9]+)?E[+]?[0-9]+$"
+NOTHING = r"^(NULL|null|None|NA|N/A|n/a|nan|NaN|NAN|NaT|<NA>|\\N)$"
+NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+DECIMAL_COMMA = r"^[+-]?[0-9]+,([0-9]{1,2}|[0-9]{4,})$"
+ID_LENGTH = 200
+TITLE_LENGTH = 2_000
+LARGEST_PRICE = 1e9
+LARGEST_QUANTITY = 1e6
+EARLIEST = pd.Timestamp(1971, 1, 1)
+ZONE_SLACK = timedelta(hours=14)
+"""A shop's own time is ahead of UTC by so much at the most."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with the cells where `mask` is true."""
+
+    mask: Mask
+    words: str
+
+
+class Cells(NamedTuple):
+    """A column as read: `values`, one a row, which mean nothing where a fault is."""
+
+    values: pd.Series
+    faults: list[Fault]
+
+
+def read_id(raw: pa.Array, *, required: bool) -> Cells:
+    """Ids as str without spaces around them, missing where the cell is empty."""
+    codes, texts = _distinct_texts(raw)
+    faults = [
+        Fault(_matches(texts, UNSEEN), "which holds a character that cannot be seen or was lost"),
+        Fault(_matches(texts, SPREADSHEET_ERROR), "which is an error of a spreadsheet"),
+        Fault(
+            _matches(texts, ROUNDED), "which a spreadsheet has rounded; export the column as text"
+        ),
+        Fault(
+            _matches(texts, NOTHING), "which stands for nothing; leave a cell without a value empty"
+        ),
+        Fault(_longer(texts, ID_LENGTH), f"which is longer than {ID_LENGTH} characters"),
+    ]
+    if required:
+        faults.insert(0, Fault(texts.isna().to_numpy(), EMPTY))
+    return _spread(codes, texts, faults)
+
+
+def read_title(raw: pa.Array) -> Cells:
+    """Texts for people as str, white space collapsed, missing where the cell is empty."""
+    codes, texts = _distinct_texts(raw)
+    faults = [
+        Fault(_matches(texts, CONTROL), "which holds a control character"),
+        Fault(_longer(texts, TITLE_LENGTH), f"which is longer than {TITLE_LENGTH} characters"),
+    ]
+    return _spread(codes, texts.str.replace(r"\s+", " ", regex=True), faults)
+
+
+def read_price(raw: pa.Array, *, decimal_comma: bool) -> Cells:
+    """Finite numbers as float64, negative ones among them; `decimal_comma` lets `2,50` be two and a
+    half.
+    """
+    codes, numbers, faults = _distinct_numbers(raw, decimal_comma=decimal_comma)
+    faults.append(Fault(np.abs(numbers) > LARGEST_PRICE, "which is more than anything costs"))
+    return _spread(codes, pd.Series(numbers), faults)
+
+
+def read_quantity(raw: pa.Array, *, decimal_comma: bool) -> Cells:
+    """Whole numbers as int64, negative ones among them."""
+    codes, numbers, faults = _distinct_numbers(raw, decimal_comma=decimal_comma)
+    faults.append(
+        Fault(
+            np.abs(numbers) > LARGEST_QUANTITY, f"which is more than {LARGEST_QUANTITY:,.0f} units"
+        )
+    )
+    finite = np.isfinite(numbers)
+    faults.append(Fault(finite & (numbers != np.floor(numbers)), "which is not a whole number"))
+    unreadable = np.logical_or.reduce([fault.mask for fault in faults])
+    return _spread(codes, pd.Series(np.where(unreadable, 0, numbers).astype("int64")), faults)
+
+
+def read_moment(raw: pa.Array, *, date_format: str | None, now: datetime) -> Cells:
+    """Moments as naive UTC in microseconds; a moment without a zone is taken as UTC.
+
+    Raises `ValueError` where `date_format` is no strptime format.
+    """
+    codes, moments, faults = _distinct_moments(raw, date_format)
+    today = pd.Timestamp(now).tz_convert(None) if now.tzinfo else pd.Timestamp(now)
+    faults.append(Fault((moments > today + ZONE_SLACK).to_numpy(), "which lies in the future"))
+    faults.append(Fault((moments < EARLIEST).to_numpy(), f"which is before {EARLIEST.year}"))
+    return _spread(codes, moments, faults)
+
+
+def is_readable(kind: pa.DataType, column: str) -> bool:
+    """Whether cells of the type `kind` can be read as the warehouse's `column`."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
+        return True
+    if column in ("ordered_at", "recorded_at"):
+        return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+    if column in ("quantity", "unit_price", "amount"):
+        return bool(
+            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        )
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _distinct(raw: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
+    """Codes and distinct values; the last value is null, and code -1 stands for it."""
+    if pa.types.is_null(raw.type):
+        raw = raw.cast(pa.string())
+    if pa.types.is_dictionary(raw.type):
+        raw = raw.cast(raw.type.value_type)
+    encoded = raw.dictionary_encode()
+    values = pa.concat_arrays([encoded.dictionary, pa.nulls(1, raw.type)])
+    return encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype("int64"), values
+
+
+def _distinct_texts(raw: pa.Array) -> tuple[NDArray[np.int64], pd.Series]:
+    codes, values = _distinct(raw)
+    if pa.types.is_floating(values.type):
+        values = _without_point(values)
+    texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    return codes, pd.Series(texts.to_pandas(), dtype="str")
+
+
+def _without_point(numbers: pa.Array) -> pa.Array:
+    """A column of ids with gaps becomes one of floating-point numbers in many tools; 17850.0 was
+    17850.
+    """
+    floats = numbers.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return pa.array(
+        [
+            None if np.isnan(f) else f"{f:.0f}" if f == np.floor(f) and abs(f) < 2**53 else str(f)
+            for f in floats
+        ],
+        pa.string(),
+    )
+
+
+def _distinct_numbers(
+    raw: pa.Array, *, decimal_comma: bool
+) -> tuple[NDArray[np.int64], NDArray[np.float64], list[Fault]]:
+    if not _is_text(raw.type):
+        codes, values = _distinct(raw)
+        numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        missing = values.is_null().to_numpy(zero_copy_only=False)
+        return (
+            codes,
+            numbers,
+            [Fault(missing, EMPTY), Fault(~missing & ~np.isfinite(numbers), "which is not finite")],
+        )
+    codes, texts = _distinct_texts(raw)
+    if decimal_comma:
+        texts = texts.where(
+            ~_matches(texts, DECIMAL_COMMA), texts.str.replace(",", ".", regex=False)
+        )
+    good = _matches(texts, NUMBER)
+    numbers = pd.to_numeric(texts.where(good)).to_numpy(dtype="float64", na_value=np.nan)
+    empty = texts.isna().to_numpy()
+    return (
+        codes,
+        numbers,
+        [
+            Fault(empty, EMPTY),
+            Fault(~empty & ~good, "which is no number"),
+            Fault(np.isinf(numbers), "which is not finite"),
+        ],
+    )
+
+
+def _distinct_moments(
+    raw: pa.Array, date_format: str | None
+) -> tuple[NDArray[np.int64], pd.Series, list[Fault]]:
+    if not _is_text(raw.type):
+        codes, values = _distinct(raw)
+        # only nanoseconds may lose digits on the way to microseconds; anything else that does not
+        # fit is an error
+        in_microseconds = values.cast(pa.timestamp("us"), safe="[ns" not in str(values.type))
+        return (
+            codes,
+            in_microseconds.to_pandas(),
+            [Fault(values.is_null().to_numpy(zero_copy_only=False), EMPTY)],
+        )
+    codes, texts = _distinct_texts(raw)
+    good = _matches(texts, ISO_PATTERN if date_format is None else "[0-9]")
+    moments = pd.to_datetime(
+        texts.where(good), format=date_format or "ISO8601", utc=True, errors="coerce"
+    )
+    empty = texts.isna().to_numpy()
+    wanted = (
+        "as ISO 8601 writes it (2011-12-31 or 2011-12-31T23:59:59)"
+        if date_format is None
+        else f"of the form {date_format}"
+    )
+    unread = Fault(~empty & moments.isna().to_numpy(), f"which is no date {wanted}")
+    return (
+        codes,
+        moments.dt.tz_localize(None).astype("datetime64[us]"),
+        [Fault(empty, EMPTY), unread],
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)
+    )
+
+
+def _matches(texts: pd.Series, pattern: str) -> Mask:
+    found = pc.match_substring_regex(pa.array(texts, pa.string(), from_pandas=True), pattern)
+    mask: Mask = found.fill_null(fill_value=False).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _longer(texts: pd.Series, limit: int) -> Mask:
+    mask: Mask = (texts.str.len() > limit).to_numpy(dtype=bool)
+    return mask
+
+
+def _spread(codes: NDArray[np.int64], values: pd.Series, faults: Sequence[Fault]) -> Cells:
+    """From distinct values back to one value a row."""
+    everywhere = [Fault(fault.mask[codes], fault.words) for fault in faults if fault.mask.any()]
+    rows: Any = values.take(codes)
+    return Cells(rows.reset_index(drop=True), everywhere)

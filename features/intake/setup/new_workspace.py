@@ -1,0 +1,271 @@
+"""Makes a workspace: a folder with a `sayso.toml` that reads well and loads as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from importlib.resources import files as resources
+from pathlib import Path
+
+import jinja2
+
+from features.clock import Clock, utc_now
+from features.config.schema import Cleaning, Config, Source
+from features.definitions.frames import features_for
+from features.errors import WorkspaceError
+from features.intake.reading.sources import read_source
+from features.intake.setup.column_guesses import Guess, recognise
+from features.intake.setup.shop_guesses import SOLD_WITHIN_DAYS, Habits, habits_of
+from features.intake.setup.standard_catalog import (
+    CATEGORIES,
+    COUNTRY,
+    ORDER_FIELDS,
+    PRODUCT_FIELDS,
+    RETENTION_DAYS,
+    StandardField,
+    retention_days,
+    spoken,
+)
+
+CONFIG_NAME = "sayso.toml"
+EXAMPLE = Source(
+    name="orders",
+    file="transactions.csv",
+    table="transactions",
+    columns={
+        "customer_id": "customer_id",
+        "order_id": "order_id",
+        "product_id": "product_id",
+        "ordered_at": "ordered_at",
+        "quantity": "quantity",
+        "unit_price": "unit_price",
+        "title": "title",
+        "country": "country",
+    },
+)
+
+
+def create(
+    root: Path, files: Sequence[Path] = (), clock: Clock = utc_now, shop: str | None = None
+) -> list[Guess]:
+    """Make the workspace `root`, for `files` where some are given, else with an example to edit;
+    returns what was guessed.
+
+    The shop is called `shop`, or like the folder.
+
+    Raises `WorkspaceError` where `root` is a workspace already or no file holds orders,
+    `SourceError` where a file is no table of orders or products; then nothing is left behind.
+    """
+    root = root.resolve()
+    if (root / CONFIG_NAME).exists():
+        raise WorkspaceError(
+            f"{root} is a workspace already: it has a {CONFIG_NAME}. Edit that, or name another"
+            " folder."
+        )
+    if root.exists() and not root.is_dir():
+        raise WorkspaceError(f"{root} is a file; name a folder for the workspace.")
+    sources, guesses, habits = _recognised(root, files, clock) if files else ([EXAMPLE], [], None)
+    _write(
+        root,
+        render(
+            shop or root.name,
+            sources,
+            habits,
+            retention_days(habits.oldest if habits else None, clock()),
+        ),
+    )
+    return guesses
+
+
+def render(
+    name: str, sources: Sequence[Source], habits: Habits | None, kept_days: int = RETENTION_DAYS
+) -> str:
+    """Text of the `sayso.toml` of a shop called `name`; it lists every feature that its own catalog
+    permits.
+    """
+    fields = [replace(field, retention_days=kept_days) for field in _fields(sources)]
+    given = {field.category for field in fields}
+    context = {
+        "shop": {
+            "name": name or "My shop",
+            "currency": (habits and habits.currency) or "EUR",
+            "home_country": habits.home_country if habits else None,
+        },
+        "sold_within_days": habits.sold_within_days if habits else SOLD_WITHIN_DAYS,
+        "sources": sources,
+        "categories": [category for category in CATEGORIES if category.name in given],
+        "fields": [asdict(field) for field in fields],
+        "told": {
+            purpose: spoken(_used(fields, purpose))
+            for purpose in ("recommendations", "churn_prediction", "fairness_audit")
+        },
+    }
+    bare = _fill(context, features={})
+    catalog = Config.model_validate(tomllib.loads(bare)).catalog
+    listed = {
+        "churn": features_for(catalog, "churn", "churn_prediction"),
+        "next_purchase": features_for(catalog, "next_purchase", "recommendations"),
+    }
+    return _fill(context, features=listed)
+
+
+def toml_string(text: str) -> str:
+    """`text` as a TOML basic string."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _fill(context: Mapping[str, object], *, features: Mapping[str, tuple[str, ...]]) -> str:
+    environment = jinja2.Environment(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701
+    )
+    environment.filters["toml"] = toml_string
+    template = (
+        resources("features.intake.setup")
+        .joinpath("templates", "sayso.toml.j2")
+        .read_text(encoding="utf-8")
+    )
+    return (
+        environment.from_string(template).render(
+            **context, features={"churn": (), "next_purchase": (), **features}
+        )
+        + "\n"
+    )
+
+
+def _fields(sources: Sequence[Source]) -> list[StandardField]:
+    """The standard fields that the sources fill, each with the source that does."""
+    orders = next(source.name for source in sources if source.table == "transactions")
+    fields = [replace(field, source=orders) for field in ORDER_FIELDS]
+    for field in (COUNTRY, *PRODUCT_FIELDS):
+        own_table_first = sorted(sources, key=lambda source: source.table != field.table)
+        holders = [source.name for source in own_table_first if field.column in source.columns]
+        fields += [replace(field, source=name) for name in holders[:1]]
+    return fields
+
+
+def _used(fields: Iterable[StandardField], purpose: str) -> list[str]:
+    used = {field.category for field in fields if purpose in field.purposes}
+    return [category.name for category in CATEGORIES if category.name in used]
+
+
+def _recognised(
+    root: Path, files: Sequence[Path], clock: Clock
+) -> tuple[list[Source], list[Guess], Habits]:
+    sources: list[Source] = []
+    guesses: list[Guess] = []
+    shop: Habits | None = None
+    for file in files:
+        known = recognise(file.resolve())
+        source = Source(
+            name=_free_name(file.stem, sources),
+            file=_path(file, root),
+            table=known.table,
+            columns=known.columns,
+            date_format=known.date_format,
+        )
+        guesses += [replace(guess, source=source.name) for guess in known.guesses]
+        if source.table == "transactions":
+            habits = habits_of(read_source(source, root, clock()).rows)
+            source = source.model_copy(update={"cleaning": habits.cleaning})
+            guesses += _guessed(source.name, habits, clock())
+            shop = shop or habits
+        sources.append(source)
+    if shop is None:
+        raise WorkspaceError(
+            f"products were found in {', '.join(file.name for file in files)}, and no orders; name"
+            " a table of orders beside them: one line per product bought, with the customer, the"
+            " product, the time and the price"
+        )
+    return sources, guesses, shop
+
+
+def _guessed(source: str, habits: Habits, now: datetime) -> list[Guess]:
+    cleaning: Cleaning = habits.cleaning
+    lines = habits.lines
+    found = (
+        (
+            "cancellation_prefix",
+            cleaning.cancellation_prefix,
+            "orders that start so have negative quantities",
+            True,
+        ),
+        (
+            "non_products",
+            ", ".join(cleaning.non_products),
+            "codes that elsewhere are postage, fees, vouchers or corrections",
+            False,
+        ),
+        (
+            "wholesale_units",
+            cleaning.wholesale_units and str(cleaning.wholesale_units),
+            "lines of more units look like a reseller's",
+            False,
+        ),
+        ("home_country", habits.home_country, "it is the most frequent country", True),
+    )
+    guesses = [
+        Guess(source, what, told, f"{why} ({lines[what]:,} lines)", sure)
+        for what, told, why, sure in found
+        if told
+    ]
+    currency, why = (
+        (habits.currency, "it is the home country's")
+        if habits.currency
+        else ("EUR", "nothing in the file tells")
+    )
+    guesses.append(Guess(source, "currency", currency, why, sure=False))
+    if habits.oldest is not None and (days := retention_days(habits.oldest, now)) > RETENTION_DAYS:
+        guesses.append(
+            Guess(
+                source,
+                "retention_days",
+                str(days),
+                f"the oldest line is of {habits.oldest:%Y-%m-%d}",
+                sure=False,
+            )
+        )
+    if habits.sold_within_days > SOLD_WITHIN_DAYS:
+        why = "products are sold again after pauses as long as that"
+        guesses.append(
+            Guess(source, "sold_within_days", str(habits.sold_within_days), why, sure=False)
+        )
+    return guesses
+
+
+def _free_name(stem: str, sources: Sequence[Source]) -> str:
+    names = {source.name for source in sources}
+    return next(
+        name
+        for name in (stem, *(f"{stem}-{number}" for number in range(2, len(names) + 3)))
+        if name not in names
+    )
+
+
+def _path(file: Path, root: Path) -> str:
+    file = file.resolve()
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+
+
+def _write(root: Path, text: str) -> None:
+    """Put the file in place under its name only once it is whole."""
+    made = not root.exists()
+    partial = root / f".{CONFIG_NAME}.partial"
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, root / CONFIG_NAME)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        if made:
+            root.rmdir()
+        raise WorkspaceError(
+            f"{root / CONFIG_NAME} cannot be written: {error}. Free some space or name another"
+            " folder."
+        ) from error

@@ -1,0 +1,267 @@
+"""Online features: each customer's newest feature row, ready to be answered from.
+
+Rows come through the gate like all features, so they hold only what was granted when they were
+made; an answer masks them again by the ledger as it stands then. A consent event removes the
+customer's row at once (see `features.consent.ledger`), and the next answer makes a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import Connection, delete, func, insert, select
+
+from features import clock
+from features.consent.grants import grants
+from features.customers.vault import PayloadKey
+from features.database.tables import corrections, online_features
+from features.definitions.frames import customer_frame, history_frame, is_of_history, reads_of
+from features.errors import PayloadGone
+from features.shop.shop import Shop
+from features.warehouse.gate import Gate
+
+Floats = NDArray[np.float64]
+_SIZES = struct.Struct("<III")
+BATCH = 2_000
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names of the stored columns: of the customer, and of the history with each product."""
+
+    customer: tuple[str, ...]
+    history: tuple[str, ...]
+
+    @classmethod
+    def of(cls, features: Sequence[str]) -> Layout:
+        """Features split into those of a customer and those of a history."""
+        history = tuple(name for name in features if is_of_history(name))
+        return cls(tuple(name for name in features if name not in history), history)
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of the names; a row under another one is made anew."""
+        return hashlib.sha256("\n".join((*self.customer, "", *self.history)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class OnlineRow:
+    """One customer's features: `customer` (features,) float64; `products` with `columns` (products,
+    history features) float64.
+    """
+
+    as_of: str
+    customer: Floats
+    products: tuple[str, ...]
+    columns: Floats
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all is known."""
+        return not self.products and bool(np.isnan(self.customer).all())
+
+    def pack(self) -> bytes:
+        """The row as bytes."""
+        sizes = _SIZES.pack(len(self.customer), len(self.products), self.columns.shape[1])
+        return (
+            sizes
+            + self.customer.tobytes()
+            + self.columns.tobytes()
+            + "\n".join(self.products).encode()
+        )
+
+    @classmethod
+    def unpack(cls, as_of: str, content: bytes) -> OnlineRow:
+        """The row that `pack` wrote."""
+        width, count, wide = _SIZES.unpack_from(content)
+        begin = _SIZES.size
+        numbers = np.frombuffer(content, dtype=np.float64, count=width + count * wide, offset=begin)
+        names = content[begin + numbers.nbytes :].decode()
+        return cls(
+            as_of,
+            numbers[:width],
+            tuple(names.split("\n")) if count else (),
+            numbers[width:].reshape(count, wide),
+        )
+
+
+class OnlineStore:
+    """Online features of one purpose."""
+
+    def __init__(self, shop: Shop, purpose: str, features: Sequence[str]) -> None:
+        self._shop = shop
+        self.purpose = purpose
+        self.layout = Layout.of(features)
+        catalog = shop.config.catalog
+        self._needs = {name: catalog.categories_of(reads_of(name)) for name in features}
+
+    def read(self, connection: Connection, customer: int) -> OnlineRow | None:
+        """The stored row, or None where there is none in this layout, or its key was destroyed."""
+        stored = online_features.c
+        query = select(stored.as_of, stored.content).where(
+            stored.customer == customer,
+            stored.purpose == self.purpose,
+            stored.layout == self.layout.digest,
+        )
+        found = connection.execute(query).one_or_none()
+        if found is None:
+            return None
+        try:
+            return OnlineRow.unpack(
+                found.as_of,
+                self._shop.vault.opened(connection, customer, found.content, self._about(customer)),
+            )
+        except PayloadGone:
+            return None
+
+    def ready(self, customer: int) -> OnlineRow:
+        """The customer's row: the stored one, else one made now."""
+        with self._shop.database.read() as connection:
+            row = self.read(connection, customer)
+        return row or self.make(customer)
+
+    def make(self, customer: int) -> OnlineRow:
+        """Make the row of one customer from the warehouse under their grants, and keep it if these,
+        and the data, still stand then.
+        """
+        shop = self._shop
+        with shop.database.read() as connection:
+            granted, corrected = (
+                self._grants(connection, customer),
+                _corrections(connection, customer),
+            )
+        spine = pd.DataFrame(
+            {"customer": [customer], "as_of": pd.Timestamp(shop.loaded_until()).as_unit("us")}
+        )
+        (row,) = self._rows(shop.gate_for(self.purpose, granted), spine).values()
+        with shop.database.write() as connection:
+            if (
+                self._grants(connection, customer).equals(granted)
+                and _corrections(connection, customer) == corrected
+            ):
+                self._store(connection, {customer: row})
+        return row
+
+    def under(self, row: OnlineRow, granted: Collection[str]) -> OnlineRow:
+        """The row as it is made for somebody who grants only these categories."""
+        allowed = frozenset(granted)
+        customer, columns = (
+            np.array([self._needs[name] <= allowed for name in names], dtype=bool)
+            for names in (self.layout.customer, self.layout.history)
+        )
+        known = slice(None) if columns.any() else slice(0)
+        held = np.where(columns, row.columns, np.nan)[known]
+        return OnlineRow(
+            row.as_of, np.where(customer, row.customer, np.nan), row.products[known], held
+        )
+
+    def refresh(self) -> int:
+        """Make the rows of all who granted anything, in place of those that were; how many."""
+        shop = self._shop
+        granted = shop.ledger.granted(self.purpose)
+        gate = shop.gate_for(self.purpose, granted)
+        rows = self._rows(gate, gate.spine(shop.loaded_until()))
+        with shop.database.write() as connection:
+            changed = _changed(granted, self._grants(connection))
+            connection.execute(
+                delete(online_features).where(online_features.c.purpose == self.purpose)
+            )
+            self._store(
+                connection,
+                {
+                    customer: row
+                    for customer, row in rows.items()
+                    if not row.empty and customer not in changed
+                },
+            )
+        return len(rows)
+
+    def _rows(self, gate: Gate, spine: pd.DataFrame) -> dict[int, OnlineRow]:
+        layout, shop = self.layout, self._shop
+        known = customer_frame(gate, layout.customer, spine, shop.facts)[
+            list(layout.customer)
+        ].to_numpy("float64")
+        histories: dict[int, tuple[tuple[str, ...], Floats]] = {}
+        if layout.history:
+            bought = history_frame(gate, layout.history, spine, shop.facts)
+            for customer, part in bought.groupby("customer"):
+                histories[customer] = (
+                    tuple(part["product_id"]),
+                    part[list(layout.history)].to_numpy("float64"),
+                )
+        nothing: tuple[tuple[str, ...], Floats] = ((), np.empty((0, len(layout.history))))
+        rows = zip(spine["customer"].tolist(), spine["as_of"], known, strict=True)
+        return {
+            customer: OnlineRow(clock.to_text(as_of), features, *histories.get(customer, nothing))
+            for customer, as_of, features in rows
+        }
+
+    def _grants(self, connection: Connection, customer: int | None = None) -> pd.DataFrame:
+        return grants(
+            connection,
+            self._shop.config.catalog,
+            self.purpose,
+            clock.to_text(self._shop.clock()),
+            customer,
+        )
+
+    def _about(self, customer: int) -> str:
+        return f"online:{self.purpose}:{customer}"
+
+    def _store(self, connection: Connection, rows: dict[int, OnlineRow]) -> None:
+        whose = list(rows)
+        for start in range(0, len(whose), BATCH):
+            batch = whose[start : start + BATCH]
+            keys = self._shop.vault.keys_for_sealing(connection, batch)
+            stored = online_features.c
+            connection.execute(
+                delete(online_features).where(
+                    stored.purpose == self.purpose, stored.customer.in_(batch)
+                )
+            )
+            connection.execute(
+                insert(online_features),
+                [self._stored(customer, rows[customer], keys[customer]) for customer in batch],
+            )
+
+    def _stored(self, customer: int, row: OnlineRow, key: PayloadKey) -> dict[str, object]:
+        content = key.seal(row.pack(), self._about(customer))
+        return {
+            "customer": customer,
+            "purpose": self.purpose,
+            "as_of": row.as_of,
+            "layout": self.layout.digest,
+            "content": content,
+        }
+
+
+def _corrections(connection: Connection, customer: int) -> int:
+    query = select(func.count()).select_from(corrections).where(corrections.c.customer == customer)
+    return int(connection.execute(query).scalar_one())
+
+
+def _changed(before: pd.DataFrame, after: pd.DataFrame) -> set[int]:
+    """Customers whose grants are not the same in both."""
+    both = before.merge(after, how="outer", on=list(before.columns), indicator=True)
+    return set(both.loc[both["_merge"] != "both", "customer"].tolist())
+
+
+def online_stores(shop: Shop) -> tuple[OnlineStore, OnlineStore]:
+    """The online features of the churn and of the next-purchase model."""
+    models = shop.config.models
+    return (
+        OnlineStore(shop, models.churn.purpose, models.churn.features),
+        OnlineStore(shop, models.next_purchase.purpose, models.next_purchase.features),
+    )
+
+
+def refresh_online(shop: Shop) -> None:
+    """Make all online features anew from what warehouse and ledger hold now."""
+    for store in online_stores(shop):
+        store.refresh()

@@ -1,0 +1,232 @@
+"""The warehouse: Parquet tables of what the shop recorded, read by DuckDB through Ibis.
+
+Only ingest writes here and only the gate reads a customer's rows from here. A product's own facts
+are nobody's data and open to all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+
+import ibis
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from features.errors import WorkspaceError
+from features.private_file import replace_text, sync
+from features.warehouse.fields import RECORDED_AT
+
+MEMORY_LIMIT = "1GB"
+WAIT_SECONDS = 60.0
+HALF = ".partial"
+"""What names end with whose content is not all there yet; found where a process was killed, and
+cleared away by the next change.
+"""
+
+
+class Warehouse:
+    """Tables in `folder`; the file `current` there names the generation in use, so that a refresh
+    is one rename.
+
+    Of all threads and processes one changes them at a time. Whoever also writes to the database
+    takes the warehouse first (`alone`).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tables: dict[Path, ibis.Table] = {}
+        self._one_at_a_time = RLock()  # a connection to DuckDB serves one thread at a time
+        self._lock = FileLock(folder / "lock", timeout=WAIT_SECONDS)
+
+    @cached_property
+    def connection(self) -> ibis.backends.duckdb.Backend:
+        """DuckDB in memory; it fetches no extension from anywhere."""
+        return ibis.duckdb.connect(
+            memory_limit=MEMORY_LIMIT,
+            autoinstall_known_extensions=False,
+            autoload_known_extensions=False,
+            preserve_insertion_order=False,
+        )
+
+    @property
+    def filled(self) -> bool:
+        """Whether anything was ingested yet."""
+        return (self.folder / "current").is_file()
+
+    @property
+    def generation(self) -> str:
+        """Name of the generation in use. Raises `WorkspaceError` where nothing was ingested yet."""
+        try:
+            return (self.folder / "current").read_text(encoding="ascii")
+        except FileNotFoundError:
+            raise WorkspaceError(
+                "the warehouse is empty; load the sources with `sayso ingest` first"
+            ) from None
+
+    def table(self, name: str) -> ibis.Table:
+        """A whole table, consented or not: for the gate alone."""
+        file = self._file(name)
+        with self._one_at_a_time:
+            if file not in self._tables:
+                self._tables[file] = self.connection.read_parquet(str(file))
+            return self._tables[file]
+
+    def collect(self, table: ibis.Table) -> pd.DataFrame:
+        """The rows of an expression.
+
+        What it brought along in memory is let go; Ibis would keep that until the process ends.
+        """
+        with self._one_at_a_time:
+            frame: pd.DataFrame = self.connection.to_pandas(table)
+            for brought in table.op().find(ibis.expr.operations.InMemoryTable):
+                self.connection.con.unregister(brought.name)
+            return frame
+
+    def has(self, name: str) -> bool:
+        """Whether a source filled that table."""
+        return self._file(name).is_file()
+
+    def products(self) -> pd.DataFrame:
+        """Product facts: product_id, title, product_category, brand (str; None where unknown)."""
+        frame: pd.DataFrame = pq.read_table(self._file("products")).to_pandas()
+        return frame
+
+    def who_ordered(self) -> pd.Index:
+        """Everybody who has an order here (pseudonyms, int64), to hold ids against and for nothing
+        else.
+        """
+        return pd.Index(
+            self.collect(self.table("transactions").select("customer").distinct())["customer"]
+        )
+
+    def loaded_until(self) -> datetime:
+        """The moment (naive UTC) that the warehouse speaks for: the midnight after its last
+        recorded row.
+
+        Raises `WorkspaceError` where no order is left.
+        """
+        last = self.collect(self.table("transactions").aggregate(last=ibis._[RECORDED_AT].max()))[
+            "last"
+        ].iloc[0]
+        if pd.isna(last):
+            raise WorkspaceError(
+                "the warehouse holds no order any more; load newer ones with `sayso ingest`"
+            )
+        midnight: datetime = (last.normalize() + timedelta(days=1)).to_pydatetime()
+        return midnight
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Meanwhile nobody else changes the tables.
+
+        Raises `WorkspaceError` where somebody else does for longer than `WAIT_SECONDS`.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise WorkspaceError(
+                "the warehouse is being changed, by `sayso ingest` for example; try again when that"
+                " is done"
+            ) from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def replace(self, tables: Mapping[str, pa.Table]) -> None:
+        """Put `tables` in place of all that was here; until the last rename readers see what
+        was.
+        """
+        with self.alone():
+            before = self.folder / self.generation if self.filled else None
+            generation = uuid.uuid4().hex
+            new, half = self.folder / generation, self.folder / f"{generation}{HALF}"
+            half.mkdir()
+            try:
+                for name, table in tables.items():
+                    _write(table, half / f"{name}.parquet")
+                half.rename(new)
+                replace_text(self.folder / "current", generation)
+            except BaseException:
+                for made in (half, new):
+                    shutil.rmtree(made, ignore_errors=True)
+                raise
+            for old in self.folder.iterdir():
+                if old.is_dir() and old not in (
+                    new,
+                    before,
+                ):  # who began to read the one before may finish
+                    shutil.rmtree(old)
+
+    def rewrite(self, change: Callable[[str, pa.Table], pa.Table]) -> None:
+        """Replace every table by what `change` (of its name and rows) makes of it, in all
+        generations that are still there.
+
+        Each file is replaced whole; who has begun to read the old one may finish. What is replaced
+        is on disk once this returns.
+        """
+        with self.alone():
+            self._clear_halves()
+            for file in sorted(self.folder.glob("*/*.parquet")):
+                rows = pq.read_table(file)
+                if (changed := change(file.stem, rows)) is not rows:
+                    partial = file.with_suffix(HALF)
+                    try:
+                        _write(changed, partial)
+                        os.replace(partial, file)
+                    except BaseException:
+                        partial.unlink(missing_ok=True)
+                        raise
+                    sync(file.parent)
+
+    def _clear_halves(self) -> None:
+        for half in self.folder.glob(f"*{HALF}"):
+            shutil.rmtree(half)
+        for half in self.folder.glob(f"*/*{HALF}"):
+            half.unlink()
+
+    def rows_of(self, customer: int) -> dict[str, pa.Table]:
+        """Everything held of one customer, by table: for the customer's own rights, and for nothing
+        else.
+        """
+        return {
+            file.stem: pq.read_table(file, filters=[("customer", "==", customer)])
+            for file in self._files_with_customers()
+        }
+
+    def count(self, customer: int) -> int:
+        """How many rows of a customer there are, in all generations."""
+        files = [
+            file
+            for file in self.folder.glob("*/*.parquet")
+            if "customer" in pq.read_schema(file).names
+        ]
+        return sum(
+            pq.read_table(
+                file, columns=["customer"], filters=[("customer", "==", customer)]
+            ).num_rows
+            for file in files
+        )
+
+    def _files_with_customers(self) -> list[Path]:
+        files = sorted((self.folder / self.generation).glob("*.parquet"))
+        return [file for file in files if "customer" in pq.read_schema(file).names]
+
+    def _file(self, name: str) -> Path:
+        return self.folder / self.generation / f"{name}.parquet"
+
+
+def _write(table: pa.Table, file: Path) -> None:
+    pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
+    sync(file)

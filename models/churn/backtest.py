@@ -1,0 +1,164 @@
+"""Forecasts made ahead of time, within what is known already: by how they come true it is found out
+how to forecast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from features.errors import TrainingError
+from models.arrays import Floats
+from models.churn.calibration import best_slope, loss_within_periods
+from models.churn.ensemble import Said, Shares, fit_members
+from models.churn.rows import ChurnRows
+from models.churn.settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
+from models.repeat_orders.buy_till_you_die import REGULARITIES
+
+FOLDS = 3
+MOST_TRIALS = 3
+LINE_SHARES = (0.0, 0.25, 0.5, 0.75)
+PROCESS_SHARES = (0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What is found out: how many trees, the `shares` that members have in the answer, and its
+    `slope`.
+    """
+
+    trees: int
+    shares: Shares = field(default_factory=Shares)
+    slope: float = 1.0
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """What was `said` of rows by the first trees, in steps of `step` more of them, and the `labels`
+    (rows,) that came true.
+    """
+
+    said: Said
+    labels: Floats
+    step: int
+
+    def by(self, size: Size) -> tuple[Floats, Floats]:
+        """Log-odds (rows,) by this size but for its slope, and labels.
+
+        Trees that stopped growing earlier say what they said last.
+        """
+        steps = min(size.trees // self.step, len(self.said.trees))
+        return (
+            replace(self.said, trees=self.said.trees[steps - 1]).together(size.shares),
+            self.labels,
+        )
+
+
+def best_size(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Size:
+    """The size that predicts best for rows not learnt from; a moderate one where there are too few
+    to try.
+
+    A slope found in few trials is believed little: of n it is drawn towards 1 as by one more that
+    found 1.
+    """
+    foretold = list(_foretold(rows, task, settings))
+    if not foretold:
+        return Size(settings.most_trees // 3)
+    best = best_of(foretold, settings)
+    slope = best_slope([one.by(best) for one in foretold])
+    return replace(best, slope=(len(foretold) * slope + 1) / (len(foretold) + 1))
+
+
+def foretold_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> float:
+    """Log loss of forecasts made ahead of time within `rows`, by the size that does best: by this,
+    settings are compared.
+
+    Raises `TrainingError` where the history is too short to try anything.
+    """
+    foretold = list(_foretold(rows, task, settings))
+    if not foretold:
+        raise TrainingError(
+            "the history is too short to try settings on: nothing could be foretold and then seen."
+            " Load more history."
+        )
+    return float(_losses(best_of(foretold, settings), foretold).mean())
+
+
+def best_of(foretold: Sequence[Foretold], settings: ChurnSettings) -> Size:
+    """The best of those that learn, and which process it is to hear beside, how far: only where
+    that betters every trial.
+    """
+    steps = range(settings.tree_step, settings.most_trees + settings.tree_step, settings.tree_step)
+    learning = [Size(trees, Shares(lines, 0.0)) for trees in steps for lines in LINE_SHARES]
+    best = min(learning, key=lambda size: _losses(size, foretold).mean())
+    hearing = [
+        replace(best, shares=replace(best.shares, process=share, regularity=k))
+        for k in REGULARITIES
+        for share in PROCESS_SHARES
+    ]
+    losses = {size: _losses(size, foretold) for size in (best, *hearing)}
+    better = [size for size, found in losses.items() if (found <= losses[best]).all()]
+    return min(better, key=lambda size: losses[size].mean())
+
+
+def _losses(size: Size, foretold: Sequence[Foretold]) -> Floats:
+    """Log loss of each trial (trials,)."""
+    return np.array([loss_within_periods(1.0, [one.by(size)]) for one in foretold])
+
+
+def _foretold(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Iterator[Foretold]:
+    """One for each trial."""
+    generator = np.random.default_rng(settings.seed)
+    for learnt, met in trials(rows, task.horizon_days, settings.seed):
+        judged = enough(met, settings.most_judged, generator)
+        rows_learnt = enough(learnt, settings.most_rows, generator)
+        members = fit_members(
+            rows_learnt, task, settings, settings.most_trees, judged.features, REGULARITIES
+        )
+        yield Foretold(
+            members.said_growing(judged.features, settings.tree_step),
+            judged.labels,
+            settings.tree_step,
+        )
+
+
+def trials(rows: ChurnRows, horizon_days: int, seed: int) -> Iterator[tuple[ChurnRows, ChurnRows]]:
+    """Pairs (rows to learn from, rows to judge by): in time order, or by customers where all rows
+    are of one moment.
+    """
+    pairs = (
+        _ahead_of_time(rows, horizon_days)
+        if len(np.unique(rows.as_of)) > 1
+        else _by_customers(rows, seed)
+    )
+    for learnt, judged in pairs:
+        if (
+            min(len(np.unique(learnt.labels)), len(np.unique(judged.labels))) == 2
+            and len(learnt.labels) >= FEWEST_CUSTOMERS
+        ):
+            yield learnt, judged
+
+
+def _ahead_of_time(rows: ChurnRows, horizon_days: int) -> Iterator[tuple[ChurnRows, ChurnRows]]:
+    """What was known by a moment, and what came after it, at the newest moments."""
+    horizon = np.timedelta64(horizon_days, "D")
+    for moment in np.unique(rows.as_of)[::-1][:MOST_TRIALS]:
+        yield rows.at(rows.as_of + horizon <= moment), rows.at(rows.as_of == moment)
+
+
+def _by_customers(rows: ChurnRows, seed: int) -> Iterator[tuple[ChurnRows, ChurnRows]]:
+    """Each third of the rows judged by the other two."""
+    fold = np.random.default_rng(seed).permutation(len(rows.labels)) % FOLDS
+    for part in range(FOLDS):
+        yield rows.at(fold != part), rows.at(fold == part)
+
+
+def enough(rows: ChurnRows, most: int, generator: np.random.Generator) -> ChurnRows:
+    """All rows, or `most` of them drawn at random: more than that cost time and teach nothing."""
+    if len(rows.labels) <= most:
+        return rows
+    chosen = np.zeros(len(rows.labels), dtype=bool)
+    chosen[generator.choice(len(rows.labels), most, replace=False)] = True
+    return rows.at(chosen)

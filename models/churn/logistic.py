@@ -1,0 +1,73 @@
+"""Straight lines: logistic regression on the logarithms of features.
+
+A line knows less than trees do, needs fewer customers to know it, and goes on where trees have seen
+nothing, such as when a shop grows older than its record was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from models.arrays import Floats
+
+RECENCY_FREQUENCY_VALUE = ("days_since_last_order", "order_days", "total_spent")
+"""What shops have told customers apart by since long before there were trees."""
+MOST_STEPS = 3_000
+
+
+@dataclass(frozen=True)
+class Line:
+    """A fitted line on some `columns` of the features."""
+
+    columns: tuple[int, ...]
+    fitted: Pipeline
+
+    def log_odds(self, features: Floats) -> Floats:
+        """Log-odds (rows,) of features (rows, features); what is not known counts as the mean, and
+        that it is not known as a sign.
+        """
+        return np.asarray(
+            self.fitted.decision_function(features[:, self.columns]), dtype=np.float64
+        )
+
+
+def fit_lines(
+    names: Sequence[str], features: Floats, labels: Floats, weights: Floats, strength: float
+) -> tuple[Line, ...]:
+    """A line on all features (rows, names), and one on recency, frequency and value where these are
+    among them.
+
+    `strength` is the inverse of the ridge that holds the weights small.
+    """
+    few = tuple(names.index(name) for name in RECENCY_FREQUENCY_VALUE if name in names)
+    return tuple(
+        _fit_line(columns, features, labels, weights, strength)
+        for columns in (tuple(range(len(names))), few)
+        if columns
+    )
+
+
+def _fit_line(
+    columns: tuple[int, ...], features: Floats, labels: Floats, weights: Floats, strength: float
+) -> Line:
+    line = make_pipeline(
+        FunctionTransformer(_logarithm),
+        SimpleImputer(add_indicator=True, keep_empty_features=True),
+        StandardScaler(),
+        LogisticRegression(C=strength, max_iter=MOST_STEPS),
+    )
+    return Line(
+        columns, line.fit(features[:, columns], labels, logisticregression__sample_weight=weights)
+    )
+
+
+def _logarithm(features: Floats) -> Floats:
+    """The logarithm of one plus the size of each value, with its sign."""
+    return np.asarray(np.sign(features) * np.log1p(np.abs(features)))

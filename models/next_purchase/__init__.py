@@ -1,0 +1,1 @@
+"""What a customer is likely to want next: candidates, what is known of each, and their ranking."""

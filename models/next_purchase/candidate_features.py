@@ -1,0 +1,290 @@
+"""What the ranker learns from by setting a candidate against what is known of the customer.
+
+What is missing from a history is missing from every feature made of it: masking happens once, on
+the history, and nowhere in this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from features.warehouse.fields import (
+    COUNTRY,
+    ORDER_ID,
+    ORDERED_AT,
+    PRODUCT_ID,
+    QUANTITY,
+    UNIT_PRICE,
+)
+from models.arrays import Floats
+from models.next_purchase.histories import Histories
+from models.next_purchase.product_statistics import ProductStatistics
+from models.trees.jit import compiled
+
+LEARNED_READS = {
+    "bought_with_your_products": (PRODUCT_ID,),
+    "bought_with_your_last_order": (PRODUCT_ID, ORDERED_AT),
+    "fits_your_products": (PRODUCT_ID,),
+    "fits_your_last_order": (PRODUCT_ID, ORDERED_AT),
+    "follows_your_products": (PRODUCT_ID,),
+    "follows_your_last_order": (PRODUCT_ID, ORDERED_AT),
+    "ordered_next_after_your_products": (PRODUCT_ID,),
+    "ordered_next_after_your_last_order": (PRODUCT_ID, ORDERED_AT),
+    "ordered_next_after_your_recent_orders": (PRODUCT_ID, ORDERED_AT),
+    "place_by_what_goes_with_yours": (PRODUCT_ID,),
+    "place_by_what_fits_yours": (PRODUCT_ID,),
+    "place_by_what_follows_yours": (PRODUCT_ID,),
+    "fits_the_basket": (PRODUCT_ID,),
+    "place_among_yours": (PRODUCT_ID, ORDER_ID, ORDERED_AT),
+    "share_of_your_orders": (PRODUCT_ID, ORDER_ID, QUANTITY),
+    "popular_where_you_live": (COUNTRY,),
+    "price_against_usual": (UNIT_PRICE,),
+}
+"""Features of a candidate that compare it with a customer's data, and the fields of that data."""
+
+MADE_FROM = {
+    "bought_with_your_last_order": ("orders_since_last_bought",),
+    "fits_your_last_order": ("orders_since_last_bought",),
+    "follows_your_last_order": ("orders_since_last_bought",),
+    "ordered_next_after_your_last_order": ("orders_since_last_bought",),
+    "ordered_next_after_your_recent_orders": ("orders_since_last_bought",),
+    "place_among_yours": ("recent_frequency",),
+    "share_of_your_orders": ("times_bought", "orders"),
+    "popular_where_you_live": ("home_country",),
+    "price_against_usual": ("usual_price",),
+}
+"""The columns of the histories that such a feature is made from; a shop that lacks one lacks the
+feature.
+"""
+
+EVERYTHING, RECENT, LAST = 1.0, 0.5, 0.0
+"""What a product weighs in a sum over a history, by the power of how many orders ago it was last
+bought.
+"""
+
+AFFINITIES = {
+    "bought_with_your_products": ("similar", EVERYTHING),
+    "bought_with_your_last_order": ("similar", LAST),
+    "fits_your_products": ("fitting", EVERYTHING),
+    "fits_your_last_order": ("fitting", LAST),
+    "follows_your_products": ("following", EVERYTHING),
+    "follows_your_last_order": ("following", LAST),
+    "ordered_next_after_your_products": ("ordered_next", EVERYTHING),
+    "ordered_next_after_your_last_order": ("ordered_next", LAST),
+    "ordered_next_after_your_recent_orders": ("ordered_next", RECENT),
+}
+"""Features that sum a matrix of products by products over a history: the matrix, and the decay from
+order to order.
+"""
+
+PLACES = {
+    "place_by_what_goes_with_yours": "bought_with_your_products",
+    "place_by_what_fits_yours": "fits_your_products",
+    "place_by_what_follows_yours": "follows_your_products",
+}
+"""Features that count the products that go still better with a history, by one of `AFFINITIES`."""
+
+Rows = NDArray[np.int64]
+
+
+def learned_features(given: Collection[str]) -> tuple[str, ...]:
+    """Names from `LEARNED_READS` that can be made where the histories have the columns `given`."""
+    return tuple(name for name in LEARNED_READS if set(MADE_FROM.get(name, ())) <= set(given))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Histories set against all products; `history` and `customer` name the columns of the
+    histories.
+    """
+
+    histories: Histories
+    statistics: ProductStatistics
+    history: tuple[str, ...]
+    customer: tuple[str, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return learned_features({*self.history, *self.customer})
+
+    @cached_property
+    def own(self) -> Rows:
+        """What each history holds, as row x products + product."""
+        return self.histories.rows * len(self.statistics.product_ids) + self.histories.products
+
+    @cached_property
+    def affinities(self) -> dict[str, Floats]:
+        """By name from `AFFINITIES` (rows, products) float64, in units of the root of the weights
+        summed.
+        """
+        return {
+            name: self._summed(*AFFINITIES[name]) for name in self.features if name in AFFINITIES
+        }
+
+    @cached_property
+    def basket_affinity(self) -> Floats:
+        """How well each product goes with what is in the baskets (rows, products) float64."""
+        baskets = self.histories.baskets
+        return self._added("fitting", baskets.rows, baskets.products, np.ones(len(baskets.rows)))
+
+    def columns(self, rows: Rows, items: Rows) -> Floats:
+        """The features of candidates (candidates, features): products `items` of the histories'
+        `rows`.
+        """
+        return np.column_stack([self._column(name, rows, items) for name in self.features])
+
+    def _column(self, name: str, rows: Rows, items: Rows) -> Floats:
+        if name in AFFINITIES:
+            known = self._sizes[AFFINITIES[name][1]] > 0
+            return np.where(known[rows], self.affinities[name][rows, items], np.nan)
+        if name in PLACES:
+            return self._place(PLACES[name], rows, items)
+        made: Floats = getattr(self, f"_{name}")(rows, items)
+        return made
+
+    @cached_property
+    def _weights(self) -> dict[float, Floats]:
+        """By decay, what each entry of the histories weighs; nothing where it has to be known how
+        long ago and is not.
+        """
+        ago = self._of_history("orders_since_last_bought")
+        faded = {decay: np.nan_to_num(decay**ago) for decay in (RECENT, LAST)}
+        return {EVERYTHING: np.ones(len(self.histories.products)), **faded}
+
+    @cached_property
+    def _sizes(self) -> dict[float, Floats]:
+        """By decay, the sum of these weights of each history (histories,)."""
+        rows, most = self.histories.rows, len(self.histories)
+        summed = {
+            decay: np.bincount(rows, weights=weights, minlength=most)
+            for decay, weights in self._weights.items()
+        }
+        return {decay: sizes.astype(np.float64) for decay, sizes in summed.items()}
+
+    def _summed(self, matrix: str, decay: float) -> Floats:
+        """Adds up by hand what a sparse product would: for one customer that takes a hundredth of
+        the time.
+        """
+        sizes = self._sizes[decay]
+        sums = self._added(
+            matrix, self.histories.rows, self.histories.products, self._weights[decay]
+        )
+        return np.asarray(sums / np.sqrt(np.where(sizes > 0, sizes, 1.0))[:, None])
+
+    def _added(self, matrix: str, rows: Rows, products: Rows, weights: Floats) -> Floats:
+        """What goes with each of `products` (entries,) times its weight, added up by row:
+        (histories, products).
+        """
+        pairs: sp.csr_matrix = getattr(self.statistics, matrix)
+        sums = np.zeros((len(self.histories), pairs.shape[0]))
+        _add_pairs(pairs.indptr, pairs.indices, pairs.data, rows, products, weights, sums)
+        return sums
+
+    def _fits_the_basket(self, rows: Rows, items: Rows) -> Floats:
+        baskets = self.histories.baskets
+        if not len(baskets.rows):
+            return np.full(len(rows), np.nan)
+        filled = np.bincount(baskets.rows, minlength=len(self.histories)) > 0
+        return np.where(filled[rows], self.basket_affinity[rows, items], np.nan)
+
+    def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
+        """How many of all products go better with the row's history than this one."""
+        values = self.affinities[affinity]
+        bounds = np.searchsorted(rows, np.arange(len(values) + 1))
+        place = np.full(len(rows), np.nan)
+        for row in np.flatnonzero(np.diff(self.histories.starts)):
+            mine = slice(bounds[row], bounds[row + 1])
+            ascending = np.sort(values[row])
+            place[mine] = len(ascending) - np.searchsorted(
+                ascending, values[row, items[mine]], side="right"
+            )
+        return place
+
+    def _place_among_yours(self, rows: Rows, items: Rows) -> Floats:
+        """Place among the products bought, most often and lately bought first; then come all others
+        by what fits.
+        """
+        own, often = self.histories.rows, self._of_history("recent_frequency")
+        order = np.lexsort((self.histories.products, -often, own))
+        place = np.empty(len(order))
+        place[order] = np.arange(len(order)) - self.histories.starts[:-1][own]
+        bought = np.bincount(own[~np.isnan(often)], minlength=len(self.histories)).astype(
+            np.float64
+        )
+        found = self._at(
+            np.where(np.isnan(often), np.nan, place),
+            rows,
+            items,
+            absent=np.where(bought > 0, -1.0, np.nan),
+        )
+        return np.where(
+            found < 0, bought[rows] + self._place("fits_your_products", rows, items), found
+        )
+
+    def _share_of_your_orders(self, rows: Rows, items: Rows) -> Floats:
+        absent = np.where(np.isnan(self._of_customer("orders")), np.nan, 0.0)
+        return (
+            self._at(self._of_history("times_bought"), rows, items, absent)
+            / self._of_customer("orders")[rows]
+        )
+
+    def _popular_where_you_live(self, rows: Rows, items: Rows) -> Floats:
+        home = self._of_customer("home_country")[rows]
+        return np.select(
+            [home == 1, home == 0],
+            [self.statistics.at_home[items], self.statistics.abroad[items]],
+            np.nan,
+        )
+
+    def _price_against_usual(self, rows: Rows, items: Rows) -> Floats:
+        return np.log(self.statistics.prices[items] / self._of_customer("usual_price")[rows])
+
+    def _at(self, values: Floats, rows: Rows, items: Rows, absent: Floats) -> Floats:
+        """`values` of the histories' entries by candidate; `absent` (histories,) for what is not in
+        a history that is known.
+        """
+        own, asked = self.own, rows * len(self.statistics.product_ids) + items
+        found = np.where((np.diff(self.histories.starts) > 0), absent, np.nan)[rows]
+        if len(own):
+            at = np.searchsorted(own, asked).clip(max=len(own) - 1)
+            bought = own[at] == asked
+            found[bought] = values[at[bought]]
+        return found
+
+    def _of_history(self, name: str) -> Floats:
+        if name not in self.history:
+            return np.full(len(self.histories.products), np.nan)
+        return self.histories.columns[:, self.history.index(name)]
+
+    def _of_customer(self, name: str) -> Floats:
+        return self.histories.customers[:, self.customer.index(name)]
+
+
+@compiled
+def _add_pairs(
+    begins: NDArray[np.int32],
+    others: NDArray[np.int32],
+    data: NDArray[np.float32],
+    rows: Rows,
+    bought: Rows,
+    weights: Floats,
+    sums: Floats,
+) -> None:
+    """Add to `sums` (histories, products) what goes with each product `bought` in a history, times
+    its weight.
+
+    `begins`, `others` and `data` are the matrix by rows; `rows`, `bought` and `weights` are
+    (entries,).
+    """
+    for entry in range(len(bought)):
+        weight, of_row = weights[entry], sums[rows[entry]]
+        if weight > 0:
+            for at in range(begins[bought[entry]], begins[bought[entry] + 1]):
+                of_row[others[at]] += data[at] * weight

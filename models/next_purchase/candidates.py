@@ -1,0 +1,153 @@
+"""Which products might be bought next, and what is known of each: the ranker's rows.
+
+Candidates are what a customer bought before, what goes with it or follows it, and the best sellers.
+A customer who withholds what they bought has no history here, so only the best sellers remain. What
+is missing from a history is missing from every feature made of it: masking happens once, on the
+history, and nowhere in this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arrays import Bools, Floats
+from models.next_purchase.candidate_features import Comparison, Rows, learned_features
+from models.next_purchase.histories import Histories
+from models.next_purchase.product_statistics import PRODUCT_FEATURES, ProductStatistics
+
+OFFERED = {
+    "bought_with_your_products": 60,
+    "fits_your_products": 80,
+    "follows_your_products": 100,
+    "ordered_next_after_your_recent_orders": 30,
+}
+"""By how a product goes with a history: how many of the best are candidates."""
+OFFERED_TO_A_BASKET = 60
+BEST_SELLERS = 100
+BATCH = 128
+
+NEVER_BOUGHT = {"times_bought": 0.0, "recent_frequency": 0.0}
+"""What holds for a product that is not in a history; other columns of the history have no value
+then.
+"""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Products to rank, grouped by row: `rows` int64 ascending, `products` int64, `features`
+    (candidates, features) float64.
+    """
+
+    rows: Rows
+    products: Rows
+    features: Floats
+
+
+@dataclass(frozen=True)
+class CandidateMaker:
+    """Makes candidates; `history` and `customer` name the columns of the histories it is given."""
+
+    statistics: ProductStatistics
+    history: tuple[str, ...]
+    customer: tuple[str, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the ranker's columns, in order."""
+        return (*self.history, *self.customer, *self.learned, *PRODUCT_FEATURES)
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """Names from `LEARNED_READS` whose columns are there."""
+        return learned_features({*self.history, *self.customer})
+
+    def make(
+        self, histories: Histories, hidden: Sequence[int] | NDArray[np.intp] = ()
+    ) -> Candidates:
+        """Candidates of every row of `histories`, but for the products at the positions `hidden`
+        and those no longer sold.
+
+        Takes memory of rows x products: hand many rows over in batches (`Histories.batches`,
+        `BATCH`).
+        """
+        compared = self.compare(histories)
+        return self.describe(compared, self.picked(compared, hidden))
+
+    def compare(self, histories: Histories) -> Comparison:
+        """The histories set against all products."""
+        return Comparison(histories, self.statistics, self.history, self.customer)
+
+    def picked(self, compared: Comparison, hidden: Sequence[int] | NDArray[np.intp] = ()) -> Rows:
+        """The candidates of every row as row x products + product, ascending; what is in a row's
+        basket is none of its own.
+        """
+        shown = self.statistics.sold.copy()
+        shown[np.asarray(hidden, dtype=np.intp)] = False
+        own = compared.own[shown[compared.histories.products]]
+        baskets = compared.histories.baskets
+        in_baskets = baskets.rows * len(shown) + baskets.products
+        return np.setdiff1d(np.concatenate([own, *self._offered(compared, shown)]), in_baskets)
+
+    def describe(self, compared: Comparison, picked: Rows) -> Candidates:
+        """What the ranker sees of products (row x products + product, ascending), candidates or
+        not.
+        """
+        rows, items = np.divmod(picked, len(self.statistics.product_ids))
+        columns = [
+            self._history_columns(compared.histories, compared.own, picked),
+            compared.histories.customers[rows],
+            compared.columns(rows, items),
+            self.statistics.facts[items],
+        ]
+        return Candidates(rows, items, np.hstack(columns))
+
+    def _offered(self, compared: Comparison, shown: Bools) -> list[Rows]:
+        """What goes with the products of each row, and the best sellers; as row x products +
+        product.
+        """
+        best = [
+            _best(compared.affinities[name], shown, most)
+            for name, most in OFFERED.items()
+            if name in compared.affinities
+        ]
+        if len(compared.histories.baskets.rows):
+            best.append(_best(compared.basket_affinity, shown, OFFERED_TO_A_BASKET))
+        popular = self.statistics.best_sellers[shown[self.statistics.best_sellers]][:BEST_SELLERS]
+        rows = np.arange(len(compared.histories))[:, None]
+        return [*best, (rows * len(shown) + popular).ravel()]
+
+    def _history_columns(self, histories: Histories, own: Rows, picked: Rows) -> Floats:
+        """The history's columns for the picked candidates; a product that a known history lacks was
+        never bought.
+
+        A column that a history has no value of is withheld, and then so is that a product was never
+        bought.
+        """
+        absent = np.array([NEVER_BOUGHT.get(name, np.nan) for name in self.history])
+        rows = picked // len(self.statistics.product_ids)
+        counted = np.vstack(
+            [np.zeros((1, len(self.history))), np.cumsum(~np.isnan(histories.columns), axis=0)]
+        )
+        known = counted[histories.starts[1:]] > counted[histories.starts[:-1]]
+        columns = np.where(known[rows], absent, np.nan)
+        at = np.searchsorted(own, picked).clip(max=max(len(own) - 1, 0))
+        if len(own):
+            bought = own[at] == picked
+            columns[bought] = histories.columns[at[bought]]
+        return columns
+
+
+def _best(affinity: Floats, shown: Bools, most: int) -> Rows:
+    """The `most` products of each row that are shown and go best with it, as row x products +
+    product.
+    """
+    products = len(shown)
+    best = np.where(shown, affinity, 0.0)
+    kept = min(most, products)
+    nearest = np.argpartition(-best, kept - 1, axis=1)[:, :kept]
+    rows = np.arange(len(affinity))[:, None]
+    return np.asarray((rows * products + nearest)[best[rows, nearest] > 0])

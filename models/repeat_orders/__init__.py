@@ -1,0 +1,1 @@
+"""Buy-till-you-die models of how customers order until they are gone."""

@@ -1,0 +1,1 @@
+"""Gradient-boosted trees as data: their scores and their exact Shapley values, compiled."""

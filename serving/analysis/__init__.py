@@ -1,0 +1,1 @@
+"""Explanations and scores for analysts and for the command line."""

@@ -1,0 +1,163 @@
+"""`sayso init`, `sayso ingest`, `sayso features`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.config.environment import Settings
+from features.definitions.frames import feature_frame
+from features.intake.ingest import IngestReport, ingest
+from features.intake.setup.new_workspace import create
+from features.shop.online import refresh_online
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
+from serving.cli.options import (
+    DEFAULT_WORKSPACE,
+    DebugOption,
+    JsonOption,
+    ModelChoice,
+    WorkspaceOption,
+)
+from serving.cli.screen import Screen
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command("init")(init)
+    app.command("ingest")(load)
+    app.command("features")(features)
+
+
+def init(
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder to make the workspace in.", file_okay=False),
+    ],
+    source: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            help="A table of orders to recognise the columns of; may be given several times.",
+            dir_okay=False,
+        ),
+    ] = None,
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="More files, after --from FILE.", hidden=True),
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make a workspace: `sayso.toml` with the sources, the field catalog, horizons and defaults."""
+    screen = Screen(as_json=as_json)
+    guesses = create(directory, [*(source or []), *(more or [])])
+    screen.say(f"[bold]{directory / 'sayso.toml'}[/bold] is written.")
+    if guesses:
+        rows = [
+            (guess.column, guess.found or "-", "" if guess.sure else "please check", guess.why)
+            for guess in guesses
+        ]
+        screen.table("What was recognised", ("column", "taken from", "", "why"), rows)
+    screen.say(
+        f"Read it, change what is wrong, then: [bold]sayso ingest --workspace {directory}[/bold]"
+    )
+    screen.result({"workspace": str(directory), "guesses": [asdict(guess) for guess in guesses]})
+
+
+def load(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Load or refresh the warehouse from the sources in `sayso.toml`."""
+    screen = Screen(as_json=as_json)
+    shop = Shop(Workspace.open(workspace, Settings()))
+    with screen.progress() as progress:
+        report = ingest(shop.workspace, shop.database, progress)
+        refresh_online(shop)
+    show_ingest(screen, report)
+    screen.result(
+        {**asdict(report), "rejected_files": [str(file) for file in report.rejected_files]}
+    )
+
+
+def show_ingest(screen: Screen, report: IngestReport) -> None:
+    """What was loaded and what was not."""
+    screen.say(
+        f"Loaded [bold]{report.kept:,}[/bold] of {report.read:,} lines: {report.orders:,} orders of"
+        f" {report.customers:,} customers, {report.products:,} products, {report.first:%Y-%m-%d} to"
+        f" {report.last:%Y-%m-%d}."
+    )
+    aside = ", ".join(
+        f"{rule.replace('_', ' ')} {count:,}" for rule, count in report.set_aside.items() if count
+    )
+    if aside:
+        screen.say(f"Set aside by the cleaning rules: {aside}.")
+    for fault in report.not_read.values():
+        screen.say(f"[bold]Not read:[/bold] {fault}.")
+    if report.rejected:
+        files = ", ".join(str(file) for file in report.rejected_files)
+        lines = "1 line was" if report.rejected == 1 else f"{report.rejected:,} lines were"
+        screen.say(f"[bold]{lines} rejected[/bold]; {files} has each with its line and the reason.")
+
+
+def features(
+    as_of: Annotated[
+        datetime,
+        typer.Option(
+            "--as-of",
+            help="The moment that the features speak for.",
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Parquet file to write.", dir_okay=False)],
+    model: Annotated[
+        ModelChoice, typer.Option("--model", help="Whose features.")
+    ] = ModelChoice.CHURN,
+    pseudonyms: Annotated[
+        bool,
+        typer.Option(
+            "--pseudonyms", help="Write Sayso's random numbers in place of the shop's customer ids."
+        ),
+    ] = False,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write the consented feature frame as Parquet: `NaN` where a customer withholds what a feature
+    reads.
+    """
+    screen = Screen(as_json=as_json)
+    shop = Shop(Workspace.open(workspace, Settings()))
+    section = getattr(shop.config.models, model.value)
+    frame = feature_frame(shop.gate(section.purpose), section.features, as_of, shop.facts)
+    if not pseudonyms:
+        named = (
+            frame["customer"]
+            .map(shop.customers.external_ids(frame["customer"].unique().tolist()))
+            .astype("str")
+        )
+        frame = frame.drop(columns="customer")
+        frame.insert(0, "customer_id", named)
+    frame.to_parquet(out, index=False)
+    withheld = float(frame[list(section.features)].isna().mean().mean())
+    screen.say(
+        f"[bold]{out}[/bold]: {len(frame):,} rows, {len(section.features)} features, {withheld:.1%}"
+        " of the values are withheld or absent."
+    )
+    screen.result(
+        {
+            "file": str(out),
+            "rows": len(frame),
+            "features": list(section.features),
+            "missing": withheld,
+        }
+    )

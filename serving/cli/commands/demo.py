@@ -1,0 +1,185 @@
+"""`sayso demo`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from experiments.trials.run import BASELINES
+from features.config.environment import Settings
+from features.shop.shop import Shop
+from models.tracking import Version
+from serving.access.api_keys import Keys
+from serving.cli.options import DebugOption, JsonOption
+from serving.cli.screen import Screen
+from serving.demo.preparation import prepare_demo
+from serving.demo.script import Answer, Crm, Story, tell
+from serving.server import free_port, is_free, running
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("demo")(demo)
+
+
+def demo(
+    workspace: Annotated[
+        Path, typer.Option("--workspace", help="Folder of the demo's workspace.", file_okay=False)
+    ] = Path("demo"),
+    port: Annotated[
+        int, typer.Option("--port", help="Port of the service; another one where it is in use.")
+    ] = 3000,
+    *,
+    leave: Annotated[
+        bool, typer.Option("--exit", help="Stop the service at the end, on a terminal too.")
+    ] = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The whole path on the bundled data of a British gift shop: load, consents, train, promote,
+    serve, ask.
+    """
+    screen = Screen(as_json=as_json)
+    with screen.progress() as progress:
+        prepared = prepare_demo(workspace, Settings(), progress)
+        shop = prepared.shop
+        progress("starting the service", 0.95)
+        _, secret = Keys(shop.database).create(["all"])
+        chosen = port if is_free(port) else free_port()
+        server = running(shop.workspace, chosen, shop.workspace.root / "service.log")
+        url = server.__enter__()
+    try:
+        crm = Crm(url, secret)
+        told = tell(crm, shop)
+        crm.close()
+        _show_shop(screen, shop)
+        _show_models(screen, prepared.champions)
+        _show_story(screen, told)
+        _show_end(screen, shop, told, url, secret)
+        screen.result(
+            {
+                "url": url,
+                "key": secret,
+                "workspace": str(shop.workspace.root),
+                "story": asdict(told),
+            }
+        )
+        if sys.stdout.isatty() and not leave and not as_json:
+            _serve_until_interrupted(screen)
+    finally:
+        server.__exit__(None, None, None)
+
+
+def _serve_until_interrupted(screen: Screen) -> None:
+    screen.say("\nThe service goes on until you press Ctrl-C.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        screen.say("Stopped.")
+
+
+def _show_shop(screen: Screen, shop: Shop) -> None:
+    purpose = shop.config.models.next_purchase.purpose
+    asked = len(shop.config.catalog.askable(purpose))
+    everybody = len(shop.customers.all())
+    shared = shop.ledger.granted(purpose).groupby("customer").size()
+    everything = int((shared == asked).sum())
+    screen.say(
+        "[bold]Sayso[/bold] predicts what customers want next, from nothing but what they agreed to"
+        " share, and tells them why.\n"
+    )
+    until = f"{shop.loaded_until():%d %B %Y}"
+    screen.say(
+        f"[bold]1. A shop.[/bold] Online Retail, a British gift shop: orders of {everybody:,}"
+        f" customers up to {until}. Its data holds no consents, so they were"
+        f" [bold]simulated[/bold]: {everything:,} share everything, {len(shared) - everything:,}"
+        f" withhold something, {everybody - len(shared):,} share nothing. Unknown is no."
+    )
+
+
+def _show_models(screen: Screen, champions: Mapping[str, Version]) -> None:
+    screen.say(
+        "\n[bold]2. Two models[/bold], trained on what was granted, judged on later data that they"
+        " had not seen:"
+    )
+    rows = []
+    for model, metric, said in (
+        ("churn", "auc", "churn within 90 days, AUC"),
+        ("next_purchase", "recall_at_10", "next purchase, recall@10"),
+    ):
+        metrics = champions[model].metrics
+        others = ", ".join(
+            f"{name.replace('_', ' ')} {metrics[f'baseline.{name}.{metric}']:.3f}"
+            for name in BASELINES[model]
+        )
+        rows.append((said, f"[bold]{metrics[metric]:.3f}[/bold]", others))
+    screen.table(None, ("", "sayso", "baselines"), rows)
+
+
+def _show_story(screen: Screen, story: Story) -> None:
+    screen.say("\n[bold]3. Asked over HTTP, as a CRM would.[/bold]")
+    _show_recommendation(screen, "shares everything", story.everything)
+    _show_recommendation(screen, "shares only what they bought", story.purchases_only)
+    _show_recommendation(screen, "shares nothing, so sees what everybody sees", story.nothing)
+    _show_churn(screen, story.churn)
+    screen.say(
+        "\n[bold]4. Control.[/bold] The first customer withdraws what they bought. The very next"
+        " answer does without:"
+    )
+    _show_recommendation(screen, "again", story.after)
+    screen.say(f"   They hide {escape(story.opted_out)}, and it is gone:")
+    _show_recommendation(screen, "again", story.without_product)
+
+
+def _show_recommendation(screen: Screen, who: str, answer: Answer) -> None:
+    screen.say(
+        f"   [cyan]Customer {answer['customer_id']}[/cyan] {who} [dim](used:"
+        f" {', '.join(answer['consent']['used']) or 'nothing'})[/dim]"
+    )
+    for item in answer["items"]:
+        reason = next((reason["text"] for reason in item["explanation"]["reasons"]), "")
+        screen.say(f"     {item['rank']}. {escape(item['title']):<36} [dim]{escape(reason)}[/dim]")
+
+
+def _show_churn(screen: Screen, answer: Answer) -> None:
+    if not answer["available"]:
+        screen.say(
+            f"   [cyan]Customer {answer['customer_id']}[/cyan]: no churn estimate"
+            f" ({answer['unavailable_because']})"
+        )
+        return
+    game = answer["explanation"]["categories"]
+    screen.say(
+        f"   [cyan]Customer {answer['customer_id']}[/cyan] leaves within {answer['horizon_days']}"
+        f" days with probability [bold]{answer['probability']:.2f}[/bold] ({answer['band']}); with"
+        f" nothing shared it would be {game['base_value']:.2f}."
+    )
+    for reason in answer["explanation"]["reasons"][:3]:
+        screen.say(f"     - [dim]{escape(reason['text'])}[/dim]")
+    without = ", ".join(
+        f"{part['category']} {part['without']:.2f}" for part in game["contributions"]
+    )
+    screen.say(f"     [dim]Without one category it would be: {without}[/dim]")
+
+
+def _show_end(screen: Screen, shop: Shop, story: Story, url: str, secret: str) -> None:
+    root = shop.workspace.root
+    screen.say("\n[bold]5. Look for yourself.[/bold]")
+    screen.say("   The customer's page, with a switch for each category:")
+    screen.link(story.everything["why_url"])
+    screen.say(f"   The service, {url}, with an API key for it:")
+    screen.link(secret)
+    screen.say("   The models in MLflow:")
+    screen.link(
+        f"{Path(sys.executable).parent / 'mlflow'} ui --backend-store-uri"
+        f" sqlite:///{root / 'mlflow.db'}"
+    )
+    screen.say("   Your own shop: sayso init myshop --from orders.csv; the README tells the rest.")

@@ -1,0 +1,164 @@
+"""`sayso train`, `sayso score`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.training.churn import train_churn
+from experiments.training.next_purchase import train_next_purchase
+from experiments.trials.run import TrainingRun
+from features.config.environment import Settings
+from features.errors import ModelUnavailable
+from features.progress import Progress
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
+from models.tracking import CHAMPION, FILES_DIGEST, Tracking
+from serving.analysis.churn_scores import churn_scores
+from serving.bootstrap import assemble
+from serving.cli.options import (
+    DEFAULT_WORKSPACE,
+    DebugOption,
+    JsonOption,
+    ModelChoice,
+    WorkspaceOption,
+)
+from serving.cli.screen import Screen, comparison_rows
+
+METRICS = {
+    ModelChoice.CHURN: ("auc", "log_loss", "ece", "ece_by_chance", "brier"),
+    ModelChoice.NEXT_PURCHASE: ("recall@10", "ndcg@10", "phr@10"),
+}
+
+
+class Scored(StrEnum):
+    """What customers are scored for in a batch."""
+
+    CHURN = "churn"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command("train")(train)
+    app.command("score")(score)
+
+
+def train(
+    model: Annotated[ModelChoice, typer.Argument(help="Which model.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    trials: Annotated[
+        int,
+        typer.Option(
+            "--trials",
+            min=0,
+            help="Try so many other settings first, within the past; 0: the defaults.",
+        ),
+    ] = 0,
+    *,
+    mitigate: Annotated[
+        bool,
+        typer.Option("--mitigate", help="Weigh groups so that churn works more alike for them."),
+    ] = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train a model, compare it with its baselines, log it to MLflow and register it as
+    challenger.
+    """
+    if mitigate and model is not ModelChoice.CHURN:
+        raise typer.BadParameter("groups are weighed for churn only", param_hint="--mitigate")
+    screen = Screen(as_json=as_json)
+    with screen.progress() as progress:
+        run = train_model(
+            Workspace.open(workspace, Settings()), model, progress, trials, mitigate=mitigate
+        )
+    show_run(screen, model, run)
+    screen.say(
+        f"SHA-256 of the model's files: {run.version.tags[FILES_DIGEST]}; the same data, ledger and"
+        " seed give the same."
+    )
+    screen.say(
+        f"Version {run.version.version} is the challenger; `sayso promote {model}` makes it answer."
+    )
+    screen.result(
+        {
+            "model": model.value,
+            "version": run.version.version,
+            "run_id": run.version.run_id,
+            "holdout": run.holdout,
+            "judged": run.judged,
+            "methods": run.comparison,
+            "files_digest": run.version.tags[FILES_DIGEST],
+        }
+    )
+
+
+def train_model(
+    workspace: Workspace,
+    model: ModelChoice,
+    progress: Progress,
+    trials: int = 0,
+    *,
+    mitigate: bool = False,
+) -> TrainingRun:
+    """Train either model of a workspace."""
+    shop, tracking = Shop(workspace), Tracking.of(workspace)
+    if model is ModelChoice.CHURN:
+        return train_churn(shop, tracking, progress, trials=trials, mitigate=mitigate)
+    return train_next_purchase(shop, tracking, progress, trials=trials)
+
+
+def show_run(screen: Screen, model: ModelChoice, run: TrainingRun) -> None:
+    """How a run compares."""
+    judged = "customers" if model is ModelChoice.CHURN else "orders"
+    title = (
+        f"{model.value.replace('_', ' ')}: judged on {run.judged:,} {judged} from {run.holdout},"
+        " never seen in training"
+    )
+    screen.table(
+        title, ("method", *METRICS[model]), comparison_rows(run.comparison, METRICS[model])
+    )
+
+
+def score(
+    what: Annotated[Scored, typer.Argument(help="What to score for.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="File to write: Parquet, or CSV by its ending.", dir_okay=False),
+    ],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write the probability, band, contributions and reasons of every customer who may be
+    scored.
+    """
+    screen = Screen(as_json=as_json)
+    sayso = assemble(Workspace.open(workspace, Settings()), "")
+    sayso.watch.look()
+    champion = sayso.tracking.by_alias(what.value, CHAMPION)
+    if champion is None:
+        raise ModelUnavailable(
+            f"there is no champion for `{what.value}`; `sayso train {what.value}` and `sayso"
+            f" promote {what.value}` make one"
+        )
+    if sayso.churn.champion is None:
+        sayso.tracking.folder(champion)  # raises what is the matter with its files
+        raise ModelUnavailable(
+            f"version {champion.version} of `{what.value}` is champion, and may not or cannot"
+            " answer; see the log above"
+        )
+    with screen.progress() as progress:
+        frame = churn_scores(sayso, progress)
+    if out.suffix.lower() == ".csv":
+        frame.to_csv(out, index=False)
+    else:
+        frame.to_parquet(out, index=False)
+    bands = frame["band"].value_counts().to_dict()
+    counts = ", ".join(f"{name} {bands.get(name, 0):,}" for name in ("high", "medium", "low"))
+    screen.say(f"[bold]{out}[/bold]: {len(frame):,} customers; {counts}.")
+    screen.result({"file": str(out), "customers": len(frame), "bands": bands})

@@ -1,0 +1,227 @@
+"""What callers may ask, and how each field is checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+from features.config.schema import Zone, channel_name
+from serving.delivery import opt_outs
+from serving.delivery.frequency_caps import cap_of
+from serving.reviews.review import MOST_CHARACTERS
+
+MOST_ITEMS = 100
+Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Language = Annotated[
+    str, Field(min_length=2, max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")
+]
+Spoken = Annotated[
+    Language | None,
+    Field(
+        description="Language of the sentences; the shop's own for none, or one that is not there.",
+        examples=["en"],
+    ),
+]
+Moment = AwareDatetime
+
+
+class Request(BaseModel):
+    """A request body: an unknown field is refused, and a number is not taken for a text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+class RecommendationRequest(Request):
+    """What to recommend to whom."""
+
+    basket: Annotated[
+        tuple[Id, ...],
+        Field(
+            max_length=200,
+            description=(
+                "Products in the basket: never recommended. What goes with them counts for who"
+                " shares what they bought, and is all that is used of an unnamed visitor."
+            ),
+        ),
+    ] = ()
+    customer_id: Annotated[
+        Id | None,
+        Field(
+            description="The shop's own id of the customer; null for a visitor with a basket.",
+            examples=["17850"],
+        ),
+    ]
+    k: Annotated[int, Field(ge=1, le=MOST_ITEMS, strict=True, description="How many products.")] = (
+        10
+    )
+    channel: Annotated[
+        Id,
+        AfterValidator(channel_name),
+        Field(
+            description=(
+                "Where the answer will be shown; a customer may opt out of a channel. `E-Mail` and"
+                " `email` are one."
+            )
+        ),
+    ] = "web"
+    exclude: Annotated[
+        tuple[Id, ...], Field(max_length=1_000, description="Products not to recommend.")
+    ] = ()
+    product_categories: Annotated[
+        tuple[Id, ...] | None, Field(max_length=100, description="Recommend only from these.")
+    ] = None
+    discover: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=0.5,
+            strict=True,
+            description="Share of places for products outside the customer's usual.",
+        ),
+    ] = None
+    time_zone: Annotated[
+        Zone | None,
+        Field(description="The customer's time zone, for quiet hours; the shop's otherwise."),
+    ] = None
+    language: Spoken = None
+    explain: Literal["full", "reasons", "none"] = "full"
+
+    @field_validator("customer_id")
+    @classmethod
+    def _somebody_or_a_basket(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and not info.data.get("basket"):
+            raise ValueError(
+                "name the customer; only a visitor with something in the `basket` may stay unnamed"
+                " (null)"
+            )
+        return value
+
+
+class ChurnRequest(Request):
+    """Whose churn to estimate."""
+
+    customer_id: Annotated[
+        Id, Field(description="The shop's own id of the customer.", examples=["17850"])
+    ]
+    language: Spoken = None
+
+
+class ConsentRequest(Request):
+    """What a customer said about one category for one purpose."""
+
+    customer_id: Id
+    purpose: Id
+    category: Id
+    action: Literal["granted", "refused", "withdrawn", "renewed", "objected"]
+    notice_version: Annotated[
+        Id | None,
+        Field(description="Version of the notice that the customer saw; a grant needs one."),
+    ] = None
+    method: Annotated[Id, Field(description="How the customer was asked, such as `web_form`.")]
+    occurred_at: Moment | None = None
+    idempotency_key: Id | None = None
+    notice_language: Annotated[
+        Language | None,
+        Field(description="Language of the notice; the first one declared otherwise."),
+    ] = None
+    valid_until: Annotated[
+        Moment | None, Field(description="When a grant runs out, if earlier than its purpose says.")
+    ] = None
+    evidence: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=4_000,
+            description="What proves it, such as the reference of a form; kept encrypted.",
+        ),
+    ] = None
+
+
+class CorrectionRequest(Request):
+    """The right value of a field; of an order line where an order is named."""
+
+    field: Annotated[
+        Id, Field(description="Such as `customers.country`.", examples=["customers.country"])
+    ]
+    value: Annotated[Id, Field(description="The right value.")]
+    order_id: Id | None = None
+    product_id: Id | None = None
+
+
+class OptOutRequest(Request):
+    """What a customer does not want."""
+
+    customer_id: Id
+    scope: opt_outs.Scope
+    value: Annotated[
+        Id | None,
+        Field(
+            description=(
+                "What the scope is about; none for `all`; `channel:most/days` for `frequency`."
+            ),
+            validate_default=True,
+        ),
+    ] = None
+    until: Moment | None = None
+
+    @field_validator("value")
+    @classmethod
+    def _fits_scope(cls, value: str | None, info: ValidationInfo) -> str | None:
+        scope = info.data.get("scope")
+        if scope is not None and (value is None) != (scope == "all"):
+            wanted = "no value" if scope == "all" else f"the {scope} it is about as its value"
+            raise ValueError(f"an opt-out of scope `{scope}` needs {wanted}")
+        if scope == opt_outs.FREQUENCY and value is not None:
+            cap_of(value)
+        return channel_name(value) if scope == "channel" and value is not None else value
+
+
+class ReviewRequest(Request):
+    """Which decision a person is asked to look at, and why."""
+
+    decision_id: Id
+    text: Annotated[
+        str,
+        Field(
+            min_length=1, max_length=MOST_CHARACTERS, description="What the customer says is wrong."
+        ),
+    ]
+
+
+class ResolveRequest(Request):
+    """What a person decided about a review.
+
+    Overriding needs at least one of `suppress`, `correction` and `band`.
+    """
+
+    outcome: Literal["upheld", "overridden"]
+    reason: Annotated[
+        str,
+        Field(min_length=1, max_length=MOST_CHARACTERS, description="Why; the customer reads it."),
+    ]
+    reviewer: Annotated[Id, Field(description="Name of the person who decided.")]
+    suppress: Annotated[
+        Id | None, Field(description="A product of the decision that is not to be shown any more.")
+    ] = None
+    correction: Annotated[
+        CorrectionRequest | None, Field(description="A field that is put right.")
+    ] = None
+    band: Annotated[
+        Literal["low", "medium", "high"] | None,
+        Field(description="The churn band that holds instead."),
+    ] = None
+    band_until: Annotated[Moment | None, Field(description="Until when that band holds.")] = None
+
+
+def document(request: BaseModel) -> dict[str, Any]:
+    """A request as plain data."""
+    return request.model_dump(mode="json")

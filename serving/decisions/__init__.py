@@ -1,0 +1,1 @@
+"""One answer given: what it was made from, how it is recorded, sealed and replayed."""

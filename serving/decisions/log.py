@@ -1,0 +1,51 @@
+"""Looking a decision up, and making it again to see that it comes out the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from features.consent.chain import canonical
+from features.customers.pseudonyms import external_id_of
+from features.customers.vault import Vault
+from features.database.engine import Database
+from serving.decisions import record as decisions
+from serving.decisions.record import Decision
+
+Replay = Callable[[Decision], Mapping[str, Any]]
+
+
+class DecisionLog:
+    """The recorded decisions of one database; `replays` make an answer anew, by kind of
+    decision.
+    """
+
+    def __init__(self, database: Database, vault: Vault, replays: Mapping[str, Replay]) -> None:
+        self._database = database
+        self._vault = vault
+        self._replays = replays
+
+    def find(self, id: str) -> tuple[Decision, str | None]:
+        """A decision, and the shop's id of its customer (None for one the shop never told of).
+
+        Raises `NotFound`.
+        """
+        with self._database.read() as connection:
+            decision = decisions.read(connection, self._vault, id)
+            return decision, None if decision.customer is None else external_id_of(
+                connection, decision.customer
+            )
+
+    def identical(self, decision: Decision) -> bool:
+        """Whether the record is intact and its inputs give the recorded answer again, bit for bit.
+
+        Raises `ModelUnavailable` where the version that decided is gone.
+        """
+        if not decision.intact or not decision.answer:
+            return False
+        recorded = decision.document()
+        again = dict(self._replays[decision.kind](decision))
+        again["consent"] = {"ledger_seq": decision.ledger_seq, **again["consent"]}
+        return canonical(
+            {**again, "decision_id": decision.id, "generated_at": decision.created_at}
+        ) == canonical(recorded)

@@ -1,0 +1,76 @@
+"""What was shown to whom, as far as manners need it: when, on which channel, how many products, how
+many of them discoveries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, insert, select
+
+from features import clock
+from features.database.tables import shown
+from features.shop.shop import Shop
+
+REPORTED = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Products on a channel, and how many of them were discoveries."""
+
+    channel: str
+    places: int
+    explored: int
+
+
+@dataclass(frozen=True)
+class Discoveries:
+    """Places of lists that known customers were shown lately, and how many of them were
+    discoveries.
+    """
+
+    places: int
+    explored: int
+
+    @property
+    def share(self) -> float:
+        """The share of discoveries, 0 where nothing was shown."""
+        return self.explored / self.places if self.places else 0.0
+
+
+def record_shown(
+    connection: Connection, decision_id: str, customer: int, told: Shown, now: str
+) -> None:
+    """Record it within the transaction that records the decision."""
+    own = {"channel": told.channel, "places": told.places, "explored": told.explored}
+    connection.execute(
+        insert(shown).values(decision_id=decision_id, customer=customer, shown_at=now, **own)
+    )
+
+
+def shown_since(
+    connection: Connection, customer: int, channel: str, since: datetime
+) -> list[datetime]:
+    """When a customer was shown something on a channel, since some moment."""
+    mine = (
+        shown.c.customer == customer,
+        shown.c.channel == channel,
+        shown.c.shown_at >= clock.to_text(since),
+    )
+    return [
+        clock.from_text(text)
+        for text in connection.execute(select(shown.c.shown_at).where(*mine)).scalars()
+    ]
+
+
+def discoveries(shop: Shop) -> Discoveries:
+    """The last 30 days."""
+    since = clock.to_text(shop.clock() - REPORTED)
+    totals = select(
+        func.coalesce(func.sum(shown.c.places), 0), func.coalesce(func.sum(shown.c.explored), 0)
+    )
+    with shop.database.read() as connection:
+        places, explored = connection.execute(totals.where(shown.c.shown_at >= since)).one()
+    return Discoveries(int(places), int(explored))

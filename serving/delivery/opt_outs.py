@@ -1,0 +1,200 @@
+"""Opt-outs: what a customer does not want to be shown, or not to be done at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
+
+from features import clock
+from features.clock import Clock, utc_now
+from features.database.engine import Database
+from features.database.tables import opt_outs
+from features.errors import NotFound, SaysoError
+from serving.delivery.frequency_caps import Cap, cap_of
+
+Scope = Literal["all", "purpose", "channel", "product", "product_category", "brand", "frequency"]
+FREQUENCY: Scope = "frequency"
+SCOPES: tuple[str, ...] = get_args(Scope)
+HIDING: tuple[Scope, ...] = ("product", "product_category", "brand")
+MOST_IN_FORCE = 1_000
+"""Opt-outs of one customer at a time: so many that hide something and, so that these never stand in
+the way of silence, so many others.
+"""
+
+
+class TooManyOptOuts(SaysoError):
+    """A customer has as many opt-outs in force as there may be."""
+
+
+@dataclass(frozen=True)
+class OptOut:
+    """One opt-out.
+
+    `value` names the purpose, channel, product, product category or brand; an opt-out from `all`
+    has none.
+
+    That of scope `frequency` is a cap of the customer's own, such as `email:1/7`
+    (`serving.delivery.frequency_caps`).
+    """
+
+    id: str
+    scope: str
+    value: str | None
+    until: str | None
+    created_at: str
+
+
+class OptOuts:
+    """The opt-outs of one database."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(
+        self,
+        customer: int,
+        scope: Scope,
+        value: str | None,
+        until: str | None,
+        *,
+        once: str | None = None,
+    ) -> OptOut:
+        """Write an opt-out; once this returns it is durable.
+
+        The same one twice is one, as are two with the same text `once`.
+
+        Raises `TooManyOptOuts`.
+        """
+        id = "opt_" + _told_once(customer, scope, value, once) if once else new_id()
+        now = clock.to_text(self._clock())
+        with self._database.write() as connection:
+            made = write(connection, customer, scope, value, until, now, id)
+            if made.id == id:
+                _require_room(connection, customer, scope, now)
+            return made
+
+    def limit(self, customer: int, cap: Cap) -> OptOut:
+        """Keep a customer's own cap in place of those that they had on the same channel.
+
+        Raises `TooManyOptOuts`.
+        """
+        now = clock.to_text(self._clock())
+        with self._database.write() as connection:
+            _lift(connection, customer, cap.channel, now)
+            made = write(connection, customer, FREQUENCY, cap.text, None, now)
+            _require_room(connection, customer, FREQUENCY, now)
+            return made
+
+    def lift(self, customer: int, channel: str) -> None:
+        """Take back a customer's own caps on a channel."""
+        with self._database.write() as connection:
+            _lift(connection, customer, channel, clock.to_text(self._clock()))
+
+    def of(self, customer: int) -> Sequence[OptOut]:
+        """A customer's opt-outs in force, oldest first."""
+        with self._database.read() as connection:
+            return in_force(connection, customer, clock.to_text(self._clock()))
+
+    def remove(self, id: str) -> None:
+        """Take an opt-out back. Raises `NotFound`."""
+        with self._database.write() as connection:
+            if not connection.execute(delete(opt_outs).where(opt_outs.c.id == id)).rowcount:
+                raise NotFound("There is no such opt-out.")
+
+
+def new_id() -> str:
+    """An opt-out's id."""
+    return "opt_" + secrets.token_hex(12)
+
+
+def write(
+    connection: Connection,
+    customer: int,
+    scope: Scope,
+    value: str | None,
+    until: str | None,
+    now: str,
+    id: str = "",
+) -> OptOut:
+    """Write an opt-out within a transaction that is already open; the same one twice is one, as are
+    two with the same `id`.
+    """
+    for standing in in_force(connection, customer, now):
+        if standing.id == id or (standing.scope, standing.value, standing.until) == (
+            scope,
+            value,
+            until,
+        ):
+            return standing
+    made = OptOut(id or new_id(), scope, value, until, now)
+    connection.execute(
+        insert(opt_outs).values(
+            id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now
+        )
+    )
+    return made
+
+
+def _require_room(connection: Connection, customer: int, scope: Scope, now: str) -> None:
+    """Raises `TooManyOptOuts`, which undoes the transaction, where more than `MOST_IN_FORCE`
+    stand.
+    """
+    hiding = opt_outs.c.scope.in_(HIDING)
+    of_its_kind = hiding if scope in HIDING else ~hiding
+    count = connection.execute(
+        select(func.count()).select_from(opt_outs).where(_stands(customer, now), of_its_kind)
+    ).scalar_one()
+    if count > MOST_IN_FORCE:
+        raise TooManyOptOuts(
+            f"This customer has {MOST_IN_FORCE:,} opt-outs in force, and there may be no more. Take"
+            " back what is not needed any more, or hide a department or a brand instead of its"
+            " products."
+        )
+
+
+def _lift(connection: Connection, customer: int, channel: str, now: str) -> None:
+    for standing in in_force(connection, customer, now):
+        if (
+            standing.scope == FREQUENCY
+            and standing.value is not None
+            and cap_of(standing.value).channel == channel
+        ):
+            connection.execute(delete(opt_outs).where(opt_outs.c.id == standing.id))
+
+
+def own_caps(standing: Sequence[OptOut]) -> list[Cap]:
+    """The caps of a customer's own among their opt-outs, oldest first."""
+    return [
+        cap_of(opt_out.value)
+        for opt_out in standing
+        if opt_out.scope == FREQUENCY and opt_out.value is not None
+    ]
+
+
+def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:
+    return hashlib.sha256(json.dumps([customer, scope, value, once]).encode()).hexdigest()[:24]
+
+
+def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:
+    """A customer's opt-outs at the moment `now`, within a transaction that is already open."""
+    query = (
+        select(opt_outs)
+        .where(_stands(customer, now))
+        .order_by(opt_outs.c.created_at, opt_outs.c.id)
+    )
+    return [
+        OptOut(row.id, row.scope, row.value, row.until, row.created_at)
+        for row in connection.execute(query).all()
+    ]
+
+
+def _stands(customer: int, now: str) -> ColumnElement[bool]:
+    stored = opt_outs.c
+    return (stored.customer == customer) & or_(stored.until.is_(None), stored.until > now)

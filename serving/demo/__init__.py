@@ -1,0 +1,1 @@
+"""`sayso demo`: the whole path on the bundled data."""

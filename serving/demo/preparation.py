@@ -1,0 +1,74 @@
+"""Bringing a workspace to the point where it answers: each step is done only if it was not done
+before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.promotion.gates import judge
+from experiments.promotion.rollout import promote
+from experiments.training.churn import train_churn
+from experiments.training.next_purchase import train_next_purchase
+from features.config.environment import Settings
+from features.consent.simulated import simulated_consents
+from features.intake.bundled import bundled_file
+from features.intake.ingest import ingest
+from features.intake.setup.new_workspace import create
+from features.progress import Progress, part_of
+from features.shop.online import refresh_online
+from features.shop.shop import Shop
+from features.shop.workspace import Workspace
+from models.tracking import CHAMPION, Tracking, Version
+
+SEED = 7
+TRAIN: Mapping[str, Callable[..., object]] = {
+    "churn": train_churn,
+    "next_purchase": train_next_purchase,
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A workspace that answers, and its champions by model."""
+
+    shop: Shop
+    champions: Mapping[str, Version]
+
+
+def prepare_demo(root: Path, settings: Settings, progress: Progress) -> Prepared:
+    """The bundled shop in `root` with simulated consents and both models promoted; what is there
+    already stays.
+    """
+    if not (root / "sayso.toml").is_file():
+        progress("recognising the columns of the bundled orders", 0.0)
+        create(root, [bundled_file()], shop="Online Retail")
+    shop = Shop(Workspace.open(root, settings))
+    if not shop.warehouse.filled:
+        progress("loading and cleaning the orders", 0.05)
+        ingest(shop.workspace, shop.database)
+    if not shop.ledger.position():
+        progress("simulating consents", 0.1)
+        shop.ledger.append_all(
+            simulated_consents(shop.config.catalog, sorted(shop.customers.all().values()), SEED)
+        )
+        progress("making online features", 0.15)
+        refresh_online(shop)
+    tracking = Tracking.of(shop.workspace)
+    shares = {"churn": (0.2, 0.45), "next_purchase": (0.45, 0.95)}
+    return Prepared(
+        shop,
+        {name: _champion(shop, tracking, name, part_of(progress, *shares[name])) for name in TRAIN},
+    )
+
+
+def _champion(shop: Shop, tracking: Tracking, model: str, progress: Progress) -> Version:
+    standing = tracking.by_alias(model, CHAMPION)
+    if standing is not None:
+        return standing
+    TRAIN[model](shop, tracking, progress)
+    challenger, results = judge(shop, tracking, model)
+    promote(tracking, challenger, results, shop.clock())
+    return challenger

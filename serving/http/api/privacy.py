@@ -1,0 +1,53 @@
+"""`GET /v1/customers/{id}/export`, `DELETE /v1/customers/{id}`, `POST
+/v1/customers/{id}/corrections`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import JSONResponse
+
+from features.shop.corrections import Correction, correct
+from serving.contract.requests import CorrectionRequest, document
+from serving.contract.responses import Corrected, ErasureReceipt
+from serving.http.boundary.scoped_routes import Service, scope, scoped_router
+
+router = scoped_router()
+
+
+@router.get("/customers/{id:path}/export", response_model=dict[str, Any], **scope("privacy"))
+def export(id: str, sayso: Service) -> Response:
+    """Everything held of a customer, readable by people and programs."""
+    held = sayso.rights.export(id)
+    return Response(
+        json.dumps(held, ensure_ascii=False, default=str),
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.delete(
+    "/customers/{id:path}",
+    responses={200: {"model": ErasureReceipt}},
+    response_model=None,
+    **scope("privacy"),
+)
+def erase(id: str, sayso: Service) -> JSONResponse:
+    """Erase a customer from every store; the receipt says what each held before and after."""
+    return JSONResponse(sayso.rights.erase(id))
+
+
+@router.post(
+    "/customers/{id:path}/corrections",
+    status_code=201,
+    responses={201: {"model": Corrected}},
+    response_model=None,
+    **scope("privacy"),
+)
+def put_right(id: str, request: CorrectionRequest, sayso: Service) -> JSONResponse:
+    """Put a customer's data right; the next answer is made from it."""
+    rows = correct(sayso.shop, sayso.shop.customers.pseudonym(id), Correction(**document(request)))
+    return JSONResponse({"customer_id": id, "field": request.field, "rows": rows}, 201)

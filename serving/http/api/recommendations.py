@@ -1,0 +1,35 @@
+"""`POST /v1/recommendations`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Header
+from fastapi.responses import JSONResponse
+
+from serving.contract.requests import RecommendationRequest
+from serving.contract.responses import Recommendation
+from serving.http.api.addressed import addressed
+from serving.http.boundary.scoped_routes import Service, scope, scoped_router
+
+router = scoped_router()
+
+
+@router.post(
+    "/recommendations",
+    responses={200: {"model": Recommendation}},
+    response_model=None,
+    **scope("recommend"),
+)
+def recommend(
+    request: RecommendationRequest,
+    sayso: Service,
+    sec_gpc: Annotated[
+        str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
+    ] = None,
+) -> JSONResponse:
+    """Products that a customer is likely to want next, each with its reasons, from what they agreed
+    to share.
+    """
+    answer = sayso.recommender.answer(request, privacy_signal=sec_gpc == "1")
+    return JSONResponse(addressed(sayso, answer, request.customer_id))

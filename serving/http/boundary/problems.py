@@ -1,0 +1,143 @@
+"""Problem documents (RFC 9457): every refusal in one shape, naming the fields to blame."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import DataError
+from starlette.exceptions import HTTPException
+
+from features.errors import ConsentError, CorrectionRefused, ModelUnavailable, NotFound, SaysoError
+from serving.decisions.deciding import TooBusy
+from serving.decisions.record import DecisionDamaged
+from serving.delivery.opt_outs import TooManyOptOuts
+from serving.reviews.review import AlreadyResolved, ReviewRefused
+
+MEDIA_TYPE = "application/problem+json"
+STATUS_OF: Mapping[type[SaysoError], int] = {
+    NotFound: 404,
+    ConsentError: 422,
+    CorrectionRefused: 422,
+    TooBusy: 409,
+    ModelUnavailable: 409,
+    DecisionDamaged: 409,
+    ReviewRefused: 422,
+    AlreadyResolved: 409,
+    TooManyOptOuts: 422,
+}
+
+log = logging.getLogger("sayso.http")
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """A problem document."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem]
+
+
+class Refused(Exception):
+    """A request that is refused with `status`; `detail` says why."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers
+
+
+def problem(
+    status: int,
+    detail: str,
+    errors: Sequence[tuple[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A refusal as a response."""
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "errors": [{"field": field, "detail": said} for field, said in errors],
+    }
+    return JSONResponse(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` that is known with a problem document;
+    `serving.http.boundary.last_resort` has the others.
+    """
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(SaysoError, _refused_by_rule)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DataError, _unheard_of)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return problem(
+            400,
+            "The body is not valid JSON.",
+            [("body", str(faults[0].get("ctx", {}).get("error", "not JSON")))],
+        )
+    errors = [(_field(fault["loc"]), fault["msg"]) for fault in faults]
+    named = ", ".join(dict.fromkeys(f"`{field}`" for field, _ in errors))
+    return problem(422, f"The request breaks a rule in {named}.", errors)
+
+
+def _field(location: Sequence[Any]) -> str:
+    """A field as the caller wrote it: `basket.0` rather than `body.basket.0`."""
+    return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, Refused):
+        raise error
+    return problem(error.status, error.detail, error.errors, error.headers)
+
+
+async def _refused_by_rule(_request: Request, error: Exception) -> JSONResponse:
+    status = next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 500)
+    if status == 500:
+        log.error("a request failed: %s", type(error).__name__)
+        return problem(500, "Something went wrong on our side.")
+    field = getattr(error, "field", None)
+    return problem(status, str(error), [(field, str(error))] if field else [])
+
+
+async def _unheard_of(_request: Request, _error: Exception) -> JSONResponse:
+    """PostgreSQL refuses text that holds a NUL, or more than fits, even in a question."""
+    return problem(422, "The request holds text that no name can have, such as a NUL character.")
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    detail = error.detail if error.status_code != 404 else "There is nothing at this address."
+    return problem(error.status_code, detail, headers=error.headers)

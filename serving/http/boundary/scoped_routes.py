@@ -1,0 +1,91 @@
+"""What every `/v1` route has: a scope that the caller's key must hold, checked before anything else
+is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from serving.bootstrap import Sayso
+from serving.http.boundary.problems import MEDIA_TYPE, Problem, Refused
+
+SCOPE = "x-scope"
+KEY = Depends(HTTPBearer(scheme_name="key", auto_error=False))
+"""Puts the key into the OpenAPI document; `ScopedRoute` is what checks it."""
+
+PROBLEMS = (400, 401, 403, 404, 409, 413, 422)
+
+
+def sayso_of(request: Request) -> Sayso:
+    """The service behind a request."""
+    sayso: Sayso = request.app.state.sayso
+    return sayso
+
+
+Service = Annotated[Sayso, Depends(sayso_of)]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class ScopedRoute(APIRoute):
+    """A route that looks at the key first: who may not ask is not told what is wrong with the
+    question.
+    """
+
+    def get_route_handler(self) -> Handler:
+        """The handler, behind the check of the key."""
+        handle = super().get_route_handler()
+        scope = (self.openapi_extra or {})[SCOPE]
+
+        async def guarded(request: Request) -> Response:
+            _check_key(request, scope)
+            return await handle(request)
+
+        return guarded
+
+
+def scoped_router() -> APIRouter:
+    """A router whose routes each state a scope (`**scope("recommend")`); one without fails as soon
+    as it is made.
+    """
+    return APIRouter(
+        prefix="/v1",
+        route_class=ScopedRoute,
+        dependencies=[KEY],
+        responses={status: _documented() for status in PROBLEMS},
+    )
+
+
+def scope(name: str) -> dict[str, Any]:
+    """Arguments of a route that only keys with the scope `name` may call."""
+    return {"openapi_extra": {SCOPE: name}, "tags": [name]}
+
+
+def _check_key(request: Request, scope: str) -> None:
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    asks = {"WWW-Authenticate": "Bearer"}
+    if kind.lower() != "bearer" or not secret:
+        raise Refused(
+            401,
+            "This needs an API key: send `Authorization: Bearer <key>`; `sayso keys create` makes"
+            " one.",
+            headers=asks,
+        )
+    key = sayso_of(request).keys.find(secret.strip())
+    if key is None:
+        raise Refused(401, "This API key is not known, or was revoked.", headers=asks)
+    if not key.allows(scope):
+        raise Refused(403, f"This API key does not have the scope `{scope}`.")
+
+
+def _documented() -> dict[str, Any]:
+    schema = Problem.model_json_schema()
+    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldProblem"]
+    return {
+        "content": {MEDIA_TYPE: {"schema": schema}},
+        "description": "A problem document (RFC 9457).",
+    }

@@ -1,0 +1,1 @@
+"""The routes of the pages: customers', staff's, and the one at `/`."""

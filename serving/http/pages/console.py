@@ -1,0 +1,332 @@
+"""`/console`: the staff's own pages, behind a key with the scope `review` and a cookie of an
+hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+
+from features import clock
+from features.errors import CorrectionRefused, NotFound
+from features.shop.corrections import Correction
+from serving.access.audit_log import note_access
+from serving.access.console_sessions import COOKIE, LASTS, Staff
+from serving.bootstrap import Sayso
+from serving.console.decision_view import decision_view
+from serving.console.figures import allowed_by_purpose, decided_about, decided_today
+from serving.console.rendering import render
+from serving.http.boundary.scoped_routes import Service, sayso_of
+from serving.http.pages.page_route import HEADERS
+from serving.reviews.review import AlreadyResolved, Effects, Review, ReviewRefused, Status, Verdict
+
+MOST_LISTED = 50
+TOKEN = "form_token"  # noqa: S105 - the name of a form's field
+
+FOREIGN = "The form was not made for this session. Open the page anew."
+
+
+class StaffRoute(APIRoute):
+    """A route that lets in who is signed in, and takes a form only from a page of theirs; both
+    before anything else is read.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, behind the check of the cookie."""
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            sessions = sayso_of(request).sessions
+            staff = sessions.staff(request.cookies.get(COOKIE))
+            if staff is None:
+                return _login(sayso_of(request), 401)
+            if request.method == "POST" and not sessions.is_ours(
+                staff, str((await request.form()).get(TOKEN, ""))
+            ):
+                return _message(sayso_of(request), staff, "That did not work", FOREIGN, 403)
+            request.state.staff = staff
+            return await handle(request)
+
+        return guarded
+
+
+def staff_of(request: Request) -> Staff:
+    """Who asks; a `StaffRoute` has let them in."""
+    staff: Staff = request.state.staff
+    return staff
+
+
+SignedIn = Annotated[Staff, Depends(staff_of)]
+Field = Annotated[str, Form()]
+router = APIRouter(include_in_schema=False)
+staffed = APIRouter(prefix="/console", route_class=StaffRoute)
+
+
+@router.get("/console/console.css")
+def style() -> Response:
+    """The console's own style sheet, which builds on the pages'."""
+    text = files("serving.console").joinpath("console.css").read_text(encoding="utf-8")
+    return Response(
+        text,
+        media_type="text/css",
+        headers={"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"},
+    )
+
+
+@router.post("/console/login")
+def login(request: Request, sayso: Service, key: Field = "") -> Response:
+    """Open the console with a key."""
+    elsewhere = request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
+    cookie = None if elsewhere else sayso.sessions.begin(key)
+    if cookie is None:
+        return _login(
+            sayso,
+            401,
+            "This key does not open the console: it is not known, was revoked, or lacks the scope"
+            " `review`.",
+        )
+    response = RedirectResponse("/console", 303, headers=HEADERS)
+    _set(sayso, response, cookie, int(LASTS.total_seconds()))
+    return response
+
+
+@staffed.post("/logout")
+def logout(sayso: Service) -> Response:
+    """Close the console."""
+    response = RedirectResponse("/console", 303, headers=HEADERS)
+    _set(sayso, response, "", 0)
+    return response
+
+
+@staffed.get("")
+def queue(sayso: Service, staff: SignedIn, done: str | None = None) -> HTMLResponse:
+    """Who waits for a person, those due first at the head."""
+    note_access(sayso.shop, staff.key_id, "queue of reviews")
+    resolved = [review for review in sayso.reviews.queue(None, MOST_LISTED) if not review.open]
+    said = {
+        "upheld": "The decision was upheld.",
+        "overridden": "The decision was overridden, and that took effect.",
+    }
+    waiting, open = sayso.reviews.waiting(), sayso.reviews.queue(most=MOST_LISTED)
+    told = {
+        "waiting": waiting,
+        "open": open,
+        "resolved": resolved,
+        "owner": sayso.reviews.owner,
+        "done": said.get(done or ""),
+    }
+    return _page(sayso, staff, "queue.html.j2", "/console", told)
+
+
+@staffed.get("/reviews/{id}")
+def review(id: str, sayso: Service, staff: SignedIn) -> HTMLResponse:
+    """One review, with what the customer wrote and was told."""
+    try:
+        found = sayso.reviews.find(id)
+    except NotFound as error:
+        return _message(sayso, staff, "Not found", str(error), 404)
+    note_access(sayso.shop, staff.key_id, "review", found.customer)
+    return _review(sayso, staff, found, {})
+
+
+@staffed.post("/reviews/{id}")
+async def resolve(id: str, request: Request, sayso: Service, staff: SignedIn) -> Response:
+    """Record the outcome; where it is refused, the form comes back as it was filled, with what is
+    wrong.
+    """
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    return await run_in_threadpool(_resolve, sayso, staff, id, form)
+
+
+@staffed.get("/decisions")
+def decisions(sayso: Service, staff: SignedIn) -> HTMLResponse:
+    """What was decided today."""
+    note_access(sayso.shop, staff.key_id, "decisions of today")
+    return _page(
+        sayso,
+        staff,
+        "decisions.html.j2",
+        "/console/decisions",
+        {"decided": decided_today(sayso.shop)},
+    )
+
+
+@staffed.get("/decisions/{id}")
+def decision(id: str, sayso: Service, staff: SignedIn) -> HTMLResponse:
+    """One decision, as its customer sees it."""
+    try:
+        view, customer = decision_view(sayso, id)
+    except NotFound as error:
+        return _message(sayso, staff, "Not found", str(error), 404)
+    note_access(sayso.shop, staff.key_id, "decision", customer)
+    return _page(sayso, staff, "decision.html.j2", "", {"view": view})
+
+
+@staffed.get("/consents")
+def consents(sayso: Service, staff: SignedIn) -> HTMLResponse:
+    """How many customers allow what."""
+    note_access(sayso.shop, staff.key_id, "counts of consents")
+    return _page(
+        sayso,
+        staff,
+        "consents.html.j2",
+        "/console/consents",
+        {"purposes": allowed_by_purpose(sayso.shop)},
+    )
+
+
+@staffed.get("/search")
+def search(sayso: Service, staff: SignedIn) -> HTMLResponse:
+    """The form to find a customer."""
+    return _page(sayso, staff, "search.html.j2", "/console/search", {"found": None})
+
+
+@staffed.post("/search")
+def find(sayso: Service, staff: SignedIn, customer_id: Field = "") -> HTMLResponse:
+    """A customer's consents and decisions. By POST, so that the id stands in no address."""
+    customer = sayso.shop.customers.find(customer_id.strip())
+    note_access(sayso.shop, staff.key_id, "customer", customer)
+    if customer is None:
+        return _page(
+            sayso,
+            staff,
+            "search.html.j2",
+            "/console/search",
+            {"found": None, "problem": "There is no such customer."},
+            404,
+        )
+    found = {
+        "customer_id": customer_id.strip(),
+        "state": sayso.shop.ledger.state(customer),
+        "opt_outs": sayso.opt_outs.of(customer),
+        "reviews": sayso.reviews.of(customer),
+        "decisions": decided_about(sayso.shop, customer),
+    }
+    return _page(sayso, staff, "search.html.j2", "/console/search", {"found": found})
+
+
+router.include_router(staffed)
+
+
+def _resolve(sayso: Sayso, staff: Staff, id: str, form: dict[str, str]) -> Response:
+    try:
+        found = sayso.reviews.find(id)
+        note_access(sayso.shop, staff.key_id, "outcome of a review", found.customer)
+        resolved = sayso.reviews.resolve(id, _verdict(form))
+    except NotFound as error:
+        return _message(sayso, staff, "Not found", str(error), 404)
+    except AlreadyResolved as error:
+        return _message(sayso, staff, "Resolved already", str(error), 409)
+    except (ReviewRefused, CorrectionRefused) as error:
+        return _review(sayso, staff, found, form, str(error), 422)
+    return RedirectResponse(f"/console?done={resolved.status}", 303, headers=HEADERS)
+
+
+def _verdict(form: dict[str, str]) -> Verdict:
+    """What the form says. Raises `ReviewRefused` for an outcome or a day that does not exist."""
+    said = {name: value.strip() or None for name, value in form.items()}
+    if said.get("outcome") not in {Status.UPHELD, Status.OVERRIDDEN}:
+        raise ReviewRefused("Choose whether the decision is upheld or overridden.", field="outcome")
+    field, value, order = (said.get(name) for name in ("field", "value", "order_id"))
+    if (field is None) != (value is None):
+        raise ReviewRefused(
+            "A field that is put right and its right value go together.", field="value"
+        )
+    correction = None if field is None or value is None else Correction(field, value, order)
+    effects = Effects(
+        said.get("suppress"), correction, said.get("band"), _end_of(said.get("band_until"))
+    )
+    return Verdict(
+        Status(form["outcome"]), form.get("reason", ""), form.get("reviewer", ""), effects
+    )
+
+
+def _end_of(day: str | None) -> str | None:
+    if day is None:
+        return None
+    try:
+        return clock.to_text(datetime.strptime(day, "%Y-%m-%d") + timedelta(days=1))  # noqa: DTZ007 - the form says UTC, as `to_text` takes it
+    except (ValueError, OverflowError):
+        raise ReviewRefused(
+            f"{day!r} is no day; write it as 2026-12-31.", field="band_until"
+        ) from None
+
+
+def _review(
+    sayso: Sayso,
+    staff: Staff,
+    found: Review,
+    form: dict[str, str],
+    problem: str | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    view, _ = decision_view(sayso, found.decision_id)
+    fields = [
+        field
+        for field in sayso.shop.config.catalog.fields.values()
+        if field.table in ("customers", "transactions")
+    ]
+    filled = (
+        dict.fromkeys(
+            (
+                "outcome",
+                "suppress",
+                "band",
+                "band_until",
+                "field",
+                "value",
+                "order_id",
+                "reason",
+                "reviewer",
+            )
+        )
+        | form
+    )
+    values = {"review": found, "view": view, "fields": fields, "form": filled, "problem": problem}
+    return _page(sayso, staff, "review.html.j2", "", values, status)
+
+
+def _login(sayso: Sayso, status: int, problem: str | None = None) -> HTMLResponse:
+    return _page(sayso, None, "login.html.j2", "", {"problem": problem}, status)
+
+
+def _message(sayso: Sayso, staff: Staff, title: str, text: str, status: int) -> HTMLResponse:
+    return _page(sayso, staff, "message.html.j2", "", {"title": title, "text": text}, status)
+
+
+def _page(
+    sayso: Sayso,
+    staff: Staff | None,
+    template: str,
+    at: str,
+    values: Mapping[str, Any],
+    status: int = 200,
+) -> HTMLResponse:
+    about = {
+        "shop": sayso.shop.config.shop.name,
+        "staff": staff,
+        "at": at,
+        "now": clock.to_text(sayso.shop.clock()),
+    }
+    return HTMLResponse(
+        render(template, **{"problem": None, **about, **values}), status, headers=HEADERS
+    )
+
+
+def _set(sayso: Sayso, response: Response, cookie: str, seconds: int) -> None:
+    response.set_cookie(
+        COOKIE,
+        cookie,
+        seconds,
+        path="/console",
+        httponly=True,
+        samesite="strict",
+        secure=sayso.sessions.secure,
+    )

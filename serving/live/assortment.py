@@ -1,0 +1,161 @@
+"""What the shop sells, and what sells best: all that a non-personalised answer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+
+import pandas as pd
+
+from features.errors import WorkspaceError
+from features.shop.shop import Shop
+from models.next_purchase.item_pairs import FEWEST
+from models.next_purchase.orders import orders
+
+RECENT_DAYS = 30
+
+
+@dataclass(frozen=True)
+class BestSeller:
+    """A product and how many customers bought it lately."""
+
+    product_id: str
+    buyers: int
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Products by id with their titles, categories and brands, and the best sellers, most buyers
+    first.
+    """
+
+    titles: Mapping[str, str] = field(default_factory=dict)
+    product_categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    brands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    best_sellers: tuple[BestSeller, ...] = ()
+
+    def title(self, product_id: str) -> str:
+        """A product's title; its id where it has none."""
+        return self.titles.get(product_id, product_id)
+
+    @cached_property
+    def category_of(self) -> Mapping[str, str]:
+        """Each product's category, where it has one."""
+        return {
+            product: name
+            for name, products in self.product_categories.items()
+            for product in products
+        }
+
+    @cached_property
+    def brand_of(self) -> Mapping[str, str]:
+        """Each product's brand, where it has one."""
+        return {product: name for name, products in self.brands.items() for product in products}
+
+    def hidden_by(self, product_categories: Collection[str], brands: Collection[str]) -> set[str]:
+        """Products of these categories and brands."""
+        of_category = (
+            product
+            for name in product_categories
+            for product in self.product_categories.get(name, ())
+        )
+        of_brand = (product for name in brands for product in self.brands.get(name, ()))
+        return {*of_category, *of_brand}
+
+    def outside(self, product_categories: Collection[str]) -> set[str]:
+        """Products that belong to none of these categories."""
+        inside = {
+            product
+            for name in product_categories
+            for product in self.product_categories.get(name, ())
+        }
+        return set(self.titles) - inside
+
+
+class ShelfKeeper:
+    """Keeps the shelf of a shop; stocks it anew when the warehouse or the ledger has changed.
+
+    What was stocked last holds on through a fault, until the warehouse has other products that
+    cannot be read.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._stocked_at: tuple[str, int] | None = None
+        self.current: Shelf | None = None
+        """The shelf as it was last stocked; None where there is none to tell what must not be
+        shown.
+        """
+
+    @property
+    def for_names(self) -> Shelf:
+        """The shelf, or an empty one, to name products by; nothing may be hidden by it."""
+        return self.current or Shelf()
+
+    def look(self) -> None:
+        """Stock the shelf if there is reason to."""
+        if not self._shop.warehouse.filled:
+            return  # nothing was ingested yet, or the warehouse is away
+        now = (self._shop.warehouse.generation, self._shop.ledger.position())
+        if now == self._stocked_at:
+            return
+        try:
+            self.current, self._stocked_at = stock(self._shop), now
+        except Exception:
+            if self._stocked_at is not None and self._stocked_at[0] != now[0]:
+                self.current, self._stocked_at = None, None
+            raise
+
+
+def stock(shop: Shop) -> Shelf:
+    """The shelf as the warehouse has it now; without best sellers where no order is left.
+
+    Raises `WorkspaceError` where nothing was ingested, and what pyarrow and DuckDB raise for
+    damaged files.
+    """
+    products = shop.warehouse.products()
+    return Shelf(
+        titles=dict(zip(products["product_id"], products["title"], strict=True)),
+        product_categories=_groups(products, "product_category"),
+        brands=_groups(products, "brand"),
+        best_sellers=_best_sellers(shop),
+    )
+
+
+def _groups(products: pd.DataFrame, column: str) -> dict[str, list[str]]:
+    return {
+        str(name): part["product_id"].tolist()
+        for name, part in products.dropna(subset=[column]).groupby(column)
+    }
+
+
+def _best_sellers(shop: Shop) -> tuple[BestSeller, ...]:
+    """Products still sold by the customers who bought them in the last 30 days, of those who allow
+    that to be counted.
+    """
+    section = shop.config.models.next_purchase
+    try:
+        now = shop.loaded_until()
+    except WorkspaceError:
+        return ()
+    bought = orders(shop.gate(section.purpose), now)
+    sold = bought[bought["ordered_at"] >= now - timedelta(days=section.sold_within_days)]
+    recent = sold[sold["ordered_at"] >= now - timedelta(days=RECENT_DAYS)]
+    buyers = (
+        recent.groupby("product_id")["customer"]
+        .nunique()
+        .reindex(sold["product_id"].unique(), fill_value=0)
+    )
+    ranked = (
+        buyers.rename("buyers")
+        .rename_axis("product_id")
+        .reset_index()
+        .sort_values(["buyers", "product_id"], ascending=[False, True])
+    )
+    return tuple(
+        BestSeller(row.product_id, int(row.buyers))
+        for row in ranked.itertuples()
+        if row.buyers >= FEWEST
+    )

@@ -1,0 +1,51 @@
+"""Looking for changes in the background: a promotion, a refreshed warehouse.
+
+No answer waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+LOOK_EVERY_SECONDS = 2.0
+
+log = logging.getLogger("sayso.watch")
+
+
+class Watch:
+    """Calls `looks` at once and then every few seconds, so that a service started too early, or
+    during a fault, recovers.
+    """
+
+    def __init__(self, looks: Sequence[Callable[[], None]]) -> None:
+        self._looks = looks
+        self._stop = threading.Event()
+        self._failing: set[int] = set()
+
+    def start(self) -> None:
+        """Look now, and go on in the background until `stop`."""
+        self.look()
+        threading.Thread(target=self._keep_looking, name="watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+
+    def _keep_looking(self) -> None:
+        while not self._stop.wait(LOOK_EVERY_SECONDS):
+            self.look()
+
+    def look(self) -> None:
+        """Call every look once."""
+        for position, look in enumerate(self._looks):
+            try:
+                look()
+                self._failing.discard(position)
+            except Exception:
+                if (
+                    position not in self._failing
+                ):  # a fault lasts, and its log must not fill the disk
+                    log.exception("a look for changes failed; it is tried again every few seconds")
+                self._failing.add(position)

@@ -1,0 +1,159 @@
+"""Product statistics as they are served: nobody who has withdrawn is behind a pair of products that
+an answer uses.
+
+A model's own statistics are as of its training. Here they are kept up with the ledger and the
+warehouse: made anew in the background, and until then each withdrawal at once takes out the pairs
+that the customer was behind. Which products these are is known from memory alone, which ends with
+the process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.consent.ledger import withdrawn
+from features.errors import WorkspaceError
+from features.shop.shop import Shop
+from models.next_purchase.orders import NEXT_PURCHASE_READS, orders, statistics_at
+from models.next_purchase.product_statistics import ProductStatistics
+from models.next_purchase.ranker import NextPurchaseModel
+from serving.decisions.permissions import Standing
+from serving.live.champions import Champion, Loaded
+
+REST = 10
+"""Making statistics anew may take this part of the time at the most."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Statistics read at one position of the ledger, and the products (positions) of everybody
+    behind them, by pseudonym.
+    """
+
+    statistics: ProductStatistics
+    ledger_seq: int
+    generation: str
+    bought: dict[int, NDArray[np.intp]]
+
+    def without(self, customers: Collection[int]) -> ProductStatistics:
+        """The statistics without the pairs that any of `customers` is behind."""
+        return self.statistics.without_pairs(
+            [self.bought[customer] for customer in customers if customer in self.bought]
+        )
+
+
+@dataclass(frozen=True)
+class _Reduced:
+    """Statistics without the pairs of who has `gone` up to one position of the ledger."""
+
+    made: _Made
+    ledger_seq: int
+    gone: frozenset[int]
+    statistics: ProductStatistics
+
+
+class LiveStatistics:
+    """Keeps the statistics of one shop."""
+
+    def __init__(self, shop: Shop, champion: Champion[NextPurchaseModel]) -> None:
+        self._shop = shop
+        self._champion = champion
+        self._section = shop.config.models.next_purchase
+        self._categories = shop.config.catalog.categories_of(NEXT_PURCHASE_READS)
+        self._made: _Made | None = None
+        self._reduced: _Reduced | None = None
+        self._imagined: _Reduced | None = None
+        self._rest_until = 0.0
+
+    def look(self) -> None:
+        """Make the statistics anew if there is reason to, but never most of the time."""
+        if self._champion.current is None or time.monotonic() < self._rest_until:
+            return
+        try:
+            now = (self._shop.warehouse.generation, self._shop.ledger.position())
+            if self._made is None or (self._made.generation, self._made.ledger_seq) != now:
+                began = time.monotonic()
+                self._made = self._make(now[0])
+                self._rest_until = time.monotonic() + REST * (time.monotonic() - began)
+        except WorkspaceError:
+            self._made = None  # nothing was ingested yet, or nothing is left
+
+    def at(self, champion: Loaded[NextPurchaseModel], ledger_seq: int) -> ProductStatistics:
+        """Statistics that nobody who withdrew up to `ledger_seq` is behind, as far as pairs of
+        products go.
+        """
+        made = self._made
+        return (
+            champion.model.maker.statistics.unpaired
+            if made is None
+            else self._reduced_to(made, ledger_seq).statistics
+        )
+
+    def imagined(
+        self, champion: Loaded[NextPurchaseModel], standing: Standing
+    ) -> ProductStatistics:
+        """Statistics as they would be at the customer's standing, who is behind no pair once they
+        have withdrawn what counts them.
+        """
+        made, customer = self._made, standing.customer
+        if made is None or customer is None or not standing.imagined & self._categories:
+            return self.at(champion, standing.ledger_seq)
+        known = self._reduced_to(made, standing.ledger_seq)
+        if customer in known.gone:
+            return known.statistics
+        kept, gone = self._imagined, known.gone | {customer}
+        if kept is None or kept.made is not made or kept.gone != gone:
+            kept = _Reduced(made, known.ledger_seq, gone, made.without(gone))
+            self._imagined = (
+                kept  # the answers to a customer's next questions are imagined with the same ones
+            )
+        return kept.statistics
+
+    def _reduced_to(self, made: _Made, ledger_seq: int) -> _Reduced:
+        """The statistics `made`, reduced by who withdrew since; kept until more of them do."""
+        if made.ledger_seq >= ledger_seq:
+            return _Reduced(made, made.ledger_seq, frozenset(), made.statistics)
+        known = self._reduced
+        if known is None or known.made is not made:
+            known = _Reduced(made, made.ledger_seq, frozenset(), made.statistics)
+        if ledger_seq > known.ledger_seq:
+            with self._shop.database.read() as connection:
+                more = (
+                    withdrawn(
+                        connection,
+                        self._section.purpose,
+                        self._categories,
+                        known.ledger_seq,
+                        ledger_seq,
+                    )
+                    - known.gone
+                )
+            gone = known.gone | more
+            known = _Reduced(
+                made, ledger_seq, gone, made.without(gone) if more else known.statistics
+            )
+            self._reduced = known
+        return known
+
+    def _make(self, generation: str) -> _Made:
+        shop, section = self._shop, self._section
+        gate, now = shop.gate(section.purpose), shop.loaded_until()
+        past = orders(gate, now)
+        statistics = statistics_at(gate, past, now, section.sold_within_days, shop.facts)
+        return _Made(statistics, gate.ledger_seq, generation, _bought(past, statistics))
+
+
+def _bought(past: pd.DataFrame, statistics: ProductStatistics) -> dict[int, NDArray[np.intp]]:
+    positions = statistics.positions(past["product_id"].tolist())
+    frame = (
+        pd.DataFrame({"customer": past["customer"], "position": positions})
+        .query("position >= 0")
+        .drop_duplicates()
+    )
+    return {customer: part.to_numpy() for customer, part in frame.groupby("customer")["position"]}

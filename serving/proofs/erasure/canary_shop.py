@@ -1,0 +1,238 @@
+"""A made-up shop in which every store holds canaries of every customer."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from experiments.training.churn import train_churn
+from experiments.training.next_purchase import train_next_purchase
+from features import clock
+from features.catalog import Catalog
+from features.consent.event import GRANTED, ConsentEvent
+from features.intake.ingest import ingest
+from features.intake.setup.new_workspace import create
+from features.progress import Progress, part_of
+from features.shop.consent_import import REQUIRED, import_consents
+from features.shop.corrections import Correction, correct
+from features.shop.online import refresh_online
+from features.shop.workspace import Workspace
+from models.churn.settings import ChurnSettings
+from models.next_purchase.ranker import NextPurchaseSettings
+from models.tracking import Tracking
+from serving.access.audit_log import note_access
+from serving.bootstrap import Sayso, assemble
+from serving.contract.requests import RecommendationRequest
+from serving.proofs.erasure.canaries import canary, customer_id
+from serving.reviews.review import Effects, Status, Verdict
+
+CUSTOMERS, PRODUCTS, DAYS = 240, 40, 300
+BEGIN = datetime(2024, 1, 1, 9)  # noqa: DTZ001 - the shop's own time, as its export states it
+HOME = "France"
+"""Where half of them live, so that sayso.toml has no canary as the home country.
+
+The others each have a country of their own.
+"""
+RHYTHMS = (6, 14, 28, 45)
+"""Days between two orders, by kind of customer."""
+COLUMNS = (
+    "customer_id",
+    "order_id",
+    "product_id",
+    "ordered_at",
+    "quantity",
+    "unit_price",
+    "title",
+    "country",
+)
+CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, outlook_trees=40, threads=1)
+NEXT_PURCHASE = NextPurchaseSettings(trees=40, rows_per_leaf=20, threads=1)
+OCCURRED_AT = "2024-11-20T10:00:00Z"
+
+
+def make_shop(folder: Path, chosen: Sequence[int], progress: Progress) -> Sayso:
+    """The shop in `folder`, running; only the customers `chosen` have corrections and exports, as
+    these take time to make.
+    """
+    progress("making a shop", 0.0)
+    root = folder / "shop"
+    create(root, [_write_orders(folder / "orders.csv")])
+    sayso = assemble(Workspace.open(root), "http://127.0.0.1")
+    shop = sayso.shop
+    ingest(shop.workspace, shop.database)
+    shop.ledger.append_all(list(_consents(shop.config.catalog)))
+    _correct(sayso, chosen, part_of(progress, 0.1, 0.4))
+    ingest(shop.workspace, shop.database)  # the generation before stays in the warehouse
+    _train(sayso, part_of(progress, 0.4, 0.6))
+    _use(sayso, part_of(progress, 0.6, 0.8))
+    import_consents(_write_contacts(folder / "contacts.csv"), shop)
+    _write_texts(sayso, chosen, part_of(progress, 0.8, 1.0))
+    return sayso
+
+
+def write_consents(file: Path, catalog: Catalog) -> Path:
+    """The shop's own file of what all customers said."""
+    with file.open("w", encoding="utf-8", newline="") as handle:
+        lines = csv.writer(handle)
+        lines.writerow(REQUIRED)
+        for event in _consents(catalog):
+            lines.writerow(
+                [
+                    OCCURRED_AT if name == "occurred_at" else getattr(event, name)
+                    for name in REQUIRED
+                ]
+            )
+    return file
+
+
+def _write_orders(file: Path) -> Path:
+    draw = np.random.default_rng(CUSTOMERS)
+    with file.open("w", encoding="utf-8", newline="") as handle:
+        lines = csv.writer(handle)
+        lines.writerow(COLUMNS)
+        for customer in range(CUSTOMERS):
+            lines.writerows(_lines_of(customer, draw))
+    return file
+
+
+def _lines_of(customer: int, draw: np.random.Generator) -> Iterator[tuple[object, ...]]:
+    """A customer's orders of mostly one kind of product, at their own rhythm until they leave; the
+    last line is one to be rejected.
+    """
+    day, number = draw.uniform(0, 200), 0
+    leaves = min(DAYS - 1.0, day + draw.exponential(150))
+    suits = np.where(np.arange(PRODUCTS) % len(RHYTHMS) == customer % len(RHYTHMS), 12.0, 1.0)
+    who, country = (
+        customer_id(customer),
+        HOME if customer >= CUSTOMERS // 2 else canary("country", customer),
+    )
+    while day < leaves:
+        order, moment = (
+            f"{canary('order', customer)}-{number}",
+            BEGIN + timedelta(days=int(day), minutes=int(draw.integers(600))),
+        )
+        for product in draw.choice(
+            PRODUCTS, size=int(draw.integers(1, 5)), replace=False, p=suits / suits.sum()
+        ).tolist():
+            yield (
+                who,
+                order,
+                f"p{product:02}",
+                moment,
+                int(draw.integers(1, 6)),
+                1.25 + product,
+                f"Product {product}",
+                country,
+            )
+        number += 1
+        day += 1 + draw.exponential(RHYTHMS[customer % len(RHYTHMS)])
+    yield (
+        who,
+        canary("order", customer),
+        "p00",
+        BEGIN,
+        canary("rejected", customer),
+        1.0,
+        "Product 0",
+        country,
+    )
+
+
+def _consents(catalog: Catalog) -> Iterator[ConsentEvent]:
+    """What the customers said, with canaries as evidence and as keys; a fifth of them refuses
+    everything.
+    """
+    for number in range(CUSTOMERS):
+        said = ConsentEvent(
+            customer_id(number), "", "", "refused" if number % 5 == 4 else GRANTED, "form"
+        )
+        for purpose in catalog.purposes:
+            for category in catalog.askable(purpose):
+                yield replace(
+                    said,
+                    purpose=purpose,
+                    category=category,
+                    notice_version=catalog.current_notice(purpose).version,
+                    evidence=canary("evidence", number),
+                    idempotency_key=f"{canary('key', number)} {purpose} {category}",
+                )
+
+
+def _correct(sayso: Sayso, chosen: Sequence[int], progress: Progress) -> None:
+    for done, number in enumerate(chosen):
+        progress("correcting data", done / len(chosen))
+        customer = sayso.shop.customers.find(customer_id(number))
+        if customer is not None:
+            correct(
+                sayso.shop, customer, Correction("customers.country", canary("corrected", number))
+            )
+
+
+def _train(sayso: Sayso, progress: Progress) -> None:
+    progress("training models", 0.0)
+    tracking = Tracking.of(sayso.shop.workspace)
+    for run in (
+        train_churn(sayso.shop, tracking, settings=CHURN),
+        train_next_purchase(sayso.shop, tracking, settings=NEXT_PURCHASE),
+    ):
+        tracking.promote(
+            run.version, {"selftest": "a shop this small proves nothing of a model's quality"}
+        )
+
+
+def _use(sayso: Sayso, progress: Progress) -> None:
+    """Answer everybody, look again at what they contest, and take their opt-outs."""
+    refresh_online(sayso.shop)
+    sayso.watch.look()
+    for number, (customer, who) in enumerate(sayso.shop.customers.all().items()):
+        progress("answering", number / CUSTOMERS)
+        sayso.recommender.answer(
+            RecommendationRequest(customer_id=who, basket=(who.replace("customer", "basket"),))
+        )
+        _contest(sayso, customer, who, sayso.churn.answer(who)["decision_id"])
+        sayso.opt_outs.add(customer, "product", who.replace("customer", "optout"), None)
+    refresh_online(sayso.shop)
+
+
+def _contest(sayso: Sayso, customer: int, who: str, decision_id: str) -> None:
+    """The customer contests an estimate; somebody of the staff looks at it, sets another band, and
+    says why.
+    """
+    review, _ = sayso.reviews.ask(decision_id, who.replace("customer", "contest"))
+    note_access(sayso.shop, "selftest", "review", customer)
+    until = clock.to_text(sayso.shop.clock() + timedelta(days=30))
+    effects = Effects(band="low", band_until=until)
+    sayso.reviews.resolve(
+        review.id,
+        Verdict(Status.OVERRIDDEN, who.replace("customer", "verdict"), "selftest", effects),
+    )
+
+
+def _write_contacts(file: Path) -> Path:
+    """The shop's own file of whom it may write to."""
+    lines = [
+        f"{customer_id(number)},{'yes' if number % 2 else 'no'}" for number in range(CUSTOMERS)
+    ]
+    file.write_text("\n".join(["customer_id,accepts_marketing", *lines, ""]), encoding="utf-8")
+    return file
+
+
+def _write_texts(sayso: Sayso, chosen: Sequence[int], progress: Progress) -> None:
+    """A log that names everybody, and exports, within the workspace."""
+    root = sayso.shop.workspace.root
+    log = [
+        f"2024-11-20 10:00:00 INFO asked for customer {customer_id(number)}\n"
+        for number in range(CUSTOMERS)
+    ]
+    (root / "service.log").write_text("".join(["started\n", *log]), encoding="utf-8")
+    (root / "exports").mkdir()
+    for done, number in enumerate(chosen):
+        progress("exporting", done / len(chosen))
+        document = json.dumps(sayso.rights.export(customer_id(number)), default=str)
+        (root / "exports" / f"{done}.json").write_text(document, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Proof that faults fail closed: no personal answer while anything is broken."""

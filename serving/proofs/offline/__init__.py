@@ -1,0 +1,1 @@
+"""Proof that nothing calls home."""

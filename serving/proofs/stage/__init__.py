@@ -1,0 +1,1 @@
+"""What the proofs stand on: made-up shops, databases and sandboxes."""

@@ -1,0 +1,1 @@
+"""Answers to what a customer may want next."""

@@ -1,0 +1,1 @@
+"""A person looks at a decision that its customer contests."""

@@ -1,0 +1,153 @@
+"""Upkeep: what has to be done every day so that consent runs out and data goes when they should."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pyarrow as pa
+from sqlalchemy import Connection, delete, select, update
+
+from features import clock
+from features.consent.event import ALLOWING, EXPIRED, ConsentEvent
+from features.database.tables import (
+    accesses,
+    consent_state,
+    decisions,
+    online_features,
+    opt_outs,
+    reviews,
+    set_bands,
+    shown,
+)
+from features.errors import WorkspaceError
+from features.progress import Progress, silent
+from features.shop.online import refresh_online
+from features.shop.shop import Shop
+from features.warehouse.retention import without_expired
+
+METHOD = "upkeep"
+
+
+@dataclass(frozen=True)
+class UpkeepReport:
+    """What was done: grants that ran out, values deleted by field (rows under their table's name),
+    and decisions emptied.
+
+    `deleted` counts old rows of the database (reviews, looks of the staff, opt-outs that ended)
+    under their table's name as well.
+
+    `not_read` says which data sources may not be read any more, and why.
+    """
+
+    expired: int
+    deleted: dict[str, int]
+    decisions_emptied: int
+    not_read: dict[str, str] = field(default_factory=dict)
+
+
+def upkeep(shop: Shop, progress: Progress = silent) -> UpkeepReport:
+    """Do it now; doing it twice does nothing more."""
+    progress("recording consents that ran out", 0.0)
+    expired = _expire(shop)
+    progress("deleting what is past its retention", 0.2)
+    deleted = _delete_old_rows(shop)
+    emptied = _empty_decisions(shop)
+    records = _delete_old_records(shop)
+    today = shop.clock().date()
+    faults = {
+        name: fault
+        for name, source in shop.config.catalog.sources.items()
+        if (fault := source.fault(today))
+    }
+    if (expired or deleted or faults) and shop.warehouse.filled:
+        progress("making online features anew", 0.6)
+        with contextlib.suppress(WorkspaceError):  # no order is left that anything could be made of
+            refresh_online(shop)
+    shop.database.scrub()
+    progress("done", 1.0)
+    return UpkeepReport(expired, deleted | records, emptied, faults)
+
+
+def _expire(shop: Shop) -> int:
+    """Write an event for every grant whose time is over.
+
+    It is not used since that moment; now the ledger says so too.
+    """
+    known = shop.customers.all()
+    with shop.database.write() as connection:
+        events = list(_run_out(shop, connection, known))
+        if events:
+            shop.ledger.write(connection, events)
+    return len(events)
+
+
+def _run_out(
+    shop: Shop, connection: Connection, known: Mapping[int, str]
+) -> Iterator[ConsentEvent]:
+    state, catalog = consent_state.c, shop.config.catalog
+    query = select(consent_state).where(
+        state.action.in_(ALLOWING), state.valid_until <= clock.to_text(shop.clock())
+    )
+    for row in connection.execute(query).all():
+        if (
+            row.customer in known
+            and row.purpose in catalog.purposes
+            and row.category in catalog.askable(row.purpose)
+        ):
+            yield ConsentEvent(
+                known[row.customer], row.purpose, row.category, EXPIRED, METHOD, actor="sayso"
+            )
+
+
+def _delete_old_rows(shop: Shop) -> dict[str, int]:
+    deleted: dict[str, int] = {}
+    now, catalog = shop.clock(), shop.config.catalog
+
+    def within(name: str, rows: pa.Table) -> pa.Table:
+        kept, gone = without_expired(name, rows, catalog, now)
+        deleted.update({what: max(count, deleted.get(what, 0)) for what, count in gone.items()})
+        return kept
+
+    shop.warehouse.rewrite(within)
+    if deleted:
+        with shop.database.write() as connection:
+            connection.execute(delete(online_features))
+    return deleted
+
+
+def _empty_decisions(shop: Shop) -> int:
+    limit = clock.to_text(shop.clock() - timedelta(days=shop.config.shop.decisions_kept_days))
+    with shop.database.write() as connection:
+        old = update(decisions).where(
+            decisions.c.created_at < limit, decisions.c.content.is_not(None)
+        )
+        return int(connection.execute(old.values(content=None)).rowcount)
+
+
+def _delete_old_records(shop: Shop) -> dict[str, int]:
+    """Reviews and looks of the staff go when the content of decisions goes, but for reviews that
+    still wait.
+
+    Set bands and opt-outs go when they end.
+    """
+    now = shop.clock()
+    limit, today = (
+        clock.to_text(now - timedelta(days=shop.config.shop.decisions_kept_days)),
+        clock.to_text(now),
+    )
+    old = {
+        reviews: (reviews.c.open_for.is_(None), reviews.c.resolved_at < limit),
+        accesses: (accesses.c.at < limit,),
+        shown: (shown.c.shown_at < limit,),
+        set_bands: (set_bands.c.until <= today,),
+        opt_outs: (opt_outs.c.until <= today,),
+    }
+    with shop.database.write() as connection:
+        counts = {
+            table.name: int(connection.execute(delete(table).where(*rule)).rowcount)
+            for table, rule in old.items()
+        }
+    return {name: count for name, count in counts.items() if count}

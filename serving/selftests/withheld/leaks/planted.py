@@ -1,7 +1,0 @@
-"""All planted leaks."""
-
-from __future__ import annotations
-
-from serving.selftests.withheld.leaks import of_answers, of_features, of_models
-
-LEAKS = (*of_features.LEAKS, *of_models.LEAKS, *of_answers.LEAKS)

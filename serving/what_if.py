@@ -1,0 +1,157 @@
+"""What a customer's choices change: the answers that serving would give them with less of their
+data, asked for and not guessed.
+
+Every number here is an answer of the parts that answer customers, at a standing of which categories
+are taken away. Nothing is recorded, nobody is given the answer, and nothing is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from explain.coalition_scores import coalition_scores
+from explain.game import MOST_PLAYERS, Game, Played, coalitions
+from explain.rank_game import Lists, RankGame, rank_game
+from features import clock
+from features.shop.shop import Shop
+from serving.churn.estimator import ChurnEstimator
+from serving.contract.requests import RecommendationRequest
+from serving.decisions.permissions import Standing, standing_as
+from serving.recommending.recommender import Recommender, Seen
+
+EVERY_PRODUCT = 1_000_000
+
+
+class Consequences:
+    """Answers "what if I did not share this" for the customers (pseudonyms) of one shop."""
+
+    def __init__(self, shop: Shop, churn: ChurnEstimator, recommender: Recommender) -> None:
+        self._shop = shop
+        self._churn = churn
+        self._recommender = recommender
+        self._askable = shop.config.catalog.askable(shop.config.models.next_purchase.purpose)
+
+    def of_churn(self, customer: int) -> Game | None:
+        """The consent game of the estimate in probability points, as it would be given now; None
+        where there is none.
+
+        Without the last category there is no estimate any more; the number is then what is known of
+        nobody.
+        """
+        return churn_game(
+            self._churn.preview(self._standing(customer, self._shop.config.models.churn.purpose))
+        )
+
+    def recommendations(self, customer: int, request: RecommendationRequest) -> Mapping[str, Any]:
+        """The answer to `request` as it would be given now."""
+        (answer,) = self._recommender.previews(
+            request, [self._standing(customer, self._shop.config.models.next_purchase.purpose)]
+        )
+        return answer
+
+    def of_recommendation(
+        self,
+        customer: int,
+        product_ids: Sequence[str],
+        request: RecommendationRequest | None = None,
+    ) -> RankGame | None:
+        """What each granted category changes of the places of `product_ids` among all products;
+        None where nothing is personal now.
+
+        `request` says what else was asked (basket, exclusions, ...). Products without statistics
+        are left out.
+        """
+        standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
+        lists, players = self._lists(customer, standing, request), self._players(standing)
+        seen = None if lists is None else self._seen(standing, players, request)
+        if lists is None or seen is None:
+            return None
+        known = [product for product in dict.fromkeys(product_ids) if seen.knows(product)]
+        return rank_game(players, known, coalition_scores(seen.model, seen.allowed, known), lists)
+
+    def lists(self, customer: int, request: RecommendationRequest | None = None) -> Lists | None:
+        """The lists alone that serving would give now, without each granted category and for
+        everybody; `request` and None as above.
+        """
+        return self._lists(
+            customer,
+            self._standing(customer, self._shop.config.models.next_purchase.purpose),
+            request,
+        )
+
+    def _lists(
+        self, customer: int, standing: Standing, request: RecommendationRequest | None
+    ) -> Lists | None:
+        players = self._players(standing)
+        if not players or len(players) > MOST_PLAYERS:
+            return None
+        asked = _of_every_product(
+            request or RecommendationRequest(customer_id=str(customer))
+        )  # whose standings these are is what counts
+        imagined = [
+            standing,
+            *(standing.without([name]) for name in players),
+            standing.without(players),
+        ]
+        now, *without, nothing = self._recommender.lists(asked, imagined)
+        if not now.personalized:
+            return None
+        return Lists(
+            now.products,
+            {name: rest.products for name, rest in zip(players, without, strict=True)},
+            nothing.products,
+        )
+
+    def seen_under_every_coalition(self, customer: int) -> Seen | None:
+        """What the ranker is shown of a customer under each coalition of what they grant; None
+        where there is nothing to show.
+        """
+        standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
+        return self._seen(standing, self._players(standing))
+
+    def _seen(
+        self,
+        standing: Standing,
+        players: Sequence[str],
+        request: RecommendationRequest | None = None,
+    ) -> Seen | None:
+        present = coalitions(len(players)).tolist()
+        return self._recommender.seen(
+            [
+                standing.without(
+                    [name for name, held in zip(players, row, strict=True) if not held]
+                )
+                for row in present
+            ],
+            request,
+        )
+
+    def _players(self, standing: Standing) -> list[str]:
+        return [name for name in self._askable if name in standing.granted]
+
+    def _standing(self, customer: int, purpose: str) -> Standing:
+        with self._shop.database.read() as connection:
+            return standing_as(
+                connection,
+                self._shop.config.catalog,
+                customer,
+                purpose,
+                clock.to_text(self._shop.clock()),
+            )
+
+
+def churn_game(answer: Mapping[str, Any]) -> Game | None:
+    """The consent game that an answer to `POST /v1/churn` states; None where it has no estimate."""
+    if not answer["available"]:
+        return None
+    stated = answer["explanation"]["categories"]
+    return Game(
+        stated["base_value"],
+        stated["output_value"],
+        tuple(Played(**part) for part in stated["contributions"]),
+    )
+
+
+def _of_every_product(request: RecommendationRequest) -> RecommendationRequest:
+    return request.model_copy(update={"k": EVERY_PRODUCT})
