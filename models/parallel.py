@@ -15,7 +15,7 @@ half of the time of one.
 """
 
 
-def side_by_side(work: Callable[[Part], Made], parts: Iterable[Part]) -> Iterator[Made]:
+def in_parallel(work: Callable[[Part], Made], parts: Iterable[Part]) -> Iterator[Made]:
     """What `work` makes of each part, in their order.
 
     No more is made ahead than `AT_A_TIME`, so that it need not all be held.

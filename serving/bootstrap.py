@@ -17,7 +17,7 @@ from serving.access.signed_links import Links
 from serving.churn.estimator import ChurnEstimator
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
-from serving.live.assortment import ShelfKeeper
+from serving.live.assortment import AssortmentKeeper
 from serving.live.champions import churn_champion, next_purchase_champion
 from serving.live.config_watch import CatalogWatch
 from serving.live.refresher import Watch
@@ -25,7 +25,7 @@ from serving.live.statistics import LiveStatistics
 from serving.recommending.recommender import Recommender
 from serving.reviews.queue import Reviews
 from serving.rights.rights import Rights
-from serving.what_if import Consequences
+from serving.what_if import WhatIf
 
 SPOKEN_BY = ("explain", "serving.pages")
 """Packages that say something to customers, with their translations."""
@@ -39,7 +39,7 @@ class Sayso:
     tracking: Tracking
     recommender: Recommender
     churn: ChurnEstimator
-    consequences: Consequences
+    what_if: WhatIf
     decisions: DecisionLog
     opt_outs: OptOuts
     reviews: Reviews
@@ -49,7 +49,7 @@ class Sayso:
     links: Links
     watch: Watch
     words: Words
-    shelf: ShelfKeeper
+    assortment: AssortmentKeeper
 
     def close(self) -> None:
         """Stop what runs in the background and give the connections back."""
@@ -67,11 +67,11 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         churn_champion(tracking, catalog.holds),
         next_purchase_champion(tracking, catalog.holds),
     )
-    shelf = ShelfKeeper(shop)
+    assortment = AssortmentKeeper(shop)
     statistics = LiveStatistics(shop, next_purchase)
     words = open_words(workspace.root, shop.config.shop.language, SPOKEN_BY)
     recommender = Recommender(
-        shop, next_purchase, for_next_purchase, lambda: shelf.current, statistics, words
+        shop, next_purchase, for_next_purchase, lambda: assortment.current, statistics, words
     )
     estimator = ChurnEstimator(shop, churn, for_churn, words)
     keys = Keys(shop.database, shop.clock)
@@ -80,7 +80,7 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         tracking=tracking,
         recommender=recommender,
         churn=estimator,
-        consequences=Consequences(shop, estimator, recommender),
+        what_if=WhatIf(shop, estimator, recommender),
         decisions=DecisionLog(
             shop.database,
             shop.vault,
@@ -92,7 +92,7 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         keys=keys,
         sessions=Sessions(keys, workspace.secret(), secure=base_url.startswith("https://")),
         links=Links(workspace.secret(), base_url),
-        watch=Watch([shelf.look, churn.look, next_purchase.look, statistics.look]),
+        watch=Watch([assortment.look, churn.look, next_purchase.look, statistics.look]),
         words=words,
-        shelf=shelf,
+        assortment=assortment,
     )

@@ -1,8 +1,8 @@
 """What a customer's choices change: the answers that serving would give them with less of their
 data, asked for and not guessed.
 
-Every number here is an answer of the parts that answer customers, at a standing of which categories
-are taken away. Nothing is recorded, nobody is given the answer, and nothing is counted.
+Every number here is an answer of the parts that answer customers, under permissions from which
+categories are taken away. Nothing is recorded, nobody is given the answer, and nothing is counted.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from features import clock
 from features.shop.shop import Shop
 from serving.churn.estimator import ChurnEstimator
 from serving.contract.requests import RecommendationRequest
-from serving.decisions.permissions import Standing, standing_as
+from serving.decisions.permissions import Permissions, permissions_as
 from serving.recommending.recommender import Recommender, Seen
 
 EVERY_PRODUCT = 1_000_000
 
 
-class Consequences:
+class WhatIf:
     """Answers "what if I did not share this" for the customers (pseudonyms) of one shop."""
 
     def __init__(self, shop: Shop, churn: ChurnEstimator, recommender: Recommender) -> None:
@@ -40,13 +40,13 @@ class Consequences:
         nobody.
         """
         return churn_game(
-            self._churn.preview(self._standing(customer, self._shop.config.models.churn.purpose))
+            self._churn.preview(self._permissions(customer, self._shop.config.models.churn.purpose))
         )
 
     def recommendations(self, customer: int, request: RecommendationRequest) -> Mapping[str, Any]:
         """The answer to `request` as it would be given now."""
         (answer,) = self._recommender.previews(
-            request, [self._standing(customer, self._shop.config.models.next_purchase.purpose)]
+            request, [self._permissions(customer, self._shop.config.models.next_purchase.purpose)]
         )
         return answer
 
@@ -62,9 +62,9 @@ class Consequences:
         `request` says what else was asked (basket, exclusions, ...). Products without statistics
         are left out.
         """
-        standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
-        lists, players = self._lists(customer, standing, request), self._players(standing)
-        seen = None if lists is None else self._seen(standing, players, request)
+        permissions = self._permissions(customer, self._shop.config.models.next_purchase.purpose)
+        lists, players = self._lists(customer, permissions, request), self._players(permissions)
+        seen = None if lists is None else self._seen(permissions, players, request)
         if lists is None or seen is None:
             return None
         known = [product for product in dict.fromkeys(product_ids) if seen.knows(product)]
@@ -76,23 +76,23 @@ class Consequences:
         """
         return self._lists(
             customer,
-            self._standing(customer, self._shop.config.models.next_purchase.purpose),
+            self._permissions(customer, self._shop.config.models.next_purchase.purpose),
             request,
         )
 
     def _lists(
-        self, customer: int, standing: Standing, request: RecommendationRequest | None
+        self, customer: int, permissions: Permissions, request: RecommendationRequest | None
     ) -> Lists | None:
-        players = self._players(standing)
+        players = self._players(permissions)
         if not players or len(players) > MOST_PLAYERS:
             return None
         asked = _of_every_product(
             request or RecommendationRequest(customer_id=str(customer))
-        )  # whose standings these are is what counts
+        )  # whose alternatives these are is what counts
         imagined = [
-            standing,
-            *(standing.without([name]) for name in players),
-            standing.without(players),
+            permissions,
+            *(permissions.without([name]) for name in players),
+            permissions.without(players),
         ]
         now, *without, nothing = self._recommender.lists(asked, imagined)
         if not now.personalized:
@@ -107,19 +107,19 @@ class Consequences:
         """What the ranker is shown of a customer under each coalition of what they grant; None
         where there is nothing to show.
         """
-        standing = self._standing(customer, self._shop.config.models.next_purchase.purpose)
-        return self._seen(standing, self._players(standing))
+        permissions = self._permissions(customer, self._shop.config.models.next_purchase.purpose)
+        return self._seen(permissions, self._players(permissions))
 
     def _seen(
         self,
-        standing: Standing,
+        permissions: Permissions,
         players: Sequence[str],
         request: RecommendationRequest | None = None,
     ) -> Seen | None:
         present = coalitions(len(players)).tolist()
         return self._recommender.seen(
             [
-                standing.without(
+                permissions.without(
                     [name for name, held in zip(players, row, strict=True) if not held]
                 )
                 for row in present
@@ -127,12 +127,12 @@ class Consequences:
             request,
         )
 
-    def _players(self, standing: Standing) -> list[str]:
-        return [name for name in self._askable if name in standing.granted]
+    def _players(self, permissions: Permissions) -> list[str]:
+        return [name for name in self._askable if name in permissions.granted]
 
-    def _standing(self, customer: int, purpose: str) -> Standing:
+    def _permissions(self, customer: int, purpose: str) -> Permissions:
         with self._shop.database.read() as connection:
-            return standing_as(
+            return permissions_as(
                 connection,
                 self._shop.config.catalog,
                 customer,

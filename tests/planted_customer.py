@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from features.consent.contact_permissions import contact_columns, import_contact_permissions
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
-from features.database.tables import accesses, shown
+from features.database.tables import audit_log, exposures
 from features.shop.corrections import Correction, correct
 from features.shop.online import online_stores
 from features.shop.shop import Shop
@@ -77,11 +77,11 @@ def plant(shop: Shop, *ids: str) -> None:
                 "explored": 0,
             }
             connection.execute(
-                insert(shown).values(decision_id=f"dec_{customer}", customer=customer, **told)
+                insert(exposures).values(decision_id=f"dec_{customer}", customer=customer, **told)
             )
             look = {"key_id": "key_1", "kind": "planted-look", "at": "2024-01-01"}
             connection.execute(
-                insert(accesses).values(id=f"acc_{customer}", customer=customer, **look)
+                insert(audit_log).values(id=f"acc_{customer}", customer=customer, **look)
             )
         remember(
             connection,

@@ -25,7 +25,11 @@ from experiments.promotion.gates import (
 from experiments.promotion.rollout import override_of, promote, roll_back
 from experiments.promotion.withdrawn_since import VersionStatus
 from experiments.trials.champion_recipe import COMPARED, NOTE, REFRESH
-from experiments.trials.lead_over_baselines import churn_leads, lead, ranking_leads
+from experiments.trials.paired_difference import (
+    churn_differences,
+    paired_difference,
+    ranking_differences,
+)
 from experiments.trials.run import BASELINES
 from features.config.schema import Audit
 from features.consent.ledger import ConsentEvent
@@ -121,21 +125,23 @@ def test_leads_are_as_sure_as_there_are_customers():
     labels = (draw.random(800) < 0.4).astype(float)
     good = labels + draw.normal(0, 1, 800)
     scores = {"sayso": good, "same": good, "worse": labels + draw.normal(0, 3, 800)}
-    found = churn_leads(labels, scores)
-    assert lead(found, "same", "auc") == (0.0, 0.0, 0.0)
-    assert lead(found, "worse", "auc")[0] > 0.05
+    found = churn_differences(labels, scores)
+    assert paired_difference(found, "same", "auc") == (0.0, 0.0, 0.0)
+    assert paired_difference(found, "worse", "auc")[0] > 0.05
     assert (
-        lead(
-            churn_leads(labels[:30], {name: own[:30] for name, own in scores.items()}),
+        paired_difference(
+            churn_differences(labels[:30], {name: own[:30] for name, own in scores.items()}),
             "worse",
             "auc",
         )[0]
         < 0.05
     )
-    assert lead(found, "nobody", "auc") is None
+    assert paired_difference(found, "nobody", "auc") is None
     truth = [{"a"}] * 50
-    recall = ranking_leads({"sayso": [["a"]] * 50, "worse": [["a"]] * 20 + [["b"]] * 30}, truth, 10)
-    low, middle, high = lead(recall, "worse", "recall_at_10")
+    recall = ranking_differences(
+        {"sayso": [["a"]] * 50, "worse": [["a"]] * 20 + [["b"]] * 30}, truth, 10
+    )
+    low, middle, high = paired_difference(recall, "worse", "recall_at_10")
     assert 0.4 < low < middle < high < 0.8
     assert middle == pytest.approx(0.6, abs=0.05)
 

@@ -81,9 +81,7 @@ def ranking(sayso) -> Explained:
     """The ten best candidates of forty customers who share all there is."""
     champion, rows = sayso.recommender.champion, []
     for customer in sharing(*CATEGORIES)[:40]:
-        seen = sayso.consequences.seen_under_every_coalition(
-            sayso.shop.customers.pseudonym(customer)
-        )
+        seen = sayso.what_if.seen_under_every_coalition(sayso.shop.customers.pseudonym(customer))
         allowed = seen.allowed[-1]
         maker = replace(champion.model.maker, statistics=allowed.statistics)
         ranked = replace(champion.model, maker=maker).rank(allowed.histories, 10)
@@ -197,7 +195,7 @@ def test_the_true_driver_of_a_recommendation_is_found(sayso):
     for customer in sharing(*CATEGORIES):
         (answer,) = sayso.recommender.previews(
             RecommendationRequest(customer_id=customer, k=10),
-            [sayso.consequences._standing(sayso.shop.customers.pseudonym(customer), FOR_ITEMS)],
+            [sayso.what_if._permissions(sayso.shop.customers.pseudonym(customer), FOR_ITEMS)],
         )
         for item in answer["items"]:
             game = dict.fromkeys(CATEGORIES, 0.0)
@@ -253,7 +251,7 @@ def _plant(sayso: Sayso, customer: int) -> None:
     """
     for part, purpose in ((sayso.churn, FOR_CHURN), (sayso.recommender, FOR_ITEMS)):
         online, row = part._online, part._online.ready(customer)
-        granted = sayso.consequences._standing(customer, purpose).granted
+        granted = sayso.what_if._permissions(customer, purpose).granted
         hidden = [not online._needs[name] <= granted for name in online.layout.customer]
         columns = [not online._needs[name] <= granted for name in online.layout.history]
         known = online.under(row, granted)

@@ -30,8 +30,8 @@ from features.definitions.customer import CUSTOMER_DEFINITIONS
 from features.definitions.frames import FOR_RANKING, reads_of
 from features.definitions.history import HISTORY_DEFINITIONS
 from features.shop.shop import Shop
-from models.next_purchase.basket_companions import BASKET_FEATURE
-from models.next_purchase.candidate_features import LEARNED_READS
+from models.next_purchase.basket_complements import BASKET_FEATURE
+from models.next_purchase.candidate_features import CANDIDATE_READS
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from tests.plain_words import MOST_WORDS, banned
 
@@ -85,7 +85,7 @@ def test_every_ranking_feature_has_a_sentence_or_is_silent_for_a_reason() -> Non
     """Whatever may speak for a product can be said, or is listed as silent with the reason; nothing
     is said of what does not exist.
     """
-    columns = {*OF_HISTORIES, *RANKING, *LEARNED_READS, *PRODUCT_FEATURES}
+    columns = {*OF_HISTORIES, *RANKING, *CANDIDATE_READS, *PRODUCT_FEATURES}
     assert columns - spoken_for(RECOMMENDATION_TEMPLATES) == set(SILENT)
     assert spoken_for(RECOMMENDATION_TEMPLATES) <= {*columns, BASKET_FEATURE}
     assert all(SILENT.values())
@@ -98,7 +98,7 @@ def test_every_sentence_has_a_key_of_its_own() -> None:
 
 @pytest.mark.parametrize("language", list(WORDS.languages))
 @settings(max_examples=8, deadline=None)
-@given(values=values_of([*OF_CUSTOMERS, *OF_HISTORIES, *LEARNED_READS, *PRODUCT_FEATURES]))
+@given(values=values_of([*OF_CUSTOMERS, *OF_HISTORIES, *CANDIDATE_READS, *PRODUCT_FEATURES]))
 def test_sentences_are_short_and_plain(language: str, values: dict[str, float]) -> None:
     """With any values and in every language a sentence is one of at most twenty words, without
     jargon or loose ends, or is none.
@@ -202,7 +202,7 @@ def shown(shop: Shop) -> dict[str, str]:
     catalog = shop.config.catalog
     reads = (
         {name: reads_of(name) for name in [*RANKING, *OF_HISTORIES]}
-        | LEARNED_READS
+        | CANDIDATE_READS
         | dict.fromkeys(PRODUCT_FEATURES, ())
     )
     return {name: catalog.category_of(fields) for name, fields in reads.items()}
@@ -243,7 +243,7 @@ def test_nothing_is_said_of_what_is_withheld(
     catalog = shop.config.catalog
     needed = {
         name: catalog.categories_of(
-            LEARNED_READS.get(name) or (reads_of(name) if name not in PRODUCT_FEATURES else ())
+            CANDIDATE_READS.get(name) or (reads_of(name) if name not in PRODUCT_FEATURES else ())
         )
         for name in shown
     }

@@ -254,3 +254,19 @@ def test_lines_of_an_absent_path_are_those_of_its_longest_beginning() -> None:
     assert lines.of(("notices", 1, "purpose")) == 7
     assert lines.of(("notices", 1, "text")) == 6
     assert lines.of(("fields",)) is None
+
+
+def test_a_section_by_its_name_of_before_is_read_alike(file: Path) -> None:
+    """`[manners]`, its older name, says the same as `[contact_policy]`; a fault has its line."""
+    text = file.read_text("utf-8")
+    now = read_config(file).contact_policy
+    stated = text.replace("[contact_policy]", "[manners]").replace("floor = 0.25", "floor = 0.5")
+    file.write_text(stated, "utf-8")
+    assert read_config(file).contact_policy == now.model_copy(update={"floor": 0.5})
+    file.write_text(stated.replace("floor = 0.5", "flor = 0.5"), "utf-8")
+    with pytest.raises(ConfigError, match=r"`contact_policy\.flor` is not known here") as caught:
+        read_config(file)
+    assert caught.value.line == stated[: stated.index("floor = 0.5")].count("\n") + 1
+    file.write_text(f"{stated}\n[contact_policy]\n", "utf-8")
+    with pytest.raises(ConfigError, match="are the same section"):
+        read_config(file)

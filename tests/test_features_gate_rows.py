@@ -25,7 +25,7 @@ TODAY = datetime(2024, 6, 1, 12)  # noqa: DTZ001 - naive UTC as in the warehouse
 TICK, DAY = timedelta(microseconds=1), timedelta(days=1)
 ORDER, AMOUNT, COUNTRY = "transactions.order_id", "transactions.amount", "customers.country"
 ALWAYS = None
-Line = tuple[str, int, datetime, str]
+LogisticMember = tuple[str, int, datetime, str]
 """Order number, customer, when it was recorded, and from which source."""
 
 
@@ -57,7 +57,7 @@ def grants(*granted: tuple[int, str, datetime | None]) -> pd.DataFrame:
 
 
 def warehouse_of(
-    folder: Path, lines: Collection[Line] = (), countries: Collection[Line] = ()
+    folder: Path, lines: Collection[LogisticMember] = (), countries: Collection[LogisticMember] = ()
 ) -> Warehouse:
     """A warehouse of these order lines, and of customers who lived in these countries since they
     were recorded.

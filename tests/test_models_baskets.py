@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from experiments.audits.basket_completion import IGNORED, WITH, begun_orders
+from experiments.audits.basket_completion import IGNORED, WITH, basket_completion_figures
 from experiments.benchmarks.basket_shop import BasketShop
 from experiments.benchmarks.peers.baskets import Known
 from models.next_purchase import candidates
@@ -85,7 +85,7 @@ def test_the_worth_of_a_basket_is_measured_on_the_rest_of_the_order(
     neither.
     """
     model, asked = trial
-    found = begun_orders(model, asked, 2).metrics
+    found = basket_completion_figures(model, asked, 2).metrics
     assert found[f"{WITH}.phr_at_2"] > found[f"{IGNORED}.phr_at_2"] + 0.3
     for name in (WITH, IGNORED):
         assert (
@@ -99,7 +99,7 @@ def test_orders_of_one_product_have_no_rest(trial: tuple[NextPurchaseModel, Exam
     """Where no order can be begun and not ended, nothing is measured."""
     model, asked = trial
     rows = asked.bought // len(asked.maker.statistics.product_ids)
-    assert not begun_orders(
+    assert not basket_completion_figures(
         model, replace(asked, bought=asked.bought[np.diff(rows, prepend=-1) > 0]), 2
     ).metrics
 

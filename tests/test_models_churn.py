@@ -20,7 +20,7 @@ from features.intake.warehouse_tables import TRANSACTIONS
 from features.shop.shop import Shop
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
-from models.churn.backtest import Size, best_size, trials
+from models.churn.backtest import Blend, best_weights, trials
 from models.churn.boosting import DIRECTIONS
 from models.churn.distillation import MOST_WEIGHT, as_frequent_as
 from models.churn.model import ChurnModel
@@ -264,7 +264,7 @@ def test_the_teacher_is_right_on_average(rows: ChurnRows, task: ChurnTask) -> No
     """The mean answer of the teacher is the share who left, moments weighed as they are learnt
     from.
     """
-    teacher = fit_teacher(rows, task, QUICK, Size(50))
+    teacher = fit_teacher(rows, task, QUICK, Blend(50))
     mean = np.average(teacher.probability(rows.features), weights=rows.weights)
     assert mean == pytest.approx(np.average(rows.labels, weights=rows.weights), abs=1e-6)
 
@@ -453,7 +453,7 @@ def test_what_cannot_be_tried_is_trained_with_moderate_settings(
     same.
     """
     two = rows.at(rows.as_of >= np.unique(rows.as_of)[-2])
-    assert best_size(two, task, QUICK) == Size(25)
+    assert best_weights(two, task, QUICK) == Blend(25)
     assert fit_churn(two, task, QUICK).probability(two.features).std() > 0.1
 
 

@@ -15,9 +15,9 @@ import pytest
 from itsdangerous import TimestampSigner
 from sqlalchemy import select
 
-from features.database.tables import accesses
+from features.database.tables import audit_log
 from serving.access.api_keys import Keys
-from serving.access.audit_log import note_access
+from serving.access.audit_log import record_access
 from serving.access.console_sessions import COOKIE, LASTS, Sessions
 from tests.serving_shop import CANARY, SCRIPT
 from tests.test_serving_review_routes import ask
@@ -314,7 +314,7 @@ def test_looks_are_recorded_with_whose_data_it_was(staff, service, served, pool)
     press(staff, "/console/search", customer_id=customer)
     with served.database.read() as connection:
         rows = connection.execute(
-            select(accesses).where(accesses.c.customer == served.customers.find(customer))
+            select(audit_log).where(audit_log.c.customer == served.customers.find(customer))
         ).all()
     assert [row.kind for row in rows] == ["customer"]
     (look,) = service.answer(service.http.get(f"/v1/customers/{customer}/export"))[
@@ -330,6 +330,6 @@ def test_no_log_line_names_a_customer(fresh_shop, staff, server_log, caplog):
     press(staff, "/console/search", customer_id=f"{CANARY}somebody")
     assert CANARY not in server_log.read_text()
     with caplog.at_level(logging.INFO, "sayso.console"):
-        note_access(fresh_shop, "key_1", "customer", 123_456_789)
+        record_access(fresh_shop, "key_1", "customer", 123_456_789)
     assert "key_1" in caplog.text
     assert "123456789" not in caplog.text

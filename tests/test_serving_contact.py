@@ -14,9 +14,9 @@ import pytest
 
 from explain.reasons import MOST_REASONS
 from explain.templates import DISCOVERY
-from features.config.schema import CapSection, MannersSection
+from features.config.schema import CapSection, ContactPolicySection
 from features.consent.ledger import ConsentEvent
-from features.database.tables import shown
+from features.database.tables import exposures
 from features.shop.online import OnlineRow, online_stores
 from models.tracking import Tracking
 from serving.bootstrap import assemble
@@ -24,7 +24,7 @@ from serving.contract import responses as answers
 from serving.contract.requests import RecommendationRequest
 from serving.delivery.frequency_caps import Cap
 from serving.delivery.opt_outs import OptOuts
-from serving.live.assortment import BestSeller, Shelf
+from serving.live.assortment import Assortment, BestSeller
 from serving.live.champions import next_purchase_champion
 from serving.live.statistics import LiveStatistics
 from serving.recommending.recommender import Recommender, _without
@@ -36,13 +36,13 @@ from tests.test_serving_reviews import Asked, rows
 pytest_plugins = ["tests.serving_fixtures"]
 
 NOON = datetime(2024, 6, 3, 12, tzinfo=UTC)
-SHELF = Shelf(
+ASSORTMENT = Assortment(
     {"mug": "Mug", "test": "Test kit"},
     {"health": ["test"]},
     {},
     (BestSeller("test", 9), BestSeller("mug", 5)),
 )
-CAPPED = MannersSection(
+CAPPED = ContactPolicySection(
     caps=(CapSection(channel="email", most=3), CapSection(channel="post", most=0)),
     sensitive=("health",),
 )
@@ -63,9 +63,9 @@ def recommend(asked) -> Callable[..., dict]:
     champion = next_purchase_champion(Tracking.of(asked.workspace))
     _, online = online_stores(asked)
     recommender = Recommender(
-        asked, champion, online, lambda: SHELF, LiveStatistics(asked, champion)
+        asked, champion, online, lambda: ASSORTMENT, LiveStatistics(asked, champion)
     )
-    recommender._manners = CAPPED
+    recommender._contact_policy = CAPPED
 
     def ask(channel: str = "email", customer: str = "ann", **fields: object) -> dict:
         return recommender.answer(
@@ -83,7 +83,7 @@ def test_a_cap_is_never_exceeded_under_races(asked, recommend):
         found = list(threads.map(lambda _: recommend(), range(40)))
     shown_ones = [answer for answer in found if answer["items"]]
     held = [answer for answer in found if not answer["items"]]
-    assert len(shown_ones) == len(rows(asked, shown)) == 3
+    assert len(shown_ones) == len(rows(asked, exposures)) == 3
     for answer in held:
         assert (answer["not_personalized_because"], answer["not_now_because"]) == (
             "not_now",
@@ -280,7 +280,7 @@ def test_an_answer_that_waits_uses_nothing_and_replays(service, pool):
         ("/v1/opt-outs", {"scope": "frequency", "value": "email:1/0"}, "value"),
     ],
 )
-def test_manners_that_cannot_be_are_refused(service, path, fault, field):
+def test_a_contact_policy_that_cannot_be_are_refused(service, path, fault, field):
     """A share, a zone or a cap that does not exist is 422 with its field."""
     document = is_problem(service.http.post(path, json={"customer_id": "nobody", **fault}), 422)
     assert field in [error["field"] for error in document["errors"]]
@@ -297,9 +297,9 @@ def test_manners_that_cannot_be_are_refused(service, path, fault, field):
     ],
 )
 def test_a_faulty_section_is_refused(stated):
-    """`[manners]` of sayso.toml takes nothing that could not be followed."""
+    """`[contact_policy]` of sayso.toml takes nothing that could not be followed."""
     with pytest.raises(ValueError, match=next(iter(stated))):
-        MannersSection.model_validate(stated)
+        ContactPolicySection.model_validate(stated)
 
 
 def test_what_is_sensitive_leads_to_nothing_else(served, pool):
@@ -310,17 +310,17 @@ def test_what_is_sensitive_leads_to_nothing_else(served, pool):
     sayso.watch.look()
     sensitive = "department 1"
     recommender, ready = sayso.recommender, sayso.recommender._online.ready
-    of_department = recommender._shelf().hidden_by([sensitive], [])
+    of_department = recommender._assortment().hidden_by([sensitive], [])
     changed = 0
     for customer in pool.take(3):
         plain = RecommendationRequest(customer_id=customer)
         usual = recommender.answer(plain)["items"]
-        recommender._manners = MannersSection(sensitive=(sensitive,))
+        recommender._contact_policy = ContactPolicySection(sensitive=(sensitive,))
         held = recommender.answer(plain)["items"]
         asked = recommender.answer(
             RecommendationRequest(customer_id=customer, product_categories=(sensitive,))
         )["items"]
-        recommender._manners = MannersSection()
+        recommender._contact_policy = ContactPolicySection()
         recommender._online.ready = lambda number: _without(ready(number), of_department)
         never = recommender.answer(
             RecommendationRequest(customer_id=customer, exclude=tuple(of_department))
@@ -339,6 +339,6 @@ def test_what_is_sensitive_leads_to_nothing_else(served, pool):
     sensitive_basket = RecommendationRequest(
         customer_id=customer, basket=tuple(sorted(of_department))
     )
-    recommender._manners = MannersSection(sensitive=(sensitive,))
+    recommender._contact_policy = ContactPolicySection(sensitive=(sensitive,))
     assert recommender.answer(sensitive_basket)["items"] == recommender.answer(plain)["items"]
     sayso.close()

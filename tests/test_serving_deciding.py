@@ -15,7 +15,7 @@ from features.shop.shop import Shop
 from serving.decisions import record as decisions
 from serving.decisions.deciding import MOST_TRIES, Made, TooBusy, decide
 from serving.decisions.log import DecisionLog
-from serving.decisions.permissions import Standing
+from serving.decisions.permissions import Permissions
 from serving.delivery.opt_outs import OptOuts
 
 PURPOSE = "recommendations"
@@ -49,11 +49,11 @@ def said(ledger: Ledger, action: str, customer: str = "ann", category: str = "pu
     ledger.append(ConsentEvent(customer, PURPOSE, category, action, "test", "1"))
 
 
-def answer_of(standing: Standing) -> Made:
+def answer_of(permissions: Permissions) -> Made:
     """An answer that states what it was made under."""
     return Made(
-        {"granted": sorted(standing.granted)},
-        {"consent": {"used": sorted(standing.granted), "withheld": []}},
+        {"granted": sorted(permissions.granted)},
+        {"consent": {"used": sorted(permissions.granted), "withheld": []}},
         None,
     )
 
@@ -71,11 +71,11 @@ def test_a_change_while_an_answer_is_made_makes_it_anew(asked, sqlite_database, 
     """
     seen = []
 
-    def make(standing: Standing) -> Made:
-        seen.append(standing.granted)
+    def make(permissions: Permissions) -> Made:
+        seen.append(permissions.granted)
         if len(seen) <= changes:
-            said(ledger, "withdrawn" if standing.granted else "granted")
-        return answer_of(standing)
+            said(ledger, "withdrawn" if permissions.granted else "granted")
+        return answer_of(permissions)
 
     answer = decide(asked, "test", "ann", PURPOSE, make)
     assert len(seen) == changes + 1
@@ -88,11 +88,11 @@ def test_an_opt_out_while_an_answer_is_made_makes_it_anew(asked, sqlite_database
     """What a customer opts out of meanwhile counts as a change."""
     seen = []
 
-    def make(standing: Standing) -> Made:
-        seen.append(standing.opted_out("all"))
-        if len(seen) == 1 and standing.customer is not None:
-            OptOuts(sqlite_database, clock).add(standing.customer, "all", None, None)
-        return answer_of(standing)
+    def make(permissions: Permissions) -> Made:
+        seen.append(permissions.opted_out("all"))
+        if len(seen) == 1 and permissions.customer is not None:
+            OptOuts(sqlite_database, clock).add(permissions.customer, "all", None, None)
+        return answer_of(permissions)
 
     decide(asked, "test", "ann", PURPOSE, make)
     assert seen == [False, True]
@@ -104,11 +104,11 @@ def test_somebody_who_becomes_known_meanwhile_is_asked_for_again(asked, ledger):
     """
     seen = []
 
-    def make(standing: Standing) -> Made:
-        seen.append(standing.customer)
+    def make(permissions: Permissions) -> Made:
+        seen.append(permissions.customer)
         if len(seen) == 1:
             said(ledger, "granted", "newcomer")
-        return answer_of(standing)
+        return answer_of(permissions)
 
     decide(asked, "test", "newcomer", PURPOSE, make)
     assert seen[0] is None
@@ -122,10 +122,10 @@ def test_what_others_say_changes_nothing(asked, ledger, customer, category):
     """
     seen = []
 
-    def make(standing: Standing) -> Made:
-        seen.append(standing)
+    def make(permissions: Permissions) -> Made:
+        seen.append(permissions)
         said(ledger, "refused", customer, category)
-        return answer_of(standing)
+        return answer_of(permissions)
 
     decide(asked, "test", "ann", PURPOSE, make)
     assert len(seen) == 1
@@ -134,9 +134,9 @@ def test_what_others_say_changes_nothing(asked, ledger, customer, category):
 def test_a_consent_that_never_holds_still_is_refused(asked, sqlite_database, ledger):
     """After a few tries the caller is told to come back, and nothing is recorded."""
 
-    def make(standing: Standing) -> Made:
-        said(ledger, "withdrawn" if standing.granted else "granted")
-        return answer_of(standing)
+    def make(permissions: Permissions) -> Made:
+        said(ledger, "withdrawn" if permissions.granted else "granted")
+        return answer_of(permissions)
 
     with pytest.raises(TooBusy):
         decide(asked, "test", "ann", PURPOSE, make)
@@ -146,7 +146,7 @@ def test_a_consent_that_never_holds_still_is_refused(asked, sqlite_database, led
 def test_an_answer_that_cannot_be_made_is_not_recorded(asked, sqlite_database):
     """A fault while the answer is made leaves no decision behind."""
 
-    def make(_standing: Standing) -> Made:
+    def make(_permissions: Permissions) -> Made:
         raise OSError("a fault")
 
     with pytest.raises(OSError, match="a fault"):

@@ -15,7 +15,7 @@ from models.churn.bands import band
 from serving.access.api_keys import SCOPES, Keys, UnknownScope
 from serving.access.signed_links import LinkRefused, Links, Page
 from serving.churn.actions import Kind, suggested
-from serving.live.assortment import Shelf
+from serving.live.assortment import Assortment
 from serving.live.refresher import Watch
 
 SECRETS = 50
@@ -153,17 +153,17 @@ def test_a_shelf_knows_what_is_hidden_and_what_is_outside():
     """Hiding is by product category and brand; outside is what belongs to none of the categories
     asked for.
     """
-    shelf = Shelf(
+    assortment = Assortment(
         titles={"a": "A", "b": "B", "c": "C"},
         product_categories={"x": ["a", "b"]},
         brands={"y": ["b"]},
     )
-    assert shelf.hidden_by(["x"], []) == {"a", "b"}
-    assert shelf.hidden_by([], ["y"]) == {"b"}
-    assert shelf.hidden_by(["no"], ["no"]) == set()
-    assert shelf.outside(["x"]) == {"c"}
-    assert shelf.outside([]) == {"a", "b", "c"}
-    assert (shelf.title("a"), shelf.title("z")) == ("A", "z")
+    assert assortment.hidden_by(["x"], []) == {"a", "b"}
+    assert assortment.hidden_by([], ["y"]) == {"b"}
+    assert assortment.hidden_by(["no"], ["no"]) == set()
+    assert assortment.outside(["x"]) == {"c"}
+    assert assortment.outside([]) == {"a", "b", "c"}
+    assert (assortment.title("a"), assortment.title("z")) == ("A", "z")
 
 
 @pytest.mark.parametrize(

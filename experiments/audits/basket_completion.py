@@ -22,7 +22,7 @@ not suggested again.
 """
 
 
-def begun_orders(model: NextPurchaseModel, judged: Examples, k: int) -> Findings:
+def basket_completion_figures(model: NextPurchaseModel, judged: Examples, k: int) -> Findings:
     """Metrics of the `k` best for the rest of each judged order of which a random part is in the
     basket; empty where none has a rest.
     """

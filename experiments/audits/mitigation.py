@@ -23,7 +23,7 @@ from experiments.audits.groups import NOT_KNOWN, Groups, Names
 from features.config.schema import Audit
 from features.progress import Progress, silent
 from models.arrays import Floats
-from models.churn.backtest import best_size
+from models.churn.backtest import best_weights
 from models.churn.rows import ChurnRows
 from models.churn.settings import ChurnSettings, ChurnTask
 from models.churn.teacher import Teacher, fit_teacher
@@ -111,7 +111,7 @@ def choose_strength(
     by the teacher.
     """
     quick = replace(settings, most_rows=min(settings.most_rows, ENOUGH_ROWS))
-    size = best_size(known, task, quick)
+    size = best_weights(known, task, quick)
     weigh, pairs = weigh_by(groups), list(_by_customers(known, settings.seed))
 
     def outcome(strength: Strength) -> tuple[float, float]:

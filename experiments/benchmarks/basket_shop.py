@@ -30,7 +30,7 @@ from models.next_purchase.ranker import (
     NextPurchaseSettings,
     fit_next_purchase,
 )
-from models.parallel import side_by_side
+from models.parallel import in_parallel
 
 PURPOSE = "recommendations"
 NOW = datetime(2020, 1, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
@@ -89,7 +89,7 @@ class BasketShop:
             for held in range(PARTS)
             if (part == held).any()
         ]
-        examples = list(side_by_side(lambda fold: self.examples(*fold), folds))
+        examples = list(in_parallel(lambda fold: self.examples(*fold), folds))
         maker = self._after(train).maker(NOW)
         masking = history_masking(self.data, self.catalog.askable(PURPOSE))
         category_of = {

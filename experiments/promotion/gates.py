@@ -14,7 +14,7 @@ from experiments.audits.consent_patterns import MOST_CALIBRATION_ERROR
 from experiments.audits.groups import AUDITED_ON, fairness_gaps
 from experiments.promotion.withdrawn_since import VersionStatus, freshness
 from experiments.trials.champion_recipe import Against
-from experiments.trials.lead_over_baselines import lead
+from experiments.trials.paired_difference import paired_difference
 from experiments.trials.run import BASELINES
 from features.config.schema import Audit
 from features.errors import ModelUnavailable
@@ -62,7 +62,10 @@ def better_than_baselines(case: Candidacy) -> GateResult:
     best, name = max(
         (metrics[f"baseline.{name}.{metric}"], name) for name in BASELINES[case.challenger.model]
     )
-    leads = {other: lead(metrics, other, metric) for other in BASELINES[case.challenger.model]}
+    leads = {
+        other: paired_difference(metrics, other, metric)
+        for other in BASELINES[case.challenger.model]
+    }
     behind = [
         other
         for other, found in leads.items()

@@ -15,13 +15,13 @@ from experiments.training.churn_report import churn_findings
 from experiments.trials.baselines import logistic_rfm, recency_score
 from experiments.trials.churn_task import churn_lineage, churn_task
 from experiments.trials.churn_trial import split_history
-from experiments.trials.lead_over_baselines import churn_leads
+from experiments.trials.paired_difference import churn_differences
 from experiments.trials.plots import comparison_plot, gain_plot, importance_plot
 from experiments.trials.run import TrainingRun, digest_of, recorded, run_metrics, run_tags
 from experiments.trials.tuning import CHURN_SPACE, Tried, tuned
 from features.progress import Progress, part_of, silent
 from features.shop.shop import Shop
-from models.churn.backtest import foretold_loss
+from models.churn.backtest import backtest_loss
 from models.churn.settings import ChurnSettings
 from models.churn.training import fit_churn
 from models.metrics import churn_metrics
@@ -58,7 +58,7 @@ def train_churn(
         settings, tried_settings = tuned(
             settings,
             CHURN_SPACE,
-            partial(foretold_loss, known, task),
+            partial(backtest_loss, known, task),
             trials,
             part_of(progress, 0.1, 0.3),
         )
@@ -98,7 +98,7 @@ def train_churn(
         },
         metrics={
             **run_metrics(comparison),
-            **churn_leads(judged.labels, {**forecasts, "recency": recency}),
+            **churn_differences(judged.labels, {**forecasts, "recency": recency}),
             **found.metrics,
         },
         tags={**run_tags(shop, gate), **found.tags},

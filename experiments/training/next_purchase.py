@@ -17,8 +17,8 @@ from experiments.model_card.writing import card_pages
 from experiments.training.next_purchase_against_champion import RankingTrial
 from experiments.training.next_purchase_report import ranking_findings
 from experiments.trials.baselines import item_knn, personal_frequency, popular
-from experiments.trials.lead_over_baselines import ranking_leads
 from experiments.trials.lineage import reads_by
+from experiments.trials.paired_difference import ranking_differences
 from experiments.trials.plots import comparison_plot, importance_plot
 from experiments.trials.run import Lineage, TrainingRun, digest_of, recorded, run_metrics, run_tags
 from experiments.trials.top_products import bought, ranked_products
@@ -37,8 +37,8 @@ from models.next_purchase.ranker import (
     NextPurchaseSettings,
     fit_next_purchase,
 )
-from models.next_purchase.time_windows import LONGEST_DAYS, Blocks
-from models.parallel import side_by_side
+from models.next_purchase.time_windows import LONGEST_DAYS, TimeWindows
+from models.parallel import in_parallel
 from models.tracking import Run, Tracking
 
 MODEL = "next_purchase"
@@ -72,7 +72,7 @@ def train_next_purchase(
     if not past:
         raise _too_short(data, now)
     progress("making examples", 0.1)
-    (judged, asked), *earlier = side_by_side(data.examples, [holdout, *past])
+    (judged, asked), *earlier = in_parallel(data.examples, [holdout, *past])
     if asked.empty:
         raise TrainingError(
             "no customer who allows what they bought and when to be used ordered again since"
@@ -114,7 +114,7 @@ def train_next_purchase(
             "block_days": data.blocks.days,
             "sold_within_days": data.sold_within_days,
         },
-        metrics={**run_metrics(comparison), **ranking_leads(said, truth, K), **found.metrics},
+        metrics={**run_metrics(comparison), **ranking_differences(said, truth, K), **found.metrics},
         tags={**run_tags(shop, data.gate), **found.tags},
         trials=[(tried.parameters, {"loss": tried.loss}) for tried in tried_settings],
         documents={"features": lineage.document(), "comparison": comparison, **found.documents},
@@ -138,7 +138,7 @@ def purchase_data(shop: Shop, until: datetime) -> PurchaseData:
     section = shop.config.models.next_purchase
     gate = shop.gate(section.purpose)
     placed = orders(gate, until)
-    blocks = Blocks.suited(
+    blocks = TimeWindows.suited(
         len(last_repeat_orders(placed, until - timedelta(days=LONGEST_DAYS), until))
     )
     return PurchaseData(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from experiments.audits.basket_completion import begun_orders
+from experiments.audits.basket_completion import basket_completion_figures
 from experiments.audits.consent_patterns import ranking_by_pattern
 from experiments.audits.explainability import candidates_to_explain, explainability
 from experiments.audits.fairness import audit_ranking, fairness_findings
@@ -52,7 +52,7 @@ def ranking_findings(
     return Findings.together(
         [
             ranking_by_pattern(tried, trial.judged, answers, trial.truth, K),
-            begun_orders(tried, trial.judged, K),
+            basket_completion_figures(tried, trial.judged, K),
             fairness_findings(
                 audit_ranking(groups, ours[f"recall@{K}"], audit.fewest_customers),
                 shop.config.audited,

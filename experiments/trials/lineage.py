@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.definitions.frames import reads_of
-from models.next_purchase.candidate_features import LEARNED_READS
+from models.next_purchase.candidate_features import CANDIDATE_READS
 from models.next_purchase.candidates import CandidateMaker
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 
@@ -13,5 +13,5 @@ def reads_by(maker: CandidateMaker) -> dict[str, tuple[str, ...]]:
     customer's.
     """
     defined = {name: reads_of(name) for name in (*maker.history, *maker.customer)}
-    learned = {name: LEARNED_READS[name] for name in maker.learned}
+    learned = {name: CANDIDATE_READS[name] for name in maker.candidate}
     return {**defined, **learned, **dict.fromkeys(PRODUCT_FEATURES, ())}

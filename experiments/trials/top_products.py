@@ -7,7 +7,7 @@ import pandas as pd
 from models.next_purchase.candidates import BATCH
 from models.next_purchase.histories import Histories
 from models.next_purchase.ranker import NextPurchaseModel
-from models.parallel import side_by_side
+from models.parallel import in_parallel
 
 
 def ranked_products(model: NextPurchaseModel, histories: Histories, k: int) -> list[list[str]]:
@@ -18,9 +18,7 @@ def ranked_products(model: NextPurchaseModel, histories: Histories, k: int) -> l
         ranked = model.rank(part[1], k)
         return [ids[ranked.candidates.products[places]].tolist() for places in ranked.best]
 
-    return [
-        answer for answers in side_by_side(best, histories.batches(BATCH)) for answer in answers
-    ]
+    return [answer for answers in in_parallel(best, histories.batches(BATCH)) for answer in answers]
 
 
 def bought(asked: pd.DataFrame, orders: pd.DataFrame) -> list[set[str]]:

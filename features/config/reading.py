@@ -15,6 +15,9 @@ from features.config.toml_lines import KeyPath, TomlLines
 from features.definitions.frames import DEFINITION_OF
 from features.errors import ConfigError
 
+RENAMED = {"manners": "contact_policy"}
+"""Sections by the names that they had before; a file that still uses these is read alike."""
+
 
 def read_config(file: Path) -> Config:
     """Read and check `sayso.toml`.
@@ -29,14 +32,26 @@ def read_config(file: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"this is not TOML: {error}", file=file) from None
     lines = TomlLines(text)
+    before = {new: old for old, new in RENAMED.items() if old in stated}
+    for new, old in before.items():
+        if new in stated:
+            fault = (
+                f"`{new}` and `{old}` are the same section; move what stands in [{old}] to [{new}]"
+            )
+            raise ConfigError(fault, file=file, line=lines.of((old,)))
+        stated[new] = stated.pop(old)
+
+    def line_of(path: KeyPath) -> int | None:
+        return lines.of((before.get(str(path[0]), path[0]), *path[1:]) if path else path)
+
     try:
         config = Config.model_validate(stated)
     except ValidationError as error:
         first = error.errors()[0]
         where = tuple(part for part in first["loc"] if part != "[key]")
-        raise ConfigError(_explain(where, first), file=file, line=lines.of(where)) from None
+        raise ConfigError(_explain(where, first), file=file, line=line_of(where)) from None
     for path, fault in _faults(config):
-        raise ConfigError(fault, file=file, line=lines.of(path))
+        raise ConfigError(fault, file=file, line=line_of(path))
     return config
 
 

@@ -176,7 +176,7 @@ class CapSection(Section):
     days: Annotated[int, Field(gt=0, le=365)] = 7
 
 
-class MannersSection(Section):
+class ContactPolicySection(Section):
     """How often, when, how relevant, what never, and how much that is new.
 
     Good as it is without being stated.
@@ -252,7 +252,7 @@ class Config(Section):
     fields: dict[TableName, dict[str, FieldSection]]
     models: Models
     reviews: ReviewsSection = ReviewsSection()
-    manners: MannersSection = MannersSection()
+    contact_policy: ContactPolicySection = ContactPolicySection()
     audit: Audit = Audit()
 
     @property

@@ -117,9 +117,9 @@ class LedgerBatch:
         ]
         if changed:
             upsert(self._connection, consent_state, STATE_KEY, changed)
-        prepared = online_features.c
+        column = online_features.c
         stale = delete(online_features).where(
-            prepared.customer == bindparam("whose"), prepared.purpose == bindparam("what_for")
+            column.customer == bindparam("whose"), column.purpose == bindparam("what_for")
         )
         self._connection.execute(
             stale,

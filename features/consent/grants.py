@@ -28,12 +28,12 @@ def in_force(catalog: Catalog, purpose: str, now: str) -> ColumnElement[bool]:
     """A grant counts while it stands, has not run out, and rests on a notice that still means what
     it said.
     """
-    state = consent_state.c
+    column = consent_state.c
     return and_(
-        state.purpose == purpose,
-        state.action.in_(ALLOWING),
-        or_(state.valid_until.is_(None), state.valid_until > now),
-        state.notice_version.in_(catalog.versions_in_force(purpose)),
+        column.purpose == purpose,
+        column.action.in_(ALLOWING),
+        or_(column.valid_until.is_(None), column.valid_until > now),
+        column.notice_version.in_(catalog.versions_in_force(purpose)),
     )
 
 
@@ -67,13 +67,13 @@ def grants(
     Columns customer (int64), category (str) and covers_from (datetime64, naive UTC): data recorded
     earlier than that is not covered; `NaT` where the notice said that all of it is.
     """
-    state = consent_state.c
-    query = select(state.customer, state.category, state.covers_from).where(
+    column = consent_state.c
+    query = select(column.customer, column.category, column.covers_from).where(
         in_force(catalog, purpose, now)
     )
     if customer is not None:
-        query = query.where(state.customer == customer)
-    found = connection.execute(query.order_by(state.customer, state.category))
+        query = query.where(column.customer == customer)
+    found = connection.execute(query.order_by(column.customer, column.category))
     rows = [
         tuple(row) for row in found
     ]  # of which pandas makes a frame four times as quickly as of the rows themselves

@@ -224,13 +224,13 @@ def withdrawn(
     """Customers (pseudonyms) who took one of `categories` back for `purpose` in an event after
     `after` and up to `until`.
     """
-    said = consent_events.c
+    column = consent_events.c
     taken_back = (
-        said.purpose == purpose,
-        said.category.in_(categories),
-        said.action.not_in(ALLOWING),
+        column.purpose == purpose,
+        column.category.in_(categories),
+        column.action.not_in(ALLOWING),
     )
-    query = select(said.customer).where(said.seq > after, said.seq <= until, *taken_back)
+    query = select(column.customer).where(column.seq > after, column.seq <= until, *taken_back)
     return frozenset(connection.execute(query).scalars())
 
 

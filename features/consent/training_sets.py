@@ -106,15 +106,15 @@ def _taken_back(connection: Connection, trained: TrainingSet) -> dict[int, str]:
     """When each customer first took something back for the model's purpose after it read the
     ledger.
     """
-    said = consent_events.c
+    column = consent_events.c
     query = (
-        select(said.customer, func.min(said.received_at).label("since"))
+        select(column.customer, func.min(column.received_at).label("since"))
         .where(
-            said.seq > trained.ledger_seq,
-            said.purpose == trained.purpose,
-            said.action.not_in(ALLOWING),
+            column.seq > trained.ledger_seq,
+            column.purpose == trained.purpose,
+            column.action.not_in(ALLOWING),
         )
-        .group_by(said.customer)
+        .group_by(column.customer)
     )
     return {row.customer: row.since for row in connection.execute(query)}
 

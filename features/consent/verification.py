@@ -114,11 +114,11 @@ def _check_notices(connection: Connection, catalog: Catalog) -> None:
     """A text that was agreed to must stay as it was; what says something else is another
     version.
     """
-    said = consent_events.c
-    shown = (said.purpose, said.notice_version, said.notice_language, said.notice_digest)
+    column = consent_events.c
+    shown = (column.purpose, column.notice_version, column.notice_language, column.notice_digest)
     query = (
         select(*shown, func.count().label("events"))
-        .where(said.notice_digest.is_not(None))
+        .where(column.notice_digest.is_not(None))
         .group_by(*shown)
     )
     for row in connection.execute(query):

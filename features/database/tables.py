@@ -241,8 +241,8 @@ set_bands = Table(
     Column("set_at", String(32), nullable=False),
 )
 
-shown = Table(
-    "shown",
+exposures = Table(
+    "exposures",
     metadata,
     Column("decision_id", String(40), primary_key=True),
     Column("customer", BigInteger, nullable=False),
@@ -257,8 +257,8 @@ shown = Table(
 them were discoveries.
 """
 
-accesses = Table(
-    "accesses",
+audit_log = Table(
+    "audit_log",
     metadata,
     Column("id", String(40), primary_key=True),
     Column("key_id", String(40), nullable=False),

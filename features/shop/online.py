@@ -103,11 +103,11 @@ class OnlineStore:
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
         """The stored row, or None where there is none in this layout, or its key was destroyed."""
-        stored = online_features.c
-        query = select(stored.as_of, stored.content).where(
-            stored.customer == customer,
-            stored.purpose == self.purpose,
-            stored.layout == self.layout.digest,
+        column = online_features.c
+        query = select(column.as_of, column.content).where(
+            column.customer == customer,
+            column.purpose == self.purpose,
+            column.layout == self.layout.digest,
         )
         found = connection.execute(query).one_or_none()
         if found is None:
@@ -219,10 +219,10 @@ class OnlineStore:
         for start in range(0, len(whose), BATCH):
             batch = whose[start : start + BATCH]
             keys = self._shop.vault.keys_for_sealing(connection, batch)
-            stored = online_features.c
+            column = online_features.c
             connection.execute(
                 delete(online_features).where(
-                    stored.purpose == self.purpose, stored.customer.in_(batch)
+                    column.purpose == self.purpose, column.customer.in_(batch)
                 )
             )
             connection.execute(

@@ -12,7 +12,7 @@ import numpy as np
 from features.errors import TrainingError
 from models.arrays import Floats
 from models.churn.calibration import best_slope, loss_within_periods
-from models.churn.ensemble import Said, Shares, fit_members
+from models.churn.ensemble import BlendWeights, Said, fit_members
 from models.churn.rows import ChurnRows
 from models.churn.settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
 from models.repeat_orders.buy_till_you_die import REGULARITIES
@@ -24,18 +24,16 @@ PROCESS_SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
-class Size:
-    """What is found out: how many trees, the `shares` that members have in the answer, and its
-    `slope`.
-    """
+class Blend:
+    """How many trees grow, the `weights` of the members, and the `slope` of their joint answer."""
 
     trees: int
-    shares: Shares = field(default_factory=Shares)
+    weights: BlendWeights = field(default_factory=BlendWeights)
     slope: float = 1.0
 
 
 @dataclass(frozen=True)
-class Foretold:
+class Backtest:
     """What was `said` of rows by the first trees, in steps of `step` more of them, and the `labels`
     (rows,) that came true.
     """
@@ -44,71 +42,71 @@ class Foretold:
     labels: Floats
     step: int
 
-    def by(self, size: Size) -> tuple[Floats, Floats]:
-        """Log-odds (rows,) by this size but for its slope, and labels.
+    def by(self, blend: Blend) -> tuple[Floats, Floats]:
+        """Log-odds (rows,) by this blend but for its slope, and labels.
 
         Trees that stopped growing earlier say what they said last.
         """
-        steps = min(size.trees // self.step, len(self.said.trees))
+        steps = min(blend.trees // self.step, len(self.said.trees))
         return (
-            replace(self.said, trees=self.said.trees[steps - 1]).together(size.shares),
+            replace(self.said, trees=self.said.trees[steps - 1]).together(blend.weights),
             self.labels,
         )
 
 
-def best_size(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Size:
-    """The size that predicts best for rows not learnt from; a moderate one where there are too few
+def best_weights(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Blend:
+    """The blend that predicts best for rows not learnt from; a moderate one where there are too few
     to try.
 
     A slope found in few trials is believed little: of n it is drawn towards 1 as by one more that
     found 1.
     """
-    foretold = list(_foretold(rows, task, settings))
-    if not foretold:
-        return Size(settings.most_trees // 3)
-    best = best_of(foretold, settings)
-    slope = best_slope([one.by(best) for one in foretold])
-    return replace(best, slope=(len(foretold) * slope + 1) / (len(foretold) + 1))
+    backtests = list(_backtests(rows, task, settings))
+    if not backtests:
+        return Blend(settings.most_trees // 3)
+    best = best_of(backtests, settings)
+    slope = best_slope([one.by(best) for one in backtests])
+    return replace(best, slope=(len(backtests) * slope + 1) / (len(backtests) + 1))
 
 
-def foretold_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> float:
-    """Log loss of forecasts made ahead of time within `rows`, by the size that does best: by this,
+def backtest_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> float:
+    """Log loss of forecasts made ahead of time within `rows`, by the blend that does best: by this,
     settings are compared.
 
     Raises `TrainingError` where the history is too short to try anything.
     """
-    foretold = list(_foretold(rows, task, settings))
-    if not foretold:
+    backtests = list(_backtests(rows, task, settings))
+    if not backtests:
         raise TrainingError(
-            "the history is too short to try settings on: nothing could be foretold and then seen."
+            "the history is too short to try settings on: nothing could be backtests and then seen."
             " Load more history."
         )
-    return float(_losses(best_of(foretold, settings), foretold).mean())
+    return float(_losses(best_of(backtests, settings), backtests).mean())
 
 
-def best_of(foretold: Sequence[Foretold], settings: ChurnSettings) -> Size:
+def best_of(backtests: Sequence[Backtest], settings: ChurnSettings) -> Blend:
     """The best of those that learn, and which process it is to hear beside, how far: only where
     that betters every trial.
     """
     steps = range(settings.tree_step, settings.most_trees + settings.tree_step, settings.tree_step)
-    learning = [Size(trees, Shares(lines, 0.0)) for trees in steps for lines in LINE_SHARES]
-    best = min(learning, key=lambda size: _losses(size, foretold).mean())
+    learning = [Blend(trees, BlendWeights(lines, 0.0)) for trees in steps for lines in LINE_SHARES]
+    best = min(learning, key=lambda blend: _losses(blend, backtests).mean())
     hearing = [
-        replace(best, shares=replace(best.shares, process=share, regularity=k))
+        replace(best, weights=replace(best.weights, process=share, regularity=k))
         for k in REGULARITIES
         for share in PROCESS_SHARES
     ]
-    losses = {size: _losses(size, foretold) for size in (best, *hearing)}
-    better = [size for size, found in losses.items() if (found <= losses[best]).all()]
-    return min(better, key=lambda size: losses[size].mean())
+    losses = {blend: _losses(blend, backtests) for blend in (best, *hearing)}
+    better = [blend for blend, found in losses.items() if (found <= losses[best]).all()]
+    return min(better, key=lambda blend: losses[blend].mean())
 
 
-def _losses(size: Size, foretold: Sequence[Foretold]) -> Floats:
+def _losses(blend: Blend, backtests: Sequence[Backtest]) -> Floats:
     """Log loss of each trial (trials,)."""
-    return np.array([loss_within_periods(1.0, [one.by(size)]) for one in foretold])
+    return np.array([loss_within_periods(1.0, [one.by(blend)]) for one in backtests])
 
 
-def _foretold(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Iterator[Foretold]:
+def _backtests(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Iterator[Backtest]:
     """One for each trial."""
     generator = np.random.default_rng(settings.seed)
     for learnt, met in trials(rows, task.horizon_days, settings.seed):
@@ -117,7 +115,7 @@ def _foretold(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> Iter
         members = fit_members(
             rows_learnt, task, settings, settings.most_trees, judged.features, REGULARITIES
         )
-        yield Foretold(
+        yield Backtest(
             members.said_growing(judged.features, settings.tree_step),
             judged.labels,
             settings.tree_step,

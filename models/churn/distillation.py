@@ -34,7 +34,7 @@ LEAST_PART = 0.4
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Distillation:
     """Whose answers are learnt: `features` (rows, features), how much each row counts, `weights`
     (rows,), and how many are of today.
     """
@@ -53,7 +53,7 @@ class Lesson:
         answers: Callable[[Floats], Floats],
         task: ChurnTask,
         settings: ChurnSettings,
-    ) -> Lesson:
+    ) -> Distillation:
         """Today's customers (rows, features), and where these are few, earlier rows too, newest
         first; the rows alone without today's.
 

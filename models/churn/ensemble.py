@@ -18,16 +18,16 @@ import numpy as np
 
 from models.arrays import Floats
 from models.churn.boosting import Growth, boost, growing
-from models.churn.logistic import Line, fit_lines
+from models.churn.logistic import LogisticMember, fit_logistic
 from models.churn.rows import ChurnRows
 from models.churn.settings import ChurnSettings, ChurnTask
-from models.parallel import side_by_side
-from models.repeat_orders.buy_till_you_die import OrderProcess, fit_order_process
+from models.parallel import in_parallel
+from models.repeat_orders.buy_till_you_die import BuyTillYouDie, fit_buy_till_you_die
 from models.trees.quantising import rounded
 
 
 @dataclass(frozen=True)
-class Shares:
+class BlendWeights:
     """How far the `lines` are heard beside the trees, and an order `process` beside both; the rest
     of 1 is the others'.
 
@@ -52,14 +52,14 @@ class Said:
     lines: Floats
     processes: Mapping[int, Floats]
 
-    def together(self, shares: Shares) -> Floats:
+    def together(self, weights: BlendWeights) -> Floats:
         """What they say together, shaped as `trees`."""
-        learnt = (1 - shares.lines) * self.trees + shares.lines * self.lines
-        process = self.processes.get(shares.regularity)
-        if process is None or not shares.process:
+        learnt = (1 - weights.lines) * self.trees + weights.lines * self.lines
+        process = self.processes.get(weights.regularity)
+        if process is None or not weights.process:
             return learnt
         return np.where(
-            np.isnan(process), learnt, (1 - shares.process) * learnt + shares.process * process
+            np.isnan(process), learnt, (1 - weights.process) * learnt + weights.process * process
         )
 
 
@@ -68,8 +68,8 @@ class Members:
     """Fitted members."""
 
     trees: lightgbm.Booster
-    lines: Sequence[Line]
-    processes: Mapping[int, OrderProcess]
+    lines: Sequence[LogisticMember]
+    processes: Mapping[int, BuyTillYouDie]
 
     def said(self, features: Floats) -> Said:
         """What each says of features (rows, features)."""
@@ -109,7 +109,7 @@ def fit_members(
     regularities: Sequence[int],
 ) -> Members:
     """So many trees, and lines, learn from `rows`; the processes are those of the customers to be
-    foretold, by their features `now`.
+    backtests, by their features `now`.
     """
     booster = boost(
         task.features,
@@ -120,11 +120,11 @@ def fit_members(
         growth(settings, trees),
         settings,
     )
-    lines = fit_lines(
+    lines = fit_logistic(
         task.features, rows.features, rows.labels, rows.weights, settings.line_strength
     )
-    processes = side_by_side(
-        partial(fit_order_process, task.features, now, task.horizon_days), regularities
+    processes = in_parallel(
+        partial(fit_buy_till_you_die, task.features, now, task.horizon_days), regularities
     )
     known = {
         regularity: process

@@ -23,7 +23,7 @@ MOST_STEPS = 3_000
 
 
 @dataclass(frozen=True)
-class Line:
+class LogisticMember:
     """A fitted line on some `columns` of the features."""
 
     columns: tuple[int, ...]
@@ -38,9 +38,9 @@ class Line:
         )
 
 
-def fit_lines(
+def fit_logistic(
     names: Sequence[str], features: Floats, labels: Floats, weights: Floats, strength: float
-) -> tuple[Line, ...]:
+) -> tuple[LogisticMember, ...]:
     """A line on all features (rows, names), and one on recency, frequency and value where these are
     among them.
 
@@ -56,14 +56,14 @@ def fit_lines(
 
 def _fit_line(
     columns: tuple[int, ...], features: Floats, labels: Floats, weights: Floats, strength: float
-) -> Line:
+) -> LogisticMember:
     line = make_pipeline(
         FunctionTransformer(_logarithm),
         SimpleImputer(add_indicator=True, keep_empty_features=True),
         StandardScaler(),
         LogisticRegression(C=strength, max_iter=MOST_STEPS),
     )
-    return Line(
+    return LogisticMember(
         columns, line.fit(features[:, columns], labels, logisticregression__sample_weight=weights)
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import expit
 
 from models.arrays import Floats
-from models.churn.backtest import Size, enough
+from models.churn.backtest import Blend, enough
 from models.churn.calibration import shift_to
 from models.churn.ensemble import Members, fit_members
 from models.churn.rows import ChurnRows
@@ -22,17 +22,19 @@ from models.churn.settings import ChurnSettings, ChurnTask
 
 @dataclass(frozen=True)
 class Teacher:
-    """Members that were fitted on the same rows, how they answer together (`size`), and the level
+    """Members that were fitted on the same rows, how they answer together (`blend`), and the level
     of the answers.
     """
 
     members: Members
-    size: Size
+    blend: Blend
     level: float = 0.0
 
     def log_odds(self, features: Floats) -> Floats:
         """Calibrated log-odds of churn (rows,)."""
-        return self.size.slope * self.members.said(features).together(self.size.shares) + self.level
+        return (
+            self.blend.slope * self.members.said(features).together(self.blend.weights) + self.level
+        )
 
     def probability(self, features: Floats) -> Floats:
         """Calibrated probability of churn (rows,)."""
@@ -47,7 +49,7 @@ def fit_teacher(
     rows: ChurnRows,
     task: ChurnTask,
     settings: ChurnSettings,
-    size: Size,
+    blend: Blend,
     today: Floats | None = None,
 ) -> Teacher:
     """Fit on `rows`; the level is that of the rows as they are, whatever their emphasis.
@@ -58,8 +60,8 @@ def fit_teacher(
     """
     rows = enough(rows, settings.most_rows, np.random.default_rng(settings.seed))
     now = rows.features[rows.as_of == rows.as_of.max()] if today is None else today
-    regularities = (size.shares.regularity,) if size.shares.process else ()
-    teacher = Teacher(fit_members(rows, task, settings, size.trees, now, regularities), size)
+    regularities = (blend.weights.regularity,) if blend.weights.process else ()
+    teacher = Teacher(fit_members(rows, task, settings, blend.trees, now, regularities), blend)
     weights = replace(rows, emphasis=None).weights
     left = float(np.average(rows.labels, weights=weights))
     if today is None:

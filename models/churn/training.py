@@ -13,9 +13,9 @@ import numpy as np
 
 from features.errors import TrainingError
 from models.arrays import Floats
-from models.churn.backtest import best_size, enough
+from models.churn.backtest import best_weights, enough
 from models.churn.boosting import boost
-from models.churn.distillation import Lesson
+from models.churn.distillation import Distillation
 from models.churn.ensemble import growth
 from models.churn.model import ChurnModel
 from models.churn.outlook import Outlook, fit_outlook
@@ -36,8 +36,8 @@ def fit_churn(
     require_enough(len(rows.labels))
     _require_both_outcomes(rows)
     _require_differences(rows, task)
-    teacher = fit_teacher(rows, task, settings, best_size(rows, task, settings), today)
-    lesson = Lesson.of(today, rows, teacher.probability, task, settings)
+    teacher = fit_teacher(rows, task, settings, best_weights(rows, task, settings), today)
+    lesson = Distillation.of(today, rows, teacher.probability, task, settings)
     student = lesson.learnt(
         teacher.probability(lesson.features), "cross_entropy", settings.taught_trees
     )
@@ -52,7 +52,7 @@ def fit_churn(
 
 
 def _fit_outlook(
-    rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, lesson: Lesson
+    rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, lesson: Distillation
 ) -> Outlook | None:
     if rows.futures is None:
         return None

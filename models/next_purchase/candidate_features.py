@@ -27,7 +27,7 @@ from models.next_purchase.histories import Histories
 from models.next_purchase.product_statistics import ProductStatistics
 from models.trees.jit import compiled
 
-LEARNED_READS = {
+CANDIDATE_READS = {
     "bought_with_your_products": (PRODUCT_ID,),
     "bought_with_your_last_order": (PRODUCT_ID, ORDERED_AT),
     "fits_your_products": (PRODUCT_ID,),
@@ -93,9 +93,11 @@ PLACES = {
 Rows = NDArray[np.int64]
 
 
-def learned_features(given: Collection[str]) -> tuple[str, ...]:
-    """Names from `LEARNED_READS` that can be made where the histories have the columns `given`."""
-    return tuple(name for name in LEARNED_READS if set(MADE_FROM.get(name, ())) <= set(given))
+def candidate_features(given: Collection[str]) -> tuple[str, ...]:
+    """Names from `CANDIDATE_READS` that can be made where the histories have the columns
+    `given`.
+    """
+    return tuple(name for name in CANDIDATE_READS if set(MADE_FROM.get(name, ())) <= set(given))
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Comparison:
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
-        return learned_features({*self.history, *self.customer})
+        return candidate_features({*self.history, *self.customer})
 
     @cached_property
     def own(self) -> Rows:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Bools, Floats
-from models.next_purchase.candidate_features import Comparison, Rows, learned_features
+from models.next_purchase.candidate_features import Comparison, Rows, candidate_features
 from models.next_purchase.histories import Histories
 from models.next_purchase.product_statistics import PRODUCT_FEATURES, ProductStatistics
 
@@ -58,12 +58,12 @@ class CandidateMaker:
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the ranker's columns, in order."""
-        return (*self.history, *self.customer, *self.learned, *PRODUCT_FEATURES)
+        return (*self.history, *self.customer, *self.candidate, *PRODUCT_FEATURES)
 
     @property
-    def learned(self) -> tuple[str, ...]:
-        """Names from `LEARNED_READS` whose columns are there."""
-        return learned_features({*self.history, *self.customer})
+    def candidate(self) -> tuple[str, ...]:
+        """Names from `CANDIDATE_READS` whose columns are there."""
+        return candidate_features({*self.history, *self.customer})
 
     def make(
         self, histories: Histories, hidden: Sequence[int] | NDArray[np.intp] = ()

@@ -26,7 +26,7 @@ from models.next_purchase.histories import Histories, HistoryMasking, histories_
 from models.next_purchase.orders import statistics_at
 from models.next_purchase.product_statistics import ProductStatistics
 from models.next_purchase.ranker import Examples
-from models.next_purchase.time_windows import Blocks
+from models.next_purchase.time_windows import TimeWindows
 
 MOST_ORDERS = 30_000
 """So many orders of all blocks together are learnt from at most: a quarter of them already teaches
@@ -44,7 +44,7 @@ class PurchaseData:
     features: tuple[str, ...]
     shop: ShopFacts
     sold_within_days: int
-    blocks: Blocks = field(default_factory=Blocks)
+    blocks: TimeWindows = field(default_factory=TimeWindows)
 
     @property
     def history(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from models.masking import Masking
 from models.next_purchase.candidates import BATCH, CandidateMaker, Candidates
 from models.next_purchase.histories import Baskets, Histories, HistoryMasking
 from models.next_purchase.product_statistics import PRODUCT_FEATURES, ProductStatistics
-from models.parallel import side_by_side
+from models.parallel import in_parallel
 from models.trees.quantising import rounded, rounded_single
 from models.trees.scores import TreeScores
 
@@ -288,7 +288,7 @@ def _copies(
         (masking.withhold(begun, withheld), settings.masked_weight),
     ):
         batches = list(histories.batches(BATCH))
-        made = side_by_side(examples.maker.make, [batch for _, batch in batches])
+        made = in_parallel(examples.maker.make, [batch for _, batch in batches])
         for (first, batch), candidates in zip(batches, made, strict=True):
             labels = examples.labels(candidates, first)
             kept = _sample(candidates.rows, labels, settings.negatives, generator)

@@ -1,7 +1,7 @@
-"""Blocks of days: which orders the ranker learns from, and is judged by.
+"""Time windows: which orders the ranker learns from, and is judged by.
 
-Orders of a block share one state of the product statistics, taken before the first of them. In
-serving the statistics are of today, so a block is as short as still holds many orders: what the
+Orders of a window share one state of the product statistics, taken before the first of them. In
+serving the statistics are of today, so a window is as short as still holds many orders: what the
 ranker learns from is then hardly older than what it is served with. Short ones lie apart, so that
 few of them tell of as many weeks.
 """
@@ -13,34 +13,34 @@ from datetime import datetime, timedelta
 
 LONGEST_DAYS, SHORTEST_DAYS = 30, 7
 PLENTY = 2_000
-"""Repeat orders, each of another customer, that a block need not have more of."""
+"""Repeat orders, each of another customer, that a window need not have more of."""
 LEARNT_DAYS = 90
-MOST_BLOCKS = 6
-"""Over so many days the blocks to learn from are spread, and there are at most so many: each costs
+MOST_WINDOWS = 6
+"""Over so many days the windows to learn from are spread, and there are at most so many: each costs
 statistics of its own.
 """
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """How many `days` a block of a shop has."""
+class TimeWindows:
+    """How many `days` a window of a shop has."""
 
     days: int = LONGEST_DAYS
 
     @classmethod
-    def suited(cls, customers: int) -> Blocks:
-        """For a shop of which so many customers ordered again within the longest block."""
+    def suited(cls, customers: int) -> TimeWindows:
+        """For a shop of which so many customers ordered again within the longest window."""
         return cls(
             min(max(round(LONGEST_DAYS * PLENTY / max(customers, 1)), SHORTEST_DAYS), LONGEST_DAYS)
         )
 
     @property
     def count(self) -> int:
-        """How many blocks are learnt from."""
-        return min(MOST_BLOCKS, LEARNT_DAYS // self.days)
+        """How many windows are learnt from."""
+        return min(MOST_WINDOWS, LEARNT_DAYS // self.days)
 
     def begins(self, first: datetime, until: datetime) -> list[datetime]:
-        """Beginnings, newest first: of the block that ends at `until`, and of those to learn from
+        """Beginnings, newest first: of the window that ends at `until`, and of those to learn from
         before it.
 
         Each has a month of record before it, which begins at `first`; there are none where the

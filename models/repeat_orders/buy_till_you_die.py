@@ -29,7 +29,7 @@ MOST_CUSTOMERS = 20_000
 """More of them do not change four numbers."""
 
 
-class OrderModel(Protocol):
+class BuyTillYouDieModel(Protocol):
     """A model of repeat orders that foresees silence."""
 
     def no_order(self, orders: RepeatOrders, days: float) -> Floats:
@@ -37,10 +37,10 @@ class OrderModel(Protocol):
 
 
 @dataclass(frozen=True)
-class OrderProcess:
+class BuyTillYouDie:
     """A fitted model of orders, which reads `RHYTHM` among the features `names`."""
 
-    model: OrderModel
+    model: BuyTillYouDieModel
     names: Sequence[str]
     horizon_days: int
 
@@ -58,9 +58,9 @@ class OrderProcess:
         return np.asarray(logit(found.clip(SMALLEST, 1 - SMALLEST)))
 
 
-def fit_order_process(
+def fit_buy_till_you_die(
     names: Sequence[str], features: Floats, horizon_days: int, regularity: int
-) -> OrderProcess | None:
+) -> BuyTillYouDie | None:
     """Fit to customers as they are at one moment, by features (customers, names); what they do next
     is not asked.
 
@@ -71,9 +71,9 @@ def fit_order_process(
     orders = RepeatOrders.of(names, features)
     orders = orders.at(np.isfinite(orders.repeats)).enough(MOST_CUSTOMERS)
     try:
-        model: OrderModel = (
+        model: BuyTillYouDieModel = (
             ParetoNbd.fit(orders) if regularity == 1 else MbgCnbd.fit(orders, regularity)
         )
     except TrainingError:
         return None
-    return OrderProcess(model, names, horizon_days)
+    return BuyTillYouDie(model, names, horizon_days)

@@ -10,13 +10,13 @@ import secrets
 from sqlalchemy import insert
 
 from features import clock
-from features.database.tables import accesses
+from features.database.tables import audit_log
 from features.shop.shop import Shop
 
 log = logging.getLogger("sayso.console")
 
 
-def note_access(shop: Shop, key_id: str, kind: str, customer: int | None = None) -> None:
+def record_access(shop: Shop, key_id: str, kind: str, customer: int | None = None) -> None:
     """Record that the holder of a key looked at something of that `kind`, and at whose data."""
     log.info("key %s: %s", key_id, kind)
     row = {
@@ -27,4 +27,4 @@ def note_access(shop: Shop, key_id: str, kind: str, customer: int | None = None)
         "customer": customer,
     }
     with shop.database.write() as connection:
-        connection.execute(insert(accesses).values(**row))
+        connection.execute(insert(audit_log).values(**row))

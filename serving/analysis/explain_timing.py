@@ -123,7 +123,7 @@ def next_purchase_subject(sayso: Sayso) -> Subject:
         raise _no_champion("next_purchase")
     sets, games = [], []
     for customer in _sharing_most(sayso, sayso.shop.config.models.next_purchase.purpose):
-        seen = sayso.consequences.seen_under_every_coalition(customer)
+        seen = sayso.what_if.seen_under_every_coalition(customer)
         if seen is not None:
             rows, product_ids = _best_candidates(champion.model, seen)
             sets.append(rows)

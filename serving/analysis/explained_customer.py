@@ -58,10 +58,10 @@ def explained_recommendations(sayso: Sayso, customer_id: str) -> dict[str, Any]:
     """
     customer = _require_known(sayso, customer_id)
     request = RecommendationRequest(customer_id=customer_id, k=SHOWN)
-    answer = sayso.consequences.recommendations(customer, request)
+    answer = sayso.what_if.recommendations(customer, request)
     _require_personal("next_purchase", answer["not_personalized_because"])
     items = answer["items"]
-    game = sayso.consequences.of_recommendation(
+    game = sayso.what_if.of_recommendation(
         customer, [item["product_id"] for item in items], request
     )
     return {**answer, "game": _document(game), "contrast": _contrast(items)}

@@ -20,7 +20,7 @@ from models.churn.model import ChurnModel
 from serving.churn.actions import TEXTS
 from serving.churn.estimate import DISCLOSURE, ChurnInputs, estimate_churn
 from serving.decisions.deciding import Made, decide
-from serving.decisions.permissions import Standing, standing_of
+from serving.decisions.permissions import Permissions, permissions_of
 from serving.decisions.record import Decision
 from serving.decisions.set_bands import band_of
 from serving.live.champions import Champion, Loaded
@@ -53,8 +53,8 @@ class ChurnEstimator:
     def answer(self, customer_id: str, language: str | None = None) -> dict[str, Any]:
         """The recorded answer, in `language` or the shop's."""
 
-        def make(standing: Standing) -> Made:
-            return self._make(standing, language)
+        def make(permissions: Permissions) -> Made:
+            return self._make(permissions, language)
 
         return decide(self._shop, self.KIND, customer_id, self._section.purpose, make, with_band)
 
@@ -62,20 +62,22 @@ class ChurnEstimator:
         """The answer as it would be now, not given to anybody and not recorded."""
         moment = clock.to_text(self._shop.clock())
         with self._shop.database.read() as connection:
-            found = standing_of(
+            found = permissions_of(
                 connection, self._shop.config.catalog, customer_id, self._section.purpose, moment
             )
-            standing = with_band(connection, found, moment)
-        return self.preview(standing)
+            permissions = with_band(connection, found, moment)
+        return self.preview(permissions)
 
-    def preview(self, standing: Standing) -> Mapping[str, Any]:
-        """The answer as it would be at a standing, not given to anybody and not recorded."""
-        return self._make(standing).answer
+    def preview(self, permissions: Permissions) -> Mapping[str, Any]:
+        """The answer as it would be under these permissions, not given to anybody and not
+        recorded.
+        """
+        return self._make(permissions).answer
 
-    def _make(self, standing: Standing, language: str | None = None) -> Made:
+    def _make(self, permissions: Permissions, language: str | None = None) -> Made:
         champion = self._champion.current
         wording = self._words.wording(language)
-        inputs = self._inputs(standing, champion, wording.language)
+        inputs = self._inputs(permissions, champion, wording.language)
         answer = estimate_churn(inputs, champion, wording)
         said = answer.get("explanation", {}).get("reasons", ())
         sentences = sentences_of(said, wording, (DISCLOSURE, *TEXTS))
@@ -93,17 +95,19 @@ class ChurnEstimator:
         )
 
     def _inputs(
-        self, standing: Standing, champion: Loaded[ChurnModel] | None, language: str
+        self, permissions: Permissions, champion: Loaded[ChurnModel] | None, language: str
     ) -> ChurnInputs:
-        reason = self._unavailable(standing, champion)
+        reason = self._unavailable(permissions, champion)
         row = (
-            self._row(standing.customer, standing.granted)
-            if reason is None and standing.customer is not None
+            self._row(permissions.customer, permissions.granted)
+            if reason is None and permissions.customer is not None
             else None
         )
         if row is not None and row.empty:
             reason, row = "unknown_customer", None
-        used = tuple(name for name in self._askable if reason is None and name in standing.granted)
+        used = tuple(
+            name for name in self._askable if reason is None and name in permissions.granted
+        )
         shop = self._shop.config.shop
         return ChurnInputs(
             used=used,
@@ -114,43 +118,45 @@ class ChurnEstimator:
                 "home_country": shop.home_country or "",
                 "language": language,
             },
-            customer=_allowed(row, self._online.layout, champion.model, standing)
+            customer=_allowed(row, self._online.layout, champion.model, permissions)
             if row and champion
             else {},
             human_contact=shop.human_contact,
-            band_set=None if standing.band is None else standing.band.document(),
+            band_set=None if permissions.band is None else permissions.band.document(),
         )
 
     def _row(self, customer: int, granted: Collection[str]) -> OnlineRow:
         """The customer's features, as they are made where only these categories are granted."""
         return self._online.under(self._online.ready(customer), granted)
 
-    def _unavailable(self, standing: Standing, champion: Loaded[ChurnModel] | None) -> str | None:
+    def _unavailable(
+        self, permissions: Permissions, champion: Loaded[ChurnModel] | None
+    ) -> str | None:
         """Why there is no estimate at all; None where there may be one."""
-        if standing.customer is None:
+        if permissions.customer is None:
             return "unknown_customer"
-        if standing.opted_out("all") or standing.opted_out("purpose", self._section.purpose):
+        if permissions.opted_out("all") or permissions.opted_out("purpose", self._section.purpose):
             return "opted_out"
-        if not standing.granted:
+        if not permissions.granted:
             return "no_consent"
         return None if champion else "model_unavailable"
 
 
-def with_band(connection: Connection, standing: Standing, moment: str) -> Standing:
+def with_band(connection: Connection, permissions: Permissions, moment: str) -> Permissions:
     """Where a customer stands, with the band that a reviewer set for them."""
     return (
-        standing
-        if standing.customer is None
-        else replace(standing, band=band_of(connection, standing.customer, moment))
+        permissions
+        if permissions.customer is None
+        else replace(permissions, band=band_of(connection, permissions.customer, moment))
     )
 
 
 def _allowed(
-    row: OnlineRow, layout: Layout, model: ChurnModel, standing: Standing
+    row: OnlineRow, layout: Layout, model: ChurnModel, permissions: Permissions
 ) -> dict[str, float]:
     """The features that the consent of this moment allows, by name."""
     values = row.customer[[layout.customer.index(name) for name in model.features]]
-    allowed = model.masking.allow(values[None, :], standing.granted)[0].tolist()
+    allowed = model.masking.allow(values[None, :], permissions.granted)[0].tolist()
     return {
         name: value
         for name, value in zip(model.features, allowed, strict=True)

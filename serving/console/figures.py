@@ -61,15 +61,17 @@ def decided_today(shop: Shop) -> Decided:
     today = clock.to_text(
         datetime.combine(shop.clock().astimezone(UTC).date(), datetime.min.time(), UTC)
     )
-    made = decisions.c
+    column = decisions.c
     with shop.database.read() as connection:
         counts = connection.execute(
-            select(made.kind, func.count()).where(made.created_at >= today).group_by(made.kind)
+            select(column.kind, func.count())
+            .where(column.created_at >= today)
+            .group_by(column.kind)
         ).all()
         newest = (
             select(decisions)
-            .where(made.created_at >= today)
-            .order_by(made.seq.desc())
+            .where(column.created_at >= today)
+            .order_by(column.seq.desc())
             .limit(MOST_LISTED)
         )
         return Decided(

@@ -20,9 +20,9 @@ from features.consent.chain import canonical
 from features.errors import SaysoError
 from features.shop.shop import Shop
 from serving.decisions import record as decisions
-from serving.decisions.permissions import Standing, standing_of
+from serving.decisions.permissions import Permissions, permissions_of
 from serving.decisions.record import Decision
-from serving.delivery.exposures import Shown, record_shown
+from serving.delivery.exposures import Exposure, record_exposure
 
 MOST_TRIES = 5
 
@@ -40,18 +40,18 @@ class Made:
     inputs: Mapping[str, Any]
     answer: Mapping[str, Any]
     model: Mapping[str, str] | None
-    shown: Shown | None = None
+    exposure: Exposure | None = None
 
 
-Look = Callable[[Connection, Standing, str], Standing]
+Look = Callable[[Connection, Permissions, str], Permissions]
 """Adds to where a customer stands what else matters to one kind of answer, read in the same
 transaction at the same moment.
 """
 
 
-def as_it_is(_connection: Connection, standing: Standing, _moment: str) -> Standing:
+def as_it_is(_connection: Connection, permissions: Permissions, _moment: str) -> Permissions:
     """Nothing else matters."""
-    return standing
+    return permissions
 
 
 def decide(
@@ -59,7 +59,7 @@ def decide(
     kind: str,
     customer_id: str | None,
     purpose: str,
-    make: Callable[[Standing], Made],
+    make: Callable[[Permissions], Made],
     look: Look = as_it_is,
 ) -> dict[str, Any]:
     """The answer to a customer, recorded.
@@ -72,40 +72,44 @@ def decide(
     for _ in range(MOST_TRIES):
         moment = clock.to_text(shop.clock())
         with shop.database.read() as connection:
-            standing = look(
-                connection, standing_of(connection, catalog, customer_id, purpose, moment), moment
+            permissions = look(
+                connection,
+                permissions_of(connection, catalog, customer_id, purpose, moment),
+                moment,
             )
-        made = make(standing)
+        made = make(permissions)
         id = decisions.new_id()
         answer = {"decision_id": id, "generated_at": moment, **made.answer}
-        answer["consent"] = {"ledger_seq": standing.ledger_seq, **made.answer["consent"]}
-        decision = _decision(id, kind, standing, moment, made, answer)
+        answer["consent"] = {"ledger_seq": permissions.ledger_seq, **made.answer["consent"]}
+        decision = _decision(id, kind, permissions, moment, made, answer)
         with shop.database.write() as connection:
             decisions.wait_for_turn(
                 connection
             )  # so that nobody is shown anything between what is read here and what is recorded
-            now_standing = look(
-                connection, standing_of(connection, catalog, customer_id, purpose, moment), moment
+            permitted_now = look(
+                connection,
+                permissions_of(connection, catalog, customer_id, purpose, moment),
+                moment,
             )
-            if now_standing.same_permission(standing):
+            if permitted_now.same_permission(permissions):
                 decisions.record(connection, shop.vault, decision)
-                if made.shown is not None and standing.customer is not None:
-                    record_shown(connection, id, standing.customer, made.shown, moment)
+                if made.exposure is not None and permissions.customer is not None:
+                    record_exposure(connection, id, permissions.customer, made.exposure, moment)
                 return answer
     raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
 
 
 def _decision(
-    id: str, kind: str, standing: Standing, moment: str, made: Made, answer: Mapping[str, Any]
+    id: str, kind: str, permissions: Permissions, moment: str, made: Made, answer: Mapping[str, Any]
 ) -> Decision:
     inputs, said = canonical(made.inputs), canonical(answer)
     model = made.model or {}
     return Decision(
         id,
-        standing.customer,
+        permissions.customer,
         kind,
         moment,
-        standing.ledger_seq,
+        permissions.ledger_seq,
         model.get("name"),
         model.get("version"),
         inputs,

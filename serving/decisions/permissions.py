@@ -21,7 +21,7 @@ from serving.delivery.opt_outs import OptOut, in_force
 
 
 @dataclass(frozen=True)
-class Standing:
+class Permissions:
     """`customer` is the pseudonym, None for somebody the shop never told of.
 
     `granted` are categories for one purpose.
@@ -39,7 +39,7 @@ class Standing:
     not_now: NotNow | None = None
     imagined: frozenset[str] = frozenset()
 
-    def without(self, categories: Collection[str]) -> Standing:
+    def without(self, categories: Collection[str]) -> Permissions:
         """Where the customer would stand had they withdrawn `categories`."""
         gone = self.granted.intersection(categories)
         return replace(self, granted=self.granted - gone, imagined=self.imagined | gone)
@@ -59,21 +59,21 @@ class Standing:
             if opt_out.scope == scope and opt_out.value is not None
         )
 
-    def same_permission(self, other: Standing) -> bool:
+    def same_permission(self, other: Permissions) -> bool:
         """Whether an answer made under one of the two may be given under the other."""
         return replace(self, ledger_seq=other.ledger_seq) == other
 
 
-def standing_of(
+def permissions_of(
     connection: Connection, catalog: Catalog, customer_id: str | None, purpose: str, now: str
-) -> Standing:
-    """The standing of the shop's customer for `purpose` at the moment `now`; None stands for
+) -> Permissions:
+    """The permissions of the shop's customer for `purpose` at the moment `now`; None stands for
     somebody whom nobody knows.
 
     Raises `LedgerBroken` where the newest event is not the one that was written last: what stands
     may then be older than it should.
     """
-    return standing_as(
+    return permissions_as(
         connection,
         catalog,
         None if customer_id is None else customers.find(connection, customer_id),
@@ -82,10 +82,10 @@ def standing_of(
     )
 
 
-def standing_as(
+def permissions_as(
     connection: Connection, catalog: Catalog, customer: int | None, purpose: str, now: str
-) -> Standing:
-    """The standing of a pseudonym, as `standing_of` of the shop's customer."""
+) -> Permissions:
+    """The permissions of a pseudonym, as `permissions_of` of the shop's customer."""
     seq = position(connection)
     newest = connection.execute(select(func.max(consent_events.c.seq))).scalar() or 0
     if newest != seq:
@@ -93,8 +93,8 @@ def standing_as(
             f"the ledger ends at event {newest}, but {seq} were written", seq=newest + 1
         )
     if customer is None:
-        return Standing(None, frozenset(), (), seq)
-    return Standing(
+        return Permissions(None, frozenset(), (), seq)
+    return Permissions(
         customer,
         granted_to(connection, catalog, customer, purpose, now),
         tuple(in_force(connection, customer, now)),

@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from features import clock
-from features.config.schema import MannersSection
+from features.config.schema import ContactPolicySection
 from serving.delivery.frequency_caps import Cap, full
 from serving.delivery.quiet_hours import QuietHours, quiet_until
 
@@ -26,13 +26,13 @@ class NotNow:
     not_before: str | None
 
 
-def shop_caps(stated: MannersSection) -> tuple[Cap, ...]:
+def shop_caps(stated: ContactPolicySection) -> tuple[Cap, ...]:
     """The shop's own caps."""
     return tuple(Cap(cap.channel, cap.most, cap.days) for cap in stated.caps)
 
 
 def not_now(
-    stated: MannersSection,
+    stated: ContactPolicySection,
     channel: str,
     zone: str | None,
     caps: Collection[Cap],

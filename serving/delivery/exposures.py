@@ -1,5 +1,5 @@
-"""What was shown to whom, as far as manners need it: when, on which channel, how many products, how
-many of them discoveries.
+"""What was shown to whom, as far as the contact policy needs it: when, on which channel, how
+many products, how many of them discoveries.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, insert, select
 
 from features import clock
-from features.database.tables import shown
+from features.database.tables import exposures
 from features.shop.shop import Shop
 
 REPORTED = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Shown:
+class Exposure:
     """Products on a channel, and how many of them were discoveries."""
 
     channel: str
@@ -40,28 +40,28 @@ class Discoveries:
         return self.explored / self.places if self.places else 0.0
 
 
-def record_shown(
-    connection: Connection, decision_id: str, customer: int, told: Shown, now: str
+def record_exposure(
+    connection: Connection, decision_id: str, customer: int, exposure: Exposure, now: str
 ) -> None:
     """Record it within the transaction that records the decision."""
-    own = {"channel": told.channel, "places": told.places, "explored": told.explored}
+    own = {"channel": exposure.channel, "places": exposure.places, "explored": exposure.explored}
     connection.execute(
-        insert(shown).values(decision_id=decision_id, customer=customer, shown_at=now, **own)
+        insert(exposures).values(decision_id=decision_id, customer=customer, shown_at=now, **own)
     )
 
 
-def shown_since(
+def exposures_since(
     connection: Connection, customer: int, channel: str, since: datetime
 ) -> list[datetime]:
     """When a customer was shown something on a channel, since some moment."""
     mine = (
-        shown.c.customer == customer,
-        shown.c.channel == channel,
-        shown.c.shown_at >= clock.to_text(since),
+        exposures.c.customer == customer,
+        exposures.c.channel == channel,
+        exposures.c.shown_at >= clock.to_text(since),
     )
     return [
         clock.from_text(text)
-        for text in connection.execute(select(shown.c.shown_at).where(*mine)).scalars()
+        for text in connection.execute(select(exposures.c.shown_at).where(*mine)).scalars()
     ]
 
 
@@ -69,8 +69,9 @@ def discoveries(shop: Shop) -> Discoveries:
     """The last 30 days."""
     since = clock.to_text(shop.clock() - REPORTED)
     totals = select(
-        func.coalesce(func.sum(shown.c.places), 0), func.coalesce(func.sum(shown.c.explored), 0)
+        func.coalesce(func.sum(exposures.c.places), 0),
+        func.coalesce(func.sum(exposures.c.explored), 0),
     )
     with shop.database.read() as connection:
-        places, explored = connection.execute(totals.where(shown.c.shown_at >= since)).one()
+        places, explored = connection.execute(totals.where(exposures.c.shown_at >= since)).one()
     return Discoveries(int(places), int(explored))

@@ -126,13 +126,13 @@ def write(
     """Write an opt-out within a transaction that is already open; the same one twice is one, as are
     two with the same `id`.
     """
-    for standing in in_force(connection, customer, now):
-        if standing.id == id or (standing.scope, standing.value, standing.until) == (
+    for permissions in in_force(connection, customer, now):
+        if permissions.id == id or (permissions.scope, permissions.value, permissions.until) == (
             scope,
             value,
             until,
         ):
-            return standing
+            return permissions
     made = OptOut(id or new_id(), scope, value, until, now)
     connection.execute(
         insert(opt_outs).values(
@@ -160,20 +160,20 @@ def _require_room(connection: Connection, customer: int, scope: Scope, now: str)
 
 
 def _lift(connection: Connection, customer: int, channel: str, now: str) -> None:
-    for standing in in_force(connection, customer, now):
+    for permissions in in_force(connection, customer, now):
         if (
-            standing.scope == FREQUENCY
-            and standing.value is not None
-            and cap_of(standing.value).channel == channel
+            permissions.scope == FREQUENCY
+            and permissions.value is not None
+            and cap_of(permissions.value).channel == channel
         ):
-            connection.execute(delete(opt_outs).where(opt_outs.c.id == standing.id))
+            connection.execute(delete(opt_outs).where(opt_outs.c.id == permissions.id))
 
 
-def own_caps(standing: Sequence[OptOut]) -> list[Cap]:
+def own_caps(permissions: Sequence[OptOut]) -> list[Cap]:
     """The caps of a customer's own among their opt-outs, oldest first."""
     return [
         cap_of(opt_out.value)
-        for opt_out in standing
+        for opt_out in permissions
         if opt_out.scope == FREQUENCY and opt_out.value is not None
     ]
 
@@ -196,5 +196,5 @@ def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:
 
 
 def _stands(customer: int, now: str) -> ColumnElement[bool]:
-    stored = opt_outs.c
-    return (stored.customer == customer) & or_(stored.until.is_(None), stored.until > now)
+    column = opt_outs.c
+    return (column.customer == customer) & or_(column.until.is_(None), column.until > now)

@@ -19,7 +19,7 @@ USUAL_ORDERS = 8
 
 
 @dataclass(frozen=True)
-class Story:
+class DemoScript:
     """The answers of the demo, in the order in which they are told."""
 
     everything: Answer
@@ -55,7 +55,7 @@ class Crm:
         self._http.close()
 
 
-def tell(crm: Crm, shop: Shop) -> Story:
+def tell(crm: Crm, shop: Shop) -> DemoScript:
     """Ask about three customers, withdraw a category of the first and hide a product from them, and
     ask again.
     """
@@ -81,7 +81,7 @@ def tell(crm: Crm, shop: Shop) -> Story:
     crm.ask(
         "/v1/opt-outs", {"customer_id": first, "scope": "product", "value": hidden["product_id"]}
     )
-    return Story(
+    return DemoScript(
         everything,
         purchases_only,
         nothing,

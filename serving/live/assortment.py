@@ -26,7 +26,7 @@ class BestSeller:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Assortment:
     """Products by id with their titles, categories and brands, and the best sellers, most buyers
     first.
     """
@@ -74,8 +74,8 @@ class Shelf:
         return set(self.titles) - inside
 
 
-class ShelfKeeper:
-    """Keeps the shelf of a shop; stocks it anew when the warehouse or the ledger has changed.
+class AssortmentKeeper:
+    """Keeps the assortment of a shop; stocks it anew when the warehouse or the ledger has changed.
 
     What was stocked last holds on through a fault, until the warehouse has other products that
     cannot be read.
@@ -84,18 +84,18 @@ class ShelfKeeper:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
         self._stocked_at: tuple[str, int] | None = None
-        self.current: Shelf | None = None
-        """The shelf as it was last stocked; None where there is none to tell what must not be
+        self.current: Assortment | None = None
+        """The assortment as it was last stocked; None where there is none to tell what must not be
         shown.
         """
 
     @property
-    def for_names(self) -> Shelf:
-        """The shelf, or an empty one, to name products by; nothing may be hidden by it."""
-        return self.current or Shelf()
+    def for_names(self) -> Assortment:
+        """The assortment, or an empty one, to name products by; nothing may be hidden by it."""
+        return self.current or Assortment()
 
     def look(self) -> None:
-        """Stock the shelf if there is reason to."""
+        """Stock the assortment if there is reason to."""
         if not self._shop.warehouse.filled:
             return  # nothing was ingested yet, or the warehouse is away
         now = (self._shop.warehouse.generation, self._shop.ledger.position())
@@ -109,14 +109,14 @@ class ShelfKeeper:
             raise
 
 
-def stock(shop: Shop) -> Shelf:
-    """The shelf as the warehouse has it now; without best sellers where no order is left.
+def stock(shop: Shop) -> Assortment:
+    """The assortment as the warehouse has it now; without best sellers where no order is left.
 
     Raises `WorkspaceError` where nothing was ingested, and what pyarrow and DuckDB raise for
     damaged files.
     """
     products = shop.warehouse.products()
-    return Shelf(
+    return Assortment(
         titles=dict(zip(products["product_id"], products["title"], strict=True)),
         product_categories=_groups(products, "product_category"),
         brands=_groups(products, "brand"),

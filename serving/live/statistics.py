@@ -23,7 +23,7 @@ from features.shop.shop import Shop
 from models.next_purchase.orders import NEXT_PURCHASE_READS, orders, statistics_at
 from models.next_purchase.product_statistics import ProductStatistics
 from models.next_purchase.ranker import NextPurchaseModel
-from serving.decisions.permissions import Standing
+from serving.decisions.permissions import Permissions
 from serving.live.champions import Champion, Loaded
 
 REST = 10
@@ -96,15 +96,15 @@ class LiveStatistics:
         )
 
     def imagined(
-        self, champion: Loaded[NextPurchaseModel], standing: Standing
+        self, champion: Loaded[NextPurchaseModel], permissions: Permissions
     ) -> ProductStatistics:
-        """Statistics as they would be at the customer's standing, who is behind no pair once they
-        have withdrawn what counts them.
+        """Statistics as they would be under the customer's permissions, who is behind no pair
+        once they have withdrawn what counts them.
         """
-        made, customer = self._made, standing.customer
-        if made is None or customer is None or not standing.imagined & self._categories:
-            return self.at(champion, standing.ledger_seq)
-        known = self._reduced_to(made, standing.ledger_seq)
+        made, customer = self._made, permissions.customer
+        if made is None or customer is None or not permissions.imagined & self._categories:
+            return self.at(champion, permissions.ledger_seq)
+        known = self._reduced_to(made, permissions.ledger_seq)
         if customer in known.gone:
             return known.statistics
         kept, gone = self._imagined, known.gone | {customer}

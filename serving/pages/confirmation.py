@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from features import clock
 from features.catalog import Catalog
 from serving.access.signed_links import Links
-from serving.live.assortment import Shelf
+from serving.live.assortment import Assortment
 from serving.pages.reader import Reader
 
 SAID = {
@@ -78,7 +78,7 @@ def confirmation(
     customer: int | None,
     sealed: str | None,
     catalog: Catalog,
-    shelf: Shelf,
+    assortment: Assortment,
     reader: Reader,
 ) -> Confirmation | None:
     """What a signed statement says; None for one that is forged, old or another customer's."""
@@ -88,14 +88,15 @@ def confirmation(
     if stated["c"] != customer:
         return None
     written = {
-        name: _named(name, value, catalog, shelf, reader) for name, value in stated["a"].items()
+        name: _named(name, value, catalog, assortment, reader)
+        for name, value in stated["a"].items()
     }
     when = reader.wording.moment(clock.from_text(stated["t"]))
     sentence = Markup(escape(reader.wording.sentence(SAID[stated["w"]])))  # noqa: S704 - escaped right here, as all places are
     return Confirmation(sentence.format(**written, when=when), stated["u"])
 
 
-def _named(name: str, value: str, catalog: Catalog, shelf: Shelf, reader: Reader) -> str:
+def _named(name: str, value: str, catalog: Catalog, assortment: Assortment, reader: Reader) -> str:
     wording = reader.wording
     if name == "category":
         return (
@@ -113,5 +114,5 @@ def _named(name: str, value: str, catalog: Catalog, shelf: Shelf, reader: Reader
         return wording.written({name: int(value)})[name]
     scope, _, found = value.partition(":")
     if scope == "product":
-        return shelf.title(found)
+        return assortment.title(found)
     return wording.sentence(CHANNELS.get(found, found)) if scope == "channel" else found

@@ -96,8 +96,8 @@ class PreferencesPage:
         }
         self._opt_outs = sayso.opt_outs.of(customer)
         models = sayso.shop.config.models
-        self._churn = {models.churn.purpose: sayso.consequences.of_churn(customer)}
-        self._lists = {models.next_purchase.purpose: sayso.consequences.lists(customer)}
+        self._churn = {models.churn.purpose: sayso.what_if.of_churn(customer)}
+        self._lists = {models.next_purchase.purpose: sayso.what_if.lists(customer)}
 
     @property
     def wording(self) -> Wording:
@@ -152,7 +152,7 @@ class PreferencesPage:
     @property
     def frequencies(self) -> list[Frequency]:
         """How often the customer gets suggestions on each channel that they have not left."""
-        own, of_shop = own_caps(self._opt_outs), shop_caps(self._sayso.shop.config.manners)
+        own, of_shop = own_caps(self._opt_outs), shop_caps(self._sayso.shop.config.contact_policy)
         capped = [
             Channel(
                 cap.channel, self.wording.sentence(CHANNELS.get(cap.channel, cap.channel)), None
@@ -178,7 +178,7 @@ class PreferencesPage:
     def _hidden(self, opt_out: OptOut) -> str:
         value = opt_out.value or ""
         if opt_out.scope == "product":
-            return self._sayso.shelf.for_names.title(value)
+            return self._sayso.assortment.for_names.title(value)
         if opt_out.scope == "purpose":
             return (
                 self.wording.sentence(self._catalog.purposes[value].label)
@@ -273,7 +273,7 @@ class PreferencesPage:
         now, then = lists.now[:FIRST], lists.without[category][:FIRST]
         if now == then:
             return self.wording.say("If you stop this, the first suggestions stay the same.")
-        titles = [self._sayso.shelf.for_names.title(product) for product in then]
+        titles = [self._sayso.assortment.for_names.title(product) for product in then]
         return self.wording.say(
             "If you stop this, you see first: {titles}.", titles=self.wording.listed(titles)
         )
@@ -293,7 +293,12 @@ def preferences_page(
         page=PreferencesPage(sayso, customer, reader),
         token=token,
         confirmed=confirmation(
-            sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.for_names, reader
+            sayso.links,
+            customer,
+            done,
+            sayso.shop.config.catalog,
+            sayso.assortment.for_names,
+            reader,
         ),
     )
 

@@ -178,8 +178,8 @@ class WhyPage:
     @property
     def for_everybody(self) -> str | None:
         """The products that everybody sees, as a list within a sentence."""
-        shelf = self._sayso.shelf.for_names
-        best = [shelf.title(best.product_id) for best in shelf.best_sellers[:FIRST]]
+        assortment = self._sayso.assortment.for_names
+        best = [assortment.title(best.product_id) for best in assortment.best_sellers[:FIRST]]
         return self.wording.listed(best) if best and "items" in self.answer else None
 
     @property
@@ -238,16 +238,14 @@ class WhyPage:
             return None
         request = asked_again(self._decision, self.allowed)
         return (
-            None
-            if request is None
-            else self._sayso.consequences.lists(self._decision.customer, request)
+            None if request is None else self._sayso.what_if.lists(self._decision.customer, request)
         )
 
     def _estimate(self) -> Game | None:
         """The estimate with and without each category, asked of serving as it stands now."""
         if self._decision.customer is None or "probability" not in self.answer:
             return None
-        return self._sayso.consequences.of_churn(self._decision.customer)
+        return self._sayso.what_if.of_churn(self._decision.customer)
 
     def _played(self) -> list[Played]:
         game = self.answer.get("explanation", {}).get("categories", {})
@@ -333,15 +331,20 @@ class WhyPage:
 
     def _titles(self, products: Sequence[str]) -> str:
         return self.wording.listed(
-            [self._sayso.shelf.for_names.title(product) for product in products]
+            [self._sayso.assortment.for_names.title(product) for product in products]
         )
 
     def _item(self, item: Mapping[str, Any], *, placed: bool) -> ShownItem:
-        shelf, id = self._sayso.shelf.for_names, item["product_id"]
+        assortment, id = self._sayso.assortment.for_names, item["product_id"]
         said = tuple(self.text(reason) for reason in _reasons(item))
         places = self._places(id) if placed else ()
         return ShownItem(
-            item["title"], said, places, id, shelf.category_of.get(id), shelf.brand_of.get(id)
+            item["title"],
+            said,
+            places,
+            id,
+            assortment.category_of.get(id),
+            assortment.brand_of.get(id),
         )
 
     def _places(self, product: str) -> tuple[str, ...]:
@@ -421,7 +424,12 @@ def why_page(
         preferences=None if customer is None else sayso.links.path(Page.PREFERENCES, str(customer)),
         open_items=OPEN_ITEMS,
         confirmed=confirmation(
-            sayso.links, customer, done, sayso.shop.config.catalog, sayso.shelf.for_names, reader
+            sayso.links,
+            customer,
+            done,
+            sayso.shop.config.catalog,
+            sayso.assortment.for_names,
+            reader,
         ),
         reviews=reviews,
         review=review,

@@ -21,7 +21,7 @@ from explain.wording import Wording
 from features.catalog import PRODUCT
 from features.errors import ModelUnavailable
 from models.arrays import Floats
-from models.next_purchase.basket_companions import BASKET_FEATURE, Companion
+from models.next_purchase.basket_complements import BASKET_FEATURE, Complement
 from models.next_purchase.candidates import Candidates
 from models.next_purchase.ranker import NextPurchaseModel
 from models.trees.quantising import rounded
@@ -43,7 +43,7 @@ class RecommendationInputs:
 
     `candidates` are the products to rank and `features` (candidates, features) what the ranker sees
     of each, in single precision, made under the consent that was read with them; `best_sellers`
-    (product, buyers) stand in where the answer is not personalised, after the `companions`
+    (product, buyers) stand in where the answer is not personalised, after the `complements`
     (product, weight) of a basket that nobody's name is on. Nothing that must not appear is in
     either. `wording` names the language to answer in, and what its sentences need to know of the
     shop.
@@ -68,7 +68,7 @@ class RecommendationInputs:
     not_now: Mapping[str, str | None] | None = None
     floor: float = 0.0
     draw: Mapping[str, Any] | None = None
-    companions: tuple[Companion, ...] = ()
+    complements: tuple[Complement, ...] = ()
     asked: Mapping[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
@@ -90,9 +90,10 @@ class RecommendationInputs:
                 " not made again."
             )
         lists = {name: tuple(stated[name]) for name in ("used", "withheld", "candidates")}
+        stated = {"complements": stated.get("companions", ()), **stated}  # as before version 0.2
         pairs = {
             name: tuple((product, value) for product, value in stated.get(name, ()))
-            for name in ("best_sellers", "companions")
+            for name in ("best_sellers", "complements")
         }
         own = {field.name: stated[field.name] for field in fields(cls) if field.name in stated}
         return cls(
@@ -167,7 +168,7 @@ def recommend(
         ),
         "automated": True,
         "disclosure": wording.say(
-            PERSONAL if personalized else BY_BASKET if inputs.companions else NOT_PERSONAL
+            PERSONAL if personalized else BY_BASKET if inputs.complements else NOT_PERSONAL
         ),
         "language": inputs.wording["language"],
         "model": champion.name if personalized and champion else None,
@@ -278,7 +279,7 @@ def _for_anybody(inputs: RecommendationInputs) -> list[tuple[str, str, float]]:
     The score is the weight that the basket gives it, or the number of customers who bought it
     lately.
     """
-    with_basket = [(BASKET_FEATURE, product, weight) for product, weight in inputs.companions]
+    with_basket = [(BASKET_FEATURE, product, weight) for product, weight in inputs.complements]
     best = [
         (BEST_SELLER_FEATURE, product, float(buyers)) for product, buyers in inputs.best_sellers
     ]

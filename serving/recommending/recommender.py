@@ -22,7 +22,7 @@ from features.config.schema import channel_name
 from features.shop.online import Layout, OnlineRow, OnlineStore
 from features.shop.shop import Shop
 from models.arrays import Floats
-from models.next_purchase.basket_companions import Companion, companions
+from models.next_purchase.basket_complements import Complement, complements
 from models.next_purchase.histories import Baskets, Histories
 from models.next_purchase.product_statistics import ProductStatistics
 from models.next_purchase.ranker import NextPurchaseModel
@@ -30,15 +30,15 @@ from models.trees.quantising import rounded
 from serving.access.privacy_signal import record_signal
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.deciding import Made, decide
-from serving.decisions.permissions import Standing
+from serving.decisions.permissions import Permissions
 from serving.decisions.record import Decision
 from serving.delivery.contact_policy import not_now, shop_caps
 from serving.delivery.exploration import Draw
-from serving.delivery.exposures import Shown, shown_since
+from serving.delivery.exposures import Exposure, exposures_since
 from serving.delivery.frequency_caps import on_channel, window
 from serving.delivery.opt_outs import own_caps
 from serving.delivery.sensitive import unasked
-from serving.live.assortment import Shelf
+from serving.live.assortment import Assortment
 from serving.live.champions import Champion, Loaded
 from serving.live.statistics import LiveStatistics
 from serving.recommending.recommendation import (
@@ -58,13 +58,13 @@ Read = Callable[[int], OnlineRow]
 
 @dataclass(frozen=True)
 class Seen:
-    """What the ranker `model` is shown of one customer, at several standings."""
+    """What the ranker `model` is shown of one customer, under several permissions."""
 
     model: NextPurchaseModel
     allowed: Sequence[Allowed]
 
     def knows(self, product_id: str) -> bool:
-        """Whether there are statistics of a product at every one of the standings."""
+        """Whether there are statistics of a product under every one of the permissions."""
         return all(part.statistics.positions([product_id])[0] >= 0 for part in self.allowed)
 
 
@@ -78,19 +78,19 @@ class Recommender:
         shop: Shop,
         champion: Champion[NextPurchaseModel],
         online: OnlineStore,
-        shelf: Callable[[], Shelf | None],
+        assortment: Callable[[], Assortment | None],
         statistics: LiveStatistics,
         words: Words | None = None,
     ) -> None:
         self._shop = shop
         self._champion = champion
         self._online = online
-        self._shelf = shelf
+        self._assortment = assortment
         self._statistics = statistics
         self._words = words or Words({})
         self._section = shop.config.models.next_purchase
         self._askable = shop.config.catalog.askable(self._section.purpose)
-        self._manners = shop.config.manners
+        self._contact_policy = shop.config.contact_policy
 
     def answer(
         self, request: RecommendationRequest, *, privacy_signal: bool = False
@@ -102,8 +102,10 @@ class Recommender:
         if privacy_signal and request.customer_id is not None:
             record_signal(self._shop, request.customer_id, self._section.purpose)
 
-        def make(standing: Standing) -> Made:
-            return self._make(request, standing, self._online.ready, privacy_signal=privacy_signal)
+        def make(permissions: Permissions) -> Made:
+            return self._make(
+                request, permissions, self._online.ready, privacy_signal=privacy_signal
+            )
 
         return decide(
             self._shop,
@@ -115,41 +117,45 @@ class Recommender:
         )
 
     def previews(
-        self, request: RecommendationRequest, standings: Sequence[Standing]
+        self, request: RecommendationRequest, alternatives: Sequence[Permissions]
     ) -> list[Mapping[str, Any]]:
-        """The answers as they would be at several standings of one customer, not given to anybody
-        and not recorded.
+        """The answers as they would be under other permissions of one customer; not given to
+        anybody and not recorded.
 
         Nothing is drawn by lot: what a choice would change must not depend on chance.
         """
         settled, read = _settled(request), lru_cache(1)(self._online.ready)
-        return [self._answered(settled, standing, read)[1] for standing in standings]
+        return [self._answered(settled, permissions, read)[1] for permissions in alternatives]
 
-    def lists(self, request: RecommendationRequest, standings: Sequence[Standing]) -> list[Listed]:
+    def lists(
+        self, request: RecommendationRequest, alternatives: Sequence[Permissions]
+    ) -> list[Listed]:
         """What these answers list, by itself."""
-        settled, read, (champion, shelf) = (
+        settled, read, (champion, assortment) = (
             _settled(request),
             lru_cache(1)(self._online.ready),
             self._at_work(),
         )
         return [
             listed(
-                self._inputs(settled, standing, champion, shelf, read, privacy_signal=False),
+                self._inputs(
+                    settled, permissions, champion, assortment, read, privacy_signal=False
+                ),
                 champion,
             )
-            for standing in standings
+            for permissions in alternatives
         ]
 
     def _make(
         self,
         request: RecommendationRequest,
-        standing: Standing,
+        permissions: Permissions,
         read: Read,
         *,
         privacy_signal: bool = False,
     ) -> Made:
         """An answer with what it was made from, as it is recorded."""
-        inputs, answer = self._answered(request, standing, read, privacy_signal=privacy_signal)
+        inputs, answer = self._answered(request, permissions, read, privacy_signal=privacy_signal)
         titles = {item["product_id"]: item["title"] for item in answer["items"]}
         said = (
             reason
@@ -161,24 +167,24 @@ class Recommender:
             {**inputs.document(), "titles": titles, "sentences": sentences},
             answer,
             answer["model"],
-            _shown(request, answer),
+            _exposure(request, answer),
         )
 
     def _answered(
         self,
         request: RecommendationRequest,
-        standing: Standing,
+        permissions: Permissions,
         read: Read,
         *,
         privacy_signal: bool = False,
     ) -> tuple[RecommendationInputs, dict[str, Any]]:
         """What an answer is made from, and the answer."""
-        champion, shelf = self._at_work()
+        champion, assortment = self._at_work()
         inputs = self._inputs(
-            request, standing, champion, shelf, read, privacy_signal=privacy_signal
+            request, permissions, champion, assortment, read, privacy_signal=privacy_signal
         )
         return inputs, recommend(
-            inputs, champion, shelf.titles, self._words.wording(inputs.wording["language"])
+            inputs, champion, assortment.titles, self._words.wording(inputs.wording["language"])
         )
 
     @property
@@ -186,29 +192,32 @@ class Recommender:
         """The model that answers now; None where there is none."""
         return self._at_work()[0]
 
-    def _at_work(self) -> tuple[Loaded[NextPurchaseModel] | None, Shelf]:
-        """The model that answers now, and the shelf to choose from.
+    def _at_work(self) -> tuple[Loaded[NextPurchaseModel] | None, Assortment]:
+        """The model that answers now, and the assortment to choose from.
 
-        Without a shelf no filter would hold, so no model answers.
+        Without an assortment no filter would hold, so no model answers.
         """
-        shelf = self._shelf()
-        return (None, Shelf()) if shelf is None else (self._champion.current, shelf)
+        assortment = self._assortment()
+        return (None, Assortment()) if assortment is None else (self._champion.current, assortment)
 
     def seen(
-        self, standings: Sequence[Standing], request: RecommendationRequest | None = None
+        self, alternatives: Sequence[Permissions], request: RecommendationRequest | None = None
     ) -> Seen | None:
-        """What the ranker would be shown at each of several standings of one customer; None where
-        there is no champion.
+        """What the ranker would be shown under each of several permissions of one customer; None
+        where there is no champion.
 
         With a `request`, its basket is what is being bought.
         """
-        (champion, shelf), customer = self._at_work(), standings[0].customer
+        (champion, assortment), customer = self._at_work(), alternatives[0].customer
         if champion is None or customer is None:
             return None
         row, basket = self._online.ready(customer), () if request is None else request.basket
         return Seen(
             champion.model,
-            [self._allowed(row, champion, standing, basket, shelf) for standing in standings],
+            [
+                self._allowed(row, champion, permissions, basket, assortment)
+                for permissions in alternatives
+            ],
         )
 
     def replay(self, decision: Decision) -> Mapping[str, Any]:
@@ -229,40 +238,46 @@ class Recommender:
         self,
         request: RecommendationRequest,
         connection: Connection,
-        standing: Standing,
+        permissions: Permissions,
         moment: str,
-    ) -> Standing:
+    ) -> Permissions:
         """Where a customer stands, with whether this is a moment to show them anything."""
-        now, own = clock.from_text(moment), own_caps(standing.opt_outs)
-        caps = on_channel(request.channel, (*shop_caps(self._manners), *own))
-        known = standing.customer if caps else None
+        now, own = clock.from_text(moment), own_caps(permissions.opt_outs)
+        caps = on_channel(request.channel, (*shop_caps(self._contact_policy), *own))
+        known = permissions.customer if caps else None
         before = (
             ()
             if known is None
-            else shown_since(connection, known, request.channel, now - window(caps))
+            else exposures_since(connection, known, request.channel, now - window(caps))
         )
         return replace(
-            standing,
-            not_now=not_now(self._manners, request.channel, request.time_zone, caps, before, now),
+            permissions,
+            not_now=not_now(
+                self._contact_policy, request.channel, request.time_zone, caps, before, now
+            ),
         )
 
     def _inputs(
         self,
         request: RecommendationRequest,
-        standing: Standing,
+        permissions: Permissions,
         champion: Loaded[NextPurchaseModel] | None,
-        shelf: Shelf,
+        assortment: Assortment,
         read: Read,
         *,
         privacy_signal: bool,
     ) -> RecommendationInputs:
-        reason = self._not_personalized(request, standing, champion, privacy_signal=privacy_signal)
-        found = (
-            read(standing.customer) if reason is None and standing.customer is not None else None
+        reason = self._not_personalized(
+            request, permissions, champion, privacy_signal=privacy_signal
         )
-        row = None if found is None else self._online.under(found, standing.granted)
+        found = (
+            read(permissions.customer)
+            if reason is None and permissions.customer is not None
+            else None
+        )
+        row = None if found is None else self._online.under(found, permissions.granted)
         allowed = (
-            self._allowed(row, champion, standing, request.basket, shelf)
+            self._allowed(row, champion, permissions, request.basket, assortment)
             if row and champion
             else None
         )
@@ -272,10 +287,12 @@ class Recommender:
             and not (allowed and len(allowed.histories.baskets.products))
         ):
             reason, allowed = "unknown_customer", None
-        used = tuple(name for name in self._askable if reason is None and name in standing.granted)
-        hidden = self._hidden(request, standing, shelf)
+        used = tuple(
+            name for name in self._askable if reason is None and name in permissions.granted
+        )
+        hidden = self._hidden(request, permissions, assortment)
         with_basket = (
-            self._companions(request, champion, standing, shelf, hidden)
+            self._complements(request, champion, permissions, assortment, hidden)
             if reason == ANONYMOUS
             else ()
         )
@@ -290,7 +307,7 @@ class Recommender:
             used=used,
             withheld=tuple(name for name in self._askable if name not in used),
             not_personalized_because=reason,
-            nothing=_silenced(request, standing) or standing.not_now is not None,
+            nothing=_silenced(request, permissions) or permissions.not_now is not None,
             wording={
                 "currency": self._shop.config.shop.currency,
                 "home_country": self._shop.config.shop.home_country or "",
@@ -300,34 +317,38 @@ class Recommender:
             features=features,
             best_sellers=()
             if reason is None
-            else _first_best_sellers(shelf, {*hidden, *(id for id, _ in with_basket)}, request.k),
-            companions=with_basket,
-            not_now=asdict(standing.not_now)
-            if reason == NOT_NOW and standing.not_now is not None
+            else _first_best_sellers(
+                assortment, {*hidden, *(id for id, _ in with_basket)}, request.k
+            ),
+            complements=with_basket,
+            not_now=asdict(permissions.not_now)
+            if reason == NOT_NOW and permissions.not_now is not None
             else None,
-            floor=self._manners.floor,
+            floor=self._contact_policy.floor,
             draw=self._draw(request, bought) if candidates else None,
-            asked=asked(request, basket_counts=champion.model.masking.entries <= standing.granted)
+            asked=asked(
+                request, basket_counts=champion.model.masking.entries <= permissions.granted
+            )
             if allowed and champion
             else None,
         )
 
-    def _companions(
+    def _complements(
         self,
         request: RecommendationRequest,
         champion: Loaded[NextPurchaseModel] | None,
-        standing: Standing,
-        shelf: Shelf,
+        permissions: Permissions,
+        assortment: Assortment,
         hidden: Collection[str],
-    ) -> tuple[Companion, ...]:
+    ) -> tuple[Complement, ...]:
         """What goes with a basket that nobody's name is on; nothing is concluded from a sensitive
         product in it.
         """
-        basket = set(request.basket) - shelf.hidden_by(self._manners.sensitive, ())
+        basket = set(request.basket) - assortment.hidden_by(self._contact_policy.sensitive, ())
         if champion is None or not basket:
             return ()
-        return companions(
-            self._statistics.at(champion, standing.ledger_seq), basket, hidden, request.k
+        return complements(
+            self._statistics.at(champion, permissions.ledger_seq), basket, hidden, request.k
         )
 
     def _draw(
@@ -336,7 +357,7 @@ class Recommender:
         """What discoveries are drawn by; the seed is new each time, and recorded with the
         decision.
         """
-        share = self._manners.discover if request.discover is None else request.discover
+        share = self._contact_policy.discover if request.discover is None else request.discover
         return asdict(Draw(share, secrets.token_hex(16), bought)) if share else None
 
     def _candidates(
@@ -362,55 +383,61 @@ class Recommender:
         self,
         row: OnlineRow,
         champion: Loaded[NextPurchaseModel],
-        standing: Standing,
+        permissions: Permissions,
         basket: Collection[str],
-        shelf: Shelf,
+        assortment: Assortment,
     ) -> Allowed:
         """What the consent of this moment allows of a customer and of their basket, and the
         statistics to set it against.
 
         Nothing is concluded from sensitive products in either.
         """
-        statistics = self._statistics.imagined(champion, standing)
-        sensitive = shelf.hidden_by(self._manners.sensitive, ())
+        statistics = self._statistics.imagined(champion, permissions)
+        sensitive = assortment.hidden_by(self._contact_policy.sensitive, ())
         row, basket = _without(row, sensitive), set(basket) - sensitive
         return Allowed(
-            _history(row, self._online.layout, champion.model, standing, statistics, basket),
+            _history(row, self._online.layout, champion.model, permissions, statistics, basket),
             statistics,
         )
 
     def _not_personalized(
         self,
         request: RecommendationRequest,
-        standing: Standing,
+        permissions: Permissions,
         champion: Loaded[NextPurchaseModel] | None,
         *,
         privacy_signal: bool,
     ) -> str | None:
         """Why nothing personal may be used, or can be; None where the answer may be personal."""
-        if standing.not_now is not None and not _silenced(request, standing):
+        if permissions.not_now is not None and not _silenced(request, permissions):
             return NOT_NOW
-        if standing.customer is None:
+        if permissions.customer is None:
             return ANONYMOUS if request.customer_id is None else "unknown_customer"
-        if _silenced(request, standing) or standing.opted_out("purpose", self._section.purpose):
+        if _silenced(request, permissions) or permissions.opted_out(
+            "purpose", self._section.purpose
+        ):
             return "opted_out"
         if privacy_signal:
             return "privacy_signal"
-        if not standing.granted:
+        if not permissions.granted:
             return "no_consent"
         return None if champion else "model_unavailable"
 
     def _hidden(
-        self, request: RecommendationRequest, standing: Standing, shelf: Shelf
+        self, request: RecommendationRequest, permissions: Permissions, assortment: Assortment
     ) -> tuple[str, ...]:
         """Products that must not appear: opted out, excluded, in the basket, sensitive, or outside
         the categories asked for.
         """
-        hidden = {*request.basket, *request.exclude, *standing.values("product")}
-        hidden |= shelf.hidden_by(standing.values("product_category"), standing.values("brand"))
-        hidden |= shelf.hidden_by(unasked(self._manners.sensitive, request.product_categories), ())
+        hidden = {*request.basket, *request.exclude, *permissions.values("product")}
+        hidden |= assortment.hidden_by(
+            permissions.values("product_category"), permissions.values("brand")
+        )
+        hidden |= assortment.hidden_by(
+            unasked(self._contact_policy.sensitive, request.product_categories), ()
+        )
         if request.product_categories is not None:
-            hidden |= shelf.outside(request.product_categories)
+            hidden |= assortment.outside(request.product_categories)
         return tuple(sorted(hidden))
 
 
@@ -419,18 +446,18 @@ def _settled(request: RecommendationRequest) -> RecommendationRequest:
     return request.model_copy(update={"discover": 0.0})
 
 
-def _silenced(request: RecommendationRequest, standing: Standing) -> bool:
+def _silenced(request: RecommendationRequest, permissions: Permissions) -> bool:
     """Whether the customer wants nothing shown at all, here or anywhere."""
-    return standing.opted_out("all") or request.channel in set(
-        map(channel_name, standing.values("channel"))
+    return permissions.opted_out("all") or request.channel in set(
+        map(channel_name, permissions.values("channel"))
     )
 
 
-def _shown(request: RecommendationRequest, answer: Mapping[str, Any]) -> Shown | None:
+def _exposure(request: RecommendationRequest, answer: Mapping[str, Any]) -> Exposure | None:
     """What an answer shows; None where it shows nothing."""
     items = answer["items"]
     return (
-        Shown(request.channel, len(items), sum(item["explored"] for item in items))
+        Exposure(request.channel, len(items), sum(item["explored"] for item in items))
         if items
         else None
     )
@@ -452,7 +479,7 @@ def _history(
     row: OnlineRow,
     layout: Layout,
     model: NextPurchaseModel,
-    standing: Standing,
+    permissions: Permissions,
     statistics: ProductStatistics,
     basket: Collection[str],
 ) -> Histories:
@@ -463,8 +490,8 @@ def _history(
     """
     masking, maker = model.masking, model.maker
     wanted = [layout.customer.index(name) for name in maker.customer]
-    customer = masking.customers.allow(row.customer[wanted][None, :], standing.granted)
-    open_to_use = masking.entries <= standing.granted
+    customer = masking.customers.allow(row.customer[wanted][None, :], permissions.granted)
+    open_to_use = masking.entries <= permissions.granted
     positions, buying = (
         statistics.positions(products if open_to_use else ())
         for products in (row.products, sorted(basket))
@@ -472,7 +499,7 @@ def _history(
     known = np.flatnonzero(positions >= 0)
     order = known[np.argsort(positions[known], kind="stable")]
     held = row.columns[order][:, [layout.history.index(name) for name in maker.history]]
-    columns = masking.columns.allow(held, standing.granted)
+    columns = masking.columns.allow(held, permissions.granted)
     return Histories(
         np.array([0, len(order)]),
         positions[order].astype(np.int64),
@@ -483,8 +510,8 @@ def _history(
 
 
 def _first_best_sellers(
-    shelf: Shelf, hidden: Collection[str], k: int
+    assortment: Assortment, hidden: Collection[str], k: int
 ) -> tuple[tuple[str, int], ...]:
     """As many best sellers as an answer can need; `hidden` is quick to look up in."""
-    shown = (best for best in shelf.best_sellers if best.product_id not in hidden)
+    shown = (best for best in assortment.best_sellers if best.product_id not in hidden)
     return tuple((best.product_id, best.buyers) for best in islice(shown, k))

@@ -99,16 +99,18 @@ class Reviews:
         """Reviews of that status (all: None), those that are due first at the head; what has its
         outcome, newest first.
         """
-        told = reviews.c
+        column = reviews.c
         order = (
-            (told.due_at, told.id)
+            (column.due_at, column.id)
             if status is Status.OPEN
-            else (told.resolved_at.is_not(None), told.resolved_at.desc(), told.due_at)
+            else (column.resolved_at.is_not(None), column.resolved_at.desc(), column.due_at)
         )
         query = select(reviews).order_by(*order).limit(most)
         with self._shop.database.read() as connection:
             rows = (
-                connection.execute(query if status is None else query.where(told.status == status))
+                connection.execute(
+                    query if status is None else query.where(column.status == status)
+                )
                 .mappings()
                 .all()
             )

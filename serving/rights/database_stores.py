@@ -76,11 +76,11 @@ class DecisionContents:
 
     def count(self, connection: Connection, person: Person) -> int:
         """Decisions whose content is there."""
-        kept = tables.decisions.c
+        column = tables.decisions.c
         query = (
             select(func.count())
             .select_from(tables.decisions)
-            .where(kept.customer == person.customer, kept.content.is_not(None))
+            .where(column.customer == person.customer, column.content.is_not(None))
         )
         return int(connection.execute(query).scalar_one())
 

@@ -13,14 +13,14 @@ from sqlalchemy import Connection, delete, select, update
 from features import clock
 from features.consent.event import ALLOWING, EXPIRED, ConsentEvent
 from features.database.tables import (
-    accesses,
+    audit_log,
     consent_state,
     decisions,
+    exposures,
     online_features,
     opt_outs,
     reviews,
     set_bands,
-    shown,
 )
 from features.errors import WorkspaceError
 from features.progress import Progress, silent
@@ -87,9 +87,9 @@ def _expire(shop: Shop) -> int:
 def _run_out(
     shop: Shop, connection: Connection, known: Mapping[int, str]
 ) -> Iterator[ConsentEvent]:
-    state, catalog = consent_state.c, shop.config.catalog
+    column, catalog = consent_state.c, shop.config.catalog
     query = select(consent_state).where(
-        state.action.in_(ALLOWING), state.valid_until <= clock.to_text(shop.clock())
+        column.action.in_(ALLOWING), column.valid_until <= clock.to_text(shop.clock())
     )
     for row in connection.execute(query).all():
         if (
@@ -140,8 +140,8 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
     )
     old = {
         reviews: (reviews.c.open_for.is_(None), reviews.c.resolved_at < limit),
-        accesses: (accesses.c.at < limit,),
-        shown: (shown.c.shown_at < limit,),
+        audit_log: (audit_log.c.at < limit,),
+        exposures: (exposures.c.shown_at < limit,),
         set_bands: (set_bands.c.until <= today,),
         opt_outs: (opt_outs.c.until <= today,),
     }

@@ -16,11 +16,11 @@ from experiments.trials.churn_trial import ChurnTrial
 from features.errors import TrainingError
 from models.arrays import Floats
 from models.churn.rows import ChurnRows
-from models.repeat_orders.buy_till_you_die import OrderModel, OrderProcess
+from models.repeat_orders.buy_till_you_die import BuyTillYouDie, BuyTillYouDieModel
 from models.repeat_orders.recency_frequency import RHYTHM, RepeatOrders
 
 
-class Fitted(OrderModel, Protocol):
+class Fitted(BuyTillYouDieModel, Protocol):
     """A model of repeat orders that can be fitted."""
 
     @classmethod
@@ -46,7 +46,7 @@ def _foretold(kind: type[Fitted], trial: ChurnTrial, rows: ChurnRows) -> Floats:
     """Log-odds of no order within the horizon (rows, 1), by the model fitted to the orders of
     `rows`.
     """
-    process = OrderProcess(
+    process = BuyTillYouDie(
         kind.fit(repeat_orders(trial, rows)), trial.task.features, trial.task.horizon_days
     )
     return process.log_odds(rows.features)[:, None]

@@ -20,7 +20,7 @@ from serving.access.api_keys import Keys
 from serving.cli.options import DebugOption, JsonOption
 from serving.cli.screen import Screen
 from serving.demo.preparation import prepare_demo
-from serving.demo.script import Answer, Crm, Story, tell
+from serving.demo.script import Answer, Crm, DemoScript, tell
 from serving.server import free_port, is_free, running
 
 
@@ -124,7 +124,7 @@ def _show_models(screen: Screen, champions: Mapping[str, Version]) -> None:
     screen.table(None, ("", "sayso", "baselines"), rows)
 
 
-def _show_story(screen: Screen, story: Story) -> None:
+def _show_story(screen: Screen, story: DemoScript) -> None:
     screen.say("\n[bold]3. Asked over HTTP, as a CRM would.[/bold]")
     _show_recommendation(screen, "shares everything", story.everything)
     _show_recommendation(screen, "shares only what they bought", story.purchases_only)
@@ -170,7 +170,7 @@ def _show_churn(screen: Screen, answer: Answer) -> None:
     screen.say(f"     [dim]Without one category it would be: {without}[/dim]")
 
 
-def _show_end(screen: Screen, shop: Shop, story: Story, url: str, secret: str) -> None:
+def _show_end(screen: Screen, shop: Shop, story: DemoScript, url: str, secret: str) -> None:
     root = shop.workspace.root
     screen.say("\n[bold]5. Look for yourself.[/bold]")
     screen.say("   The customer's page, with a switch for each category:")

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from features import clock
 from features.errors import CorrectionRefused, NotFound
 from features.shop.corrections import Correction
-from serving.access.audit_log import note_access
+from serving.access.audit_log import record_access
 from serving.access.console_sessions import COOKIE, LASTS, Staff
 from serving.bootstrap import Sayso
 from serving.console.decision_view import decision_view
@@ -108,7 +108,7 @@ def logout(sayso: Service) -> Response:
 @staffed.get("")
 def queue(sayso: Service, staff: SignedIn, done: str | None = None) -> HTMLResponse:
     """Who waits for a person, those due first at the head."""
-    note_access(sayso.shop, staff.key_id, "queue of reviews")
+    record_access(sayso.shop, staff.key_id, "queue of reviews")
     resolved = [review for review in sayso.reviews.queue(None, MOST_LISTED) if not review.open]
     said = {
         "upheld": "The decision was upheld.",
@@ -132,7 +132,7 @@ def review(id: str, sayso: Service, staff: SignedIn) -> HTMLResponse:
         found = sayso.reviews.find(id)
     except NotFound as error:
         return _message(sayso, staff, "Not found", str(error), 404)
-    note_access(sayso.shop, staff.key_id, "review", found.customer)
+    record_access(sayso.shop, staff.key_id, "review", found.customer)
     return _review(sayso, staff, found, {})
 
 
@@ -148,7 +148,7 @@ async def resolve(id: str, request: Request, sayso: Service, staff: SignedIn) ->
 @staffed.get("/decisions")
 def decisions(sayso: Service, staff: SignedIn) -> HTMLResponse:
     """What was decided today."""
-    note_access(sayso.shop, staff.key_id, "decisions of today")
+    record_access(sayso.shop, staff.key_id, "decisions of today")
     return _page(
         sayso,
         staff,
@@ -165,14 +165,14 @@ def decision(id: str, sayso: Service, staff: SignedIn) -> HTMLResponse:
         view, customer = decision_view(sayso, id)
     except NotFound as error:
         return _message(sayso, staff, "Not found", str(error), 404)
-    note_access(sayso.shop, staff.key_id, "decision", customer)
+    record_access(sayso.shop, staff.key_id, "decision", customer)
     return _page(sayso, staff, "decision.html.j2", "", {"view": view})
 
 
 @staffed.get("/consents")
 def consents(sayso: Service, staff: SignedIn) -> HTMLResponse:
     """How many customers allow what."""
-    note_access(sayso.shop, staff.key_id, "counts of consents")
+    record_access(sayso.shop, staff.key_id, "counts of consents")
     return _page(
         sayso,
         staff,
@@ -192,7 +192,7 @@ def search(sayso: Service, staff: SignedIn) -> HTMLResponse:
 def find(sayso: Service, staff: SignedIn, customer_id: Field = "") -> HTMLResponse:
     """A customer's consents and decisions. By POST, so that the id stands in no address."""
     customer = sayso.shop.customers.find(customer_id.strip())
-    note_access(sayso.shop, staff.key_id, "customer", customer)
+    record_access(sayso.shop, staff.key_id, "customer", customer)
     if customer is None:
         return _page(
             sayso,
@@ -218,7 +218,7 @@ router.include_router(staffed)
 def _resolve(sayso: Sayso, staff: Staff, id: str, form: dict[str, str]) -> Response:
     try:
         found = sayso.reviews.find(id)
-        note_access(sayso.shop, staff.key_id, "outcome of a review", found.customer)
+        record_access(sayso.shop, staff.key_id, "outcome of a review", found.customer)
         resolved = sayso.reviews.resolve(id, _verdict(form))
     except NotFound as error:
         return _message(sayso, staff, "Not found", str(error), 404)

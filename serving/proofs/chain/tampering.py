@@ -150,12 +150,12 @@ def _numbered(rows: list[Row]) -> list[Row]:
 
 def _state_edited(draw: random.Random, connection: Connection, _rows: Sequence[Row]) -> None:
     """Where somebody stands is another place than their events say."""
-    state = consent_state.c
+    column = consent_state.c
     victim = draw.choice(connection.execute(select(consent_state)).all())
     where = (
-        state.customer == victim.customer,
-        state.purpose == victim.purpose,
-        state.category == victim.category,
+        column.customer == victim.customer,
+        column.purpose == victim.purpose,
+        column.category == victim.category,
     )
     other = "refused" if victim.action == GRANTED else GRANTED
     changes = (
@@ -171,11 +171,11 @@ def _state_edited(draw: random.Random, connection: Connection, _rows: Sequence[R
 def _state_removed(draw: random.Random, connection: Connection, _rows: Sequence[Row]) -> None:
     """It is forgotten where somebody stands."""
     victim = draw.choice(connection.execute(select(consent_state)).all())
-    state = consent_state.c
+    column = consent_state.c
     where = (
-        state.customer == victim.customer,
-        state.purpose == victim.purpose,
-        state.category == victim.category,
+        column.customer == victim.customer,
+        column.purpose == victim.purpose,
+        column.category == victim.category,
     )
     connection.execute(delete(consent_state).where(*where))
 

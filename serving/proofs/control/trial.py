@@ -72,10 +72,10 @@ class Trial:
     def withdraw_next(self, score: Score) -> None:
         """Foretell, withdraw the next category, and compare."""
         category = self.left.pop(0)
-        churn = self._sayso.consequences.of_churn(self._customer)
+        churn = self._sayso.what_if.of_churn(self._customer)
         listed = self._recommended()
         shown = [item["product_id"] for item in listed["items"]]
-        ranks = self._sayso.consequences.of_recommendation(self._customer, shown, self._request)
+        ranks = self._sayso.what_if.of_recommendation(self._customer, shown, self._request)
         self._withdraw(category)
         score.pairs += 1
         if churn is not None:

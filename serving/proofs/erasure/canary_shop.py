@@ -26,7 +26,7 @@ from features.shop.workspace import Workspace
 from models.churn.settings import ChurnSettings
 from models.next_purchase.ranker import NextPurchaseSettings
 from models.tracking import Tracking
-from serving.access.audit_log import note_access
+from serving.access.audit_log import record_access
 from serving.bootstrap import Sayso, assemble
 from serving.contract.requests import RecommendationRequest
 from serving.proofs.erasure.canaries import canary, customer_id
@@ -205,7 +205,7 @@ def _contest(sayso: Sayso, customer: int, who: str, decision_id: str) -> None:
     says why.
     """
     review, _ = sayso.reviews.ask(decision_id, who.replace("customer", "contest"))
-    note_access(sayso.shop, "selftest", "review", customer)
+    record_access(sayso.shop, "selftest", "review", customer)
     until = clock.to_text(sayso.shop.clock() + timedelta(days=30))
     effects = Effects(band="low", band_until=until)
     sayso.reviews.resolve(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from features.progress import Progress
 from serving.proofs.stage.proof import Finding, Proof
-from serving.proofs.stage.sandbox import MOUNTS, own, run_apart
+from serving.proofs.stage.sandbox import MOUNTS, own, run_in_sandbox
 
 QUESTIONS = 200
 """Asked of each kind of answer under each fault at full size."""
@@ -27,7 +27,7 @@ PATH = "serving.proofs.faults.path"
 
 def prove(folder: Path, share: float, progress: Progress) -> Finding:
     """Put a real service on a small disk through every fault."""
-    found = run_apart(
+    found = run_in_sandbox(
         own(MOUNTS), PATH, [str(folder), str(max(1, round(QUESTIONS * share)))], folder, progress
     )
     return Finding(

@@ -22,7 +22,7 @@ from features.shop.shop import Shop
 from serving.access.api_keys import Keys
 from serving.access.signed_links import Links, Page
 from serving.demo.preparation import prepare_demo
-from serving.demo.script import Crm, Story, tell
+from serving.demo.script import Crm, DemoScript, tell
 from serving.proofs.offline.page_addresses import foreign_addresses, style_sheets
 from serving.proofs.stage.sandbox import hand_over, pass_on
 from serving.proofs.stage.small_shop import make_shop
@@ -65,7 +65,7 @@ def walk(folder: Path, shop: Shop) -> dict[str, Any]:
     }
 
 
-def _pages(url: str, shop: Shop, told: Story) -> Iterator[httpx.Response]:
+def _pages(url: str, shop: Shop, told: DemoScript) -> Iterator[httpx.Response]:
     """Every kind of page that a customer or a visitor can be served, and what each of them
     loads.
     """

@@ -13,7 +13,7 @@ from features.progress import Progress
 from serving.proofs.offline.attempted_calls import SYSTEM_CALLS, Attempt, attempts
 from serving.proofs.offline.calling_home import PLANTED
 from serving.proofs.stage.proof import TENTH, CannotProve, Finding, Proof
-from serving.proofs.stage.sandbox import NETWORK, bare_environment, own, run_apart, tracing
+from serving.proofs.stage.sandbox import NETWORK, bare_environment, own, run_in_sandbox, tracing
 
 PATH = "serving.proofs.offline.path"
 CALLER = "serving.proofs.offline.calling_home"
@@ -27,7 +27,7 @@ def prove(folder: Path, share: float, progress: Progress) -> Finding:
     control = _control(folder)
     trace = folder / "path.trace"
     apart = [*own(NETWORK), *tracing(SYSTEM_CALLS, trace)]
-    seen = run_apart(apart, PATH, [str(folder), shop], folder, progress)
+    seen = run_in_sandbox(apart, PATH, [str(folder), shop], folder, progress)
     tried = _read(trace)
     outward = [attempt for attempt in tried if attempt.leads_out]
     figures = {

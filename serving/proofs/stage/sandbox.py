@@ -90,7 +90,7 @@ def tracing(system_calls: str, out: Path) -> list[str]:
     )
 
 
-def run_apart(
+def run_in_sandbox(
     before: Sequence[str], module: str, arguments: Sequence[str], folder: Path, progress: Progress
 ) -> dict[str, Any]:
     """The result that `module` hands over with `hand_over`, run behind the command `before`.

@@ -15,7 +15,7 @@ from models.tracking import Tracking
 from serving.churn.estimator import ChurnEstimator
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.log import DecisionLog
-from serving.live.assortment import Shelf
+from serving.live.assortment import Assortment
 from serving.live.champions import Champion, churn_champion, next_purchase_champion
 from serving.live.statistics import LiveStatistics
 from serving.proofs.withheld.twins import Twin
@@ -37,12 +37,14 @@ class Champions:
 class Desk:
     """Where customers of a twin are answered from the features of `online`."""
 
-    def __init__(self, twin: Twin, champions: Champions, online: OnlineStore, shelf: Shelf) -> None:
+    def __init__(
+        self, twin: Twin, champions: Champions, online: OnlineStore, assortment: Assortment
+    ) -> None:
         self._model = twin.model
         statistics = LiveStatistics(twin.shop, champions.next_purchase)
         statistics.look()
         self._recommender = Recommender(
-            twin.shop, champions.next_purchase, online, lambda: shelf, statistics
+            twin.shop, champions.next_purchase, online, lambda: assortment, statistics
         )
         self._estimator = ChurnEstimator(twin.shop, champions.churn, online)
         self._log = DecisionLog(twin.shop.database, twin.shop.vault, {})

@@ -41,9 +41,9 @@ def row_as_it_was_stored(_original: Any) -> Any:
 def products_need_nothing(original: Any) -> Any:
     """The products of a history are shown whatever is withheld."""
 
-    def history(row: Any, layout: Any, model: Any, standing: Any, *others: Any) -> Any:
+    def history(row: Any, layout: Any, model: Any, permissions: Any, *others: Any) -> Any:
         masking = replace(model.masking, entries=frozenset())
-        return original(row, layout, replace(model, masking=masking), standing, *others)
+        return original(row, layout, replace(model, masking=masking), permissions, *others)
 
     return history
 
@@ -51,13 +51,13 @@ def products_need_nothing(original: Any) -> Any:
 def history_needs_nothing(original: Any) -> Any:
     """The columns of a history are not masked."""
 
-    def history(row: Any, layout: Any, model: Any, standing: Any, *others: Any) -> Any:
+    def history(row: Any, layout: Any, model: Any, permissions: Any, *others: Any) -> Any:
         columns = Masking(model.masking.categories, np.zeros_like(model.masking.columns.needs))
         return original(
             row,
             layout,
             replace(model, masking=replace(model.masking, columns=columns)),
-            standing,
+            permissions,
             *others,
         )
 
@@ -67,8 +67,10 @@ def history_needs_nothing(original: Any) -> Any:
 def any_purpose(original: Any) -> Any:
     """The answer takes what was granted for another purpose."""
 
-    def standing_of(connection: Any, catalog: Any, customer_id: str, purpose: str, now: str) -> Any:
-        standing = original(connection, catalog, customer_id, purpose, now)
+    def permissions_of(
+        connection: Any, catalog: Any, customer_id: str, purpose: str, now: str
+    ) -> Any:
+        permissions = original(connection, catalog, customer_id, purpose, now)
         other = original(
             connection,
             catalog,
@@ -76,20 +78,20 @@ def any_purpose(original: Any) -> Any:
             "recommendations" if purpose == "churn_prediction" else "churn_prediction",
             now,
         )
-        return replace(standing, granted=standing.granted | other.granted)
+        return replace(permissions, granted=permissions.granted | other.granted)
 
-    return standing_of
+    return permissions_of
 
 
 def looks_the_country_up(original: Any) -> Any:
     """An explanation fills in what is missing."""
 
-    def make(estimator: Any, standing: Any, language: str | None = None) -> Any:
-        made = original(estimator, standing, language)
+    def make(estimator: Any, permissions: Any, language: str | None = None) -> Any:
+        made = original(estimator, permissions, language)
         warehouse = estimator._shop.warehouse
         homes = warehouse.table("customers")
         found = (
-            warehouse.collect(homes.filter(homes.customer == standing.customer))["country"]
+            warehouse.collect(homes.filter(homes.customer == permissions.customer))["country"]
             .fillna("nowhere")
             .tolist()
         )
@@ -101,13 +103,15 @@ def looks_the_country_up(original: Any) -> Any:
 def hides_what_was_bought(original: Any) -> Any:
     """Nobody is shown again what they bought, even where that is withheld."""
 
-    def hidden(recommender: Any, request: Any, standing: Any, shelf: Any) -> tuple[str, ...]:
+    def hidden(
+        recommender: Any, request: Any, permissions: Any, assortment: Any
+    ) -> tuple[str, ...]:
         warehouse = recommender._shop.warehouse
         lines = warehouse.table("transactions")
         bought = warehouse.collect(
-            lines.filter(lines.customer == standing.customer).select("product_id").distinct()
+            lines.filter(lines.customer == permissions.customer).select("product_id").distinct()
         )["product_id"]
-        return tuple(sorted({*original(recommender, request, standing, shelf), *bought}))
+        return tuple(sorted({*original(recommender, request, permissions, assortment), *bought}))
 
     return hidden
 
@@ -115,11 +119,11 @@ def hides_what_was_bought(original: Any) -> Any:
 def answers_kept_by_customer(original: Any) -> Any:
     """Who asks again gets the answer of the last time."""
 
-    def make(estimator: Any, standing: Any, language: str | None = None) -> Any:
+    def make(estimator: Any, permissions: Any, language: str | None = None) -> Any:
         kept = vars(estimator._shop).setdefault("kept", {})
-        if standing.customer not in kept:
-            kept[standing.customer] = original(estimator, standing, language)
-        return kept[standing.customer]
+        if permissions.customer not in kept:
+            kept[permissions.customer] = original(estimator, permissions, language)
+        return kept[permissions.customer]
 
     return make
 
@@ -144,7 +148,7 @@ LEAKS = (
     Leak(
         "an answer takes another purpose's consent",
         "churn",
-        (Swap(serving.decisions.deciding, "standing_of", any_purpose),),
+        (Swap(serving.decisions.deciding, "permissions_of", any_purpose),),
     ),
     Leak(
         "an explanation looks up what is withheld",

@@ -82,9 +82,9 @@ def withdrawn_is_granted(original: Any) -> Any:
     """Whoever once granted is taken at their word for ever."""
 
     def grants(connection: Any, catalog: Any, purpose: str, *others: Any) -> pd.DataFrame:
-        state = consent_state.c
-        query = select(state.customer, state.category).where(
-            state.purpose == purpose, state.action == "withdrawn"
+        column = consent_state.c
+        query = select(column.customer, column.category).where(
+            column.purpose == purpose, column.action == "withdrawn"
         )
         gone = [tuple(row) for row in connection.execute(query)]
         return widened(
@@ -99,9 +99,9 @@ def silence_is_granted(original: Any) -> Any:
     """Who was never asked is taken to agree."""
 
     def grants(connection: Any, catalog: Any, purpose: str, *others: Any) -> pd.DataFrame:
-        state = consent_state.c
+        column = consent_state.c
         said = connection.execute(
-            select(state.customer, state.category).where(state.purpose == purpose)
+            select(column.customer, column.category).where(column.purpose == purpose)
         ).all()
         everybody = connection.execute(select(customers.c.customer)).scalars().all()
         possible = pd.MultiIndex.from_product([everybody, catalog.askable(purpose)])

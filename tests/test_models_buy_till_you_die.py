@@ -13,10 +13,10 @@ from scipy.special import expit
 from scipy.stats import beta, gamma, poisson
 from sklearn.metrics import log_loss
 
-from models.churn.backtest import Foretold, Size, best_of
-from models.churn.ensemble import Said, Shares
+from models.churn.backtest import Backtest, Blend, best_of
+from models.churn.ensemble import BlendWeights, Said
 from models.churn.settings import ChurnSettings
-from models.repeat_orders.buy_till_you_die import REGULARITIES, fit_order_process
+from models.repeat_orders.buy_till_you_die import REGULARITIES, fit_buy_till_you_die
 from models.repeat_orders.mbg_cnbd import MbgCnbd
 from models.repeat_orders.recency_frequency import RHYTHM, RepeatOrders
 from tests.made_up_orders import orders_of_a_kind
@@ -44,11 +44,11 @@ def test_silence_is_foretold_as_often_as_it_happens(
     of those who order often.
     """
     features, silent = shops[regularity]
-    process = fit_order_process(NAMES, features, HORIZON, regularity)
+    process = fit_buy_till_you_die(NAMES, features, HORIZON, regularity)
     assert process is not None
-    foretold = expit(process.log_odds(features))
-    for chosen in (foretold > 0, foretold < 0.5, features[:, 1] > 2):
-        assert foretold[chosen].mean() == pytest.approx(silent[chosen].mean(), abs=0.03)
+    backtests = expit(process.log_odds(features))
+    for chosen in (backtests > 0, backtests < 0.5, features[:, 1] > 2):
+        assert backtests[chosen].mean() == pytest.approx(silent[chosen].mean(), abs=0.03)
 
 
 def test_each_shop_is_foretold_best_by_its_own_process(shops: dict[int, Shop]) -> None:
@@ -56,7 +56,7 @@ def test_each_shop_is_foretold_best_by_its_own_process(shops: dict[int, Shop]) -
     for own, (features, silent) in shops.items():
         losses = {}
         for regularity in (1, 4):
-            process = fit_order_process(NAMES, features, HORIZON, regularity)
+            process = fit_buy_till_you_die(NAMES, features, HORIZON, regularity)
             assert process is not None
             losses[regularity] = log_loss(silent, expit(process.log_odds(features)))
         assert min(losses, key=losses.__getitem__) == own
@@ -71,7 +71,8 @@ def test_of_who_withholds_order_times_nothing_is_said(
     features[::3, 1:] = np.nan
     shown = ~np.isnan(features[:, 1])
     process, alone = (
-        fit_order_process(NAMES, rows, HORIZON, regularity) for rows in (features, features[shown])
+        fit_buy_till_you_die(NAMES, rows, HORIZON, regularity)
+        for rows in (features, features[shown])
     )
     assert process is not None
     assert alone is not None
@@ -96,7 +97,8 @@ def test_where_nothing_tells_how_customers_order_there_is_none(
 ) -> None:
     """No process is made up."""
     assert (
-        fit_order_process(names, np.full((80, len(names)), days), horizon_days, regularity) is None
+        fit_buy_till_you_die(names, np.full((80, len(names)), days), horizon_days, regularity)
+        is None
     )
 
 
@@ -107,7 +109,7 @@ def test_whose_numbers_give_out_is_left_to_the_others(
     """Of a customer of ten thousand orders the process says a number or nothing, and never an
     infinite one.
     """
-    process = fit_order_process(NAMES, shops[1][0], HORIZON, regularity)
+    process = fit_buy_till_you_die(NAMES, shops[1][0], HORIZON, regularity)
     assert process is not None
     said = process.log_odds(
         np.array(
@@ -155,7 +157,7 @@ def test_the_likelihood_of_regular_orders_is_the_integral_over_rates_and_chances
     )
 
 
-def foretold(*betterment: float) -> list[Foretold]:
+def backtests(*betterment: float) -> list[Backtest]:
     """Trials in which the process knows so much more of the truth than trees and lines do, or
     less.
     """
@@ -166,7 +168,7 @@ def foretold(*betterment: float) -> list[Foretold]:
         guess, process = (truth + draw.normal(0, spread, 4_000) for spread in (1.5, 1.5 - more))
         labels = (draw.random(4_000) < expit(truth)).astype(np.float64)
         made.append(
-            Foretold(Said(np.stack([guess * 0.5, guess]), guess, {2: process}), labels, step=25)
+            Backtest(Said(np.stack([guess * 0.5, guess]), guess, {2: process}), labels, step=25)
         )
     return made
 
@@ -181,8 +183,8 @@ def test_the_process_is_heard_where_it_betters_every_trial(
     """One that knows more is heard, one that knows less is not, nor one that knows less now and
     then.
     """
-    shares = best_of(foretold(*betterment), ChurnSettings(most_trees=50, tree_step=25)).shares
-    assert (shares.process > 0, shares.regularity == 2) == (heard, heard)
+    weights = best_of(backtests(*betterment), ChurnSettings(most_trees=50, tree_step=25)).weights
+    assert (weights.process > 0, weights.regularity == 2) == (heard, heard)
 
 
 def test_members_speak_together_by_their_shares() -> None:
@@ -190,7 +192,10 @@ def test_members_speak_together_by_their_shares() -> None:
     they speak alone.
     """
     said = Said(np.array([1.0, 1.0]), np.array([3.0, 3.0]), {4: np.array([10.0, np.nan])})
-    assert said.together(Shares(lines=0.25, process=0.5, regularity=4)).tolist() == [5.75, 1.5]
-    assert said.together(Shares(lines=0.25, process=0.5, regularity=1)).tolist() == [1.5, 1.5]
+    assert said.together(BlendWeights(lines=0.25, process=0.5, regularity=4)).tolist() == [
+        5.75,
+        1.5,
+    ]
+    assert said.together(BlendWeights(lines=0.25, process=0.5, regularity=1)).tolist() == [1.5, 1.5]
     grown = Said(np.array([[1.0], [2.0]]), np.zeros(1), {})
-    assert Foretold(grown, np.ones(1), step=25).by(Size(50, Shares(0.5, 0.0)))[0] == [1.0]
+    assert Backtest(grown, np.ones(1), step=25).by(Blend(50, BlendWeights(0.5, 0.0)))[0] == [1.0]

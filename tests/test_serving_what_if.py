@@ -22,7 +22,7 @@ from serving.pages.reader import reader_of
 from serving.pages.why import OPEN_ITEMS, WhyPage
 from serving.proofs.control.proof import compare
 from serving.proofs.control.trial import Score, Trial
-from serving.what_if import Consequences
+from serving.what_if import WhatIf
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -78,7 +78,7 @@ def test_places_and_scores_without_a_category_are_those_after_its_withdrawal(say
     """
     for customer, category in product(WHO[:2], CATEGORIES):
         before = listed(sayso, customer)
-        game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), list(before))
+        game = sayso.what_if.of_recommendation(pseudonym(sayso, customer), list(before))
         say(sayso, customer, FOR_ITEMS, "withdrawn", category)
         after = listed(sayso, customer)
         assert game.lists.now == tuple(before)
@@ -103,9 +103,7 @@ def test_what_a_basket_changes_is_foretold_too(sayso):
     request = RecommendationRequest(customer_id=customer, basket=basket)
     for category in CATEGORIES:
         before = listed(sayso, customer, basket=basket)
-        game = sayso.consequences.of_recommendation(
-            pseudonym(sayso, customer), list(before), request
-        )
+        game = sayso.what_if.of_recommendation(pseudonym(sayso, customer), list(before), request)
         say(sayso, customer, FOR_ITEMS, "withdrawn", category)
         after = listed(sayso, customer, basket=basket)
         assert game.lists.now == tuple(before) != tuple(listed(sayso, customer))
@@ -122,10 +120,10 @@ def test_what_everybody_sees_is_what_is_left_without_anything(sayso):
     """Everything withdrawn, serving lists exactly what the game said everybody sees."""
     customer = WHO[6]
     before = listed(sayso, customer)
-    game = sayso.consequences.of_recommendation(pseudonym(sayso, customer), list(before))
+    game = sayso.what_if.of_recommendation(pseudonym(sayso, customer), list(before))
     say(sayso, customer, FOR_ITEMS, "withdrawn", *CATEGORIES)
     assert game.lists.for_everybody == tuple(listed(sayso, customer))
-    assert sayso.consequences.of_recommendation(pseudonym(sayso, customer), list(before)) is None
+    assert sayso.what_if.of_recommendation(pseudonym(sayso, customer), list(before)) is None
 
 
 def test_shares_of_a_score_add_up(sayso):
@@ -134,7 +132,7 @@ def test_shares_of_a_score_add_up(sayso):
     """
     bases: dict[str, set[float]] = {}
     for customer in WHO[7:10]:
-        game = sayso.consequences.of_recommendation(
+        game = sayso.what_if.of_recommendation(
             pseudonym(sayso, customer), [f"p{number:02}" for number in range(30)]
         )
         assert len(game.products) == 30
@@ -152,14 +150,14 @@ def test_the_game_of_an_estimate_is_the_one_that_the_answer_shows(sayso):
     one there is no estimate.
     """
     for customer, category in zip(WHO[7:11], CATEGORIES, strict=True):
-        game = sayso.consequences.of_churn(pseudonym(sayso, customer))
+        game = sayso.what_if.of_churn(pseudonym(sayso, customer))
         say(sayso, customer, FOR_CHURN, "withdrawn", category)
         assert (
             sayso.churn.answer(customer)["probability"]
             == {part.category: part.without for part in game.played}[category]
         )
         say(sayso, customer, FOR_CHURN, "withdrawn", *CATEGORIES)
-        assert sayso.consequences.of_churn(pseudonym(sayso, customer)) is None
+        assert sayso.what_if.of_churn(pseudonym(sayso, customer)) is None
 
 
 def test_the_why_page_of_an_older_estimate_foretells_what_is_served_now(sayso):
@@ -189,7 +187,7 @@ def test_the_why_page_of_an_older_estimate_foretells_what_is_served_now(sayso):
 def test_who_shares_less_plays_with_less(sayso):
     """Only granted categories are players, and a product that nobody knows of is left out."""
     customer = sharing("purchases", "order_times", "spending")[0]
-    game = sayso.consequences.of_recommendation(
+    game = sayso.what_if.of_recommendation(
         pseudonym(sayso, customer), ["p03", "no-such-product", "p03"]
     )
     assert set(game.lists.without) == {"purchases", "order_times", "spending"}
@@ -204,7 +202,7 @@ def test_opt_outs_and_the_request_count_as_in_an_answer(sayso):
     first, second, *_ = listed(sayso, customer)
     sayso.opt_outs.add(pseudonym(sayso, customer), "product", first, None)
     request = RecommendationRequest(customer_id=customer, exclude=(second,))
-    lists = sayso.consequences.of_recommendation(
+    lists = sayso.what_if.of_recommendation(
         pseudonym(sayso, customer), [first, second], request
     ).lists
     assert all(
@@ -327,8 +325,8 @@ def test_asking_changes_nothing(sayso):
         return (*counts, sayso.shop.ledger.position())
 
     before = recorded()
-    sayso.consequences.of_churn(pseudonym(sayso, WHO[0]))
-    sayso.consequences.of_recommendation(pseudonym(sayso, WHO[0]), ["p01"])
+    sayso.what_if.of_churn(pseudonym(sayso, WHO[0]))
+    sayso.what_if.of_recommendation(pseudonym(sayso, WHO[0]), ["p01"])
     assert recorded() == before
 
 
@@ -336,8 +334,8 @@ def test_nothing_is_said_of_somebody_who_shares_nothing(sayso):
     """Without consent there is no game to play, and for somebody unknown neither."""
     nobody = pseudonym(sayso, sharing()[0])
     for customer in (nobody, 987_654_321):
-        assert sayso.consequences.of_churn(customer) is None
-        assert sayso.consequences.of_recommendation(customer, ["p01"]) is None
+        assert sayso.what_if.of_churn(customer) is None
+        assert sayso.what_if.of_recommendation(customer, ["p01"]) is None
 
 
 def test_the_selftest_finds_nothing_wrong(sayso):
@@ -366,9 +364,9 @@ def test_of_a_new_customer_with_a_basket_all_is_as_foretold(sayso):
 
 def test_a_foretelling_that_is_off_is_found_by_the_selftest(sayso, monkeypatch):
     """A probability that is foretold wrong by the smallest amount is told."""
-    really = Consequences.of_churn
+    really = WhatIf.of_churn
 
-    def off(self: Consequences, customer: int) -> Game | None:
+    def off(self: WhatIf, customer: int) -> Game | None:
         game = really(self, customer)
         return (
             None
@@ -381,5 +379,5 @@ def test_a_foretelling_that_is_off_is_found_by_the_selftest(sayso, monkeypatch):
             )
         )
 
-    monkeypatch.setattr(Consequences, "of_churn", off)
+    monkeypatch.setattr(WhatIf, "of_churn", off)
     assert any("was foretold" in fault for fault in compare(sayso, 4, silent).faults)

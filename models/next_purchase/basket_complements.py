@@ -12,15 +12,15 @@ from models.next_purchase.product_statistics import ProductStatistics
 
 BASKET_FEATURE = "fits_the_basket"
 """What the weight of a companion is called among the features that speak for a product."""
-Companion = tuple[str, float]
+Complement = tuple[str, float]
 """A product's id and its weight: how much the basket speaks for it; positive, without unit,
 comparable within one basket.
 """
 
 
-def companions(
+def complements(
     statistics: ProductStatistics, basket: Collection[str], hidden: Collection[str], most: int
-) -> tuple[Companion, ...]:
+) -> tuple[Complement, ...]:
     """Up to `most` products that the ids in `basket` speak for, best first; equal ones by id.
 
     The weight adds up what each product of the basket gives to another

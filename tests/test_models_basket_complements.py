@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.next_purchase.basket_companions import companions
+from models.next_purchase.basket_complements import complements
 from models.next_purchase.product_statistics import ProductStatistics, product_statistics
 from tests.test_models_product_statistics import AS_OF, some_orders
 
@@ -40,7 +40,7 @@ def test_companions_by_brute_force(data: st.DataObject, statistics: ProductStati
         )
         if spoken > 0 and statistics.sold[at] and product not in {*basket, *hidden}:
             weights[product] = spoken
-    found = companions(statistics, basket, hidden, most)
+    found = complements(statistics, basket, hidden, most)
     expected = sorted(weights, key=lambda product: (-round(weights[product], 9), product))[:most]
     assert [product for product, _ in found] == expected
     np.testing.assert_allclose(
@@ -51,7 +51,7 @@ def test_companions_by_brute_force(data: st.DataObject, statistics: ProductStati
 def test_an_empty_basket_has_no_companions(statistics: ProductStatistics) -> None:
     """Where nothing is in the basket, or nothing that is known, nothing goes with it."""
     assert (
-        companions(statistics, (), (), 5)
-        == companions(statistics, ("never heard of",), (), 5)
+        complements(statistics, (), (), 5)
+        == complements(statistics, ("never heard of",), (), 5)
         == ()
     )

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from features.config.schema import CapSection, MannersSection
+from features.config.schema import CapSection, ContactPolicySection
 from serving.delivery.contact_policy import NotNow, not_now, shop_caps
 from serving.delivery.exploration import Draw, fill
 from serving.delivery.frequency_caps import Cap, Full, cap_of, full, on_channel, window
@@ -202,7 +202,7 @@ def test_a_moment_is_refused_with_its_reason():
     """Quiet hours come before caps, by the zone that the request names, else the shop's; each with
     when it ends.
     """
-    stated = MannersSection(caps=(CapSection(channel="email", most=1),))
+    stated = ContactPolicySection(caps=(CapSection(channel="email", most=1),))
     caps, evening = shop_caps(stated), NOW + timedelta(hours=10)
     assert not_now(stated, "email", None, caps, [], NOW) is None
     assert not_now(stated, "email", None, caps, [NOW], NOW) == NotNow(

@@ -17,7 +17,7 @@ SEED = 7
 OURS = "sayso"
 
 
-def churn_leads(labels: Floats, scores: Mapping[str, Floats]) -> dict[str, float]:
+def churn_differences(labels: Floats, scores: Mapping[str, Floats]) -> dict[str, float]:
     """In AUC, by `scores` (customers,) of `sayso` and of each method, the higher the likelier to
     leave.
     """
@@ -30,7 +30,7 @@ def churn_leads(labels: Floats, scores: Mapping[str, Floats]) -> dict[str, float
     return _stated("auc", {name: auc[OURS] - draws for name, draws in auc.items() if name != OURS})
 
 
-def ranking_leads(
+def ranking_differences(
     answers: Mapping[str, Sequence[Sequence[str]]], truth: Sequence[Collection[str]], k: int
 ) -> dict[str, float]:
     """In recall at `k`, by the `answers` of `sayso` and of each method to the same customers."""
@@ -47,8 +47,8 @@ def ranking_leads(
     )
 
 
-def lead(metrics: Mapping[str, float], method: str, metric: str) -> Interval | None:
-    """Low, middle and high of the lead over a method as a run states it; None where it was not
+def paired_difference(metrics: Mapping[str, float], method: str, metric: str) -> Interval | None:
+    """Low, middle and high of the difference to a method as a run states it; None where it was not
     measured.
     """
     return read_interval(_named(method, metric), metrics)

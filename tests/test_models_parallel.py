@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from models.parallel import AT_A_TIME, side_by_side
+from models.parallel import AT_A_TIME, in_parallel
 
 
 def test_what_is_made_comes_in_the_order_of_its_parts() -> None:
@@ -22,7 +22,7 @@ def test_what_is_made_comes_in_the_order_of_its_parts() -> None:
             later_done.set()
         return part * part
 
-    assert list(side_by_side(work, range(5))) == [0, 1, 4, 9, 16]
+    assert list(in_parallel(work, range(5))) == [0, 1, 4, 9, 16]
 
 
 def test_no_more_is_begun_than_is_asked_for() -> None:
@@ -34,11 +34,11 @@ def test_no_more_is_begun_than_is_asked_for() -> None:
             taken.append(part)
             yield part
 
-    assert list(islice(side_by_side(str, parts()), AT_A_TIME)) == ["0", "1"]
+    assert list(islice(in_parallel(str, parts()), AT_A_TIME)) == ["0", "1"]
     assert len(taken) == AT_A_TIME
 
 
 def test_what_fails_in_a_part_fails_for_the_caller() -> None:
     """An error is not lost in its thread."""
     with pytest.raises(ZeroDivisionError):
-        list(side_by_side(lambda part: 1 // part, [1, 0, 2]))
+        list(in_parallel(lambda part: 1 // part, [1, 0, 2]))

@@ -1,5 +1,5 @@
-"""Without what tells which products must be hidden, nothing is shown; the last shelf serves as long
-as it is right.
+"""Without what tells which products must be hidden, nothing is shown; the last assortment serves
+as long as it is right.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace
 from serving.bootstrap import Sayso, assemble
 from serving.contract.requests import RecommendationRequest
-from serving.live.assortment import Shelf
+from serving.live.assortment import Assortment
 from tests.serving_shop import CATEGORIES, FOR_ITEMS, copied, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -60,18 +60,18 @@ def asked(sayso: Sayso, customer: str | None = SHARES_ALL, **fields: object) -> 
     return sayso.recommender.answer(RecommendationRequest(customer_id=customer, k=50, **fields))
 
 
-def keeps_to_the_filters(sayso: Sayso, shelf: Shelf) -> bool:
+def keeps_to_the_filters(sayso: Sayso, assortment: Assortment) -> bool:
     """Whether the answers are personal, and hold nothing that is sensitive, opted out of or not
     asked for.
     """
     plain, narrow = asked(sayso), asked(sayso, product_categories=(ASKED,))
-    unwanted = shelf.hidden_by([LEFT, SENSITIVE], [BRAND])
+    unwanted = assortment.hidden_by([LEFT, SENSITIVE], [BRAND])
     shown = [{item["product_id"] for item in answer["items"]} for answer in (plain, narrow)]
     return (
         plain["personalized"]
         and all(shown)
         and not shown[0] & unwanted
-        and not shown[1] & shelf.outside([ASKED])
+        and not shown[1] & assortment.outside([ASKED])
     )
 
 
@@ -95,10 +95,10 @@ def shows_nothing(sayso: Sayso) -> bool:
     )
 
 
-def look(sayso: Sayso) -> Shelf | None:
-    """The shelf after a look for changes."""
+def look(sayso: Sayso) -> Assortment | None:
+    """The assortment after a look for changes."""
     sayso.watch.look()
-    return sayso.shelf.current
+    return sayso.assortment.current
 
 
 @pytest.mark.parametrize("cut", [0, 50])
@@ -112,9 +112,9 @@ def test_without_products_at_the_start_nothing_is_shown_until_they_are_back(runn
     assert look(running) is None
     assert shows_nothing(running)
     file.write_bytes(whole)
-    shelf = look(running)
-    assert shelf is not None
-    assert keeps_to_the_filters(running, shelf)
+    assortment = look(running)
+    assert assortment is not None
+    assert keeps_to_the_filters(running, assortment)
 
 
 def test_without_a_warehouse_at_the_start_nothing_is_shown_until_it_is_back(running, root):
@@ -123,38 +123,38 @@ def test_without_a_warehouse_at_the_start_nothing_is_shown_until_it_is_back(runn
     assert look(running) is None
     assert shows_nothing(running)
     away.rename(root / "warehouse")
-    shelf = look(running)
-    assert shelf is not None
-    assert keeps_to_the_filters(running, shelf)
+    assortment = look(running)
+    assert assortment is not None
+    assert keeps_to_the_filters(running, assortment)
 
 
 def test_filters_hold_while_the_warehouse_is_away(running, root):
     """What was stocked before still tells what is to be hidden, and pages still name products by
     it.
     """
-    shelf = look(running)
-    assert shelf is not None
+    assortment = look(running)
+    assert assortment is not None
     away = (root / "warehouse").rename(root / "away")
-    assert look(running) is shelf
-    assert keeps_to_the_filters(running, shelf)
+    assert look(running) is assortment
+    assert keeps_to_the_filters(running, assortment)
     away.rename(root / "warehouse")
-    assert look(running) is shelf
+    assert look(running) is assortment
 
 
-def test_other_products_that_cannot_be_read_end_the_old_shelf(running, root):
-    """The last shelf serves while its products are those of the warehouse, damaged or not; it tells
-    nothing of others.
+def test_other_products_that_cannot_be_read_end_the_old_assortment(running, root):
+    """The last assortment serves while its products are those of the warehouse, damaged or not;
+    it tells nothing of others.
     """
-    shelf = look(running)
-    assert shelf is not None
+    assortment = look(running)
+    assert assortment is not None
     file = products_file(root)
     whole, current = file.read_bytes(), root / "warehouse" / "current"
     file.write_bytes(whole[:50])
     running.shop.ledger.append(
         ConsentEvent(SHARES_NOTHING, FOR_ITEMS, "location", "refused", "test")
     )
-    assert look(running) is shelf
-    assert keeps_to_the_filters(running, shelf)
+    assert look(running) is assortment
+    assert keeps_to_the_filters(running, assortment)
     other = root / "warehouse" / "other"
     file.parent.rename(other)
     current.write_text("other")
@@ -171,22 +171,22 @@ def test_a_shop_without_orders_still_hides(running):
     running.shop.warehouse.rewrite(
         lambda name, rows: rows.slice(0, 0) if name == "transactions" else rows
     )
-    shelf = look(running)
-    assert shelf is not None
-    assert shelf.best_sellers == ()
-    assert shelf.hidden_by([SENSITIVE], [])
+    assortment = look(running)
+    assert assortment is not None
+    assert assortment.best_sellers == ()
+    assert assortment.hidden_by([SENSITIVE], [])
 
 
 def test_a_sensitive_basket_tells_nothing_of_a_new_customer(running):
     """Who has not ordered yet and has nothing else in the basket is answered as with an empty
     one.
     """
-    shelf = look(running)
-    assert shelf is not None
+    assortment = look(running)
+    assert assortment is not None
     running.shop.ledger.append_all(
         [ConsentEvent("new", FOR_ITEMS, name, "granted", "test", "1") for name in CATEGORIES]
     )
-    sensitive = tuple(sorted(shelf.hidden_by([SENSITIVE], [])))
+    sensitive = tuple(sorted(assortment.hidden_by([SENSITIVE], [])))
     alone, with_another = (
         asked(running, "new", basket=sensitive),
         asked(running, "new", basket=(*sensitive, "p08")),
@@ -203,7 +203,7 @@ def test_an_empty_shop_has_no_shelf(tmp_path):
     create(tmp_path / "empty", [])
     sayso = assemble(Workspace.open(tmp_path / "empty"), "")
     assert look(sayso) is None
-    assert sayso.shelf.for_names.title("p00") == "p00"
+    assert sayso.assortment.for_names.title("p00") == "p00"
     answer = asked(sayso, "nobody")
     assert (answer["items"], answer["not_personalized_because"]) == ([], "unknown_customer")
     sayso.close()

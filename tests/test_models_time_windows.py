@@ -12,9 +12,9 @@ from models.next_purchase.examples import last_repeat_orders
 from models.next_purchase.time_windows import (
     LEARNT_DAYS,
     LONGEST_DAYS,
-    MOST_BLOCKS,
+    MOST_WINDOWS,
     SHORTEST_DAYS,
-    Blocks,
+    TimeWindows,
 )
 
 FIRST = datetime(2024, 1, 1)  # noqa: DTZ001 - naive UTC as in the warehouse
@@ -25,7 +25,7 @@ def test_blocks_go_back_from_the_end() -> None:
     """In a shop of few orders a block lasts a month, newest first, and the newest is judged by
     three.
     """
-    assert Blocks().begins(FIRST, UNTIL) == [
+    assert TimeWindows().begins(FIRST, UNTIL) == [
         UNTIL - timedelta(days=30 * number) for number in (1, 2, 3, 4)
     ]
 
@@ -35,10 +35,10 @@ def test_blocks_never_overlap(customers: int) -> None:
     """However long blocks are, they lie one before the other, and those learnt from reach as far
     back as the longest do.
     """
-    blocks = Blocks.suited(customers)
+    blocks = TimeWindows.suited(customers)
     begins = blocks.begins(FIRST, UNTIL)
     assert SHORTEST_DAYS <= blocks.days <= LONGEST_DAYS
-    assert len(begins) == 1 + blocks.count <= 1 + MOST_BLOCKS
+    assert len(begins) == 1 + blocks.count <= 1 + MOST_WINDOWS
     assert all(
         later - earlier >= timedelta(days=blocks.days) for later, earlier in pairwise(begins)
     )
@@ -48,7 +48,9 @@ def test_blocks_never_overlap(customers: int) -> None:
 
 def test_a_busy_shop_has_short_blocks() -> None:
     """The more customers order again, the shorter a block, down to a week."""
-    assert [Blocks.suited(customers).days for customers in (100, 2_000, 4_000, 8_000, 100_000)] == [
+    assert [
+        TimeWindows.suited(customers).days for customers in (100, 2_000, 4_000, 8_000, 100_000)
+    ] == [
         30,
         30,
         15,
@@ -60,7 +62,7 @@ def test_a_busy_shop_has_short_blocks() -> None:
 @pytest.mark.parametrize(("days", "expected"), [(58, 0), (60, 1), (90, 2), (125, 3)])
 def test_each_block_has_a_month_before_it(days: int, expected: int) -> None:
     """Of a short record there are as many blocks as have a month of record before them."""
-    assert len(Blocks().begins(FIRST, FIRST + timedelta(days=days))) == expected
+    assert len(TimeWindows().begins(FIRST, FIRST + timedelta(days=days))) == expected
 
 
 def test_the_last_repeat_order_of_each_customer() -> None:
