@@ -79,15 +79,11 @@ def measured(
     """Make features at so many moments and train as `sayso train churn` does: on the past, then
     anew on everything.
     """
-    days = (
-        2 * HORIZON_DAYS + (moments - 1) * HORIZON_DAYS // MOMENTS_PER_HORIZON + 1
-    )  # there are enough customers within the first day
+    # There are enough customers within the first day.
+    days = 2 * HORIZON_DAYS + (moments - 1) * HORIZON_DAYS // MOMENTS_PER_HORIZON + 1
     progress(f"making up {customers:,} customers", 0.0)
-    orders, task, settings = (
-        made_up_orders(customers, days),
-        public_task(HORIZON_DAYS),
-        settings or ChurnSettings(),
-    )
+    orders, task = made_up_orders(customers, days), public_task(HORIZON_DAYS)
+    settings = settings or ChurnSettings()
     gate = churn_gate(orders)
     progress(f"making features of {customers:,} customers at {moments} moments", 0.1)
     begun = clock()
@@ -95,9 +91,8 @@ def measured(
     made = clock()
     progress(f"training on {len(history.everything.labels):,} rows", 0.4)
     trial = history.trial(task)
-    forecast = fit_churn(trial.known, task, settings, trial.today).probability(
-        trial.judged.features
-    )
+    judged = fit_churn(trial.known, task, settings, trial.today)
+    forecast = judged.probability(trial.judged.features)
     fit_churn(history.everything, task, settings, history.today)
     trained = clock()
     metrics = churn_metrics(trial.judged.labels, forecast)

@@ -77,35 +77,29 @@ def import_contact_permissions(
 
     Raises `SourceError` for a value that is neither yes nor no; nothing is kept then.
     """
-    named = frame[columns.customer].str.lstrip(
-        "'"
-    )  # some exports mark numbers as text with an apostrophe
-    told = frame[named != ""]
-    said = {column: _allowed(told[column], column, file) for column in columns.channels}
+    # Some exports mark numbers as text with an apostrophe.
+    named = frame[columns.customer].str.lstrip("'")
+    stated = frame[named != ""]
+    allowed = {column: _allowed(stated[column], column, file) for column in columns.channels}
     pseudonyms = customers.assign(named[named != ""])
     recorded_at = clock.to_text(now())
-    rows = [
-        {
-            "customer": int(customer),
-            "channel": channel,
-            "allowed": allowed,
-            "stated_in": column,
-            "recorded_at": recorded_at,
-        }
-        for column, channel in columns.channels.items()
-        for customer, allowed in zip(pseudonyms, said[column], strict=True)
-        if pd.notna(customer)
-    ]
-    newest = list({(row["customer"], row["channel"]): row for row in rows}.values())
+    newest: dict[tuple[int, str], dict[str, object]] = {}
+    for column, channel in columns.channels.items():
+        for customer, yes in zip(pseudonyms, allowed[column], strict=True):
+            if pd.notna(customer):
+                newest[int(customer), channel] = {
+                    "customer": int(customer),
+                    "channel": channel,
+                    "allowed": yes,
+                    "stated_in": column,
+                    "recorded_at": recorded_at,
+                }
+    rows = list(newest.values())
     with database.write() as connection:
-        for start in range(0, len(newest), BATCH):
-            upsert(
-                connection,
-                contact_permissions,
-                ("customer", "channel"),
-                newest[start : start + BATCH],
-            )
-    return len(newest)
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            upsert(connection, contact_permissions, ("customer", "channel"), batch)
+    return len(rows)
 
 
 def _allowed(words: pd.Series, column: str, file: Path) -> list[bool]:

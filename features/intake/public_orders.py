@@ -112,28 +112,10 @@ def public_gate(orders: pd.DataFrame, catalog: Catalog, purpose: str) -> Gate:
     an order without a number is its customer's at its moment. The warehouse that they are put in is
     a folder of its own, gone with the gate.
     """
-    number = (
-        orders["customer"].astype("str") + "-" + orders["ordered_at"].astype("int64").astype("str")
-    )
-    known = {
-        "order_id": number,
-        "recorded_at": orders["ordered_at"],
-        **{name: orders[name] for name in orders},
-    }
-    lines = pd.DataFrame(
-        {
-            "product_id": "",
-            "quantity": 1,
-            "unit_price": 0.0,
-            "amount": 0.0,
-            "source": SOURCE,
-            **known,
-        },
-        index=orders.index,
-    )
     folder = mkdtemp(prefix="sayso-")
     warehouse = Warehouse(Path(folder))
     finalize(warehouse, shutil.rmtree, folder)
+    lines = _order_lines(orders)
     warehouse.replace(
         {
             "transactions": pa.Table.from_pandas(
@@ -147,6 +129,21 @@ def public_gate(orders: pd.DataFrame, catalog: Catalog, purpose: str) -> Gate:
         covers_from=pd.Series(pd.NaT, granted.index, dtype="datetime64[us]")
     )
     return Gate(warehouse, catalog, purpose, everything, known_until(orders).replace(tzinfo=UTC))
+
+
+def _order_lines(orders: pd.DataFrame) -> pd.DataFrame:
+    """A line for each order, with what the orders do not tell left at nothing."""
+    moments = orders["ordered_at"]
+    told = {
+        "product_id": "",
+        "quantity": 1,
+        "unit_price": 0.0,
+        "amount": 0.0,
+        "source": SOURCE,
+        "order_id": orders["customer"].astype("str") + "-" + moments.astype("int64").astype("str"),
+        "recorded_at": moments,
+    }
+    return pd.DataFrame({**told, **dict(orders.items())}, index=orders.index)
 
 
 def public_catalog(purpose: str, given: Collection[str]) -> Catalog:

@@ -4,415 +4,85 @@ from __future__ import annotations
 
 import unicodedata
 
+_SPELLED = {
+    "customer_id": """
+        customerid customerno customernumber customernr custid custno customer
+        customercode customerkey userid user usernumber clientid client clientno
+        memberid buyerid buyer shopperid accountid householdid householdkey visitorid
+        customeremail email kundennummer kundennr kundenid kundeid kunde kdnr idclient
+        numeroclient numclient noclient nclient codeclient idacheteur
+    """,
+    "order_id": """
+        orderid orderno ordernumber ordernr order ordercode ordername invoiceno
+        invoiceid invoicenumber invoice transactionid transactionno transactionnumber
+        basketid basket cartid receiptid receiptno receiptnumber receipt ticketid
+        ticketno purchaseid salesorder bestellnummer bestellnr bestellung bestellid
+        auftragsnummer auftragsnr auftrag rechnungsnummer rechnungsnr belegnummer
+        belegnr bonnummer numerocommande numcommande nocommande ncommande idcommande
+        commande numerofacture nofacture nfacture facture ticket
+    """,
+    "product_id": """
+        productid productno productnumber productcode productkey prodid stockcode sku
+        skuid skucode itemid itemno itemnumber itemcode itemsku lineitemsku article
+        articleid articleno articlenumber variantid asin ean ean13 upc gtin isbn barcode
+        partnumber stockitem product item artikelnummer artikelnr artikelid artikel
+        produktnummer produktnr produktid produkt warennummer reference ref
+        referenceproduit codeproduit idproduit numeroproduit produit codearticle
+        idarticle referencearticle
+    """,
+    "ordered_at": """
+        orderedat orderdate orderdatetime ordertime ordertimestamp
+        orderpurchasetimestamp orderplacedat invoicedate purchasedate purchasedat
+        purchasetime transactiondate transactiondatetime transactiontimestamp
+        transactiondt transactiontime saledate salesdate datesold dateordered createdat
+        createdon datecreated date datetime timestamp dateadded eventtime day time
+        bestelldatum bestellzeit auftragsdatum rechnungsdatum kaufdatum belegdatum
+        verkaufsdatum datum zeitpunkt datecommande datedecommande datefacture dateachat
+        datevente horodatage
+    """,
+    "quantity": """
+        quantity quantityordered orderquantity qty qtyordered units unitssold
+        unitsordered amountofitems numberofitems numitems itemcount itemquantity
+        lineitemquantity itemqty pieces pcs count menge anzahl stueck stuck stueckzahl
+        stuckzahl bestellmenge quantite qte nombre nbarticles
+    """,
+    "unit_price": """
+        unitprice priceperunit priceeach itemprice lineitemprice productprice price
+        unitcost sellingprice saleprice salesprice retailprice unitpricegbp unitpriceeur
+        unitpriceusd einzelpreis stueckpreis stuckpreis verkaufspreis preis prixunitaire
+        prixunite prixdevente prix
+    """,
+    "amount": """
+        amount lineamount linetotal totalprice totalamount total linevalue salesvalue
+        salesamount sales revenue itemtotal subtotal spend value netamount grossamount
+        gesamtpreis gesamtbetrag zeilensumme betrag summe umsatz wert montant
+        montantligne montanttotal prixtotal totalligne
+    """,
+    "title": """
+        title producttitle productname itemname itemtitle articlename description
+        productdescription itemdescription lineitemname name bezeichnung
+        artikelbezeichnung produktbezeichnung artikelname produktname beschreibung titel
+        designation libelle nomproduit nomduproduit nomarticle titre
+    """,
+    "country": """
+        country countrycode customercountry shippingcountry shipcountry billingcountry
+        countryname land lieferland rechnungsland kundenland pays payslivraison
+        paysclient
+    """,
+    "product_category": """
+        productcategory category categoryname itemcategory department productgroup
+        productsubclass kategorie produktkategorie warengruppe categorie
+        categorieproduit rayon
+    """,
+    "brand": """
+        brand brandname vendor manufacturer marke hersteller marque fabricant
+    """,
+    "recorded_at": """
+        recordedat recordedon loadedat insertedat syncedat erfasstam enregistrele
+    """,
+}
 SPELLINGS: dict[str, tuple[str, ...]] = {
-    "customer_id": (
-        *(
-            "customerid",
-            "customerno",
-            "customernumber",
-            "customernr",
-            "custid",
-            "custno",
-            "customer",
-            "customercode",
-            "customerkey",
-        ),
-        *(
-            "userid",
-            "user",
-            "usernumber",
-            "clientid",
-            "client",
-            "clientno",
-            "memberid",
-            "buyerid",
-            "buyer",
-            "shopperid",
-            "accountid",
-        ),
-        *(
-            "householdid",
-            "householdkey",
-            "visitorid",
-            "customeremail",
-            "email",
-            "kundennummer",
-            "kundennr",
-            "kundenid",
-            "kundeid",
-            "kunde",
-        ),
-        *(
-            "kdnr",
-            "idclient",
-            "numeroclient",
-            "numclient",
-            "noclient",
-            "nclient",
-            "codeclient",
-            "idacheteur",
-        ),
-    ),
-    "order_id": (
-        *(
-            "orderid",
-            "orderno",
-            "ordernumber",
-            "ordernr",
-            "order",
-            "ordercode",
-            "ordername",
-            "invoiceno",
-            "invoiceid",
-            "invoicenumber",
-        ),
-        *(
-            "invoice",
-            "transactionid",
-            "transactionno",
-            "transactionnumber",
-            "basketid",
-            "basket",
-            "cartid",
-            "receiptid",
-            "receiptno",
-        ),
-        *(
-            "receiptnumber",
-            "receipt",
-            "ticketid",
-            "ticketno",
-            "purchaseid",
-            "salesorder",
-            "bestellnummer",
-            "bestellnr",
-            "bestellung",
-        ),
-        *(
-            "bestellid",
-            "auftragsnummer",
-            "auftragsnr",
-            "auftrag",
-            "rechnungsnummer",
-            "rechnungsnr",
-            "belegnummer",
-            "belegnr",
-            "bonnummer",
-        ),
-        *(
-            "numerocommande",
-            "numcommande",
-            "nocommande",
-            "ncommande",
-            "idcommande",
-            "commande",
-            "numerofacture",
-            "nofacture",
-            "nfacture",
-            "facture",
-            "ticket",
-        ),
-    ),
-    "product_id": (
-        *(
-            "productid",
-            "productno",
-            "productnumber",
-            "productcode",
-            "productkey",
-            "prodid",
-            "stockcode",
-            "sku",
-            "skuid",
-            "skucode",
-            "itemid",
-        ),
-        *(
-            "itemno",
-            "itemnumber",
-            "itemcode",
-            "itemsku",
-            "lineitemsku",
-            "article",
-            "articleid",
-            "articleno",
-            "articlenumber",
-            "variantid",
-        ),
-        *(
-            "asin",
-            "ean",
-            "ean13",
-            "upc",
-            "gtin",
-            "isbn",
-            "barcode",
-            "partnumber",
-            "stockitem",
-            "product",
-            "item",
-            "artikelnummer",
-        ),
-        *(
-            "artikelnr",
-            "artikelid",
-            "artikel",
-            "produktnummer",
-            "produktnr",
-            "produktid",
-            "produkt",
-            "warennummer",
-            "reference",
-            "ref",
-        ),
-        *(
-            "referenceproduit",
-            "codeproduit",
-            "idproduit",
-            "numeroproduit",
-            "produit",
-            "codearticle",
-            "idarticle",
-            "referencearticle",
-        ),
-    ),
-    "ordered_at": (
-        *(
-            "orderedat",
-            "orderdate",
-            "orderdatetime",
-            "ordertime",
-            "ordertimestamp",
-            "orderpurchasetimestamp",
-            "orderplacedat",
-            "invoicedate",
-        ),
-        *(
-            "purchasedate",
-            "purchasedat",
-            "purchasetime",
-            "transactiondate",
-            "transactiondatetime",
-            "transactiontimestamp",
-            "transactiondt",
-        ),
-        *(
-            "transactiontime",
-            "saledate",
-            "salesdate",
-            "datesold",
-            "dateordered",
-            "createdat",
-            "createdon",
-            "datecreated",
-            "date",
-            "datetime",
-        ),
-        *(
-            "timestamp",
-            "dateadded",
-            "eventtime",
-            "day",
-            "time",
-            "bestelldatum",
-            "bestellzeit",
-            "auftragsdatum",
-        ),
-        *(
-            "rechnungsdatum",
-            "kaufdatum",
-            "belegdatum",
-            "verkaufsdatum",
-            "datum",
-            "zeitpunkt",
-            "datecommande",
-            "datedecommande",
-        ),
-        *("datefacture", "dateachat", "datevente", "horodatage"),
-    ),
-    "quantity": (
-        *(
-            "quantity",
-            "quantityordered",
-            "orderquantity",
-            "qty",
-            "qtyordered",
-            "units",
-            "unitssold",
-            "unitsordered",
-            "amountofitems",
-        ),
-        *(
-            "numberofitems",
-            "numitems",
-            "itemcount",
-            "itemquantity",
-            "lineitemquantity",
-            "itemqty",
-            "pieces",
-            "pcs",
-            "count",
-            "menge",
-        ),
-        *(
-            "anzahl",
-            "stueck",
-            "stuck",
-            "stueckzahl",
-            "stuckzahl",
-            "bestellmenge",
-            "quantite",
-            "qte",
-            "nombre",
-            "nbarticles",
-        ),
-    ),
-    "unit_price": (
-        *(
-            "unitprice",
-            "priceperunit",
-            "priceeach",
-            "itemprice",
-            "lineitemprice",
-            "productprice",
-            "price",
-            "unitcost",
-            "sellingprice",
-        ),
-        *(
-            "saleprice",
-            "salesprice",
-            "retailprice",
-            "unitpricegbp",
-            "unitpriceeur",
-            "unitpriceusd",
-            "einzelpreis",
-            "stueckpreis",
-        ),
-        *(
-            "stuckpreis",
-            "verkaufspreis",
-            "preis",
-            "prixunitaire",
-            "prixunite",
-            "prixdevente",
-            "prix",
-        ),
-    ),
-    "amount": (
-        *(
-            "amount",
-            "lineamount",
-            "linetotal",
-            "totalprice",
-            "totalamount",
-            "total",
-            "linevalue",
-            "salesvalue",
-            "salesamount",
-            "sales",
-        ),
-        *(
-            "revenue",
-            "itemtotal",
-            "subtotal",
-            "spend",
-            "value",
-            "netamount",
-            "grossamount",
-            "gesamtpreis",
-            "gesamtbetrag",
-            "zeilensumme",
-        ),
-        *(
-            "betrag",
-            "summe",
-            "umsatz",
-            "wert",
-            "montant",
-            "montantligne",
-            "montanttotal",
-            "prixtotal",
-            "totalligne",
-        ),
-    ),
-    "title": (
-        *(
-            "title",
-            "producttitle",
-            "productname",
-            "itemname",
-            "itemtitle",
-            "articlename",
-            "description",
-            "productdescription",
-        ),
-        *(
-            "itemdescription",
-            "lineitemname",
-            "name",
-            "bezeichnung",
-            "artikelbezeichnung",
-            "produktbezeichnung",
-            "artikelname",
-        ),
-        *(
-            "produktname",
-            "beschreibung",
-            "titel",
-            "designation",
-            "libelle",
-            "nomproduit",
-            "nomduproduit",
-            "nomarticle",
-            "titre",
-        ),
-    ),
-    "country": (
-        *(
-            "country",
-            "countrycode",
-            "customercountry",
-            "shippingcountry",
-            "shipcountry",
-            "billingcountry",
-            "countryname",
-            "land",
-        ),
-        *("lieferland", "rechnungsland", "kundenland", "pays", "payslivraison", "paysclient"),
-    ),
-    "product_category": (
-        *(
-            "productcategory",
-            "category",
-            "categoryname",
-            "itemcategory",
-            "department",
-            "productgroup",
-            "productsubclass",
-            "kategorie",
-        ),
-        *("produktkategorie", "warengruppe", "categorie", "categorieproduit", "rayon"),
-    ),
-    "brand": (
-        "brand",
-        "brandname",
-        "vendor",
-        "manufacturer",
-        "marke",
-        "hersteller",
-        "marque",
-        "fabricant",
-    ),
-    "recorded_at": (
-        "recordedat",
-        "recordedon",
-        "loadedat",
-        "insertedat",
-        "syncedat",
-        "erfasstam",
-        "enregistrele",
-    ),
+    column: tuple(words.split()) for column, words in _SPELLED.items()
 }
 """Spellings by warehouse column, the more telling first, as `bare` writes them."""
 

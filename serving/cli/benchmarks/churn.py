@@ -22,40 +22,46 @@ COMPARED = ("auc", "log_loss")
 FOLDS = 5
 
 
+TableArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="Parquet with customer_id, date, value; or, with --label, a row per customer.",
+    ),
+]
+HorizonOption = Annotated[
+    int,
+    typer.Option(
+        "--horizon", min=1, max=3_650, help="Who orders nothing within so many days has left."
+    ),
+]
+LabelOption = Annotated[
+    str | None,
+    typer.Option("--label", help="Column that says who left, where customers have contracts."),
+]
+WithholdingOption = Annotated[
+    bool, typer.Option("--withholding", help="Also measure answers when data is withheld.")
+]
+AuditOption = Annotated[
+    str | None,
+    typer.Option("--audit", metavar="COLUMN", help="Also compare groups of customers by a column."),
+]
+MitigateOption = Annotated[
+    bool,
+    typer.Option(
+        "--mitigate", help="With --audit: also weigh the groups in training, and compare."
+    ),
+]
+
+
 def churn(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="Parquet with customer_id, date, value; or, with --label, a row per customer.",
-        ),
-    ],
-    horizon: Annotated[
-        int,
-        typer.Option(
-            "--horizon", min=1, max=3_650, help="Who orders nothing within so many days has left."
-        ),
-    ] = 90,
-    label: Annotated[
-        str | None,
-        typer.Option("--label", help="Column that says who left, where customers have contracts."),
-    ] = None,
-    withhold: Annotated[
-        bool, typer.Option("--withholding", help="Also measure answers when data is withheld.")
-    ] = False,
-    audit_by: Annotated[
-        str | None,
-        typer.Option(
-            "--audit", metavar="COLUMN", help="Also compare groups of customers by a column."
-        ),
-    ] = None,
+    file: TableArgument,
+    horizon: HorizonOption = 90,
+    label: LabelOption = None,
+    withhold: WithholdingOption = False,
+    audit_by: AuditOption = None,
     *,
-    mitigate: Annotated[
-        bool,
-        typer.Option(
-            "--mitigate", help="With --audit: also weigh the groups in training, and compare."
-        ),
-    ] = False,
+    mitigate: MitigateOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -89,38 +95,9 @@ def _labelled(file: Path, label: str) -> list[ChurnTrial]:
 
 
 def _show(screen: Screen, report: Mapping[str, Any]) -> None:
-    fitted = {
-        name: measured for name, measured in report["methods"].items() if "error" not in measured
-    }
-    left = f"{report['customers']:,} customers, of whom {report['base_rate']:.1%} left"
-    screen.table(
-        left,
-        ("method", *METRICS),
-        [(name, *(f"{measured[m]:.4f}" for m in METRICS)) for name, measured in fitted.items()],
-    )
-    compared = {name: ends for name, ends in report["differences"].items() if name in fitted}
-    rows = [
-        (name, *(_between(ends[metric]) for metric in COMPARED)) for name, ends in compared.items()
-    ]
-    screen.table("Sayso's less the peer's, with 95% intervals", ("method", *COMPARED), rows)
-    for name, measured in report["methods"].items():
-        if "error" in measured:
-            screen.say(f"{name} was not fitted: {measured['error']}")
+    _show_methods(screen, report)
     if "withholding" in report:
-        patterns = {
-            name: values for name, values in report["withholding"].items() if name != "none"
-        }
-        measured = ("auc", "auc_trained_for_it", "ece", "ece_by_chance", "bias")
-        screen.table(
-            "When data is withheld",
-            ("", *measured),
-            [(n, *(f"{v[m]:.4f}" for m in measured)) for n, v in patterns.items()],
-        )
-        nothing = report["withholding"]["none"]
-        screen.say(
-            f"Who shares nothing is given {nothing['probability']:.3f}; {nothing['base_rate']:.3f}"
-            " left."
-        )
+        _show_withholding(screen, report["withholding"])
     if "audit" in report:
         _show_audit(screen, report["audit"])
     if "mitigated" in report.get("audit", {}):
@@ -131,6 +108,39 @@ def _show(screen: Screen, report: Mapping[str, Any]) -> None:
             f"Groups were weighed ({found['strength']}); AUC moved by {middle:+.4f} ({low:+.4f} to"
             f" {high:+.4f})."
         )
+
+
+def _show_methods(screen: Screen, report: Mapping[str, Any]) -> None:
+    methods = report["methods"]
+    fitted = {name: measured for name, measured in methods.items() if "error" not in measured}
+    screen.table(
+        f"{report['customers']:,} customers, of whom {report['base_rate']:.1%} left",
+        ("method", *METRICS),
+        [(name, *(f"{measured[m]:.4f}" for m in METRICS)) for name, measured in fitted.items()],
+    )
+    compared = {name: ends for name, ends in report["differences"].items() if name in fitted}
+    rows = [
+        (name, *(_between(ends[metric]) for metric in COMPARED)) for name, ends in compared.items()
+    ]
+    screen.table("Sayso's less the peer's, with 95% intervals", ("method", *COMPARED), rows)
+    for name, measured in methods.items():
+        if "error" in measured:
+            screen.say(f"{name} was not fitted: {measured['error']}")
+
+
+def _show_withholding(screen: Screen, found: Mapping[str, Mapping[str, float]]) -> None:
+    shown = ("auc", "auc_trained_for_it", "ece", "ece_by_chance", "bias")
+    rows = [
+        (pattern, *(f"{values[name]:.4f}" for name in shown))
+        for pattern, values in found.items()
+        if pattern != "none"
+    ]
+    screen.table("When data is withheld", ("", *shown), rows)
+    nothing = found["none"]
+    screen.say(
+        f"Who shares nothing is given {nothing['probability']:.3f};"
+        f" {nothing['base_rate']:.3f} left."
+    )
 
 
 def _show_audit(screen: Screen, report: Mapping[str, Any], how: str = "as trained") -> None:

@@ -64,6 +64,17 @@ def explain(
     with screen.progress() as progress:
         subject = _champion(workspace, model) if categories is None else made_up_subject(categories)
         found = measure(subject, progress)
+    _show(screen, subject, found)
+    screen.result(
+        {
+            "model": subject.title,
+            "rows": {rows: _flat(times) for rows, times in found.items()},
+            "ratios": ratios_of(found),
+        }
+    )
+
+
+def _show(screen: Screen, subject: Subject, found: Found) -> None:
     screen.table(
         f"{subject.title}: milliseconds, median (99th percentile)",
         (
@@ -78,13 +89,6 @@ def explain(
         f"Explaining the best 10 takes {ratios['explain_10_to_predict_200']:.3f} of LightGBM's"
         f" predict of 200 (at most 0.25), and {ratios['explain_10_to_pred_contrib_10']:.3f} of"
         " pred_contrib (at most 0.05)."
-    )
-    screen.result(
-        {
-            "model": subject.title,
-            "rows": {rows: _flat(times) for rows, times in found.items()},
-            "ratios": ratios,
-        }
     )
 
 

@@ -67,6 +67,11 @@ def import_(
         if report.added:
             progress("making online features anew", 0.7)
             _refresh(shop)
+    _show_import(screen, report, loaded=shop.warehouse.filled)
+    screen.result({**asdict(report), "ledger_seq": shop.ledger.position()})
+
+
+def _show_import(screen: Screen, report: ImportReport, *, loaded: bool) -> None:
     if report.contact_permissions:
         screen.say(
             f"[bold]{report.contact_permissions:,}[/bold] contact permissions were kept. They say"
@@ -78,10 +83,9 @@ def import_(
             f"[bold]{report.added:,}[/bold] events were added to the ledger; {report.repeated:,}"
             " were in it before."
         )
-        _show_strangers(screen, report, loaded=shop.warehouse.filled)
+        _show_strangers(screen, report, loaded=loaded)
     if report.erased:
         screen.say(f"{report.erased:,} rows of customers who were erased were left out.")
-    screen.result({**asdict(report), "ledger_seq": shop.ledger.position()})
 
 
 @app.command("show")

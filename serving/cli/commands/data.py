@@ -108,25 +108,29 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
         screen.say(f"[bold]{lines} rejected[/bold]; {files} has each with its line and the reason.")
 
 
+AsOfOption = Annotated[
+    datetime,
+    typer.Option(
+        "--as-of",
+        help="The moment that the features speak for.",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+    ),
+]
+PseudonymsOption = Annotated[
+    bool,
+    typer.Option(
+        "--pseudonyms", help="Write Sayso's random numbers in place of the shop's customer ids."
+    ),
+]
+
+
 def features(
-    as_of: Annotated[
-        datetime,
-        typer.Option(
-            "--as-of",
-            help="The moment that the features speak for.",
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
-        ),
-    ],
+    as_of: AsOfOption,
     out: Annotated[Path, typer.Option("--out", help="Parquet file to write.", dir_okay=False)],
     model: Annotated[
         ModelChoice, typer.Option("--model", help="Whose features.")
     ] = ModelChoice.CHURN,
-    pseudonyms: Annotated[
-        bool,
-        typer.Option(
-            "--pseudonyms", help="Write Sayso's random numbers in place of the shop's customer ids."
-        ),
-    ] = False,
+    pseudonyms: PseudonymsOption = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     as_json: JsonOption = False,
@@ -140,24 +144,13 @@ def features(
     section = getattr(shop.config.models, model.value)
     frame = feature_frame(shop.gate(section.purpose), section.features, as_of, shop.facts)
     if not pseudonyms:
-        named = (
-            frame["customer"]
-            .map(shop.customers.external_ids(frame["customer"].unique().tolist()))
-            .astype("str")
-        )
-        frame = frame.drop(columns="customer")
-        frame.insert(0, "customer_id", named)
+        ids = shop.customers.external_ids(frame["customer"].unique().tolist())
+        frame.insert(0, "customer_id", frame.pop("customer").map(ids).astype("str"))
     frame.to_parquet(out, index=False)
     withheld = float(frame[list(section.features)].isna().mean().mean())
     screen.say(
         f"[bold]{out}[/bold]: {len(frame):,} rows, {len(section.features)} features, {withheld:.1%}"
         " of the values are withheld or absent."
     )
-    screen.result(
-        {
-            "file": str(out),
-            "rows": len(frame),
-            "features": list(section.features),
-            "missing": withheld,
-        }
-    )
+    names = list(section.features)
+    screen.result({"file": str(out), "rows": len(frame), "features": names, "missing": withheld})

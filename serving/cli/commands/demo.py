@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ from models.tracking import Version
 from serving.access.api_keys import Keys
 from serving.cli.options import DebugOption, JsonOption
 from serving.cli.screen import Screen
-from serving.demo.preparation import prepare_demo
+from serving.demo.preparation import Prepared, prepare_demo
 from serving.demo.script import Answer, Crm, DemoScript, tell
 from serving.server import free_port, is_free, running
 
@@ -47,34 +48,36 @@ def demo(
     serve, ask.
     """
     screen = Screen(as_json=as_json)
-    with screen.progress() as progress:
-        prepared = prepare_demo(workspace, Settings(), progress)
-        shop = prepared.shop
-        progress("starting the service", 0.95)
-        _, secret = Keys(shop.database).create(["all"])
-        chosen = port if is_free(port) else free_port()
-        server = running(shop.workspace, chosen, shop.workspace.root / "service.log")
-        url = server.__enter__()
-    try:
-        crm = Crm(url, secret)
-        told = tell(crm, shop)
-        crm.close()
-        _show_shop(screen, shop)
-        _show_models(screen, prepared.champions)
-        _show_story(screen, told)
-        _show_end(screen, shop, told, url, secret)
-        screen.result(
-            {
-                "url": url,
-                "key": secret,
-                "workspace": str(shop.workspace.root),
-                "story": asdict(told),
-            }
-        )
+    with ExitStack() as service:
+        with screen.progress() as progress:
+            prepared = prepare_demo(workspace, Settings(), progress)
+            shop = prepared.shop
+            progress("starting the service", 0.95)
+            _, secret = Keys(shop.database).create(["all"])
+            chosen = port if is_free(port) else free_port()
+            log = shop.workspace.root / "service.log"
+            url = service.enter_context(running(shop.workspace, chosen, log))
+        script = _ask(url, secret, shop)
+        _show(screen, prepared, script, url, secret)
+        root = str(shop.workspace.root)
+        screen.result({"url": url, "key": secret, "workspace": root, "story": asdict(script)})
         if sys.stdout.isatty() and not leave and not as_json:
             _serve_until_interrupted(screen)
+
+
+def _ask(url: str, secret: str, shop: Shop) -> DemoScript:
+    crm = Crm(url, secret)
+    try:
+        return tell(crm, shop)
     finally:
-        server.__exit__(None, None, None)
+        crm.close()
+
+
+def _show(screen: Screen, prepared: Prepared, script: DemoScript, url: str, secret: str) -> None:
+    _show_shop(screen, prepared.shop)
+    _show_models(screen, prepared.champions)
+    _show_story(screen, script)
+    _show_end(screen, prepared.shop, script, url, secret)
 
 
 def _serve_until_interrupted(screen: Screen) -> None:

@@ -67,6 +67,22 @@ def explain(
     numbers behind them.
     """
     screen = Screen(as_json=as_json)
+    _check_picture(model, plot, kind)
+    sayso = assemble(Workspace.open(workspace, Settings()), "")
+    sayso.watch.look()
+    if model is ModelChoice.CHURN:
+        answer = explained_churn(sayso, customer)
+        _show_churn(screen, answer)
+    else:
+        answer = explained_recommendations(sayso, customer)
+        _show_recommendations(screen, answer)
+    if plot is not None:
+        _draw(sayso, model, kind, answer, plot)
+        screen.say(f"\n[bold]{plot}[/bold] shows it.")
+    screen.result({**answer, "plot": None if plot is None else str(plot)})
+
+
+def _check_picture(model: ModelChoice, plot: Path | None, kind: Kind) -> None:
     if plot is not None and plot.suffix.lower() not in PICTURES:
         raise typer.BadParameter(
             f"{plot} ends in {plot.suffix or 'nothing'}; a picture is a {' or a '.join(PICTURES)}",
@@ -77,18 +93,6 @@ def explain(
             "ranking scores cannot be compared between customers; a beeswarm is of churn",
             param_hint="--kind",
         )
-    sayso = assemble(Workspace.open(workspace, Settings()), "")
-    sayso.watch.look()
-    answer = (
-        explained_churn(sayso, customer)
-        if model is ModelChoice.CHURN
-        else explained_recommendations(sayso, customer)
-    )
-    (_show_churn if model is ModelChoice.CHURN else _show_recommendations)(screen, answer)
-    if plot is not None:
-        _draw(sayso, model, kind, answer, plot)
-        screen.say(f"\n[bold]{plot}[/bold] shows it.")
-    screen.result({**answer, "plot": None if plot is None else str(plot)})
 
 
 def _show_churn(screen: Screen, answer: Mapping[str, Any]) -> None:

@@ -108,15 +108,11 @@ def _lines_of(customer: int, draw: np.random.Generator) -> Iterator[tuple[object
     day, number = draw.uniform(0, 200), 0
     leaves = min(DAYS - 1.0, day + draw.exponential(150))
     suits = np.where(np.arange(PRODUCTS) % len(RHYTHMS) == customer % len(RHYTHMS), 12.0, 1.0)
-    who, country = (
-        customer_id(customer),
-        HOME if customer >= CUSTOMERS // 2 else canary("country", customer),
-    )
+    who = customer_id(customer)
+    country = HOME if customer >= CUSTOMERS // 2 else canary("country", customer)
     while day < leaves:
-        order, moment = (
-            f"{canary('order', customer)}-{number}",
-            BEGIN + timedelta(days=int(day), minutes=int(draw.integers(600))),
-        )
+        order = f"{canary('order', customer)}-{number}"
+        moment = BEGIN + timedelta(days=int(day), minutes=int(draw.integers(600)))
         for product in draw.choice(
             PRODUCTS, size=int(draw.integers(1, 5)), replace=False, p=suits / suits.sum()
         ).tolist():
