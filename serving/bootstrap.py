@@ -10,7 +10,7 @@ from explain.words import Words, open_words
 from features.shop.online import online_stores
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.tracking import Tracking
+from models.registry import Registry
 from serving.access.api_keys import Keys
 from serving.access.console_sessions import Sessions
 from serving.access.signed_links import Links
@@ -36,7 +36,7 @@ class Sayso:
     """A shop's running service."""
 
     shop: Shop
-    tracking: Tracking
+    registry: Registry
     recommender: Recommender
     churn: ChurnEstimator
     what_if: WhatIf
@@ -60,12 +60,12 @@ class Sayso:
 def assemble(workspace: Workspace, base_url: str) -> Sayso:
     """The service of `workspace`, reached by customers under `base_url`."""
     shop = Shop(workspace)
-    tracking = Tracking.of(workspace)
+    registry = Registry(shop.database, workspace.models)
     for_churn, for_next_purchase = online_stores(shop)
     catalog = CatalogWatch(workspace)
     churn, next_purchase = (
-        churn_champion(tracking, catalog.holds),
-        next_purchase_champion(tracking, catalog.holds),
+        churn_champion(registry, catalog.holds),
+        next_purchase_champion(registry, catalog.holds),
     )
     assortment = AssortmentKeeper(shop)
     statistics = LiveStatistics(shop, next_purchase)
@@ -77,7 +77,7 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
     keys = Keys(shop.database, shop.clock)
     return Sayso(
         shop=shop,
-        tracking=tracking,
+        registry=registry,
         recommender=recommender,
         churn=estimator,
         what_if=WhatIf(shop, estimator, recommender),

@@ -14,12 +14,13 @@ from experiments.training.churn import train_churn
 from experiments.training.next_purchase import train_next_purchase
 from experiments.trials.champion_recipe import COMPARED, NOTE, REFRESH, Against, Recipe
 from experiments.trials.paired_bootstrap import drawn_means, interval
-from features.definitions.customer import order_pace, order_rhythm
+from features.definitions.rhythm import order_pace, order_rhythm
 from features.errors import ModelUnavailable
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from models.churn.settings import ChurnSettings
-from models.tracking import FILES_DIGEST, Tracking, Version
+from models.registry import FILES_DIGEST, Version
+from models.tracking import Tracking
 from tests.made_up_registries import Unillustrated
 from tests.serving_shop import CHURN, NEXT_PURCHASE, copied
 

@@ -22,7 +22,7 @@ from experiments.promotion.gates import (
     judge,
     owned,
 )
-from experiments.promotion.rollout import override_of, promote, roll_back
+from experiments.promotion.rollout import promote, roll_back
 from experiments.promotion.withdrawn_since import VersionStatus
 from experiments.trials.champion_recipe import COMPARED, NOTE, REFRESH
 from experiments.trials.paired_difference import (
@@ -35,7 +35,8 @@ from features.config.schema import Audit
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
 from features.errors import ModelUnavailable, PromotionRefused
-from models.tracking import BEFORE, CHALLENGER, CHAMPION, Tracking, Version
+from models.registry import CHALLENGER, CHAMPION, Version, override_of
+from models.tracking import BEFORE, Tracking
 from tests.test_models_tracking import run_of
 
 pytest_plugins = ["tests.serving_fixtures", "tests.registry_fixtures"]

@@ -19,7 +19,8 @@ from features.consent.training_sets import read_all, remember
 from features.errors import PromotionRefused
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.tracking import CHALLENGER, Tracking, Version
+from models.registry import CHALLENGER, Version
+from models.tracking import Tracking
 from serving.rights.rights import Rights
 from tests.serving_shop import customer_id, sharing
 from tests.synthetic_shop import END

@@ -18,7 +18,8 @@ from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from models.churn.training import fit_churn
 from models.next_purchase.ranker import fit_next_purchase
-from models.tracking import Run, Version
+from models.registry import Version
+from models.tracking import Run
 from tests.serving_shop import CHURN, NEXT_PURCHASE, said, write_lines
 
 pytestmark = pytest.mark.early

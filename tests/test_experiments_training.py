@@ -19,7 +19,8 @@ from experiments.trials.baselines import (
 from experiments.trials.run import BASELINES, run_metrics
 from models.churn.rows import ChurnRows
 from models.metrics import churn_metrics, ranking_metrics
-from models.tracking import CHAMPION, Tracking
+from models.registry import CHAMPION
+from models.tracking import Tracking
 
 pytest_plugins = ["tests.serving_fixtures"]
 
@@ -147,11 +148,11 @@ def test_item_knn_is_the_cosine_of_who_bought(judged):
         assert scores[best] == pytest.approx(np.sort(scores)[::-1][:5])
 
 
-def test_registered_runs_state_what_they_learnt_from(served, served_root):
+def test_registered_runs_state_what_they_learnt_from(served):
     """Both champions carry ledger position, warehouse, purpose and owner, and metrics for
     themselves and every baseline.
     """
-    tracking = Tracking(f"sqlite:///{served_root / 'mlflow.db'}", served_root / "mlartifacts")
+    tracking = Tracking.of(served.workspace)
     for model, baselines in BASELINES.items():
         champion = tracking.by_alias(model, CHAMPION)
         assert int(champion.tags["ledger_seq"]) > 0

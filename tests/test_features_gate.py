@@ -11,7 +11,9 @@ import pytest
 
 from features.consent.ledger import ConsentEvent
 from features.definitions.definition import Definition, ShopFacts, defines
-from features.definitions.frames import DEFINITION_OF, customer_frame, history_frame
+from features.definitions.definitions import STANDARD
+from features.definitions.feature import FREE, Feature
+from features.definitions.frames import customer_frame, history_frame
 from features.errors import FeatureError
 from features.shop.shop import Shop
 from features.warehouse.fields import (
@@ -211,7 +213,7 @@ def test_a_result_without_its_feature_is_named(gate: Gate, spine: pd.DataFrame) 
 
 @pytest.mark.parametrize(
     "definition",
-    dict.fromkeys(DEFINITION_OF.values()),
+    dict.fromkeys(STANDARD.every),
     ids=lambda definition: definition.expression.__name__,
 )
 def test_every_definition_needs_each_field_that_it_declares(

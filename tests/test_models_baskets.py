@@ -16,7 +16,8 @@ from experiments.benchmarks.peers.baskets import Known
 from models.next_purchase import candidates
 from models.next_purchase.candidates import CandidateMaker
 from models.next_purchase.histories import Baskets, Histories, HistoryMasking
-from models.next_purchase.ranker import Examples, NextPurchaseModel, NextPurchaseSettings
+from models.next_purchase.model import NextPurchaseModel
+from models.next_purchase.ranker import Examples, NextPurchaseSettings
 
 PAIRS = 20
 CUSTOMERS = 400

@@ -19,12 +19,12 @@ from models.next_purchase.candidate_features import AFFINITIES, CANDIDATE_READS,
 from models.next_purchase.candidates import CandidateMaker
 from models.next_purchase.examples import PurchaseData, history_masking
 from models.next_purchase.histories import Histories, HistoryMasking
+from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.orders import orders
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from models.next_purchase.ranker import (
     GAIN_FROM_FEW,
     Examples,
-    NextPurchaseModel,
     NextPurchaseSettings,
     fit_next_purchase,
 )

@@ -32,7 +32,9 @@ from models.next_purchase.examples import PurchaseData, history_masking
 from models.next_purchase.orders import orders
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from models.next_purchase.ranker import NextPurchaseSettings, fit_next_purchase
-from models.tracking import CHALLENGER, CHAMPION, Run, Tracking, Version
+from models.registry import CHALLENGER, CHAMPION, Version
+from models.tracking import Run, Tracking
+from tests.made_up_registries import registry_in
 from tests.synthetic_shop import write_orders
 
 ROOT = Path(__file__).parents[1]
@@ -91,7 +93,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tracking(store: Path) -> Tracking:
     """A store and registry on SQLite."""
-    return Tracking(f"sqlite:///{store / 'mlflow.db'}", store / "artifacts")
+    return registry_in(store)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +151,7 @@ def test_another_process_sees_the_same(
     store: Path, tracking: Tracking, versions: tuple[Version, Version]
 ) -> None:
     """A second connection to the store finds versions, aliases and files."""
-    other = Tracking(f"sqlite:///{store / 'mlflow.db'}", store / "artifacts")
+    other = registry_in(store)
     assert other.by_alias(MODEL, CHALLENGER) == tracking.by_alias(MODEL, CHALLENGER)
     assert (other.folder(versions[1]) / "manifest.json").is_file()
 
@@ -169,8 +171,7 @@ def test_files_that_are_gone_are_said(
 ) -> None:
     """A version whose files were removed is unavailable, and the error names it."""
     third = tracking.record(run_of(3))
-    for folder in (store / "artifacts" / MODEL).glob(f"{third.run_id}*"):
-        shutil.rmtree(folder)
+    shutil.rmtree(store / "models" / MODEL / third.version)
     with pytest.raises(ModelUnavailable, match="`churn` version 3"):
         tracking.folder(third)
     assert (tracking.folder(versions[0]) / "manifest.json").is_file()
@@ -180,12 +181,12 @@ def test_a_copy_of_a_workspace_is_one_of_its_own(tmp_path: Path) -> None:
     """Models come along when a workspace is copied and the first one goes, and what is trained in
     the copy is written there alone.
     """
-    first = Tracking(f"sqlite:///{tmp_path / 'one' / 'mlflow.db'}", tmp_path / "one" / "artifacts")
     (tmp_path / "one").mkdir()
+    first = registry_in(tmp_path / "one")
     version = first.record(run_of(1))
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     held = sorted((tmp_path / "one").rglob("*"))
-    copy = Tracking(f"sqlite:///{tmp_path / 'two' / 'mlflow.db'}", tmp_path / "two" / "artifacts")
+    copy = registry_in(tmp_path / "two")
     assert copy.folder(version).is_relative_to(tmp_path / "two")
     newer = copy.record(run_of(2))
     assert sorted((tmp_path / "one").rglob("*")) == held
@@ -283,7 +284,7 @@ def test_no_customer_is_in_mlflow(telling_shop: Shop, tmp_path: Path) -> None:
     """Neither the shop's ids nor the pseudonyms, as text or as bytes, are in any file that MLflow
     keeps of either model.
     """
-    tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
+    tracking = registry_in(tmp_path)
     for run in runs_of(telling_shop):
         tracking.record(run)
     pseudonyms = telling_shop.gate("recommendations").customers().tolist()
@@ -301,10 +302,10 @@ def test_no_customer_is_in_mlflow(telling_shop: Shop, tmp_path: Path) -> None:
 FIRST_USE = """
 import sys
 from pathlib import Path
-from models.tracking import Tracking
+from tests.made_up_registries import registry_in
 sys.stdin.readline()
-tracking = Tracking(f"sqlite:///{sys.argv[1]}/mlflow.db", Path(sys.argv[1]) / "mlartifacts")
-assert tracking.by_alias(sys.argv[2], "champion") is None
+registry = registry_in(Path(sys.argv[1]))
+assert registry._client.search_registered_models() == []
 """
 
 

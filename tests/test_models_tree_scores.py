@@ -8,6 +8,7 @@ import lightgbm
 import numpy as np
 import pytest
 
+from models.trees.booster import Booster
 from models.trees.quantising import rounded
 from models.trees.scores import BLOCK, MOST_LEAVES, TreeScores
 
@@ -73,8 +74,8 @@ def test_trees_that_did_not_grow_score_as_well():
     )
 
 
-def test_splits_by_kind_are_left_to_the_library():
-    """A booster with a column of kinds is asked in LightGBM's own way."""
+def test_splits_by_kind_are_refused():
+    """A booster with a column of kinds, which no explanation could be given of, is not asked."""
     features = np.random.default_rng(4).integers(0, 6, (500, 2)).astype(float)
     data = lightgbm.Dataset(
         features,
@@ -85,9 +86,50 @@ def test_splits_by_kind_are_left_to_the_library():
     booster = lightgbm.train(
         {"objective": "regression", "num_leaves": 4, "num_threads": 1, "verbose": -1}, data, 5
     )
+    with pytest.raises(ValueError, match="splits by kinds"):
+        TreeScores(booster).of(features)
+
+
+def test_trees_of_more_leaves_are_asked_split_by_split():
+    """A tree of more leaves than a number has bits gives LightGBM's own score, to the last bit."""
+    booster = trained(100, 0.2, trees=5, min_data_in_leaf=1)
+    assert max(tree["num_leaves"] for tree in booster.dump_model()["tree_info"]) > MOST_LEAVES
+    asked = np.random.default_rng(5).normal(size=(300, booster.num_feature()))
+    asked[::3, ::2] = np.nan
+    asked = rounded(asked)
     np.testing.assert_array_equal(
-        TreeScores(booster).of(features), booster.predict(features, raw_score=True, num_threads=1)
+        TreeScores(booster).of(asked), booster.predict(asked, raw_score=True, num_threads=1)
     )
+
+
+def test_the_text_says_what_the_library_says():
+    """Nodes, names, counts and gains are read from the text as LightGBM dumps them, which writes
+    1e300 where a threshold is infinite.
+    """
+    booster = trained(15, 0.2)
+    read = Booster.of(booster)
+    keys = ("split_feature", "decision_type", "default_left", "missing_type")
+
+    def plain(node):
+        if "split_feature" not in node:
+            return node["leaf_value"]
+        sides = (plain(node["left_child"]), plain(node["right_child"]))
+        return (*(node[key] for key in keys), min(node["threshold"], 1e300), *sides)
+
+    told = [plain(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
+    assert [plain(tree["tree_structure"]) for tree in read.trees] == told
+    assert read.feature_name() == booster.feature_name()
+    assert (read.num_feature(), read.num_trees()) == (booster.num_feature(), booster.num_trees())
+    assert read.gains() == pytest.approx(booster.feature_importance("gain"), rel=1e-5)
+
+
+@pytest.mark.parametrize("left", [0.0, 0.3, 0.9, 0.99])
+def test_a_text_that_was_cut_off_is_refused(left):
+    """What is not whole is no booster, wherever it was cut."""
+    text = trained(4, 0.1, trees=3).model_to_string()
+    whole = text[: text.index("end of trees") + len("end of trees")]
+    with pytest.raises(ValueError, match="not the whole text"):
+        Booster(whole[: int(left * len(whole))])
 
 
 def test_rows_of_another_width_are_refused():

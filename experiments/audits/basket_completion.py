@@ -13,7 +13,8 @@ from experiments.audits.consent_patterns import ranking_figures
 from experiments.trials.findings import Findings
 from experiments.trials.top_products import ranked_products
 from models.metrics import ranking_by_customer
-from models.next_purchase.ranker import Examples, NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
+from models.next_purchase.ranker import Examples
 
 SEED = 7
 WITH, IGNORED = "begun", "begun_ignored"

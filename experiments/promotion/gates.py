@@ -19,7 +19,8 @@ from experiments.trials.run import BASELINES
 from features.config.schema import Audit
 from features.errors import ModelUnavailable
 from features.shop.shop import Shop
-from models.tracking import CHALLENGER, CHAMPION, Tracking, Version
+from models.registry import CHALLENGER, CHAMPION, Version
+from models.tracking import Tracking
 
 MOST_ADDITIVITY_ERROR = 1e-6
 DECISIVE = {"churn": "auc", "next_purchase": "recall_at_10"}

@@ -13,7 +13,8 @@ import numpy as np
 from features import clock
 from features.consent.training_sets import TrainingSet, read_all, withdrawn_since
 from features.shop.shop import Shop
-from models.tracking import Tracking, Version
+from models.registry import Version
+from models.tracking import Tracking
 
 MODELS = ("churn", "next_purchase")
 

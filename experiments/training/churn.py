@@ -113,7 +113,7 @@ def train_churn(
             "comparison": comparison_plot(
                 "AUC", {name: metrics["auc"] for name, metrics in comparison.items()}
             ),
-            "importance": importance_plot(features, model.booster.feature_importance("gain")),
+            "importance": importance_plot(features, model.booster.gains()),
             **found.figures,
         },
         data_digest=digest_of(everything.features, everything.labels, everything.as_of),

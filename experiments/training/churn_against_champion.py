@@ -22,7 +22,8 @@ from models.churn.model import ChurnModel
 from models.churn.rows import ChurnRows
 from models.churn.settings import ChurnSettings
 from models.churn.training import fit_churn
-from models.tracking import CHAMPION, Tracking
+from models.registry import CHAMPION
+from models.tracking import Tracking
 
 SEED = 7
 

@@ -29,14 +29,10 @@ from features.shop.shop import Shop
 from models.metrics import ranking_metrics
 from models.next_purchase.candidates import CandidateMaker
 from models.next_purchase.examples import PurchaseData, history_masking, last_repeat_orders
+from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.orders import orders
 from models.next_purchase.product_statistics import ProductStatistics
-from models.next_purchase.ranker import (
-    Examples,
-    NextPurchaseModel,
-    NextPurchaseSettings,
-    fit_next_purchase,
-)
+from models.next_purchase.ranker import Examples, NextPurchaseSettings, fit_next_purchase
 from models.next_purchase.time_windows import LONGEST_DAYS, TimeWindows
 from models.parallel import in_parallel
 from models.tracking import Run, Tracking
@@ -123,7 +119,7 @@ def train_next_purchase(
                 f"recall@{K}",
                 {name: metrics[f"recall@{K}"] for name, metrics in comparison.items()},
             ),
-            "importance": importance_plot(model.features, model.booster.feature_importance("gain")),
+            "importance": importance_plot(model.features, model.booster.gains()),
             **found.figures,
         },
         data_digest=digest_of(*(part for example in [judged, *known] for part in example.arrays)),

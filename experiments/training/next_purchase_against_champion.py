@@ -17,13 +17,10 @@ from features.shop.shop import Shop
 from models.arrays import Floats
 from models.metrics import ranking_by_customer
 from models.next_purchase.examples import PurchaseData, history_masking
-from models.next_purchase.ranker import (
-    Examples,
-    NextPurchaseModel,
-    NextPurchaseSettings,
-    fit_next_purchase,
-)
-from models.tracking import CHAMPION, Tracking
+from models.next_purchase.model import NextPurchaseModel
+from models.next_purchase.ranker import Examples, NextPurchaseSettings, fit_next_purchase
+from models.registry import CHAMPION
+from models.tracking import Tracking
 
 SEED = 7
 

@@ -20,7 +20,8 @@ from experiments.trials.lineage import reads_by
 from explain.attribution import Attribution
 from features.shop.shop import Shop
 from models.metrics import ranking_by_customer
-from models.next_purchase.ranker import NextPurchaseModel, NextPurchaseSettings
+from models.next_purchase.model import NextPurchaseModel
+from models.next_purchase.ranker import NextPurchaseSettings
 from models.tracking import Tracking
 
 K = 10

@@ -14,7 +14,8 @@ from features.catalog import Catalog
 from features.consent.training_sets import remember
 from features.shop.shop import Shop
 from features.warehouse.gate import Gate
-from models.tracking import Run, Tracking, Version
+from models.registry import Version
+from models.tracking import Run, Tracking
 
 BASELINES = {
     "churn": ("logistic_rfm", "recency"),

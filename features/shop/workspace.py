@@ -62,6 +62,11 @@ class Workspace:
         return self.settings.mlflow_uri or f"sqlite:///{self.root / 'mlflow.db'}"
 
     @property
+    def models(self) -> Path:
+        """Folder of the models' files that answers are made from."""
+        return self.root / "models"
+
+    @property
     def artifacts(self) -> Path:
         """Folder of MLflow's artifacts."""
         return self.root / "mlartifacts"

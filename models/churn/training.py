@@ -8,7 +8,6 @@ costs those who share everything nothing.
 
 from __future__ import annotations
 
-import lightgbm
 import numpy as np
 
 from features.errors import TrainingError
@@ -22,6 +21,7 @@ from models.churn.outlook import Outlook, fit_outlook
 from models.churn.rows import ChurnRows
 from models.churn.settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
 from models.churn.teacher import fit_teacher
+from models.trees.booster import Booster
 from models.trees.quantising import rounded
 
 
@@ -42,7 +42,7 @@ def fit_churn(
         teacher.probability(lesson.features), "cross_entropy", settings.taught_trees
     )
     return ChurnModel(
-        student,
+        Booster.of(student),
         task.features,
         task.masking,
         task.category_of,
@@ -58,7 +58,7 @@ def _fit_outlook(
         return None
     rows = enough(rows, settings.most_rows, np.random.default_rng(settings.seed))
 
-    def fitted(objective: str, target: Floats) -> lightgbm.Booster:
+    def fitted(objective: str, target: Floats) -> Booster:
         known = np.isfinite(target)
         learnt = rows.at(known)
         trees = settings.outlook_trees
@@ -71,12 +71,8 @@ def _fit_outlook(
             growth(settings, trees),
             settings,
         )
-        return lesson.learnt(
-            np.asarray(teacher.predict(rounded(lesson.features))),
-            objective,
-            trees,
-            settings.masked_copies,
-        )
+        answers = np.asarray(teacher.predict(rounded(lesson.features)))
+        return Booster.of(lesson.learnt(answers, objective, trees, settings.masked_copies))
 
     return fit_outlook(np.asarray(rows.futures), task.horizon_days, fitted)
 

@@ -21,7 +21,8 @@ from features.progress import Progress, part_of
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.tracking import CHAMPION, Tracking, Version
+from models.registry import CHAMPION, Version
+from models.tracking import Tracking
 
 SEED = 7
 TRAIN: Mapping[str, Callable[..., object]] = {
@@ -56,7 +57,7 @@ def prepare_demo(root: Path, settings: Settings, progress: Progress) -> Prepared
         )
         progress("making online features", 0.15)
         refresh_online(shop)
-    tracking = Tracking.of(shop.workspace)
+    tracking = Tracking.of(shop.workspace, shop.database)
     shares = {"churn": (0.2, 0.45), "next_purchase": (0.45, 0.95)}
     return Prepared(
         shop,

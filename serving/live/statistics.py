@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from features.consent.ledger import withdrawn
 from features.errors import WorkspaceError
 from features.shop.shop import Shop
+from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.orders import NEXT_PURCHASE_READS, orders, statistics_at
 from models.next_purchase.product_statistics import ProductStatistics
-from models.next_purchase.ranker import NextPurchaseModel
 from serving.decisions.permissions import Permissions
 from serving.live.champions import Champion, Loaded
 

@@ -23,7 +23,7 @@ from features.errors import ModelUnavailable
 from models.arrays import Floats
 from models.next_purchase.basket_complements import BASKET_FEATURE, Complement
 from models.next_purchase.candidates import Candidates
-from models.next_purchase.ranker import NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
 from models.trees.quantising import rounded
 from serving.delivery.exploration import Draw, Place, fill
 from serving.delivery.relevance_floor import worth_showing

@@ -24,8 +24,8 @@ from features.shop.shop import Shop
 from models.arrays import Floats
 from models.next_purchase.basket_complements import Complement, complements
 from models.next_purchase.histories import Baskets, Histories
+from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.product_statistics import ProductStatistics
-from models.next_purchase.ranker import NextPurchaseModel
 from models.trees.quantising import rounded
 from serving.access.privacy_signal import record_signal
 from serving.contract.requests import RecommendationRequest

@@ -16,7 +16,7 @@ from rich.markup import escape
 from experiments.trials.run import BASELINES
 from features.config.environment import Settings
 from features.shop.shop import Shop
-from models.tracking import Version
+from models.registry import Version
 from serving.access.api_keys import Keys
 from serving.cli.options import DebugOption, JsonOption
 from serving.cli.screen import Screen

@@ -16,9 +16,10 @@ from features.errors import ModelUnavailable
 from features.progress import Progress
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.tracking import CHAMPION, FILES_DIGEST, Tracking
+from models.registry import CHAMPION, FILES_DIGEST
+from models.tracking import Tracking
 from serving.analysis.churn_scores import churn_scores
-from serving.bootstrap import assemble
+from serving.cli.adoption import assembled
 from serving.cli.options import (
     DEFAULT_WORKSPACE,
     DebugOption,
@@ -105,7 +106,8 @@ def train_model(
     mitigate: bool = False,
 ) -> TrainingRun:
     """Train either model of a workspace."""
-    shop, tracking = Shop(workspace), Tracking.of(workspace)
+    shop = Shop(workspace)
+    tracking = Tracking.of(workspace, shop.database)
     if model is ModelChoice.CHURN:
         return train_churn(shop, tracking, progress, trials=trials, mitigate=mitigate)
     return train_next_purchase(shop, tracking, progress, trials=trials)
@@ -138,16 +140,15 @@ def score(
     scored.
     """
     screen = Screen(as_json=as_json)
-    sayso = assemble(Workspace.open(workspace, Settings()), "")
-    sayso.watch.look()
-    champion = sayso.tracking.by_alias(what.value, CHAMPION)
+    sayso = assembled(Workspace.open(workspace, Settings()))
+    champion = sayso.registry.by_alias(what.value, CHAMPION)
     if champion is None:
         raise ModelUnavailable(
             f"there is no champion for `{what.value}`; `sayso train {what.value}` and `sayso"
             f" promote {what.value}` make one"
         )
     if sayso.churn.champion is None:
-        sayso.tracking.folder(champion)  # raises what is the matter with its files
+        sayso.registry.folder(champion)  # raises what is the matter with its files
         raise ModelUnavailable(
             f"version {champion.version} of `{what.value}` is champion, and may not or cannot"
             " answer; see the log above"

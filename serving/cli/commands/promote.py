@@ -55,7 +55,7 @@ def make_champion(
         )
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
-    tracking = Tracking.of(shop.workspace)
+    tracking = Tracking.of(shop.workspace, shop.database)
     asks = not yes and not as_json
     if rollback:
         _back(screen, shop, tracking, model.value, asks=asks)

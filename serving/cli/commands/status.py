@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from experiments.promotion.rollout import override_of
 from experiments.promotion.withdrawn_since import VersionStatus, model_status
 from features.config.environment import Settings
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from models.registry import override_of
 from models.tracking import Tracking
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
@@ -37,7 +37,7 @@ def status(
     """
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
-    found = model_status(shop, Tracking.of(shop.workspace))
+    found = model_status(shop, Tracking.of(shop.workspace, shop.database))
     if not found:
         screen.say(
             "There is no model yet; `sayso train churn` and `sayso train next_purchase` make them."

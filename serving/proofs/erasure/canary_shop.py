@@ -172,7 +172,7 @@ def _correct(sayso: Sayso, chosen: Sequence[int], progress: Progress) -> None:
 
 def _train(sayso: Sayso, progress: Progress) -> None:
     progress("training models", 0.0)
-    tracking = Tracking.of(sayso.shop.workspace)
+    tracking = Tracking.of(sayso.shop.workspace, sayso.shop.database)
     for run in (
         train_churn(sayso.shop, tracking, settings=CHURN),
         train_next_purchase(sayso.shop, tracking, settings=NEXT_PURCHASE),

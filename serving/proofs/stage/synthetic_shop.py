@@ -15,7 +15,8 @@ from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from models.churn.settings import ChurnSettings
 from models.next_purchase.ranker import NextPurchaseSettings
-from models.tracking import Tracking, Version
+from models.registry import Version
+from models.tracking import Tracking
 from serving.proofs.stage.synthetic_orders import draw_world
 
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
@@ -50,6 +51,6 @@ def promote_both(shop: Shop) -> None:
     """Train both models and make them champions, whatever their quality: a shop this small proves
     nothing of that.
     """
-    tracking = Tracking.of(shop.workspace)
+    tracking = Tracking.of(shop.workspace, shop.database)
     for model in MODELS:
         tracking.promote(train(shop, tracking, model), {})

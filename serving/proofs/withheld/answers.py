@@ -10,7 +10,7 @@ from typing import Any
 from features.consent.chain import canonical
 from features.shop.online import OnlineStore
 from models.churn.model import ChurnModel
-from models.next_purchase.ranker import NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
 from models.tracking import Tracking
 from serving.churn.estimator import ChurnEstimator
 from serving.contract.requests import RecommendationRequest
