@@ -21,8 +21,20 @@ from numpy.typing import NDArray
 
 from features.catalog import Catalog, Category, DataSource, Field
 from features.errors import SourceError
-from features.intake.setup.standard_catalog import CATEGORIES, ORDER_FIELDS
-from features.intake.warehouse_tables import TRANSACTIONS
+from features.intake.setup.standard_catalog import standard_fields
+from features.tables.declared import transactions
+from features.tables.declared.transactions import (
+    AMOUNT,
+    ORDER_ID,
+    ORDERED_AT,
+    PRODUCT_ID,
+    QUANTITY,
+    UNIT_PRICE,
+)
+from features.tables.table import RECORDED_AT
+from features.tables.table import SOURCE as SOURCE_COLUMN
+from features.tables.tables import STANDARD
+from features.warehouse.arrow import arrow_table
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
 
@@ -113,20 +125,20 @@ def public_gate(orders: pd.DataFrame, catalog: Catalog, purpose: str) -> Gate:
     a folder of its own, gone with the gate.
     """
     number = (
-        orders["customer"].astype("str") + "-" + orders["ordered_at"].astype("int64").astype("str")
+        orders["customer"].astype("str") + "-" + orders[ORDERED_AT].astype("int64").astype("str")
     )
     known = {
-        "order_id": number,
-        "recorded_at": orders["ordered_at"],
+        ORDER_ID: number,
+        RECORDED_AT: orders[ORDERED_AT],
         **{name: orders[name] for name in orders},
     }
     lines = pd.DataFrame(
         {
-            "product_id": "",
-            "quantity": 1,
-            "unit_price": 0.0,
-            "amount": 0.0,
-            "source": SOURCE,
+            PRODUCT_ID: "",
+            QUANTITY: 1,
+            UNIT_PRICE: 0.0,
+            AMOUNT: 0.0,
+            SOURCE_COLUMN: SOURCE,
             **known,
         },
         index=orders.index,
@@ -134,13 +146,7 @@ def public_gate(orders: pd.DataFrame, catalog: Catalog, purpose: str) -> Gate:
     folder = mkdtemp(prefix="sayso-")
     warehouse = Warehouse(Path(folder))
     finalize(warehouse, shutil.rmtree, folder)
-    warehouse.replace(
-        {
-            "transactions": pa.Table.from_pandas(
-                lines[TRANSACTIONS.names], TRANSACTIONS, preserve_index=False
-            )
-        }
-    )
+    warehouse.replace({transactions.NAME: arrow_table(lines, transactions.TABLE)})
     customers = pd.DataFrame({"customer": orders["customer"].unique()})
     granted = customers.merge(pd.DataFrame({"category": list(catalog.categories)}), how="cross")
     everything = granted.assign(
@@ -151,7 +157,6 @@ def public_gate(orders: pd.DataFrame, catalog: Catalog, purpose: str) -> Gate:
 
 def public_catalog(purpose: str, given: Collection[str]) -> Catalog:
     """The standard catalog's fields that are `given`, with their categories, for one purpose."""
-    stated = [field for field in ORDER_FIELDS if f"{field.table}.{field.column}" in given]
     fields = [
         Field(
             f.table,
@@ -163,11 +168,12 @@ def public_catalog(purpose: str, given: Collection[str]) -> Catalog:
             FOREVER,
             f.label,
         )
-        for f in stated
+        for f in standard_fields(transactions.TABLE)
+        if f"{f.table}.{f.column}" in given
     ]
     held = {field.category for field in fields}
     categories: dict[str, Category] = {
-        category.name: category for category in CATEGORIES if category.name in held
+        category.name: category for category in STANDARD.categories if category.name in held
     }
     return Catalog(
         {field.name: field for field in fields}, categories, {}, (), {SOURCE: DataSource(SOURCE)}

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import unicodedata
 
+from features.tables.declared.customers import COUNTRY
+from features.tables.declared.products import BRAND, PRODUCT_CATEGORY, TITLE
+from features.tables.declared.transactions import (
+    AMOUNT,
+    ORDER_ID,
+    ORDERED_AT,
+    PRODUCT_ID,
+    QUANTITY,
+    UNIT_PRICE,
+)
+from features.tables.table import CUSTOMER_ID, RECORDED_AT
+
 SPELLINGS: dict[str, tuple[str, ...]] = {
-    "customer_id": (
+    CUSTOMER_ID: (
         *(
             "customerid",
             "customerno",
@@ -53,7 +65,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
             "idacheteur",
         ),
     ),
-    "order_id": (
+    ORDER_ID: (
         *(
             "orderid",
             "orderno",
@@ -113,7 +125,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
             "ticket",
         ),
     ),
-    "product_id": (
+    PRODUCT_ID: (
         *(
             "productid",
             "productno",
@@ -176,7 +188,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
             "referencearticle",
         ),
     ),
-    "ordered_at": (
+    ORDERED_AT: (
         *(
             "orderedat",
             "orderdate",
@@ -230,7 +242,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         ),
         *("datefacture", "dateachat", "datevente", "horodatage"),
     ),
-    "quantity": (
+    QUANTITY: (
         *(
             "quantity",
             "quantityordered",
@@ -267,7 +279,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
             "nbarticles",
         ),
     ),
-    "unit_price": (
+    UNIT_PRICE: (
         *(
             "unitprice",
             "priceperunit",
@@ -299,7 +311,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
             "prix",
         ),
     ),
-    "amount": (
+    AMOUNT: (
         *(
             "amount",
             "lineamount",
@@ -336,7 +348,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
             "totalligne",
         ),
     ),
-    "title": (
+    TITLE: (
         *(
             "title",
             "producttitle",
@@ -368,7 +380,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
             "titre",
         ),
     ),
-    "country": (
+    COUNTRY: (
         *(
             "country",
             "countrycode",
@@ -381,7 +393,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         ),
         *("lieferland", "rechnungsland", "kundenland", "pays", "payslivraison", "paysclient"),
     ),
-    "product_category": (
+    PRODUCT_CATEGORY: (
         *(
             "productcategory",
             "category",
@@ -394,7 +406,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         ),
         *("produktkategorie", "warengruppe", "categorie", "categorieproduit", "rayon"),
     ),
-    "brand": (
+    BRAND: (
         "brand",
         "brandname",
         "vendor",
@@ -404,7 +416,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "marque",
         "fabricant",
     ),
-    "recorded_at": (
+    RECORDED_AT: (
         "recordedat",
         "recordedon",
         "loadedat",

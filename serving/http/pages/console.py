@@ -271,7 +271,7 @@ def _review(
     fields = [
         field
         for field in sayso.shop.config.catalog.fields.values()
-        if field.table in ("customers", "transactions")
+        if field.table in sayso.shop.workspace.tables.personal
     ]
     filled = (
         dict.fromkeys(
