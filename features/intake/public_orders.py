@@ -66,11 +66,11 @@ def read_public_orders(file: Path) -> pd.DataFrame:
     orders = pd.DataFrame(
         {
             "customer": customer,
-            "ordered_at": _moments(known["date"], file),
-            "amount": _amounts(known["value"], file),
+            ORDERED_AT: _moments(known["date"], file),
+            AMOUNT: _amounts(known["value"], file),
         }
     )
-    return orders.sort_values(["ordered_at", "customer", "amount"], ignore_index=True)
+    return orders.sort_values([ORDERED_AT, "customer", AMOUNT], ignore_index=True)
 
 
 def read_public_groups(file: Path, column: str) -> pd.Series:
@@ -113,7 +113,7 @@ def read_parquet(file: Path) -> pd.DataFrame:
 
 def known_until(orders: pd.DataFrame) -> datetime:
     """The midnight after the last order."""
-    last: pd.Timestamp = orders["ordered_at"].max()
+    last: pd.Timestamp = orders[ORDERED_AT].max()
     return datetime(last.year, last.month, last.day) + timedelta(days=1)  # noqa: DTZ001 - times are naive UTC, as in the warehouse
 
 
