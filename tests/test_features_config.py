@@ -11,10 +11,9 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.config.reading import read_config
+from features.config.reading import ConfigError, read_config
 from features.config.schema import Config
 from features.config.toml_lines import KeyPath, TomlLines
-from features.errors import ConfigError
 from features.intake.setup.new_workspace import create
 
 

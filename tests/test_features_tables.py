@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 
 from features.clock import Clock
-from features.config.reading import read_config
+from features.config.reading import ConfigError, read_config
 from features.config.schema import Source
 from features.consent.event import GRANTED, ConsentEvent
-from features.errors import ConfigError, CorrectionRefused, FeatureError
+from features.errors import FeatureError
 from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import render
 from features.intake.warehouse_tables import states_table
-from features.shop.corrections import Correction, correct
+from features.shop.corrections import Correction, CorrectionRefused, correct
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from features.tables import declared

@@ -13,12 +13,25 @@ from features.catalog import MOST_CATEGORIES, PRODUCT, Catalog
 from features.config.schema import Config
 from features.config.toml_lines import KeyPath, TomlLines
 from features.definitions.frames import DEFINITION_OF
-from features.errors import ConfigError
+from features.errors import SaysoError
 from features.tables.declared import customers
 from features.tables.tables import STANDARD, Tables
 
 RENAMED = {"manners": "contact_policy"}
 """Sections by the names that they had before; a file that still uses these is read alike."""
+
+
+class ConfigError(SaysoError):
+    """`sayso.toml` says something that cannot be followed.
+
+    Attributes: `file`, and `line` (1-based; None where the fault is an absence).
+    """
+
+    def __init__(self, message: str, *, file: Path, line: int | None = None) -> None:
+        where = f"{file}, line {line}" if line else str(file)
+        super().__init__(f"{where}: {message}")
+        self.file = file
+        self.line = line
 
 
 def read_config(file: Path, tables: Tables = STANDARD) -> Config:

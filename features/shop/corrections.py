@@ -21,12 +21,23 @@ from features import clock
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.database.tables import corrections, online_features
-from features.errors import CorrectionRefused
+from features.errors import SaysoError
 from features.shop.shop import Shop
 from features.tables.declared.transactions import ORDER_ID, PRODUCT_ID
 from features.tables.table import CUSTOMER, Kind
 
 LARGEST = 1e9
+
+
+class CorrectionRefused(SaysoError):
+    """A correction names what is not there, or a value that cannot be.
+
+    `field` names the part of it that does.
+    """
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)

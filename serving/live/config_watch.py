@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from features.config.reading import read_config
-from features.errors import ConfigError
+from features.config.reading import ConfigError, read_config
 from features.intake.setup.new_workspace import CONFIG_NAME
 from features.shop.workspace import Workspace
 from serving.live.fingerprint import stamp
