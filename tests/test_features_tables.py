@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -86,13 +88,21 @@ ann,tea,yesterday,bad
 
 
 @pytest.fixture
-def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tables:
-    """The standard tables, with one file more in their folder."""
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The standard tables' folder in another place, with one file more."""
     there = tmp_path / "declared_with_visits"
     shutil.copytree(Path(declared.__file__).parent, there)
     (there / "visits.py").write_text(VISITS, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    return Tables.declared_in(import_module(there.name))
+    yield importlib.import_module(there.name)
+    for name in [name for name in sys.modules if name.partition(".")[0] == there.name]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def tables(package: ModuleType) -> Tables:
+    """What that folder declares."""
+    return Tables.declared_in(package)
 
 
 def write_shop(root: Path, tables: Tables, columns: dict[str, str]) -> Path:
@@ -243,6 +253,15 @@ def test_every_standard_table_says_what_holds_of_it() -> None:
         assert all(table.by_name.keys() <= columns.keys() for columns in told), name
 
 
+def test_a_file_without_a_table_does_not_load(package: ModuleType) -> None:
+    """A module in the tables' folder that declares none is named."""
+    assert "visits" in Tables.declared_in(package)
+    (Path(package.__path__[0]) / "nothing.py").write_text("", encoding="utf-8")
+    importlib.invalidate_caches()
+    with pytest.raises(TableError, match=r"declared_with_visits\.nothing declares no `TABLE`"):
+        Tables.declared_in(package)
+
+
 A_MOMENT = Column("at", Kind.MOMENT, required=True)
 A_FACT = Facts(
     name="shops",
@@ -268,7 +287,8 @@ def events(**changes: object) -> Events:
     ("declare", "words"),
     [
         (lambda: [events(columns=(A_MOMENT, A_MOMENT))], "`at` is declared twice"),
-        (lambda: [events(columns=(A_MOMENT, Column("source", Kind.TEXT)))], "the warehouse's own"),
+        (lambda: [events(columns=(A_MOMENT, Column("source", Kind.TEXT)))], "`source` is a name"),
+        (lambda: [events(columns=(A_MOMENT, Column("line", Kind.ID)))], "`line` is a name"),
         (lambda: [events(happened_at="then")], "`then` has to be a moment"),
         (lambda: [events(one_of=(("price", "at"),))], "`price` is needed, and no column"),
         (lambda: [replace(A_FACT, key="name")], "`name` is no column"),

@@ -7,6 +7,7 @@ others follow from these, and how each is entered in a new catalog. Nothing else
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -35,6 +36,8 @@ feature either.
 """
 PLUMBING = frozenset({CUSTOMER, RECORDED_AT, SOURCE})
 """Columns by which rows are found and that are no field of anybody."""
+RESERVED = PLUMBING | {CUSTOMER_ID, "file", "line", "rule", "as_of", "covers_from"}
+"""Names that intake and gate give to columns of their own."""
 
 RETENTION_DAYS = 1_095
 """How long a new catalog lets fields be kept unless it says otherwise: three years."""
@@ -142,8 +145,10 @@ class Table:
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
-        if twice := {name for name in names if names.count(name) > 1 or name in PLUMBING}:
-            raise self.fault(f"{_list(twice)} is declared twice, or is the warehouse's own")
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise self.fault(f"{_list(twice)} is declared twice")
+        if reserved := RESERVED.intersection(names):
+            raise self.fault(f"{_list(reserved)} is a name that Sayso uses itself; choose another")
         if unknown := {name for group in self.one_of for name in group} - {*names}:
             raise self.fault(f"{_list(unknown)} is needed, and no column of it")
 
@@ -254,5 +259,5 @@ class Facts(Table):
         return self._own
 
 
-def _list(names: set[str]) -> str:
+def _list(names: AbstractSet[str]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names))

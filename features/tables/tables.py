@@ -30,10 +30,11 @@ class Tables(Mapping[str, Table]):
     def declared_in(cls, package: ModuleType) -> Tables:
         """The tables that the modules of `package` declare as their `TABLE`.
 
-        Raises `TableError` where a declaration contradicts itself or another one.
+        Raises `TableError` where a module declares none, or a declaration contradicts itself or
+        another one.
         """
         names = [module.name for module in pkgutil.iter_modules(package.__path__)]
-        return cls(import_module(f"{package.__name__}.{name}").TABLE for name in names)
+        return cls(_declared_in(import_module(f"{package.__name__}.{name}")) for name in names)
 
     def __getitem__(self, name: str) -> Table:
         return self._tables[name]
@@ -92,6 +93,13 @@ class Tables(Mapping[str, Table]):
                     f"`{column.name}` belongs to the category `{column.entry.category}`, which no"
                     " table declares"
                 )
+
+
+def _declared_in(module: ModuleType) -> Table:
+    table = getattr(module, "TABLE", None)
+    if not isinstance(table, Table):
+        raise TableError(f"the module {module.__name__} declares no `TABLE`", table=module.__name__)
+    return table
 
 
 STANDARD = Tables.declared_in(declared)

@@ -19,6 +19,7 @@ class CatalogWatch:
 
     def __init__(self, workspace: Workspace) -> None:
         self._file = workspace.root / CONFIG_NAME
+        self._tables = workspace.tables
         self._followed = workspace.config
         self._stamp = stamp([self._file])
         self._readable = True
@@ -36,7 +37,7 @@ class CatalogWatch:
 
     def _read(self) -> bool:
         try:
-            if read_config(self._file) != self._followed:
+            if read_config(self._file, self._tables) != self._followed:
                 log.warning(
                     "sayso.toml was changed; the service follows the new one after a restart"
                 )
