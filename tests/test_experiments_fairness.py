@@ -25,8 +25,9 @@ from experiments.benchmarks.churn_audited import audit
 from experiments.promotion.withdrawn_since import freshness
 from experiments.training.churn import train_churn
 from experiments.trials.churn_trial import ChurnTrial
+from features.config.reading import ConfigError
 from features.consent.ledger import ConsentEvent
-from features.errors import ConfigError, SourceError, TrainingError
+from features.errors import SourceError, TrainingError
 from features.intake.public_orders import read_public_groups
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace

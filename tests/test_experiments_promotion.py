@@ -22,7 +22,7 @@ from experiments.promotion.gates import (
     judge,
     owned,
 )
-from experiments.promotion.rollout import promote, roll_back
+from experiments.promotion.rollout import PromotionRefused, promote, roll_back
 from experiments.promotion.withdrawn_since import VersionStatus
 from experiments.trials.champion_recipe import COMPARED, NOTE, REFRESH
 from experiments.trials.paired_difference import (
@@ -34,7 +34,7 @@ from experiments.trials.run import BASELINES
 from features.config.schema import Audit
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
-from features.errors import ModelUnavailable, PromotionRefused
+from features.errors import ModelUnavailable
 from models.registry import CHALLENGER, CHAMPION, Version, override_of
 from models.tracking import BEFORE, Tracking
 from tests.test_models_tracking import run_of

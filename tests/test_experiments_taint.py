@@ -10,13 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from experiments.promotion.gates import judge
-from experiments.promotion.rollout import promote
+from experiments.promotion.rollout import PromotionRefused, promote
 from experiments.promotion.withdrawn_since import MODELS, VersionStatus, model_status
 from features import clock
 from features.consent.grants import grants
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import read_all, remember
-from features.errors import PromotionRefused
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from models.registry import CHALLENGER, Version

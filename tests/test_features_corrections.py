@@ -10,9 +10,8 @@ from sqlalchemy import select
 
 from features.consent.ledger import ConsentEvent
 from features.database.tables import corrections, online_features
-from features.errors import CorrectionRefused
 from features.intake.ingest import ingest
-from features.shop.corrections import Correction, correct, read_corrections
+from features.shop.corrections import Correction, CorrectionRefused, correct, read_corrections
 from features.shop.online import OnlineRow, OnlineStore
 from features.shop.shop import Shop
 from features.warehouse.fields import AMOUNT

@@ -8,11 +8,10 @@ from datetime import datetime
 import ibis
 import pandas as pd
 import pytest
+from features.definitions.definitions import STANDARD
 
 from features.consent.ledger import ConsentEvent
 from features.definitions.definition import Definition, ShopFacts, defines
-from features.definitions.definitions import STANDARD
-from features.definitions.feature import FREE, Feature
 from features.definitions.frames import customer_frame, history_frame
 from features.errors import FeatureError
 from features.shop.shop import Shop

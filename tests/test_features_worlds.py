@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,8 +15,9 @@ from hypothesis import strategies as st
 from features.catalog import Catalog
 from features.definitions.definition import ShopFacts
 from features.definitions.frames import customer_frame, history_frame, reads_of
-from features.intake.warehouse_tables import CUSTOMERS, TRANSACTIONS
 from features.shop.shop import Shop
+from features.tables.declared import customers, transactions
+from features.warehouse.arrow import arrow_table
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
 from tests.feature_frames import (
@@ -111,11 +111,10 @@ class World:
     def gate(self, folder: Path, catalog: Catalog, granted: pd.DataFrame | None = None) -> Gate:
         """A gate to this world."""
         warehouse = Warehouse(folder)
-        tables = {"transactions": (self.lines, TRANSACTIONS), "customers": (self.moves, CUSTOMERS)}
         warehouse.replace(
             {
-                name: pa.Table.from_pandas(frame, schema, preserve_index=False)
-                for name, (frame, schema) in tables.items()
+                its.NAME: arrow_table(frame, its.TABLE)
+                for frame, its in ((self.lines, transactions), (self.moves, customers))
             }
         )
         return Gate(

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
+from features.definitions.definitions import STANDARD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.definitions.definitions import STANDARD
 from features.definitions.frames import reads_of
 from features.errors import TrainingError
-from features.intake.warehouse_tables import TRANSACTIONS
 from features.shop.shop import Shop
+from features.tables.declared import transactions
+from features.warehouse.arrow import arrow_table
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
 from models.churn.backtest import Blend, best_weights, trials
@@ -79,9 +79,7 @@ def gate_to(shop: Shop, folder: Path, *orders: tuple[int, datetime]) -> Gate:
         source="orders",
     )
     warehouse = Warehouse(folder)
-    warehouse.replace(
-        {"transactions": pa.Table.from_pandas(frame, TRANSACTIONS, preserve_index=False)}
-    )
+    warehouse.replace({transactions.NAME: arrow_table(frame, transactions.TABLE)})
     granted = covering(
         pd.DataFrame({"customer": frame["customer"].unique(), "category": "order_times"})
     )

@@ -17,8 +17,8 @@ from features.customers.master_keys import MasterKeys
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.database.tables import metadata, opt_outs, reviews, set_bands
-from features.errors import CorrectionRefused, NotFound
-from features.shop.corrections import Correction
+from features.errors import NotFound
+from features.shop.corrections import Correction, CorrectionRefused
 from features.shop.shop import Shop
 from serving.decisions.deciding import Made, decide
 from serving.decisions.record import verify_decisions

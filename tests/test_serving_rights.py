@@ -17,8 +17,9 @@ from sqlalchemy import select
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import read_all
 from features.consent.verification import verify_ledger
+from features.customers.vault import PayloadGone
 from features.database.tables import decisions, evidence, metadata, online_features, suppressed
-from features.errors import ConsentError, NotFound, PayloadGone
+from features.errors import ConsentError, NotFound
 from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
 from features.shop.consent_import import import_consents

@@ -10,7 +10,7 @@ from datetime import datetime
 from experiments.promotion.gates import NEVER_OVERRIDDEN, GateResult
 from experiments.promotion.withdrawn_since import freshness
 from features import clock
-from features.errors import ModelUnavailable, PromotionRefused
+from features.errors import ModelUnavailable, SaysoError
 from features.shop.shop import Shop
 from models.registry import CHAMPION, Version
 from models.tracking import BEFORE, Tracking
@@ -18,6 +18,14 @@ from models.tracking import BEFORE, Tracking
 LONGEST_REASON = 500
 ROLLED_BACK = "rolled_back"
 """Tags of a version that another one made way for, or that made way itself."""
+
+
+class PromotionRefused(SaysoError):
+    """A gate failed. `gate` is its name."""
+
+    def __init__(self, message: str, *, gate: str) -> None:
+        super().__init__(message)
+        self.gate = gate
 
 
 def promote(

@@ -19,10 +19,9 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from features import clock
 from features.consent.grants import grants
-from features.customers.vault import PayloadKey
+from features.customers.vault import PayloadGone, PayloadKey
 from features.database.tables import corrections, online_features
 from features.definitions.frames import customer_frame, history_frame, is_of_history, reads_of
-from features.errors import PayloadGone
 from features.shop.shop import Shop
 from features.warehouse.gate import Gate
 

@@ -18,16 +18,10 @@ import pandas as pd
 
 from features.catalog import PRODUCT, Catalog
 from features.errors import FeatureError, WorkspaceError
-from features.warehouse.fields import RECORDED_AT, SOURCE
+from features.tables.table import PLUMBING, RECORDED_AT, SOURCE
+from features.tables.tables import STANDARD, Tables
 from features.warehouse.store import Warehouse
 
-STATES = frozenset({"customers"})
-"""Tables whose newest row replaces the older ones; in the others every row is an event of its own.
-"""
-
-
-PLUMBING = frozenset({"customer", RECORDED_AT, SOURCE})
-"""Columns by which rows are found and that are no field of anybody."""
 BEGINNING = pd.Timestamp(0)
 """Earlier than anything that is recorded."""
 
@@ -37,7 +31,7 @@ class Gate:
 
     `granted` holds the grants in force, one row each (`features.consent.grants.grants`): customer,
     category, covers_from; who or what is not in it is withheld. `ledger_seq` is the position of the
-    ledger that they were read at.
+    ledger that they were read at, `tables` say which of them hold states.
     """
 
     def __init__(
@@ -48,12 +42,14 @@ class Gate:
         granted: pd.DataFrame,
         now: datetime,
         ledger_seq: int = 0,
+        tables: Tables = STANDARD,
     ) -> None:
         self._warehouse = warehouse
         self._catalog = catalog
         self.purpose = purpose
         self._granted = granted
         self._now = now
+        self._tables = tables
         self.ledger_seq = ledger_seq
 
     def rows(self, fields: Collection[str], spine: pd.DataFrame) -> ibis.Table:
@@ -87,7 +83,7 @@ class Gate:
                 recorded_at >= asked["covers_from"],
             ],
         )
-        if table in STATES:
+        if self._tables.is_state(table):
             newest = ibis.row_number().over(
                 group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT)
             )
@@ -195,7 +191,7 @@ class Gate:
             for f in self._catalog.fields.values()
             if f.category != PRODUCT and self.purpose in f.purposes
         ]
-        declared.sort(key=lambda field: field.table not in STATES)
+        declared.sort(key=lambda field: not self._tables.is_state(field.table))
         return list(
             {
                 (f.table, f.category): f.name for f in declared if self._warehouse.has(f.table)

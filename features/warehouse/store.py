@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 
 from features.errors import WorkspaceError
 from features.private_file import replace_text, sync
-from features.warehouse.fields import RECORDED_AT
+from features.tables.declared import products, transactions
+from features.tables.table import CUSTOMER, RECORDED_AT
 
 MEMORY_LIMIT = "1GB"
 WAIT_SECONDS = 60.0
@@ -98,7 +99,7 @@ class Warehouse:
 
     def products(self) -> pd.DataFrame:
         """Product facts: product_id, title, product_category, brand (str; None where unknown)."""
-        frame: pd.DataFrame = pq.read_table(self._file("products")).to_pandas()
+        frame: pd.DataFrame = pq.read_table(self._file(products.NAME)).to_pandas()
         return frame
 
     def who_ordered(self) -> pd.Index:
@@ -106,7 +107,7 @@ class Warehouse:
         else.
         """
         return pd.Index(
-            self.collect(self.table("transactions").select("customer").distinct())["customer"]
+            self.collect(self.table(transactions.NAME).select(CUSTOMER).distinct())[CUSTOMER]
         )
 
     def loaded_until(self) -> datetime:
@@ -115,9 +116,9 @@ class Warehouse:
 
         Raises `WorkspaceError` where no order is left.
         """
-        last = self.collect(self.table("transactions").aggregate(last=ibis._[RECORDED_AT].max()))[
-            "last"
-        ].iloc[0]
+        last = self.collect(
+            self.table(transactions.NAME).aggregate(last=ibis._[RECORDED_AT].max())
+        )["last"].iloc[0]
         if pd.isna(last):
             raise WorkspaceError(
                 "the warehouse holds no order any more; load newer ones with `sayso ingest`"
@@ -201,7 +202,7 @@ class Warehouse:
         else.
         """
         return {
-            file.stem: pq.read_table(file, filters=[("customer", "==", customer)])
+            file.stem: pq.read_table(file, filters=[(CUSTOMER, "==", customer)])
             for file in self._files_with_customers()
         }
 
@@ -210,18 +211,16 @@ class Warehouse:
         files = [
             file
             for file in self.folder.glob("*/*.parquet")
-            if "customer" in pq.read_schema(file).names
+            if CUSTOMER in pq.read_schema(file).names
         ]
         return sum(
-            pq.read_table(
-                file, columns=["customer"], filters=[("customer", "==", customer)]
-            ).num_rows
+            pq.read_table(file, columns=[CUSTOMER], filters=[(CUSTOMER, "==", customer)]).num_rows
             for file in files
         )
 
     def _files_with_customers(self) -> list[Path]:
         files = sorted((self.folder / self.generation).glob("*.parquet"))
-        return [file for file in files if "customer" in pq.read_schema(file).names]
+        return [file for file in files if CUSTOMER in pq.read_schema(file).names]
 
     def _file(self, name: str) -> Path:
         return self.folder / self.generation / f"{name}.parquet"

@@ -21,9 +21,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from features.consent.chain import Walk, canonical, fits, link
-from features.customers.vault import Vault
+from features.customers.vault import PayloadGone, Vault
 from features.database.tables import decision_head, decisions
-from features.errors import NotFound, PayloadGone, SaysoError
+from features.errors import NotFound, SaysoError
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 BATCH = 1_000

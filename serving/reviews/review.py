@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from features.customers.vault import Vault
-from features.errors import PayloadGone, SaysoError
+from features.customers.vault import PayloadGone, Vault
+from features.errors import SaysoError
 from features.shop.corrections import Correction
 
 MOST_CHARACTERS = 2_000

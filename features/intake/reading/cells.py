@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.intake.reading.date_formats import ISO_PATTERN
+from features.tables.table import Kind
 
 Mask = NDArray[np.bool_]
 
@@ -116,18 +117,16 @@ def read_moment(raw: pa.Array, *, date_format: str | None, now: datetime) -> Cel
     return _spread(codes, moments, faults)
 
 
-def is_readable(kind: pa.DataType, column: str) -> bool:
-    """Whether cells of the type `kind` can be read as the warehouse's `column`."""
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
+def is_readable(found: pa.DataType, kind: Kind) -> bool:
+    """Whether cells of the type `found` can be read as a column of `kind`."""
+    found = found.value_type if pa.types.is_dictionary(found) else found
+    if pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_null(found):
         return True
-    if column in ("ordered_at", "recorded_at"):
-        return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-    if column in ("quantity", "unit_price", "amount"):
-        return bool(
-            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        )
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+    if kind is Kind.MOMENT:
+        return bool(pa.types.is_timestamp(found) or pa.types.is_date(found))
+    if kind.is_number and pa.types.is_decimal(found):
+        return True
+    return bool(pa.types.is_integer(found) or pa.types.is_floating(found))
 
 
 def _distinct(raw: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:

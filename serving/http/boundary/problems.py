@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from features.errors import ConsentError, CorrectionRefused, ModelUnavailable, NotFound, SaysoError
+from features.errors import ConsentError, ModelUnavailable, NotFound, SaysoError
+from features.shop.corrections import CorrectionRefused
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts

@@ -17,6 +17,9 @@ from features.intake.setup.new_workspace import create
 from features.progress import Progress
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from features.tables.declared import transactions
+from features.tables.declared.products import TITLE
+from features.tables.table import CUSTOMER_ID
 from serving.proofs.bad_data.corrupt_rows import KINDS, Row
 from serving.proofs.bad_data.spoilt_exports import (
     DIALECTS,
@@ -29,14 +32,14 @@ from serving.proofs.bad_data.spoilt_exports import (
 from serving.proofs.stage.proof import TENTH, Finding, Proof
 
 VALUES = [
-    "customer_id",
-    "order_id",
-    "product_id",
-    "ordered_at",
-    "quantity",
-    "unit_price",
-    "amount",
-    "title",
+    CUSTOMER_ID,
+    transactions.ORDER_ID,
+    transactions.PRODUCT_ID,
+    transactions.ORDERED_AT,
+    transactions.QUANTITY,
+    transactions.UNIT_PRICE,
+    transactions.AMOUNT,
+    TITLE,
 ]
 OWN = Settings(
     workspace=Path("workspace"), database_url=None, mlflow_uri=None, public_url=None, secret=None

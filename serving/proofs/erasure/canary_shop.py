@@ -23,6 +23,8 @@ from features.shop.consent_import import REQUIRED, import_consents
 from features.shop.corrections import Correction, correct
 from features.shop.online import refresh_online
 from features.shop.workspace import Workspace
+from features.tables.declared import customers, products, transactions
+from features.tables.table import CUSTOMER_ID
 from models.churn.settings import ChurnSettings
 from models.next_purchase.ranker import NextPurchaseSettings
 from models.tracking import Tracking
@@ -42,14 +44,14 @@ The others each have a country of their own.
 RHYTHMS = (6, 14, 28, 45)
 """Days between two orders, by kind of customer."""
 COLUMNS = (
-    "customer_id",
-    "order_id",
-    "product_id",
-    "ordered_at",
-    "quantity",
-    "unit_price",
-    "title",
-    "country",
+    CUSTOMER_ID,
+    transactions.ORDER_ID,
+    transactions.PRODUCT_ID,
+    transactions.ORDERED_AT,
+    transactions.QUANTITY,
+    transactions.UNIT_PRICE,
+    products.TITLE,
+    customers.COUNTRY,
 )
 CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, outlook_trees=40, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=40, rows_per_leaf=20, threads=1)
