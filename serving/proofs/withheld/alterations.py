@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from features.catalog import Catalog
 from features.intake.warehouse_tables import CUSTOMERS, PRODUCTS, TRANSACTIONS
-from serving.proofs.stage.synthetic_orders import BEGIN, COUNTRIES, DAYS, END, ORDERS, World
+from features.synthetic.presets import PROVED
+from features.synthetic.shop import BEGIN, SyntheticShop
 
 Bools = NDArray[np.bool_]
 SCHEMAS = {"transactions": TRANSACTIONS, "customers": CUSTOMERS, "products": PRODUCTS}
+SOURCE = "orders"
+"""Name of the one data source."""
 OTHER, ABSURD, NOTHING = range(3)
 """What a value of a row that stays becomes."""
 GONE, MORE = 0, 1
@@ -44,9 +47,9 @@ class Recorded:
     frames: Mapping[str, pd.DataFrame]
 
     @classmethod
-    def of(cls, world: World, pseudonyms: pd.Series) -> Recorded:
+    def of(cls, world: SyntheticShop, pseudonyms: pd.Series) -> Recorded:
         """What the shop of `world` recorded; `pseudonyms` by customer id."""
-        stamps = {"recorded_at": world.lines["ordered_at"], "source": ORDERS}
+        stamps = {"recorded_at": world.lines["ordered_at"], "source": SOURCE}
         lines = world.lines.assign(customer=world.lines["customer_id"].map(pseudonyms), **stamps)
         titles = lines.drop_duplicates("product_id").assign(product_category=None, brand=None)
         homes = lines.drop_duplicates("customer")
@@ -134,7 +137,7 @@ def _redrawn(column: str, count: int, draw: np.random.Generator) -> object:
     if column == "ordered_at":
         return _anywhen(count, draw)
     if column == "country":
-        return draw.choice(COUNTRIES, size=count)
+        return draw.choice(PROVED.countries, size=count)
     if column == "quantity":
         return draw.integers(1, 50, count)
     if column in {"unit_price", "amount"}:
@@ -146,7 +149,7 @@ def _anywhen(count: int, draw: np.random.Generator) -> NDArray[np.datetime64]:
     """Moments before the last day, so that the day up to which the shop was loaded stays what it
     is.
     """
-    seconds = draw.integers(0, (DAYS - 1) * 86_400, count)
+    seconds = draw.integers(0, (PROVED.days - 1) * 86_400, count)
     return np.datetime64(BEGIN, "us") + seconds.astype("timedelta64[s]")
 
 
@@ -162,11 +165,11 @@ def _recorded(
     changed = recorded.copy()
     changed[wholly] = _anywhen(int(wholly.sum()), draw)
     moved = timed & ~wholly
-    back = (np.datetime64(END, "us") - recorded[moved].to_numpy()) // LOOK_BACK
+    back = (np.datetime64(PROVED.end, "us") - recorded[moved].to_numpy()) // LOOK_BACK
     within = draw.integers(1, LOOK_BACK // np.timedelta64(1, "s"), int(moved.sum())).astype(
         "timedelta64[s]"
     )
-    changed[moved] = np.datetime64(END, "us") - back * LOOK_BACK - within
+    changed[moved] = np.datetime64(PROVED.end, "us") - back * LOOK_BACK - within
     return changed
 
 
