@@ -1,4 +1,4 @@
-"""Manners where they take effect: caps under races, quiet hours, sensitive categories, discoveries,
+"""The contact policy where it takes effect: caps under races, quiet hours, sensitive categories, discoveries,
 and what the figures say of them.
 """
 
