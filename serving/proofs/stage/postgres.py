@@ -46,7 +46,7 @@ class PostgresServer:
         self._owner = _harmless_user()
         if self._owner is not None:
             shutil.chown(folder, self._owner)
-        self._programs = _programs_for(self._owner, folder)
+        self._programs = programs_for(self._owner, wheel(), folder)
         options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
         made = subprocess.run(  # noqa: S603 - the wheel's own program
             [self._programs / "initdb", "-D", self._data, *options, *([] if durable else ["-N"])],
@@ -126,7 +126,7 @@ def postgres_server(*, durable: bool = True) -> Iterator[PostgresServer]:
 
     Raises `CannotProve` where the wheel is missing, or the server does not come up.
     """
-    _wheel()
+    wheel()
     with tempfile.TemporaryDirectory(
         prefix="pg",  # the path of a socket has to be short
         dir=_open_folder(_harmless_user()),
@@ -140,8 +140,11 @@ def postgres_server(*, durable: bool = True) -> Iterator[PostgresServer]:
             server.stop()
 
 
-def _wheel() -> Path:
-    """The folder of the wheel that brings the server."""
+def wheel() -> Path:
+    """The folder of the wheel that brings the server.
+
+    Raises `CannotProve` where it, or the driver, is not installed.
+    """
     spec = find_spec(WHEEL.replace("-", "_"))
     if spec is None or spec.origin is None or find_spec("psycopg") is None:
         raise CannotProve(
@@ -150,14 +153,13 @@ def _wheel() -> Path:
     return Path(spec.origin).parent
 
 
-def _programs_for(user: str | None, folder: Path) -> Path:
-    """The folder of the server's programs: the wheel's own, or a copy in `folder` where `user` may
-    not enter the wheel's, as in the closed home folder of root.
+def programs_for(user: str | None, wheel: Path, folder: Path) -> Path:
+    """The folder of the server's programs: the `wheel`'s own, or a copy in `folder` where `user`
+    may not enter the wheel's, as in the closed home folder of root.
 
     The programs look for what they need by its place relative to their own, so a copy keeps the
     places.
     """
-    wheel = _wheel()
     installed = next(wheel.glob("pginstall*"))
     if user is None or _open_to_all(installed):
         return installed / "bin"
