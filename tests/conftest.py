@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import uuid
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import create_engine, text
+from psycopg import ClientCursor
+from sqlalchemy import create_engine, event, text
+from xdist.scheduler.loadscope import Producer
 
 from features.clock import Clock
 from features.consent.ledger import Ledger
@@ -28,6 +31,7 @@ from serving.proofs.stage import postgres
 from serving.proofs.stage.proof import CannotProve
 from tests.made_once import made_once
 from tests.made_up_consents import catalog_of
+from tests.schedule import LoadServedTogether, asks_the_service
 from tests.synthetic_shop import END, consents, write_orders
 
 os.environ.setdefault(
@@ -45,13 +49,30 @@ KINDS = ("sqlite", "postgresql")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files marked `early`, then those of many tests: else a worker ends on a long
-    one while the others have nothing.
+    """Begin with the files that share the service, which one worker gets, then those marked
+    `early`, then those of many tests: else a worker ends on a long one while the others have
+    nothing.
     """
     tests = Counter(item.path for item in items)
-    items.sort(
-        key=lambda item: (0, 0) if item.get_closest_marker("early") else (1, -tests[item.path])
-    )
+
+    def turn(item: pytest.Item) -> tuple[int, int]:
+        if asks_the_service(item.path):
+            return 0, 0
+        return (1, 0) if item.get_closest_marker("early") else (2, -tests[item.path])
+
+    items.sort(key=turn)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadServedTogether | None:
+    """Keep the tests that share the service together where files are kept together."""
+    return LoadServedTogether(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Spare every later collection of garbage a walk through all that is imported by now."""
+    gc.collect()
+    gc.freeze()
 
 
 def stopped_clock() -> datetime:
@@ -143,10 +164,34 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def postgres_schema(postgres_server: str) -> str:
+    """The statements that bring an empty PostgreSQL schema to the newest one, as migrating one
+    sends them.
+    """
+    name, said = "migrated", []
+    admin = create_engine(postgres_server)
+    with admin.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    admin.dispose()
+    migrated = Database(f"{postgres_server}&options=-csearch_path%3D{name}")
+
+    @event.listens_for(migrated.engine, "before_cursor_execute")
+    def note(connection, _cursor, statement, parameters, _context, _many) -> None:
+        driver = ClientCursor(connection.connection.driver_connection)
+        said.append(driver.mogrify(statement, parameters))
+
+    migrated.migrate()
+    migrated.close()
+    return ";\n".join(statement for statement in said if not statement.startswith("SELECT"))
+
+
 @pytest.fixture
-def postgres_database(postgres_url: str) -> Iterator[Database]:
+def postgres_database(postgres_url: str, postgres_schema: str) -> Iterator[Database]:
     """A PostgreSQL database at the newest schema."""
-    opened = Database.open(postgres_url)
+    opened = Database(postgres_url)
+    with opened.write() as connection:
+        connection.connection.driver_connection.execute(postgres_schema)
     yield opened
     opened.close()
 
