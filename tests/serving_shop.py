@@ -32,10 +32,10 @@ from features.intake.setup.new_workspace import create
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.churn.settings import ChurnSettings
-from models.next_purchase.ranker import NextPurchaseSettings
 from models.tracking import Tracking
 from serving.access.signed_links import Links, Page
+from serving.proofs.stage.synthetic_shop import CHURN as PROVED_CHURN
+from serving.proofs.stage.synthetic_shop import NEXT_PURCHASE
 from tests.synthetic_shop import CUSTOMERS, consents, order_lines, refusals
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -53,15 +53,7 @@ KEPT_FOR_ALL = 6
 """Customers sharing nothing that tests have in common, as there are few."""
 FOR_CHURN, FOR_ITEMS = "churn_prediction", "recommendations"
 CATEGORIES = ("purchases", "order_times", "spending", "location")
-CHURN = ChurnSettings(
-    most_trees=75,
-    rows_per_leaf=20,
-    outlook_trees=40,
-    taught_trees=100,
-    masked_rows=20_000,
-    threads=1,
-)
-NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
+CHURN = replace(PROVED_CHURN, taught_trees=100, masked_rows=20_000)
 
 
 def customer_id(number: int) -> str:
