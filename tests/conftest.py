@@ -63,6 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=turn)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadServedTogether | None:
     """Keep the tests that share the service together where files are kept together."""
     return LoadServedTogether(config, log) if config.getvalue("dist") == "loadfile" else None

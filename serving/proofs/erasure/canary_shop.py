@@ -41,7 +41,9 @@ HOME = "France"
 The others each have a country of their own.
 """
 CUSTOMERS = 240
-SHOP = replace(TESTED, customers=CUSTOMERS, customer_ids="{}", baskets=EachOnce(products=40))
+SHOP = replace(
+    TESTED, customers=CUSTOMERS, customer_ids="{}", baskets=EachOnce(products=40, popularity=0.0)
+)
 CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, outlook_trees=40, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=40, rows_per_leaf=20, threads=1)
 OCCURRED_AT = "2024-11-20T10:00:00Z"
