@@ -110,15 +110,16 @@ def running(workspace: Workspace, port: int, log: Path) -> Iterator[str]:
 
 def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     ends = time.monotonic() + READY_WITHIN_SECONDS
-    while time.monotonic() < ends:
-        if process.poll() is not None:
-            raise ServerFailed(f"the service stopped while starting; {log} says why")
-        try:
-            if httpx.get(f"{url}/readyz", timeout=1.0).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
+    with httpx.Client(timeout=1.0) as client:  # one, since each reads all certificates anew
+        while time.monotonic() < ends:
+            if process.poll() is not None:
+                raise ServerFailed(f"the service stopped while starting; {log} says why")
+            try:
+                if client.get(f"{url}/readyz").is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
     raise ServerFailed(
         f"the service was not ready within {READY_WITHIN_SECONDS:.0f} seconds; {log} says more"
     )

@@ -108,7 +108,7 @@ BAD = {
         "churn", r"only \d+ customers.*50 are needed.*Load more history", some(30)
     ),
     "a single moment": Bad(
-        "churn", r"1 of the 2 moments.*Load more history.*at most 41 days", before(108), horizon(43)
+        "churn", r"1 of the 2 moments.*Load more history.*at most 40 days", before(108), horizon(43)
     ),
     "constant features": Bad(
         "churn",

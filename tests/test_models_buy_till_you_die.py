@@ -13,13 +13,13 @@ from scipy.special import expit
 from scipy.stats import beta, gamma, poisson
 from sklearn.metrics import log_loss
 
+from features.synthetic.histories import orders_of_a_kind
 from models.churn.backtest import Backtest, Blend, best_of
 from models.churn.ensemble import BlendWeights, Said
 from models.churn.settings import ChurnSettings
 from models.repeat_orders.buy_till_you_die import REGULARITIES, fit_buy_till_you_die
 from models.repeat_orders.mbg_cnbd import MbgCnbd
 from models.repeat_orders.recency_frequency import RHYTHM, RepeatOrders
-from tests.made_up_orders import orders_of_a_kind
 
 NAMES = ("total_spent", *RHYTHM)
 HORIZON = 60

@@ -1,5 +1,5 @@
-"""Manners as pure decisions: caps, quiet hours over clock changes, the floor, and a draw whose
-chances are known.
+"""The contact policy as pure decisions: caps, quiet hours over clock changes, the floor, and a
+draw whose chances are known.
 """
 
 from __future__ import annotations

@@ -7,17 +7,21 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import alembic.command
 import alembic.config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
 from features.database.sqlite_file import file_of, hold_to
 
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """First SQLite releases of each line in which write-ahead logging cannot lose a commit with two
 connections.
@@ -26,6 +30,14 @@ ONE_WRITER = 0x5A150
 """PostgreSQL's lock that a transaction which writes holds to its end, as it holds the whole file in
 SQLite.
 """
+
+
+@cache
+def _newest_revision() -> str | None:
+    """The revision that the newest migration leads to; reading them all takes tens of
+    milliseconds.
+    """
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 class Database:
@@ -47,12 +59,19 @@ class Database:
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the schema to `revision`, keeping what is stored."""
-        config = alembic.config.Config()
-        config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
         self._begin()
+        if revision == "head" and self._revision() == _newest_revision():
+            return
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
         with self.write() as connection:
             config.attributes["connection"] = connection
             alembic.command.upgrade(config, revision)
+
+    def _revision(self) -> str | None:
+        """The revision of the schema as it stands; None where there is none yet."""
+        with self.read() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
 
     def _begin(self) -> None:
         """Make the file of a SQLite database that is not there yet; only here, as any other time it

@@ -1,7 +1,8 @@
-"""The workspace of a drawn world, which nothing but the selftest that made it touches."""
+"""The workspace of a made-up shop, which nothing but the selftest that made it touches."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -13,20 +14,26 @@ from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from features.synthetic.presets import PROVED
+from features.synthetic.shop import SyntheticShop
 from models.churn.settings import ChurnSettings
 from models.next_purchase.ranker import NextPurchaseSettings
 from models.registry import Version
 from models.tracking import Tracking
-from serving.proofs.stage.synthetic_orders import draw_world
 
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
 CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, outlook_trees=40, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
 
 
+def draw_shop(seed: int, customers: int) -> SyntheticShop:
+    """What a made-up shop of so many customers recorded."""
+    return replace(PROVED, customers=customers).draw(seed)
+
+
 def make_shop(folder: Path, seed: int, customers: int) -> Shop:
-    """A shop whose source is a drawn world, loaded; nobody has agreed to anything yet."""
-    create(folder / "shop", [draw_world(seed, customers).write(folder / "orders.csv")])
+    """The workspace of a made-up shop, loaded; nobody has agreed to anything yet."""
+    create(folder / "shop", [draw_shop(seed, customers).write(folder / "orders.csv")])
     shop = open_shop(folder / "shop")
     ingest(shop.workspace, shop.database)
     return shop

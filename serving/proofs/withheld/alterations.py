@@ -13,6 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.catalog import Catalog
+from features.synthetic.presets import PROVED
+from features.synthetic.shop import BEGIN, SyntheticShop
 from features.tables.declared import customers, products, transactions
 from features.tables.declared.customers import COUNTRY
 from features.tables.declared.transactions import (
@@ -25,10 +27,11 @@ from features.tables.declared.transactions import (
 )
 from features.tables.table import CUSTOMER, CUSTOMER_ID, RECORDED_AT, SOURCE
 from features.warehouse.arrow import schema_of
-from serving.proofs.stage.synthetic_orders import BEGIN, COUNTRIES, DAYS, END, ORDERS, World
 
 Bools = NDArray[np.bool_]
 SCHEMAS = {its.NAME: schema_of(its.TABLE) for its in (transactions, customers, products)}
+ORDERS = "orders"
+"""Name of the one data source."""
 OTHER, ABSURD, NOTHING = range(3)
 """What a value of a row that stays becomes."""
 GONE, MORE = 0, 1
@@ -55,7 +58,7 @@ class Recorded:
     frames: Mapping[str, pd.DataFrame]
 
     @classmethod
-    def of(cls, world: World, pseudonyms: pd.Series) -> Recorded:
+    def of(cls, world: SyntheticShop, pseudonyms: pd.Series) -> Recorded:
         """What the shop of `world` recorded; `pseudonyms` by customer id."""
         stamps = {RECORDED_AT: world.lines[ORDERED_AT], SOURCE: ORDERS}
         lines = world.lines.assign(customer=world.lines[CUSTOMER_ID].map(pseudonyms), **stamps)
@@ -146,7 +149,7 @@ def _redrawn(column: str, count: int, draw: np.random.Generator) -> object:
     if column == ORDERED_AT:
         return _anywhen(count, draw)
     if column == COUNTRY:
-        return draw.choice(COUNTRIES, size=count)
+        return draw.choice(PROVED.countries, size=count)
     if column == QUANTITY:
         return draw.integers(1, 50, count)
     if column in {UNIT_PRICE, AMOUNT}:
@@ -158,7 +161,7 @@ def _anywhen(count: int, draw: np.random.Generator) -> NDArray[np.datetime64]:
     """Moments before the last day, so that the day up to which the shop was loaded stays what it
     is.
     """
-    seconds = draw.integers(0, (DAYS - 1) * 86_400, count)
+    seconds = draw.integers(0, (PROVED.days - 1) * 86_400, count)
     return np.datetime64(BEGIN, "us") + seconds.astype("timedelta64[s]")
 
 
@@ -174,11 +177,11 @@ def _recorded(
     changed = recorded.copy()
     changed[wholly] = _anywhen(int(wholly.sum()), draw)
     moved = timed & ~wholly
-    back = (np.datetime64(END, "us") - recorded[moved].to_numpy()) // LOOK_BACK
+    back = (np.datetime64(PROVED.end, "us") - recorded[moved].to_numpy()) // LOOK_BACK
     within = draw.integers(1, LOOK_BACK // np.timedelta64(1, "s"), int(moved.sum())).astype(
         "timedelta64[s]"
     )
-    changed[moved] = np.datetime64(END, "us") - back * LOOK_BACK - within
+    changed[moved] = np.datetime64(PROVED.end, "us") - back * LOOK_BACK - within
     return changed
 
 

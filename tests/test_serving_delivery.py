@@ -1,5 +1,5 @@
-"""Manners where they take effect: caps under races, quiet hours, sensitive categories, discoveries,
-and what the figures say of them.
+"""The contact policy where it takes effect: caps under races, quiet hours, sensitive categories,
+discoveries, and what the figures say of them.
 """
 
 from __future__ import annotations

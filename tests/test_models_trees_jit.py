@@ -25,9 +25,7 @@ def doubled(values: NDArray[np.float64]) -> None:
 
 def kept() -> list[Path]:
     """What is on disk of the compiled loop."""
-    return list(
-        (Path(__file__).parent / "__pycache__").glob("test_models_machine_code.doubled*.nbc")
-    )
+    return list((Path(__file__).parent / "__pycache__").glob("test_models_trees_jit.doubled*.nbc"))
 
 
 def test_compiled_code_is_kept_beside_its_source() -> None:
