@@ -13,8 +13,8 @@ import pytest
 
 from tests.serving_shop import make_shop
 
-TASK = Path(__file__).parent / "third_task" / "churn_by_recency.py"
-NAME = TASK.stem
+NAME = "churn_by_recency"
+TASK = Path(__file__).with_name(f"{NAME}_task.py")
 WITH_FOLDER = """
 import sys
 from experiments.training import tasks
@@ -29,7 +29,7 @@ sys.exit(main())
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds the file of the task and nothing else."""
     made = tmp_path_factory.mktemp("tasks")
-    shutil.copy(TASK, made)
+    shutil.copy(TASK, made / f"{NAME}.py")
     return made
 
 
@@ -41,7 +41,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def sayso(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command where the folder's tasks are known."""
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-c", WITH_FOLDER, str(folder), *arguments],
         capture_output=True,
         text=True,

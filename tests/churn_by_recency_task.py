@@ -25,6 +25,7 @@ from models.churn.settings import ChurnSettings
 from models.metrics import churn_metrics
 
 FEATURE = "days_since_last_order"
+SECONDS = dict.fromkeys(("data", "fit", "judge", "refit", "audit", "record"), 1.0)
 Recency = PlainFit[ChurnModel]
 
 
@@ -53,7 +54,7 @@ class ChurnByRecency(Task[RecencySettings, ChurnData, Recency, ChurnModel, Float
         metrics_by_consent=("auc",),
     )
     forecasts_probabilities = True
-    seconds = {"data": 1.0, "fit": 1.0, "judge": 1.0, "refit": 1.0, "audit": 1.0, "record": 1.0}
+    seconds = SECONDS
 
     def default_settings(self) -> RecencySettings:
         """Ten trees."""
