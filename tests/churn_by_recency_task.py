@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from experiments.audits.consent_patterns import churn_by_pattern
 from experiments.audits.explainability import Score, ToExplain, churn_to_explain
 from experiments.model_card.wording import CardWording
@@ -119,15 +121,15 @@ class ChurnByRecency(Task[RecencySettings, ChurnData, Recency, ChurnModel, Float
 
 
 def _fitted(data: ChurnData, rows: ChurnRows, settings: RecencySettings) -> ChurnModel:
+    """Learn every row twice, once with the feature withheld, so that it can be."""
     columns = data.columns
-    growth = Growth(settings.trees, 4, settings.learning_rate, 20)
     booster = boost(
         columns.features,
-        rows.features,
-        rows.labels,
-        rows.weights,
+        np.vstack([rows.features, np.full_like(rows.features, np.nan)]),
+        np.tile(rows.labels, 2),
+        np.tile(rows.weights, 2),
         "binary",
-        growth,
+        Growth(settings.trees, 4, settings.learning_rate, 20),
         ChurnSettings(),
     )
     return ChurnModel(

@@ -191,18 +191,7 @@ def product_statistics(
         (np.ones(len(past)), (row, position)), shape=(len(customers), len(product_ids))
     )
     at_home, abroad = _shares_by_home(bought, customers, homes)
-    order = pd.factorize(past["order_id"], sort=True)[0]
-    sequence = np.lexsort((position, order, past["ordered_at"].to_numpy(), row))
-    last, before = _last_and_before(bought, row, position, order, age, sequence)
-    pairs = {
-        "similar": similarity(bought.sign()),
-        "fitting": fitting(bought.sign()),
-        "following": following(before, last),
-    }
-    changes = np.diff(row[sequence], prepend=-1) | np.diff(order[sequence], prepend=-1)
-    pairs["ordered_next"] = ordered_next(
-        row[sequence], np.cumsum(changes != 0) - 1, position[sequence], len(product_ids)
-    )
+    pairs = _pairs(past, bought, row, position, age)
     last_sold = pd.Series(age).groupby(position).min().to_numpy()
     return ProductStatistics(
         product_ids=product_ids,
@@ -215,6 +204,26 @@ def product_statistics(
         else prices.reindex(product_ids).to_numpy("float64"),
         **{name: _kept(matrix) for name, matrix in pairs.items()},
     )
+
+
+def _pairs(
+    past: pd.DataFrame, bought: sp.csr_matrix, row: Rows, position: Rows, age: Floats
+) -> dict[str, sp.csr_matrix]:
+    """By name from `MATRICES`, which products go together, by the lines of `past`.
+
+    A line is what a customer (`row`) bought (`position`) in an order, so many days ago (`age`).
+    """
+    order = pd.factorize(past["order_id"], sort=True)[0]
+    sequence = np.lexsort((position, order, past["ordered_at"].to_numpy(), row))
+    last, before = _last_and_before(bought, row, position, order, age, sequence)
+    changes = np.diff(row[sequence], prepend=-1) | np.diff(order[sequence], prepend=-1)
+    numbers = np.cumsum(changes != 0) - 1
+    return {
+        "similar": similarity(bought.sign()),
+        "fitting": fitting(bought.sign()),
+        "following": following(before, last),
+        "ordered_next": ordered_next(row[sequence], numbers, position[sequence], bought.shape[1]),
+    }
 
 
 def _kept(matrix: sp.csr_matrix) -> sp.csr_matrix:
