@@ -8,6 +8,7 @@ customers behind it is left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property
@@ -150,8 +151,10 @@ PLAIN = tuple(field.name for field in fields(ProductStatistics) if field.name no
 
 
 def _with_data(matrix: sp.csr_matrix, data: NDArray[np.float32]) -> sp.csr_matrix:
-    """The same entries with other values; the positions are shared, not copied."""
-    return sp.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    """The same entries with other values; the positions are shared, and not checked again."""
+    changed = copy(matrix)
+    changed.data = data
+    return changed
 
 
 def _drop(
