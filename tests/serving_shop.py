@@ -16,8 +16,8 @@ import httpx
 import pandas as pd
 from sqlalchemy import exists, select
 
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task
+from experiments.training.train import train
 from features.consent.ledger import ConsentEvent
 from features.database.tables import (
     consent_events,
@@ -98,8 +98,8 @@ def make_shop(folder: Path) -> Path:
 def train_both(shop: Shop, tracking: Tracking) -> None:
     """Train small models and make them champions, whatever the gates say of them."""
     for run in (
-        train_churn(shop, tracking, settings=CHURN),
-        train_next_purchase(shop, tracking, settings=NEXT_PURCHASE),
+        train(task("churn"), shop, tracking, settings=CHURN),
+        train(task("next_purchase"), shop, tracking, settings=NEXT_PURCHASE),
     ):
         tracking.promote(run.version, {"made_up": "a test promoted it"})
 

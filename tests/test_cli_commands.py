@@ -444,7 +444,7 @@ def test_training_registers_a_challenger_and_a_failing_gate_leaves_it_one(mine, 
     """`train` prints its comparison and registers; `promote` refuses at a failing gate with its
     figure and changes nothing.
     """
-    monkeypatch.setattr("experiments.training.churn.ChurnSettings", lambda: CHURN)
+    monkeypatch.setattr("experiments.training.tasks.churn.task.ChurnSettings", lambda: CHURN)
     done = told(sayso("train", "churn", "--json", workspace=mine))
     assert set(done["methods"]) == {"sayso", "logistic_rfm", "recency"}
     tracking = Tracking.of(Workspace.open(mine))

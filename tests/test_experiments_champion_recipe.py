@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from features.definitions.rhythm import order_pace, order_rhythm
 
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task
+from experiments.training.train import train
 from experiments.trials.champion_recipe import COMPARED, NOTE, REFRESH, Against, Recipe
 from experiments.trials.paired_bootstrap import drawn_means, interval
 from features.errors import ModelUnavailable
@@ -44,8 +44,8 @@ def again(trained_root, tmp_path_factory) -> tuple[Tracking, dict[str, Version]]
     shop = Shop(Workspace.open(copied(trained_root, tmp_path_factory.mktemp("again") / "mugs")))
     tracking = Unillustrated.of(shop.workspace)
     runs = (
-        train_churn(shop, tracking, settings=CHURN),
-        train_next_purchase(shop, tracking, settings=NEXT_PURCHASE),
+        train(task("churn"), shop, tracking, settings=CHURN),
+        train(task("next_purchase"), shop, tracking, settings=NEXT_PURCHASE),
     )
     shop.database.close()
     return tracking, {run.version.model: run.version for run in runs}
@@ -66,8 +66,8 @@ def without_features(root, *names: str) -> None:
 def trained(root, **changed: object) -> Version:
     """A churn challenger with other settings than the champion's."""
     shop = Shop(Workspace.open(root))
-    return train_churn(
-        shop, Unillustrated.of(shop.workspace), settings=replace(CHURN, **changed)
+    return train(
+        task("churn"), shop, Unillustrated.of(shop.workspace), settings=replace(CHURN, **changed)
     ).version
 
 
@@ -139,7 +139,7 @@ def test_a_champion_whose_files_are_gone_is_said(root):
             return super().folder(version)
 
     registry = Elsewhere(shop.workspace.mlflow_uri, shop.workspace.artifacts)
-    challenger = train_churn(shop, registry, settings=CHURN).version
+    challenger = train(task("churn"), shop, registry, settings=CHURN).version
     assert challenger.tags[REFRESH] == "no"
     assert Against.read(challenger, "1", "auc").interval is None
     assert challenger.tags[NOTE] == "its recipe cannot be fitted: the files cannot be read"
@@ -151,8 +151,11 @@ def test_rankers_are_compared_customer_by_customer(root):
     """
     without_features(root, "times_bought", "days_since_last_bought", "days_since_first_bought")
     shop = Shop(Workspace.open(root))
-    other = train_next_purchase(
-        shop, Unillustrated.of(shop.workspace), settings=replace(NEXT_PURCHASE, trees=5)
+    other = train(
+        task("next_purchase"),
+        shop,
+        Unillustrated.of(shop.workspace),
+        settings=replace(NEXT_PURCHASE, trees=5),
     ).version
     for metric in ("recall_at_10", "ndcg_at_10"):
         low, middle, high = Against.read(other, "1", metric).interval

@@ -8,7 +8,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from experiments.training.next_purchase import purchase_data
+from experiments.training.registry import task, task_names
+from experiments.training.tasks.next_purchase.data import purchase_data
 from experiments.trials.baselines import (
     item_knn,
     logistic_rfm,
@@ -16,7 +17,7 @@ from experiments.trials.baselines import (
     popular,
     recency_score,
 )
-from experiments.trials.run import BASELINES, run_metrics
+from experiments.trials.run import run_metrics
 from models.churn.rows import ChurnRows
 from models.metrics import churn_metrics, ranking_metrics
 from models.registry import CHAMPION
@@ -153,11 +154,11 @@ def test_registered_runs_state_what_they_learnt_from(served):
     themselves and every baseline.
     """
     tracking = Tracking.of(served.workspace)
-    for model, baselines in BASELINES.items():
+    for model in task_names():
         champion = tracking.by_alias(model, CHAMPION)
         assert int(champion.tags["ledger_seq"]) > 0
         assert champion.tags["warehouse"] == served.warehouse.generation
         assert champion.tags["owner"]
-        metric = "auc" if model == "churn" else "recall_at_10"
+        metric, baselines = task(model).decisive, task(model).baselines
         assert 0 < champion.metrics[metric] <= 1
         assert all(0 < champion.metrics[f"baseline.{name}.{metric}"] <= 1 for name in baselines)

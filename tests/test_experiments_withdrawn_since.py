@@ -11,7 +11,8 @@ import pytest
 
 from experiments.promotion.gates import judge
 from experiments.promotion.rollout import PromotionRefused, promote
-from experiments.promotion.withdrawn_since import MODELS, VersionStatus, model_status
+from experiments.promotion.withdrawn_since import VersionStatus, model_status
+from experiments.training.registry import task_names
 from features import clock
 from features.consent.grants import grants
 from features.consent.ledger import ConsentEvent
@@ -263,7 +264,7 @@ def test_versions_are_told_newest_first_each_with_its_own_set(fresh_shop):
         "2",
         "1",
     ]
-    assert {one.version.model for one in found} == set(MODELS)
+    assert {one.version.model for one in found} == set(task_names())
 
 
 def test_an_erased_customer_taints_the_version_for_good(fresh_shop):
@@ -338,7 +339,7 @@ def test_real_training_keeps_whom_it_learnt_from(served):
     granting customers alone.
     """
     found = {one.version.model: one for one in model_status(served, Tracking.of(served.workspace))}
-    assert set(found) == set(MODELS)
+    assert set(found) == set(task_names())
     with served.database.read() as connection:
         sets = {one.run_id: one for one in read_all(connection)}
         asked = {

@@ -192,10 +192,13 @@ def test_members_speak_together_by_their_shares() -> None:
     they speak alone.
     """
     said = Said(np.array([1.0, 1.0]), np.array([3.0, 3.0]), {4: np.array([10.0, np.nan])})
-    assert said.together(BlendWeights(lines=0.25, process=0.5, regularity=4)).tolist() == [
+    assert said.together(BlendWeights(logistic=0.25, process=0.5, regularity=4)).tolist() == [
         5.75,
         1.5,
     ]
-    assert said.together(BlendWeights(lines=0.25, process=0.5, regularity=1)).tolist() == [1.5, 1.5]
+    assert said.together(BlendWeights(logistic=0.25, process=0.5, regularity=1)).tolist() == [
+        1.5,
+        1.5,
+    ]
     grown = Said(np.array([[1.0], [2.0]]), np.zeros(1), {})
     assert Backtest(grown, np.ones(1), step=25).by(Blend(50, BlendWeights(0.5, 0.0)))[0] == [1.0]

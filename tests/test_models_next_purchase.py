@@ -366,7 +366,7 @@ def test_examples_are_last_orders_seen_from_before(shop: Shop, data: PurchaseDat
     assert asked["customer"].is_unique
     assert (
         asked["as_of"]
-        .between(begin, begin + timedelta(days=data.blocks.days), inclusive="left")
+        .between(begin, begin + timedelta(days=data.windows.days), inclusive="left")
         .all()
     )
     candidates_ = made.maker.make(made.histories)
@@ -376,7 +376,7 @@ def test_examples_are_last_orders_seen_from_before(shop: Shop, data: PurchaseDat
         mine = lines.loc[[example.customer]]
         inside = mine[
             (mine["ordered_at"] >= begin)
-            & (mine["ordered_at"] < begin + timedelta(days=data.blocks.days))
+            & (mine["ordered_at"] < begin + timedelta(days=data.windows.days))
         ]
         assert example.as_of == inside["ordered_at"].max() > mine["ordered_at"].min()
         bought = set(mine.loc[mine["order_id"] == example.order_id, "product_id"])
@@ -397,7 +397,7 @@ def test_of_many_orders_some_are_drawn(
     all others.
     """
     every, all_asked = data.examples(begin := data.begins(shop.loaded_until())[0])
-    monkeypatch.setattr(purchase_examples, "MOST_ORDERS", 20 * data.blocks.count)
+    monkeypatch.setattr(purchase_examples, "MOST_ORDERS", 20 * data.windows.count)
     made, asked = data.examples(begin)
     assert len(asked) == 20 < len(all_asked)
     at = np.flatnonzero(all_asked["order_id"].isin(asked["order_id"]))

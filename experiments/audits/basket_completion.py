@@ -1,4 +1,4 @@
-"""What it is worth to know what is in the basket: how well the rest of an order is foretold when a
+"""What it is worth to know what is in the basket: how well the rest of an order is predicted when a
 part of it is there already.
 """
 

@@ -1,7 +1,7 @@
-"""Straight lines: logistic regression on the logarithms of features.
+"""Logistic regression on the logarithms of features.
 
-A line knows less than trees do, needs fewer customers to know it, and goes on where trees have seen
-nothing, such as when a shop grows older than its record was.
+It can express less than trees, needs fewer customers for that, and extrapolates where trees have
+seen nothing, such as when a shop grows older than its record was.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_STEPS = 3_000
 
 @dataclass(frozen=True)
 class LogisticMember:
-    """A fitted line on some `columns` of the features."""
+    """A fitted logistic regression on some `columns` of the features."""
 
     columns: tuple[int, ...]
     fitted: Pipeline

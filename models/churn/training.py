@@ -37,9 +37,9 @@ def fit_churn(
     _require_both_outcomes(rows)
     _require_differences(rows, task)
     teacher = fit_teacher(rows, task, settings, best_weights(rows, task, settings), today)
-    lesson = Distillation.of(today, rows, teacher.probability, task, settings)
-    student = lesson.learnt(
-        teacher.probability(lesson.features), "cross_entropy", settings.taught_trees
+    distillation = Distillation.of(today, rows, teacher.probability, task, settings)
+    student = distillation.learnt(
+        teacher.probability(distillation.features), "cross_entropy", settings.taught_trees
     )
     return ChurnModel(
         Booster.of(student),
@@ -47,12 +47,12 @@ def fit_churn(
         task.masking,
         task.category_of,
         task.horizon_days,
-        _fit_outlook(rows, task, settings, lesson),
+        _fit_outlook(rows, task, settings, distillation),
     )
 
 
 def _fit_outlook(
-    rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, lesson: Distillation
+    rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, distillation: Distillation
 ) -> Outlook | None:
     if rows.futures is None:
         return None
@@ -71,8 +71,8 @@ def _fit_outlook(
             growth(settings, trees),
             settings,
         )
-        answers = np.asarray(teacher.predict(rounded(lesson.features)))
-        return Booster.of(lesson.learnt(answers, objective, trees, settings.masked_copies))
+        answers = np.asarray(teacher.predict(rounded(distillation.features)))
+        return Booster.of(distillation.learnt(answers, objective, trees, settings.masked_copies))
 
     return fit_outlook(np.asarray(rows.futures), task.horizon_days, fitted)
 

@@ -54,7 +54,7 @@ def similarity(bought: sp.csr_matrix) -> sp.csr_matrix:
 
 
 def fitting(bought: sp.csr_matrix) -> sp.csr_matrix:
-    """Weights by which what a customer bought foretells a product that they also bought, from a 0/1
+    """How much what a customer bought speaks for another product that they bought too, from a 0/1
     matrix (customers, products).
 
     The ridge regression of EASE (Steck, WWW 2019). A pair needs `FEWEST` customers who bought both,

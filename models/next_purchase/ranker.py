@@ -146,12 +146,7 @@ def fit_next_purchase(
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
     if not len(labels):
-        raise TrainingError(
-            f"of the products in {orders} repeat orders none was among those that could be"
-            " foretold: nobody had bought it before, or fewer customers than may be told apart. A"
-            " shop of single pieces has no next purchase to learn; name kinds of pieces as"
-            " products."
-        )
+        raise _nothing_to_learn(orders)
     data = lightgbm.Dataset(
         features,
         labels,
@@ -162,6 +157,14 @@ def fit_next_purchase(
     )
     booster = lightgbm.train(_parameters(settings), data, num_boost_round=settings.trees)
     return NextPurchaseModel(Booster.of(booster), serve, masking, category_of)
+
+
+def _nothing_to_learn(orders: int) -> TrainingError:
+    return TrainingError(
+        f"of the products in {orders} repeat orders none was among those that could be predicted:"
+        " nobody had bought it before, or fewer customers than may be told apart. A shop of single"
+        " pieces has no next purchase to learn; name kinds of pieces as products."
+    )
 
 
 def _copies(

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task, task_names
+from experiments.training.train import TrainingOptions
+from experiments.training.train import train as train_task
 from experiments.trials.run import TrainingRun
 from features.config.environment import Settings
 from features.errors import ModelUnavailable
@@ -24,15 +25,10 @@ from serving.cli.options import (
     DEFAULT_WORKSPACE,
     DebugOption,
     JsonOption,
-    ModelChoice,
+    ModelArgument,
     WorkspaceOption,
 )
 from serving.cli.screen import Screen, comparison_rows
-
-METRICS = {
-    ModelChoice.CHURN: ("auc", "log_loss", "ece", "ece_by_chance", "brier"),
-    ModelChoice.NEXT_PURCHASE: ("recall@10", "ndcg@10", "phr@10"),
-}
 
 
 class Scored(StrEnum):
@@ -48,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    model: Annotated[ModelChoice, typer.Argument(help="Which model.")],
+    model: ModelArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     trials: Annotated[
         int,
@@ -69,8 +65,10 @@ def train(
     """Train a model, compare it with its baselines, log it to MLflow and register it as
     challenger.
     """
-    if mitigate and model is not ModelChoice.CHURN:
-        raise typer.BadParameter("groups are weighed for churn only", param_hint="--mitigate")
+    if mitigate and not task(model).weighs_groups:
+        raise typer.BadParameter(
+            f"groups are weighed for {_weighing_groups()} only", param_hint="--mitigate"
+        )
     screen = Screen(as_json=as_json)
     with screen.progress() as progress:
         run = train_model(
@@ -86,7 +84,7 @@ def train(
     )
     screen.result(
         {
-            "model": model.value,
+            "model": model,
             "version": run.version.version,
             "run_id": run.version.run_id,
             "holdout": run.holdout,
@@ -99,30 +97,32 @@ def train(
 
 def train_model(
     workspace: Workspace,
-    model: ModelChoice,
+    model: str,
     progress: Progress,
     trials: int = 0,
     *,
     mitigate: bool = False,
 ) -> TrainingRun:
-    """Train either model of a workspace."""
+    """Train one model of a workspace."""
+    options = TrainingOptions(trials, mitigate)
     shop = Shop(workspace)
     tracking = Tracking.of(workspace, shop.database)
-    if model is ModelChoice.CHURN:
-        return train_churn(shop, tracking, progress, trials=trials, mitigate=mitigate)
-    return train_next_purchase(shop, tracking, progress, trials=trials)
+    return train_task(task(model), shop, tracking, progress, options=options)
 
 
-def show_run(screen: Screen, model: ModelChoice, run: TrainingRun) -> None:
+def show_run(screen: Screen, model: str, run: TrainingRun) -> None:
     """How a run compares."""
-    judged = "customers" if model is ModelChoice.CHURN else "orders"
+    metrics = task(model).printed
     title = (
-        f"{model.value.replace('_', ' ')}: judged on {run.judged:,} {judged} from {run.holdout},"
-        " never seen in training"
+        f"{model.replace('_', ' ')}: judged on {run.judged:,} {task(model).card.judged} from"
+        f" {run.holdout}, never seen in training"
     )
-    screen.table(
-        title, ("method", *METRICS[model]), comparison_rows(run.comparison, METRICS[model])
-    )
+    screen.table(title, ("method", *metrics), comparison_rows(run.comparison, metrics))
+
+
+def _weighing_groups() -> str:
+    """The models for which groups can be weighed, by name."""
+    return ", ".join(name for name in task_names() if task(name).weighs_groups)
 
 
 def score(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from experiments.promotion.withdrawn_since import VersionStatus, model_status
+from experiments.training.registry import task_names
 from features.config.environment import Settings
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
@@ -39,9 +40,8 @@ def status(
     shop = Shop(Workspace.open(workspace, Settings()))
     found = model_status(shop, Tracking.of(shop.workspace, shop.database))
     if not found:
-        screen.say(
-            "There is no model yet; `sayso train churn` and `sayso train next_purchase` make them."
-        )
+        commands = " and ".join(f"`sayso train {name}`" for name in task_names())
+        screen.say(f"There is no model yet; {commands} make them.")
     else:
         columns = (
             "model",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task
+from experiments.training.train import train
 from features import clock
 from features.catalog import Catalog
 from features.consent.event import GRANTED, ConsentEvent
@@ -137,8 +137,8 @@ def _train(sayso: Sayso, progress: Progress) -> None:
     progress("training models", 0.0)
     tracking = Tracking.of(sayso.shop.workspace, sayso.shop.database)
     for run in (
-        train_churn(sayso.shop, tracking, settings=CHURN),
-        train_next_purchase(sayso.shop, tracking, settings=NEXT_PURCHASE),
+        train(task("churn"), sayso.shop, tracking, settings=CHURN),
+        train(task("next_purchase"), sayso.shop, tracking, settings=NEXT_PURCHASE),
     ):
         tracking.promote(
             run.version, {"selftest": "a shop this small proves nothing of a model's quality"}

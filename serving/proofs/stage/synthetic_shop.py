@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task
+from experiments.training.train import train as train_task
 from features.config.environment import Settings
 from features.definitions.frames import ModelName
 from features.intake.ingest import ingest
@@ -24,6 +25,7 @@ from models.tracking import Tracking
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
 CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, outlook_trees=40, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
+SETTINGS: Mapping[ModelName, object] = {"churn": CHURN, "next_purchase": NEXT_PURCHASE}
 
 
 def draw_shop(seed: int, customers: int) -> SyntheticShop:
@@ -49,9 +51,7 @@ def open_shop(root: Path) -> Shop:
 
 def train(shop: Shop, tracking: Tracking, model: ModelName) -> Version:
     """A small model, trained the way every model is."""
-    if model == "churn":
-        return train_churn(shop, tracking, settings=CHURN).version
-    return train_next_purchase(shop, tracking, settings=NEXT_PURCHASE).version
+    return train_task(task(model), shop, tracking, settings=SETTINGS[model]).version
 
 
 def promote_both(shop: Shop) -> None:

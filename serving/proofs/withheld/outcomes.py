@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.training.next_purchase import purchase_data
+from experiments.training.tasks.next_purchase.data import purchase_data
 from features.definitions.frames import feature_frame
 from features.shop.online import OnlineStore
 from models.churn.rows import churn_rows, customers_at
