@@ -1,4 +1,4 @@
-"""A stranger can follow a request: it touches few files, and does not go to and fro between them."""
+"""A stranger can follow a request: it touches few files and seldom goes from one to another."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from features.shop.workspace import Workspace
 from tests.serving_shop import CATEGORIES, copied, sharing
 from tests.walk import AFTERWARDS, RECOMMENDATION, WITHDRAWAL, Walk, told, walks
 
+pytest_plugins = ["tests.serving_fixtures"]
 MOST = {RECOMMENDATION: (58, 440), WITHDRAWAL: (20, 75), AFTERWARDS: (64, 658)}
 """Own files and switches between them at the most."""
 

@@ -1,18 +1,19 @@
 """How far one request walks through the code: which own files it touches, and how often it goes
 from one to another.
 
-An *own call* is a call event, as `sys.setprofile` reports it, of a frame whose code stands in a file
-of `features`, `models`, `explain`, `experiments` or `serving`; a generator or coroutine that goes on
-is called once more, and a comprehension is a call too. A *switch* is an own call in another file than
-the own call before it. So a function that calls ten functions of one other file, one after the other,
-makes one switch, and a function that is returned to makes none until it calls again. Calls of all
-threads count in the order in which they happen, as the service answers in a worker thread that its
-event loop waits for. Whatever stands between two own frames (FastAPI, SQLAlchemy, numpy) is passed
-over.
+An *own call* is a call event, as `sys.setprofile` reports it, of a frame whose code stands in a
+file of `features`, `models`, `explain`, `experiments` or `serving`; a generator or coroutine that
+goes on is called once more, and a comprehension is a call too. A *switch* is an own call in another
+file than the own call before it. So a function that calls ten functions of one other file, one
+after the other, makes one switch, and a function that is returned to makes none until it calls
+again. Calls of all threads count in the order in which they happen, as the service answers in a
+worker thread that its event loop waits for. Whatever stands between two own frames (FastAPI,
+SQLAlchemy, numpy) is passed over.
 
-`python -m tests.walk` prints the walk of a recommendation and of a withdrawal through a made-up shop,
-which takes a minute to make; `python -m tests.walk WORKSPACE CUSTOMER` through a copy of a workspace
-with models, for a customer who shares at least two categories for recommendations.
+`python -m tests.walk` prints the walks of a recommendation, of a withdrawal and of the answer after
+it through a made-up shop, which takes a minute to make; `python -m tests.walk WORKSPACE CUSTOMER`
+those through a copy of a workspace with models, for a customer who shares at least two categories
+for recommendations.
 """
 
 from __future__ import annotations
