@@ -1,15 +1,16 @@
 """Online features: each customer's newest feature row, ready to be answered from.
 
 Rows come through the gate like all features, so they hold only what was granted when they were
-made; an answer masks them again by the ledger as it stands then. A consent event removes the
-customer's row at once (see `features.consent.ledger`), and the next answer makes a new one.
+made; an answer withholds from them what is no longer (`features.shop.withholding`). A consent event
+removes the customer's row at once (see `features.consent.ledger`), and the next answer makes a new
+one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from features import clock
 from features.consent.grants import grants
 from features.customers.vault import PayloadKey
 from features.database.tables import corrections, online_features
-from features.definitions.frames import customer_frame, history_frame, is_of_history, reads_of
+from features.definitions.frames import customer_frame, history_frame, is_of_history
 from features.errors import PayloadGone
 from features.shop.shop import Shop
 from features.warehouse.gate import Gate
@@ -98,8 +99,6 @@ class OnlineStore:
         self._shop = shop
         self.purpose = purpose
         self.layout = Layout.of(features)
-        catalog = shop.config.catalog
-        self._needs = {name: catalog.categories_of(reads_of(name)) for name in features}
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
         """The stored row, or None where there is none in this layout, or its key was destroyed."""
@@ -147,19 +146,6 @@ class OnlineStore:
             ):
                 self._store(connection, {customer: row})
         return row
-
-    def under(self, row: OnlineRow, granted: Collection[str]) -> OnlineRow:
-        """The row as it is made for somebody who grants only these categories."""
-        allowed = frozenset(granted)
-        customer, columns = (
-            np.array([self._needs[name] <= allowed for name in names], dtype=bool)
-            for names in (self.layout.customer, self.layout.history)
-        )
-        known = slice(None) if columns.any() else slice(0)
-        held = np.where(columns, row.columns, np.nan)[known]
-        return OnlineRow(
-            row.as_of, np.where(customer, row.customer, np.nan), row.products[known], held
-        )
 
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
-from serving.http.api.addressed import addressed
+from serving.http.api.addressed import links_to
 from serving.http.boundary.scoped_routes import Service, scope, scoped_router
 
 router = scoped_router()
@@ -18,8 +18,13 @@ def decision(id: str, sayso: Service, *, replay: bool = False) -> JSONResponse:
     the same.
     """
     found, customer_id = sayso.decisions.find(id)
+    stated = found.document()
+    known = None if customer_id is None else found.customer
     answer = {
-        **addressed(sayso, found.document(), customer_id),
+        "decision_id": stated["decision_id"],
+        "customer_id": customer_id,
+        **stated,
+        **links_to(sayso.links, found.id, known),
         "kind": found.kind,
         "digest": found.hash,
         "intact": found.intact,

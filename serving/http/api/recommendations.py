@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Header
-from fastapi.responses import JSONResponse
 
+from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
-from serving.contract.responses import Recommendation
-from serving.http.api.addressed import addressed
+from serving.http.api.addressed import AnswerResponse, head, links_to
 from serving.http.boundary.scoped_routes import Service, scope, scoped_router
 
 router = scoped_router()
@@ -27,9 +26,15 @@ def recommend(
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
-) -> JSONResponse:
+) -> AnswerResponse:
     """Products that a customer is likely to want next, each with its reasons, from what they agreed
     to share.
     """
-    answer = sayso.recommender.answer(request, privacy_signal=sec_gpc == "1")
-    return JSONResponse(addressed(sayso, answer, request.customer_id))
+    decided = sayso.recommender.answer(request, privacy_signal=sec_gpc == "1")
+    return AnswerResponse(
+        Recommendation(
+            **head(decided, request.customer_id),
+            **vars(decided.answer),
+            **links_to(sayso.links, decided.decision_id, decided.customer),
+        )
+    )
