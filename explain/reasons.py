@@ -7,7 +7,7 @@ contribution.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -40,48 +40,40 @@ def reasons_for(
 
     With `helpful_only`, only what speaks for the answer counts, as for a recommendation.
     """
-    speaking = _by_feature(templates)
-    ordered = [
-        (sorted(parts, key=lambda part: -abs(part.contribution)), values)
-        for parts, values in explained
-    ]
-    chosen = [_chosen(parts, values, speaking, shop, helpful_only) for parts, values in ordered]
-    return [
-        [
-            SaidReason(
-                part.category,
-                wording.fill(template.text, template.many, recorded),
-                template.key,
-                recorded,
-                "for" if helpful_only else "raises" if part.contribution > 0 else "lowers",
-            )
-            for part, template, recorded in one
-        ]
-        for one in chosen
-    ]
+    speaking, chosen = _by_feature(templates), []
+    ordered = [sorted(parts, key=lambda part: -abs(part.contribution)) for parts, _ in explained]
+    for parts, (_, values) in zip(ordered, explained, strict=True):
+        found: dict[str, Chosen] = {}
+        for part in parts:
+            if part.category in found or (helpful_only and part.contribution <= 0):
+                continue
+            for template in speaking.get(part.feature, ()):
+                if (recorded := template.fill(values, shop)) is not None:
+                    found[part.category] = (part, template, recorded)
+                    break
+        chosen.append(found)
+    return [_in_words(found.values(), wording, helpful_only=helpful_only) for found in chosen]
 
 
 Chosen = tuple[FeatureContribution, Template, Recorded]
 
 
-def _chosen(
-    parts: Sequence[FeatureContribution],
-    values: Values,
-    speaking: Mapping[str, tuple[Template, ...]],
-    shop: ShopWords,
-    helpful_only: bool,
-) -> list[Chosen]:
-    """What is said of one answer, before it is put into words: what is personal comes first."""
-    found: dict[str, Chosen] = {}
-    for part in parts:
-        if part.category in found or (helpful_only and part.contribution <= 0):
-            continue
-        for template in speaking.get(part.feature, ()):
-            if (recorded := template.fill(values, shop)) is not None:
-                found[part.category] = (part, template, recorded)
-                break
-    personal_first = sorted(found.values(), key=lambda one: one[0].category == PRODUCT)
-    return personal_first[:MOST_REASONS]
+def _in_words(
+    chosen: Collection[Chosen], wording: Wording, *, helpful_only: bool
+) -> list[SaidReason]:
+    """The first of what is said of one answer, put into words; what is personal comes first."""
+    said = sorted(chosen, key=lambda one: one[0].category == PRODUCT)[:MOST_REASONS]
+    texts = wording.filled([(one.text, one.many, recorded) for _, one, recorded in said])
+    return [
+        SaidReason(
+            part.category,
+            text,
+            template.key,
+            recorded,
+            "for" if helpful_only else "raises" if part.contribution > 0 else "lowers",
+        )
+        for (part, template, recorded), text in zip(said, texts, strict=True)
+    ]
 
 
 def with_discovery(reasons: Sequence[SaidReason], wording: Wording) -> list[SaidReason]:

@@ -79,7 +79,7 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         shop.customers,
         next_purchase,
         for_next_purchase,
-        lambda: assortment.current,
+        assortment.there,
         statistics,
         words,
     )

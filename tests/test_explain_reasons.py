@@ -338,7 +338,7 @@ def test_a_recorded_reason_is_said_again_in_another_language() -> None:
         {"count": 3, "ago": 12},
         FOR,
     )
-    recorded = reason.document()
+    recorded = vars(reason)
     assert (
         said_again(recorded, WORDS.wording("de"))
         == "Sie haben dies 3-mal gekauft, zuletzt vor 12 Tagen."

@@ -23,7 +23,7 @@ from serving.bootstrap import assemble
 from serving.contract import responses as answers
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.deciding import Decider
-from serving.delivery.frequency_caps import Cap
+from serving.delivery.contact_policy import Cap
 from serving.delivery.opt_outs import OptOuts
 from serving.live.assortment import Assortment, BestSeller
 from serving.live.champions import next_purchase_champion

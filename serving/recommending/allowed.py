@@ -11,9 +11,8 @@ from features.config.schema import ContactPolicySection, channel_name
 from serving.contract.answers import NotPersonalized
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.permissions import Permissions
-from serving.delivery.contact_policy import not_now, shop_caps
+from serving.delivery.contact_policy import not_now, on_channel, shop_caps, window
 from serving.delivery.exposures import exposures_since
-from serving.delivery.frequency_caps import on_channel, window
 from serving.delivery.opt_outs import own_caps
 
 

@@ -35,8 +35,8 @@ from serving.contract.answers import (
 )
 from serving.decisions.document import ModelName
 from serving.delivery.exploration import Draw, Place, fill
-from serving.delivery.relevance_floor import worth_showing
 from serving.live.champions import Loaded
+from serving.recommending.filters import worth_showing
 
 PERSONAL = "Chosen automatically from what you agreed to share."
 NOT_PERSONAL = "Best sellers, chosen automatically without any personal data."
@@ -58,7 +58,7 @@ class RecommendationInputs:
     shop.
 
     `not_now` is why nothing is shown at this moment, `floor` the relevance floor
-    (`serving.delivery.relevance_floor`), and `draw` what discoveries are drawn by
+    (`serving.recommending.filters.worth_showing`), and `draw` what discoveries are drawn by
     (`serving.delivery.exploration`), None where there are none. `asked` is the question that all of
     this was read for (`serving.recommending.recorded_question`), None where the answer is not
     personalised.
