@@ -11,6 +11,7 @@ import numpy as np
 from models.arrays import Floats
 
 Direction = Literal["raises", "lowers", "for"]
+"""What a reason speaks for: a higher or a lower estimate, or a product."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,12 @@ class FeatureContribution:
 class SaidReason:
     """A sentence, and the category of data it rests on; `template` and `values` say it again in
     another language.
-
-    Templates are those of `explain.templates`; `direction` is what the reason speaks for: it
-    `raises` or `lowers` an estimate, or speaks `for` a product.
     """
 
     category: str
     text: str
     template: str
+    """The key of one in `explain.templates`."""
     values: Mapping[str, float | str]
     direction: Direction
 

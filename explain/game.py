@@ -22,7 +22,7 @@ MOST_PLAYERS = MOST_CATEGORIES
 
 @dataclass(frozen=True)
 class CategoryContribution:
-    """A category's part: `contribution` to the answer, and the answer `without` it."""
+    """A category's Shapley value, and the answer without it."""
 
     category: str
     contribution: float

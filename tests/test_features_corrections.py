@@ -13,7 +13,7 @@ from features.database.tables import corrections, online_features
 from features.errors import CorrectionRefused
 from features.intake.ingest import ingest
 from features.shop.corrections import Correction, correct, read_corrections
-from features.shop.online import OnlineRow, OnlineStore
+from features.shop.online import OnlineRow, OnlineStore, online_store
 from features.shop.shop import Shop
 from features.warehouse.fields import AMOUNT
 from tests.made_up_consents import Moments, rows_of
@@ -40,7 +40,7 @@ def lines_of(shop: Shop, name: str, table: str = "transactions") -> pd.DataFrame
 
 def store_of(shop: Shop) -> OnlineStore:
     """The store of the churn model's features."""
-    return OnlineStore(shop, PURPOSE, shop.config.models.churn.features)
+    return online_store(shop, PURPOSE, shop.config.models.churn.features)
 
 
 def feature(shop: Shop, name: str, which: str) -> float:

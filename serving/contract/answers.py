@@ -177,3 +177,5 @@ class ChurnAnswer:
 @dataclass(frozen=True, kw_only=True)
 class Churn(DecisionLinks, ChurnAnswer, DecisionHead):
     """An answer to `POST /v1/churn`; the estimate's fields are absent where there is none."""
+
+    customer_id: str

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import serving.decisions.deciding
+from features.shop.online import OnlineStore
 from features.shop.withholding import Withholding
 from serving.churn.estimator import ChurnEstimator
 from serving.proofs.withheld.leaks.leak import Leak, Swap
@@ -48,6 +50,11 @@ def history_needs_nothing(original: Any) -> Any:
     return allow
 
 
+def warehouse_of(online: OnlineStore) -> Any:
+    """The warehouse behind a store, past its gate."""
+    return online._gate_for(online.purpose, pd.DataFrame())._warehouse
+
+
 def any_purpose(original: Any) -> Any:
     """The answer takes what was granted for another purpose."""
 
@@ -72,7 +79,7 @@ def looks_the_country_up(original: Any) -> Any:
 
     def make(estimator: Any, permissions: Any, language: str | None = None) -> Any:
         made = original(estimator, permissions, language)
-        warehouse = estimator._online._shop.warehouse
+        warehouse = warehouse_of(estimator._online)
         homes = warehouse.table("customers")
         found = (
             warehouse.collect(homes.filter(homes.customer == permissions.customer))["country"]
@@ -91,7 +98,7 @@ def hides_what_was_bought(original: Any) -> Any:
     def hidden(
         recommender: Any, request: Any, permissions: Any, assortment: Any
     ) -> tuple[str, ...]:
-        warehouse = recommender._online._shop.warehouse
+        warehouse = warehouse_of(recommender._online)
         lines = warehouse.table("transactions")
         bought = warehouse.collect(
             lines.filter(lines.customer == permissions.customer).select("product_id").distinct()
