@@ -7,11 +7,11 @@ contribution.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from explain.explanation import FeatureContribution, SaidReason
+from explain.explanation import Direction, FeatureContribution, SaidReason
 from explain.templates import (
     DISCOVERY,
     TEMPLATES,
@@ -40,7 +40,34 @@ def reasons_for(
 
     With `helpful_only`, only what speaks for the answer counts, as for a recommendation.
     """
-    speaking, chosen = _by_feature(templates), []
+    chosen = [
+        sorted(found.values(), key=lambda one: one[0].category == PRODUCT)[:MOST_REASONS]
+        for found in _chosen(explained, _by_feature(templates), shop, helpful_only)
+    ]
+    every = [one for of_answer in chosen for one in of_answer]
+    texts = iter(wording.filled([(one.text, one.many, values) for _, one, values in every]))
+    return [
+        [
+            SaidReason(
+                part.category, next(texts), template.key, values, _direction(part, helpful_only)
+            )
+            for part, template, values in of_answer
+        ]
+        for of_answer in chosen
+    ]
+
+
+Chosen = tuple[FeatureContribution, Template, Recorded]
+
+
+def _chosen(
+    explained: Sequence[tuple[Sequence[FeatureContribution], Values]],
+    speaking: Mapping[str, tuple[Template, ...]],
+    shop: ShopWords,
+    helpful_only: bool,
+) -> list[dict[str, Chosen]]:
+    """What is said of each answer, by category, before it is put into words."""
+    chosen = []
     ordered = [sorted(parts, key=lambda part: -abs(part.contribution)) for parts, _ in explained]
     for parts, (_, values) in zip(ordered, explained, strict=True):
         found: dict[str, Chosen] = {}
@@ -52,28 +79,13 @@ def reasons_for(
                     found[part.category] = (part, template, recorded)
                     break
         chosen.append(found)
-    return [_in_words(found.values(), wording, helpful_only=helpful_only) for found in chosen]
+    return chosen
 
 
-Chosen = tuple[FeatureContribution, Template, Recorded]
-
-
-def _in_words(
-    chosen: Collection[Chosen], wording: Wording, *, helpful_only: bool
-) -> list[SaidReason]:
-    """The first of what is said of one answer, put into words; what is personal comes first."""
-    said = sorted(chosen, key=lambda one: one[0].category == PRODUCT)[:MOST_REASONS]
-    texts = wording.filled([(one.text, one.many, recorded) for _, one, recorded in said])
-    return [
-        SaidReason(
-            part.category,
-            text,
-            template.key,
-            recorded,
-            "for" if helpful_only else "raises" if part.contribution > 0 else "lowers",
-        )
-        for (part, template, recorded), text in zip(said, texts, strict=True)
-    ]
+def _direction(part: FeatureContribution, helpful_only: bool) -> Direction:
+    if helpful_only:
+        return "for"
+    return "raises" if part.contribution > 0 else "lowers"
 
 
 def with_discovery(reasons: Sequence[SaidReason], wording: Wording) -> list[SaidReason]:
