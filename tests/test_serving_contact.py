@@ -20,7 +20,7 @@ from features.database.tables import exposures
 from features.shop.online import OnlineRow, online_stores
 from models.tracking import Tracking
 from serving.bootstrap import assemble
-from serving.contract import responses as answers
+from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.deciding import Decider
 from serving.delivery.contact_policy import Cap
@@ -187,7 +187,7 @@ def test_discoveries_are_marked_with_their_chance_and_replayed(service, pool):
     usual = service.recommend(customer, k=10)
     assert {(item["explored"], item["propensity"]) for item in usual["items"]} == {(False, 1.0)}
     answer = service.recommend(customer, k=10, discover=0.5)
-    fits(answers.Recommendation, answer)
+    fits(Recommendation, answer)
     found = [item for item in answer["items"] if item["explored"]]
     assert len(found) == 5
     best = [item["product_id"] for item in usual["items"]]
@@ -266,7 +266,7 @@ def test_an_answer_that_waits_uses_nothing_and_replays(service, pool):
     customer = pool.one()
     service.opt_out(customer, "frequency", "kiosk:0/1")
     answer = service.recommend(customer, channel="kiosk")
-    fits(answers.Recommendation, answer)
+    fits(Recommendation, answer)
     assert (answer["items"], answer["consent"]["used"], answer["not_personalized_because"]) == (
         [],
         [],

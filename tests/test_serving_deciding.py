@@ -177,11 +177,11 @@ def test_the_log_finds_what_was_decided_and_for_whom(asked, sqlite_database):
 def test_the_log_tells_an_answer_that_comes_out_otherwise(asked, sqlite_database):
     """A replay is identical when the answer comes out the same, and not when anything differs."""
     id = decide(asked, "test", "ann", PURPOSE, answer_of).decision_id
-    consent = {"used": ["purchases"], "withheld": []}
+    consent = {"ledger_seq": 1, "used": ["purchases"], "withheld": []}
     for again, identical in (
-        ({"consent": consent}, True),
-        ({"consent": consent, "more": 1}, False),
-        ({"consent": consent | {"used": []}}, False),
+        (Said(consent), True),
+        (Said(consent, ("more",)), False),
+        (Said(consent | {"used": []}), False),
     ):
         log = DecisionLog(
             sqlite_database, asked.vault, {"test": lambda _decision, again=again: again}

@@ -9,7 +9,7 @@ from tests.serving_shop import CATEGORIES, copied, sharing
 from tests.walk import AFTERWARDS, RECOMMENDATION, WITHDRAWAL, Walk, told, walks
 
 pytest_plugins = ["tests.serving_fixtures"]
-MOST = {RECOMMENDATION: (58, 440), WITHDRAWAL: (20, 75), AFTERWARDS: (64, 658)}
+MOST = {RECOMMENDATION: (54, 190), WITHDRAWAL: (16, 60), AFTERWARDS: (61, 340)}
 """Own files and switches between them at the most."""
 
 

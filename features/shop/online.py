@@ -261,9 +261,11 @@ def _changed(before: pd.DataFrame, after: pd.DataFrame) -> set[int]:
     return set(both.loc[both["_merge"] != "both", "customer"].tolist())
 
 
-def online_store(shop: Shop, purpose: str, features: Sequence[str]) -> OnlineStore:
+def online_store(
+    shop: Shop, purpose: str, features: Sequence[str], kind: type[OnlineStore] = OnlineStore
+) -> OnlineStore:
     """The online features of one purpose of a shop."""
-    return OnlineStore(
+    return kind(
         shop.database,
         shop.vault,
         shop.config.catalog,
