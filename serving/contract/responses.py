@@ -4,12 +4,14 @@ OpenAPI document.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 
-class ConsentReceipt(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ConsentReceipt:
     """Proof that an event is in the ledger, durable."""
 
     seq: int
@@ -17,7 +19,8 @@ class ConsentReceipt(BaseModel):
     repeated: bool
 
 
-class ConsentState(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ConsentState:
     """One category for one purpose, as it stands."""
 
     purpose: str
@@ -28,7 +31,8 @@ class ConsentState(BaseModel):
     valid_until: str | None
 
 
-class ConsentEntry(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ConsentEntry:
     """One event of the history."""
 
     seq: int
@@ -47,7 +51,8 @@ class ConsentEntry(BaseModel):
     hash: str
 
 
-class Consents(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Consents:
     """A customer's consents: what stands, and how it came to that."""
 
     customer_id: str
@@ -76,7 +81,8 @@ class ErasureReceipt(BaseModel):
     outside: str
 
 
-class Corrected(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Corrected:
     """How many rows were put right."""
 
     customer_id: str
@@ -84,7 +90,8 @@ class Corrected(BaseModel):
     rows: int
 
 
-class NoticeCategory(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class NoticeCategory:
     """A category that is asked for."""
 
     category: str
@@ -92,7 +99,8 @@ class NoticeCategory(BaseModel):
     description: str
 
 
-class PurposeNotice(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class PurposeNotice:
     """A purpose with the notice that is current for it."""
 
     purpose: str
@@ -105,24 +113,27 @@ class PurposeNotice(BaseModel):
     categories: list[NoticeCategory]
 
 
-class Notices(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Notices:
     """All purposes."""
 
     purposes: list[PurposeNotice]
 
 
-class OptOutAnswer(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OptOutAnswer:
     """An opt-out in force."""
 
-    id: str
     customer_id: str
+    id: str
     scope: str
     value: str | None
     until: str | None
     created_at: str
 
 
-class OptOutList(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OptOutList:
     """A customer's opt-outs in force."""
 
     customer_id: str

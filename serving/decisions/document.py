@@ -1,8 +1,9 @@
 """From the typed parts of an answer to JSON: what each part states, under which names and in which
 order.
 
-Numbers are written by Python's own encoder. `msgspec` and pydantic's are quicker by a tenth of a
-millisecond an answer, but write 1e-05 as 1e-5, and an answer keeps its bytes.
+Numbers are written by Python's own encoder, which takes 0.3 ms for a whole recommendation. That of
+`msgspec` takes a tenth of it and that of pydantic as long, but both write 1e-05 as 0.00001, and an
+answer keeps its bytes.
 """
 
 from __future__ import annotations

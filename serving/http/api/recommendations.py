@@ -9,7 +9,8 @@ from fastapi import Header
 from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
-from serving.http.boundary.scoped_routes import Service, scope, scoped_router
+from serving.http.boundary.parts import Linking, Recommending
+from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
 
@@ -22,7 +23,8 @@ router = scoped_router()
 )
 def recommend(
     request: RecommendationRequest,
-    sayso: Service,
+    recommender: Recommending,
+    links: Linking,
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
@@ -30,11 +32,11 @@ def recommend(
     """Products that a customer is likely to want next, each with its reasons, from what they agreed
     to share.
     """
-    decided = sayso.recommender.answer(request, privacy_signal=sec_gpc == "1")
+    decided = recommender.answer(request, privacy_signal=sec_gpc == "1")
     return AnswerResponse(
         Recommendation(
             **head(decided, request.customer_id),
             **vars(decided.answer),
-            **links_to(sayso.links, decided.decision_id, decided.customer),
+            **links_to(links, decided.decision_id, decided.customer),
         )
     )
