@@ -33,12 +33,13 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from models.tracking import Tracking
 from serving.access.api_keys import Keys
 from serving.bootstrap import Sayso, assemble
 from serving.http.app import make_app
-from tests.serving_fixtures import train
-from tests.serving_shop import CATEGORIES, make_shop, sharing
+from tests.serving_shop import CATEGORIES, make_shop, sharing, train_both
 
 ROOT = Path(__file__).parents[1]
 OWN = tuple(
@@ -196,7 +197,9 @@ def _shop(folder: Path, arguments: Sequence[str]) -> tuple[Path, str]:
         workspace, customer_id = arguments
         return shutil.copytree(workspace, folder / "copy"), customer_id
     root = make_shop(folder)
-    train(root)
+    shop = Shop(Workspace.open(root))
+    train_both(shop, Tracking.of(shop.workspace))
+    shop.database.close()
     return root, sharing(*CATEGORIES)[0]
 
 

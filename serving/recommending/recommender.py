@@ -9,9 +9,6 @@ from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from typing import Any
 
-import numpy as np
-
-from explain.coalition_scores import Allowed
 from explain.reasons import sentences_of
 from explain.wording import Wording
 from explain.words import Words
@@ -20,12 +17,10 @@ from features.consent.ledger import Ledger
 from features.customers.pseudonyms import Customers
 from features.shop.online import OnlineRow, OnlineStore
 from features.shop.withholding import Withholding
-from models.arrays import Floats
 from models.next_purchase.basket_complements import Complement
 from models.next_purchase.ranker import NextPurchaseModel
-from models.trees.quantising import rounded
 from serving.access.privacy_signal import record_signal
-from serving.contract.answers import RecommendationAnswer
+from serving.contract.answers import NotPersonalized, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.deciding import Decided, Decider, Made
 from serving.decisions.permissions import Permissions
@@ -37,7 +32,7 @@ from serving.live.champions import Champion, Loaded
 from serving.live.statistics import LiveStatistics
 from serving.recommending.allowed import at_this_moment, not_personalized, silenced
 from serving.recommending.filters import basket_complements, first_best_sellers, hidden_products
-from serving.recommending.known import Seen, history, without
+from serving.recommending.known import Knowledge, Seen, candidates_of
 from serving.recommending.recommendation import (
     DISCLOSURES,
     Listed,
@@ -80,7 +75,9 @@ class Recommender:
         self._purpose = config.models.next_purchase.purpose
         self._askable = config.catalog.askable(self._purpose)
         self._contact_policy = config.contact_policy
-        self._declared = Withholding.declared(config.catalog, online.layout)
+        self._known = Knowledge(
+            online, statistics, Withholding.declared(config.catalog, online.layout)
+        )
 
     def answer(
         self, request: RecommendationRequest, *, privacy_signal: bool = False
@@ -203,21 +200,14 @@ class Recommender:
         if champion is None or customer is None:
             return None
         row, basket = self._online.ready(customer), () if request is None else request.basket
-        rule = self._rule(champion.model)
-        return Seen(
-            champion.model,
-            [
-                self._allowed(
-                    rule.allow(row, permissions.granted),
-                    rule,
-                    champion,
-                    permissions,
-                    basket,
-                    assortment,
-                )
-                for permissions in alternatives
-            ],
-        )
+        rule, sensitive = self._known.rule(champion.model), self._sensitive(assortment)
+        allowed = [
+            self._known.allowed(
+                rule.allow(row, under.granted), rule, champion, under, basket, sensitive
+            )
+            for under in alternatives
+        ]
+        return Seen(champion.model, allowed)
 
     def replay(self, decision: Decision) -> RecommendationAnswer:
         """The answer made anew from what was recorded, by the version that made it."""
@@ -252,20 +242,36 @@ class Recommender:
             champion=champion is not None,
         )
         customer, hidden = permissions.customer, self._hidden(request, permissions, assortment)
-        personal: dict[str, Any] = {}
         if reason is None and customer is not None and champion is not None:
-            found = self._personal(
+            personal = self._personal(
                 request, read(customer), champion, permissions, assortment, hidden
             )
-            reason, personal = ("unknown_customer", {}) if found is None else (None, found)
+            if personal is not None:
+                return replace(self._common(request, permissions, None), **personal)
+            reason = "unknown_customer"
         with_basket = (
             self._complements(request, champion, permissions, assortment, hidden)
             if reason == "anonymous" and champion is not None
             else ()
         )
-        used = tuple(
-            name for name in self._askable if reason is None and name in permissions.granted
+        shown = {*hidden, *(id for id, _ in with_basket)}
+        return replace(
+            self._common(request, permissions, reason),
+            best_sellers=first_best_sellers(assortment, shown, request.k),
+            complements=with_basket,
         )
+
+    def _common(
+        self,
+        request: RecommendationRequest,
+        permissions: Permissions,
+        reason: NotPersonalized | None,
+    ) -> RecommendationInputs:
+        """The inputs that answers have which are personal and which are not, because of
+        `reason`.
+        """
+        allowed = permissions.granted if reason is None else frozenset[str]()
+        used = tuple(name for name in self._askable if name in allowed)
         not_now = permissions.not_now
         return RecommendationInputs(
             k=request.k,
@@ -275,15 +281,8 @@ class Recommender:
             not_personalized_because=reason,
             nothing=not_now is not None or silenced(request, permissions),
             wording=self._wording(request),
-            best_sellers=()
-            if reason is None
-            else first_best_sellers(
-                assortment, {*hidden, *(id for id, _ in with_basket)}, request.k
-            ),
-            complements=with_basket,
             not_now=asdict(not_now) if reason == "not_now" and not_now is not None else None,
             floor=self._contact_policy.floor,
-            **personal,
         )
 
     def _personal(
@@ -298,17 +297,17 @@ class Recommender:
         """The inputs of a personal answer that others do not have; None where nothing at all is
         known of the customer that may be used.
         """
-        rule = self._rule(champion.model)
+        rule, sensitive = self._known.rule(champion.model), self._sensitive(assortment)
         row = rule.allow(stored, permissions.granted)
-        allowed = self._allowed(row, rule, champion, permissions, request.basket, assortment)
+        allowed = self._known.allowed(row, rule, champion, permissions, request.basket, sensitive)
         if row.empty and not len(allowed.histories.baskets.products):
             return None
-        candidates, features, bought = self._candidates(allowed, champion, hidden)
+        found = candidates_of(champion.model, allowed, hidden)
         basket_counts = rule.entries_allowed(permissions.granted)
         return {
-            "candidates": candidates,
-            "features": features,
-            "draw": self._draw(request, bought) if candidates else None,
+            "candidates": found.products,
+            "features": found.features,
+            "draw": self._draw(request, found.bought) if found.products else None,
             "asked": asked(request, basket_counts=basket_counts),
         }
 
@@ -329,8 +328,7 @@ class Recommender:
     ) -> tuple[Complement, ...]:
         """What goes with the basket of a visitor without a name."""
         statistics = self._statistics.at(champion, permissions.ledger_seq)
-        sensitive = assortment.hidden_by(self._contact_policy.sensitive, ())
-        return basket_complements(request, statistics, sensitive, hidden)
+        return basket_complements(request, statistics, self._sensitive(assortment), hidden)
 
     def _draw(
         self, request: RecommendationRequest, bought: tuple[str, ...]
@@ -341,50 +339,9 @@ class Recommender:
         share = self._contact_policy.discover if request.discover is None else request.discover
         return asdict(Draw(share, secrets.token_hex(16), bought)) if share else None
 
-    def _candidates(
-        self, allowed: Allowed, champion: Loaded[NextPurchaseModel], hidden: Sequence[str]
-    ) -> tuple[tuple[str, ...], Floats, tuple[str, ...]]:
-        """Ids of the products to rank, what the ranker sees of each, and those of them that the
-        customer has bought.
-        """
-        statistics = allowed.statistics
-        positions = statistics.positions(hidden)
-        made = replace(champion.model.maker, statistics=statistics).make(
-            allowed.histories, positions[positions >= 0]
-        )
-        bought = np.intersect1d(made.products, allowed.histories.products)
-        ids = statistics.product_ids
-        return (
-            tuple(ids[made.products].tolist()),
-            rounded(made.features),
-            tuple(ids[bought].tolist()),
-        )
-
-    def _rule(self, model: NextPurchaseModel) -> Withholding:
-        """What a model may see of a customer: what the catalog says now, and what the model was
-        trained under.
-        """
-        return self._declared.also(model.needs, model.masking.entries)
-
-    def _allowed(
-        self,
-        row: OnlineRow,
-        rule: Withholding,
-        champion: Loaded[NextPurchaseModel],
-        permissions: Permissions,
-        basket: Collection[str],
-        assortment: Assortment,
-    ) -> Allowed:
-        """What the consent of this moment allows of a customer, whose `row` it is, and of their
-        basket, and the statistics to set it against.
-
-        Nothing is concluded from sensitive products in either.
-        """
-        statistics = self._statistics.imagined(champion, permissions)
-        sensitive = assortment.hidden_by(self._contact_policy.sensitive, ())
-        known = without(row, sensitive)
-        buying = set(basket) - sensitive if rule.entries_allowed(permissions.granted) else set()
-        return Allowed(history(known, rule, champion.model, statistics, buying), statistics)
+    def _sensitive(self, assortment: Assortment) -> set[str]:
+        """Products that nothing is concluded from."""
+        return assortment.hidden_by(self._contact_policy.sensitive, ())
 
     def _hidden(
         self, request: RecommendationRequest, permissions: Permissions, assortment: Assortment
