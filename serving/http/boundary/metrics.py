@@ -5,6 +5,7 @@ and signed links.
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 from fastapi import APIRouter, Response
 from prometheus_client import (
@@ -18,10 +19,11 @@ from prometheus_client import (
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
+from features.database.engine import Database
 from features.errors import SaysoError
-from serving.bootstrap import Sayso
 from serving.delivery.exposures import discoveries
 from serving.http.boundary.scoped_routes import Service
+from serving.reviews.queue import Reviews
 
 router = APIRouter(include_in_schema=False)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -56,19 +58,19 @@ DISCOVERIES = Gauge(
 @router.get("/metrics")
 def metrics(sayso: Service) -> Response:
     """Counts and times since the worker started, and what the database tells of this moment."""
-    _look(sayso)
+    _look(sayso.reviews, sayso.shop.database, sayso.shop.clock())
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
-def _look(sayso: Sayso) -> None:
+def _look(reviews: Reviews, database: Database, now: datetime) -> None:
     """Read the gauges; they are NaN while the database cannot be read, as an old figure would look
     like a good one.
     """
     try:
-        waiting = sayso.reviews.waiting()
+        waiting = reviews.waiting()
         REVIEWS_OPEN.set(waiting.open)
         REVIEWS_OVERDUE.set(waiting.overdue)
-        found = discoveries(sayso.shop)
+        found = discoveries(database, now)
         PLACES.set(found.places)
         DISCOVERIES.set(found.share)
     except (SaysoError, SQLAlchemyError):
