@@ -15,6 +15,7 @@ from serving.access.api_keys import Keys
 from serving.access.console_sessions import Sessions
 from serving.access.signed_links import Links
 from serving.churn.estimator import ChurnEstimator
+from serving.decisions.deciding import Decider
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
 from serving.live.assortment import AssortmentKeeper
@@ -70,17 +71,26 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
     assortment = AssortmentKeeper(shop)
     statistics = LiveStatistics(shop, next_purchase)
     words = open_words(workspace.root, shop.config.shop.language, SPOKEN_BY)
+    decider = Decider(shop.database, shop.vault, shop.config.catalog, shop.clock)
     recommender = Recommender(
-        shop, next_purchase, for_next_purchase, lambda: assortment.current, statistics, words
+        shop.config,
+        decider,
+        shop.ledger,
+        shop.customers,
+        next_purchase,
+        for_next_purchase,
+        assortment.there,
+        statistics,
+        words,
     )
-    estimator = ChurnEstimator(shop, churn, for_churn, words)
+    estimator = ChurnEstimator(shop.config, decider, churn, for_churn, words)
     keys = Keys(shop.database, shop.clock)
     return Sayso(
         shop=shop,
         registry=registry,
         recommender=recommender,
         churn=estimator,
-        what_if=WhatIf(shop, estimator, recommender),
+        what_if=WhatIf(shop.config, shop.database, shop.clock, estimator, recommender),
         decisions=DecisionLog(
             shop.database,
             shop.vault,

@@ -20,14 +20,17 @@ from features.database.tables import exposures
 from features.shop.online import OnlineRow, online_stores
 from models.tracking import Tracking
 from serving.bootstrap import assemble
-from serving.contract import responses as answers
+from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
-from serving.delivery.frequency_caps import Cap
+from serving.decisions.deciding import Decider
+from serving.delivery.contact_policy import Cap
 from serving.delivery.opt_outs import OptOuts
 from serving.live.assortment import Assortment, BestSeller
 from serving.live.champions import next_purchase_champion
 from serving.live.statistics import LiveStatistics
-from serving.recommending.recommender import Recommender, _without
+from serving.recommending.known import without
+from serving.recommending.recommender import Recommender
+from tests.decided import told
 from tests.serving_shop import CATEGORIES
 from tests.test_docs_openapi import fits
 from tests.test_serving_requests import is_problem
@@ -63,13 +66,22 @@ def recommend(asked) -> Callable[..., dict]:
     champion = next_purchase_champion(Tracking.of(asked.workspace))
     _, online = online_stores(asked)
     recommender = Recommender(
-        asked, champion, online, lambda: ASSORTMENT, LiveStatistics(asked, champion)
+        asked.config,
+        Decider(asked.database, asked.vault, asked.config.catalog, lambda: asked.now),
+        asked.ledger,
+        asked.customers,
+        champion,
+        online,
+        lambda: ASSORTMENT,
+        LiveStatistics(asked, champion),
     )
     recommender._contact_policy = CAPPED
 
     def ask(channel: str = "email", customer: str = "ann", **fields: object) -> dict:
-        return recommender.answer(
-            RecommendationRequest(customer_id=customer, channel=channel, **fields)
+        return told(
+            recommender.answer(
+                RecommendationRequest(customer_id=customer, channel=channel, **fields)
+            )
         )
 
     return ask
@@ -161,10 +173,10 @@ def test_a_history_forgets_what_is_sensitive():
     row = OnlineRow(
         "2024", np.array([1.0]), ("mug", "test", "cup"), np.array([[1.0], [2.0], [3.0]])
     )
-    left = _without(row, {"test"})
+    left = without(row, {"test"})
     assert left.products == ("mug", "cup")
     assert left.columns.tolist() == [[1.0], [3.0]]
-    assert _without(row, set()) is row
+    assert without(row, set()) is row
 
 
 def test_discoveries_are_marked_with_their_chance_and_replayed(service, pool):
@@ -175,7 +187,7 @@ def test_discoveries_are_marked_with_their_chance_and_replayed(service, pool):
     usual = service.recommend(customer, k=10)
     assert {(item["explored"], item["propensity"]) for item in usual["items"]} == {(False, 1.0)}
     answer = service.recommend(customer, k=10, discover=0.5)
-    fits(answers.Recommendation, answer)
+    fits(Recommendation, answer)
     found = [item for item in answer["items"] if item["explored"]]
     assert len(found) == 5
     best = [item["product_id"] for item in usual["items"]]
@@ -254,7 +266,7 @@ def test_an_answer_that_waits_uses_nothing_and_replays(service, pool):
     customer = pool.one()
     service.opt_out(customer, "frequency", "kiosk:0/1")
     answer = service.recommend(customer, channel="kiosk")
-    fits(answers.Recommendation, answer)
+    fits(Recommendation, answer)
     assert (answer["items"], answer["consent"]["used"], answer["not_personalized_because"]) == (
         [],
         [],
@@ -314,16 +326,20 @@ def test_what_is_sensitive_leads_to_nothing_else(served, pool):
     changed = 0
     for customer in pool.take(3):
         plain = RecommendationRequest(customer_id=customer)
-        usual = recommender.answer(plain)["items"]
+        usual = told(recommender.answer(plain))["items"]
         recommender._contact_policy = ContactPolicySection(sensitive=(sensitive,))
-        held = recommender.answer(plain)["items"]
-        asked = recommender.answer(
-            RecommendationRequest(customer_id=customer, product_categories=(sensitive,))
+        held = told(recommender.answer(plain))["items"]
+        asked = told(
+            recommender.answer(
+                RecommendationRequest(customer_id=customer, product_categories=(sensitive,))
+            )
         )["items"]
         recommender._contact_policy = ContactPolicySection()
-        recommender._online.ready = lambda number: _without(ready(number), of_department)
-        never = recommender.answer(
-            RecommendationRequest(customer_id=customer, exclude=tuple(of_department))
+        recommender._online.ready = lambda number: without(ready(number), of_department)
+        never = told(
+            recommender.answer(
+                RecommendationRequest(customer_id=customer, exclude=tuple(of_department))
+            )
         )["items"]
         recommender._online.ready = ready
         assert held == never
@@ -340,5 +356,8 @@ def test_what_is_sensitive_leads_to_nothing_else(served, pool):
         customer_id=customer, basket=tuple(sorted(of_department))
     )
     recommender._contact_policy = ContactPolicySection(sensitive=(sensitive,))
-    assert recommender.answer(sensitive_basket)["items"] == recommender.answer(plain)["items"]
+    assert (
+        told(recommender.answer(sensitive_basket))["items"]
+        == told(recommender.answer(plain))["items"]
+    )
     sayso.close()

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from explain.wording import Wording
-from serving.delivery.frequency_caps import Cap
+from serving.delivery.contact_policy import Cap
 from serving.delivery.opt_outs import OptOuts
 from serving.pages.frequency import OFFERED, frequency
 from tests.test_serving_pages import assert_safe

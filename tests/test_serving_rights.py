@@ -342,14 +342,13 @@ def test_an_erased_customer_is_unknown_to_answers(mine):
     Rights(mine).erase(ANN)
     sayso = assemble(mine.workspace, "http://shop.example")
     answer, stranger = (
-        sayso.recommender.answer(RecommendationRequest(customer_id=id)) for id in (ANN, STRANGER)
+        sayso.recommender.answer(RecommendationRequest(customer_id=id)).answer
+        for id in (ANN, STRANGER)
     )
     assert (
-        answer["not_personalized_because"]
-        == stranger["not_personalized_because"]
-        == "unknown_customer"
+        answer.not_personalized_because == stranger.not_personalized_because == "unknown_customer"
     )
-    assert sayso.churn.answer(ANN)["unavailable_because"] == "unknown_customer"
+    assert sayso.churn.answer(ANN).answer.unavailable_because == "unknown_customer"
     assert mine.customers.find(ANN) is None
     sayso.close()
 

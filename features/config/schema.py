@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, time
+from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -310,7 +311,7 @@ class Config(Section):
             if self.audit.purpose in f.purposes
         )
 
-    @property
+    @cached_property
     def catalog(self) -> Catalog:
         """The declared fields, categories, purposes and notices in the form that the gate reads."""
         return Catalog(

@@ -74,7 +74,7 @@ class Vault:
         A key was destroyed, or never needed, where it is missing.
         """
         wanted, found = list(customers), {}
-        masters = {master.name: master for master in self._masters.all()}
+        masters = self._masters.by_name()
         for start in range(0, len(wanted), BATCH):
             rows = connection.execute(
                 select(payload_keys).where(

@@ -3,8 +3,9 @@
 A caller names the fields it wants and gets the rows of those customers who granted *every* category
 of these fields for the gate's purpose, holding nothing but these fields. Of these rows only those
 pass that the grant covers, that are not older than their retention, and whose data source may be
-read. A withheld field therefore needs no masking further on: the rows that would carry it are not
-there, and a feature made from no rows is `NaN`.
+read. So features that are made now need no mask: the rows that would carry a withheld field are not
+there, and a feature made from no rows is `NaN`. Features that were made earlier and are kept do,
+since a grant may have ended meanwhile (`features.shop.withholding`).
 """
 
 from __future__ import annotations

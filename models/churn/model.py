@@ -42,6 +42,11 @@ class ChurnModel:
     def _scores(self) -> TreeScores:
         return TreeScores(self.booster)
 
+    @cached_property
+    def needs(self) -> Mapping[str, frozenset[str]]:
+        """The categories that each feature needed when the model was trained."""
+        return self.masking.needed(self.features)
+
     def log_odds(self, features: Floats) -> Floats:
         """Calibrated log-odds of churn (rows,), for features (rows, features) with `NaN` for what
         is withheld.

@@ -117,6 +117,10 @@ class Comparison:
         return candidate_features({*self.history, *self.customer})
 
     @cached_property
+    def _count(self) -> int:
+        return len(self.histories)
+
+    @cached_property
     def own(self) -> Rows:
         """What each history holds, as row x products + product."""
         return self.histories.rows * len(self.statistics.product_ids) + self.histories.products
@@ -163,7 +167,7 @@ class Comparison:
     @cached_property
     def _sizes(self) -> dict[float, Floats]:
         """By decay, the sum of these weights of each history (histories,)."""
-        rows, most = self.histories.rows, len(self.histories)
+        rows, most = self.histories.rows, self._count
         summed = {
             decay: np.bincount(rows, weights=weights, minlength=most)
             for decay, weights in self._weights.items()
@@ -185,7 +189,7 @@ class Comparison:
         (histories, products).
         """
         pairs: sp.csr_matrix = getattr(self.statistics, matrix)
-        sums = np.zeros((len(self.histories), pairs.shape[0]))
+        sums = np.zeros((self._count, pairs.shape[0]))
         _add_pairs(pairs.indptr, pairs.indices, pairs.data, rows, products, weights, sums)
         return sums
 
@@ -193,7 +197,7 @@ class Comparison:
         baskets = self.histories.baskets
         if not len(baskets.rows):
             return np.full(len(rows), np.nan)
-        filled = np.bincount(baskets.rows, minlength=len(self.histories)) > 0
+        filled = np.bincount(baskets.rows, minlength=self._count) > 0
         return np.where(filled[rows], self.basket_affinity[rows, items], np.nan)
 
     def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
@@ -217,9 +221,7 @@ class Comparison:
         order = np.lexsort((self.histories.products, -often, own))
         place = np.empty(len(order))
         place[order] = np.arange(len(order)) - self.histories.starts[:-1][own]
-        bought = np.bincount(own[~np.isnan(often)], minlength=len(self.histories)).astype(
-            np.float64
-        )
+        bought = np.bincount(own[~np.isnan(often)], minlength=self._count).astype(np.float64)
         found = self._at(
             np.where(np.isnan(often), np.nan, place),
             rows,

@@ -53,6 +53,16 @@ class NextPurchaseModel:
     def _scores(self) -> TreeScores:
         return TreeScores(self.booster)
 
+    @cached_property
+    def needs(self) -> Mapping[str, frozenset[str]]:
+        """The categories that each column of a history and of a customer needed when the model was
+        trained.
+        """
+        return {
+            **self.masking.columns.needed(self.maker.history),
+            **self.masking.customers.needed(self.maker.customer),
+        }
+
     def score(self, features: Floats) -> Floats:
         """Ranking scores of candidates' features, shape (candidates,); without unit, comparable
         within one customer only.

@@ -28,7 +28,7 @@ from models.trees.booster import Booster
 from serving.bootstrap import Sayso
 from serving.churn.estimate import play_churn
 from serving.live.champions import Loaded
-from serving.recommending.recommender import Seen
+from serving.recommending.known import Seen
 
 REPEATS = {1: 300, 10: 60, 200: 6}
 """How often what is measured is done, by the number of rows."""

@@ -89,6 +89,10 @@ class AssortmentKeeper:
         shown.
         """
 
+    def there(self) -> Assortment | None:
+        """The same, for who asks anew each time."""
+        return self.current
+
     @property
     def for_names(self) -> Assortment:
         """The assortment, or an empty one, to name products by; nothing may be hidden by it."""

@@ -18,7 +18,7 @@ from features import clock
 from features.consent.event import GRANTED, WITHDRAWN, ConsentEvent
 from features.errors import ConsentError
 from serving.bootstrap import Sayso
-from serving.delivery.frequency_caps import Cap, cap_of, on_channel
+from serving.delivery.contact_policy import Cap, cap_of, on_channel
 from serving.delivery.opt_outs import Scope, own_caps
 from serving.pages.confirmation import Done
 from serving.pages.frequency import NONE

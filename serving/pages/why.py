@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explain.game import Game, Played
+from explain.game import CategoryContribution, Game
 from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
@@ -247,9 +247,9 @@ class WhyPage:
             return None
         return self._sayso.what_if.of_churn(self._decision.customer)
 
-    def _played(self) -> list[Played]:
+    def _played(self) -> list[CategoryContribution]:
         game = self.answer.get("explanation", {}).get("categories", {})
-        return [Played(**part) for part in game.get("contributions", ())]
+        return [CategoryContribution(**part) for part in game.get("contributions", ())]
 
     def _used(self, name: str) -> Used:
         if "items" in self.answer:
@@ -285,7 +285,7 @@ class WhyPage:
             if reason["category"] == category
         ]
 
-    def _effect(self, part: Played | None) -> list[str]:
+    def _effect(self, part: CategoryContribution | None) -> list[str]:
         """A sentence with the share; none where its direction is not that of what happens without
         the category.
         """

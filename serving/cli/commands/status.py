@@ -55,7 +55,7 @@ def status(
             "in spite of",
         )
         screen.table("Models", columns, [_row(one) for one in found])
-    new = discoveries(shop)
+    new = discoveries(shop.database, shop.clock())
     screen.say(
         f"{new.explored:,} of the {new.places:,} places shown in the last 30 days were discoveries"
         f" ({100 * new.share:.1f}%)."

@@ -90,7 +90,7 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Answer every error of `app` that is known with a problem document;
-    `serving.http.boundary.last_resort` has the others.
+    `serving.http.boundary.envelope` has the others.
     """
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Refused, _refused)

@@ -154,7 +154,7 @@ def _use(sayso: Sayso, progress: Progress) -> None:
         sayso.recommender.answer(
             RecommendationRequest(customer_id=who, basket=(who.replace("customer", "basket"),))
         )
-        _contest(sayso, customer, who, sayso.churn.answer(who)["decision_id"])
+        _contest(sayso, customer, who, sayso.churn.answer(who).decision_id)
         sayso.opt_outs.add(customer, "product", who.replace("customer", "optout"), None)
     refresh_online(sayso.shop)
 
