@@ -46,7 +46,7 @@ class Outlook:
         """What to expect of one customer, from `features` (1, features), `NaN` where withheld."""
         row = rounded(features)
         orders, value, days = (
-            None if booster is None else float(booster.predict(row, num_threads=1)[0])
+            None if booster is None else float(np.asarray(booster.predict(row, num_threads=1))[0])
             for booster in (self.orders, self.value, self.days_to_next_order)
         )
         return Expected(
