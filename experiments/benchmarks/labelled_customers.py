@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ class Encoding:
     def of(cls, frame: pd.DataFrame) -> Encoding:
         """For the columns of `frame` that tell customers apart without naming them."""
         kept = {
-            name: column
+            cast("str", name): column
             for name, column in frame.items()
             if not _names_customers(str(name)) and column.nunique() > 1
         }

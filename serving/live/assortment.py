@@ -159,7 +159,9 @@ def _best_sellers(shop: Shop) -> tuple[BestSeller, ...]:
         .sort_values(["buyers", "product_id"], ascending=[False, True])
     )
     return tuple(
-        BestSeller(row.product_id, int(row.buyers))
-        for row in ranked.itertuples()
-        if row.buyers >= FEWEST
+        BestSeller(product_id, buyers)
+        for product_id, buyers in zip(
+            ranked["product_id"].tolist(), ranked["buyers"].tolist(), strict=True
+        )
+        if buyers >= FEWEST
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -156,4 +157,7 @@ def _bought(past: pd.DataFrame, statistics: ProductStatistics) -> dict[int, NDAr
         .query("position >= 0")
         .drop_duplicates()
     )
-    return {customer: part.to_numpy() for customer, part in frame.groupby("customer")["position"]}
+    return {
+        cast("int", customer): part.to_numpy()
+        for customer, part in frame.groupby("customer")["position"]
+    }

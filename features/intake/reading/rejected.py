@@ -33,7 +33,7 @@ def with_raw(rejected: pd.DataFrame, root: Path) -> pd.DataFrame:
     there.
     """
     parts = [
-        part.assign(raw=part["line"].map(raw_rows(root / file, set(part["line"]))))
+        part.assign(raw=part["line"].map(raw_rows(root / str(file), set(part["line"]))))
         for file, part in rejected.groupby("file")
     ]
     columns = [*COLUMNS, "raw"]
