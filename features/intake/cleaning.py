@@ -108,7 +108,8 @@ def _faults(lines: pd.DataFrame, called: Mapping[str, str]) -> pd.Series:
     ):
         named = called.get(column, column)
         new = bad & (reasons == "")
-        reasons[new] = [f"{named} is {value}, {words}" for value in lines.loc[new, column]]
+        said = [f"{named} is {value}, {words}" for value in lines.loc[new, column]]
+        reasons[new] = np.array(said, dtype=object)
     return reasons
 
 

@@ -176,7 +176,9 @@ def _meant(rows: pa.Table, customer: int, correction: Correction) -> NDArray[np.
                 raise CorrectionRefused(
                     f"`{correction.field}` does not belong to an order", field=column
                 )
-            meant &= pc.equal(rows[column], wanted).fill_null(fill_value=False).to_numpy()
+            meant &= (
+                pc.equal(rows[column], pa.scalar(wanted)).fill_null(fill_value=False).to_numpy()
+            )
     return np.asarray(meant, dtype=np.bool_)
 
 

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -204,7 +205,7 @@ class OnlineStore:
         if layout.history:
             bought = history_frame(gate, layout.history, spine, self._facts)
             for customer, part in bought.groupby("customer"):
-                histories[customer] = (
+                histories[cast("int", customer)] = (
                     tuple(part["product_id"]),
                     part[list(layout.history)].to_numpy("float64"),
                 )

@@ -10,7 +10,9 @@ from features.tables.table import Table
 
 def schema_of(table: Table) -> pa.Schema:
     """The columns of `table` in the warehouse, with their types."""
-    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in table.kept])
+    return pa.schema(
+        [(name, pa.type_for_alias(kind)) for name, kind in table.kept]  # type: ignore[call-overload]  # the stubs want each alias spelt out
+    )
 
 
 def arrow_table(frame: pd.DataFrame, table: Table) -> pa.Table:

@@ -99,7 +99,8 @@ class Gate:
         """Customers (int64) who granted every category of `fields`; all who granted anything where
         the fields need none.
         """
-        return pd.Index(self._covered(fields)["customer"])
+        customers: pd.Index = pd.Index(self._covered(fields)["customer"])
+        return customers
 
     def spine(self, as_of: datetime) -> pd.DataFrame:
         """Whom anything may be said of at one moment: customer (int64), as_of (datetime64).
@@ -123,7 +124,8 @@ class Gate:
 
     def customers(self) -> pd.Index:
         """Customers (int64) who granted at least one category, whether or not they ever ordered."""
-        return pd.Index(self._granted["customer"].unique())
+        customers: pd.Index = pd.Index(self._granted["customer"].unique())
+        return customers
 
     def may_read(self, fields: Collection[str]) -> bool:
         """Whether the catalog declares `fields` for the gate's purpose at all."""

@@ -106,9 +106,9 @@ class Warehouse:
         """Everybody who has an order here (pseudonyms, int64), to hold ids against and for nothing
         else.
         """
-        return pd.Index(
-            self.collect(self.table(transactions.NAME).select(CUSTOMER).distinct())[CUSTOMER]
-        )
+        found = self.collect(self.table(transactions.NAME).select(CUSTOMER).distinct())
+        customers: pd.Index = pd.Index(found[CUSTOMER])
+        return customers
 
     def loaded_until(self) -> datetime:
         """The moment (naive UTC) that the warehouse speaks for: the midnight after its last

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -188,7 +189,7 @@ def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -
             return read_title(cells)
 
 
-def _check_dates(source: Source, file: Path, raw: pa.Array, cells: Cells, column: str) -> None:
+def _check_dates(source: Source, file: Path, raw: pa.Array[Any], cells: Cells, column: str) -> None:
     """Where not one date can be read it is the format that is wrong, and not every row."""
     texts = pd.Series(raw.to_pandas(), dtype=object).dropna()
     if (
@@ -230,7 +231,7 @@ def _reasons(source: Source, raw: RawTable, columns: dict[str, Cells]) -> Iterat
             judged |= fault.mask
             for position, value in zip(
                 positions.tolist(),
-                raw.cells[name].take(pa.array(positions)).to_pylist(),
+                raw.cells[name].take(pa.array(positions, pa.int64())).to_pylist(),
                 strict=True,
             ):
                 yield (

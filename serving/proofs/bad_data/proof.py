@@ -122,7 +122,8 @@ def _faults_of_first(shop: Shop, files: Sequence[Export], report: IngestReport) 
     rejected = pd.read_csv(
         shop.workspace.rejected / "orders-together.csv", dtype=str, keep_default_na=False
     )
-    named = [(row.file, int(row.line), row.reason, row.raw) for row in rejected.itertuples()]
+    cells = rejected[["file", "line", "reason", "raw"]].to_numpy().tolist()
+    named = [(file, int(line), reason, raw) for file, line, reason, raw in cells]
     yield from _unnamed(planted, named)
     good = [row for export in files for row in export.good]
     if report.read != len(good) + len(planted) + len(SET_ASIDE) * len(files):

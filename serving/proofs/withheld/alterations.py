@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ class Recorded:
     @classmethod
     def of(cls, world: SyntheticShop, pseudonyms: pd.Series) -> Recorded:
         """What the shop of `world` recorded; `pseudonyms` by customer id."""
-        stamps = {RECORDED_AT: world.lines[ORDERED_AT], SOURCE: ORDERS}
+        stamps: dict[str, Any] = {RECORDED_AT: world.lines[ORDERED_AT], SOURCE: ORDERS}
         lines = world.lines.assign(customer=world.lines[CUSTOMER_ID].map(pseudonyms), **stamps)
         titles = lines.drop_duplicates(PRODUCT_ID).assign(product_category=None, brand=None)
         homes = lines.drop_duplicates(CUSTOMER)
@@ -114,8 +115,8 @@ def _altered(
     changed = frame.copy()
     for column, hidden in zip(category_of, rows.T, strict=True):
         changed[column] = _values(frame[column], column, hidden, _by_customer(frame, 3, draw), draw)
-    wholly = rows.all(axis=1)
-    timed = (
+    wholly: Bools = np.asarray(rows.all(axis=1), dtype=bool)
+    timed: Bools = (
         wholly
         if table == customers.NAME
         else withheld.loc[frame[CUSTOMER], category_of[ORDERED_AT]].to_numpy(dtype=bool)
@@ -124,7 +125,8 @@ def _altered(
     fate = np.where(wholly, _by_customer(frame, 3, draw), -1)
     more = changed[fate == MORE]
     more = more.assign(recorded_at=_anywhen(len(more), draw))
-    return pd.concat([changed[fate != GONE], more], ignore_index=True)
+    altered: pd.DataFrame = pd.concat([changed[fate != GONE], more], ignore_index=True)
+    return altered
 
 
 def _by_customer(frame: pd.DataFrame, ways: int, draw: np.random.Generator) -> NDArray[np.int64]:
@@ -177,7 +179,8 @@ def _recorded(
     changed = recorded.copy()
     changed[wholly] = _anywhen(int(wholly.sum()), draw)
     moved = timed & ~wholly
-    back = (np.datetime64(PROVED.end, "us") - recorded[moved].to_numpy()) // LOOK_BACK
+    ages = np.datetime64(PROVED.end, "us") - recorded[moved].to_numpy()
+    back = np.asarray(ages, "timedelta64[us]") // LOOK_BACK
     within = draw.integers(1, LOOK_BACK // np.timedelta64(1, "s"), int(moved.sum())).astype(
         "timedelta64[s]"
     )

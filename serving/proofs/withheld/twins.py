@@ -78,7 +78,7 @@ def twins(
         shutil.copytree(roots[0], roots[1])
         recorded = Recorded.of(world, pseudonyms)
         altered = recorded.altered(
-            shop.config.catalog, choices.withheld.rename(index=pseudonyms), draw
+            shop.config.catalog, choices.withheld.rename(index=dict(pseudonyms)), draw
         )
         one, other = (
             Twin(_filled(root, part), model, choices.later)
