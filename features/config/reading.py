@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from features.catalog import MOST_CATEGORIES, PRODUCT, Catalog
 from features.config.schema import Config
 from features.config.toml_lines import KeyPath, TomlLines
-from features.definitions.frames import DEFINITION_OF
+from features.definitions.definitions import STANDARD
 from features.errors import ConfigError
 
 RENAMED = {"manners": "contact_policy"}
@@ -160,12 +160,12 @@ def _fault_of_feature(feature: str, purpose: str, catalog: Catalog) -> str | Non
     """What keeps a feature from being used for `purpose`: it does not exist, or reads a field that
     is not declared for that.
     """
-    if feature not in DEFINITION_OF:
+    if feature not in STANDARD.by_feature:
         return (
             f"there is no feature `{feature}`; there are"
-            f" {', '.join(f'`{name}`' for name in sorted(DEFINITION_OF))}"
+            f" {', '.join(f'`{name}`' for name in sorted(STANDARD.by_feature))}"
         )
-    for field in DEFINITION_OF[feature].reads:
+    for field in STANDARD.by_feature[feature].reads:
         if field not in catalog.fields:
             return (
                 f"the feature `{feature}` reads `{field}`, which is not declared; declare"

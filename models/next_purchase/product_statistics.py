@@ -29,18 +29,12 @@ from models.next_purchase.item_pairs import (
     ordered_next,
     similarity,
 )
+from models.next_purchase.product_declarations import PRODUCT
 
 RECENT_DAYS = (30, 90)
 PARTS = {"data": np.float32, "indices": np.int32, "indptr": np.int32}
 """Arrays that a sparse matrix is kept as."""
-PRODUCT_FEATURES = (
-    "buyers",
-    "buyers_last_30_days",
-    "buyers_last_90_days",
-    "trend",
-    "repeat_rate",
-    "days_on_sale",
-)
+PRODUCT_FEATURES = tuple(feature.name for feature in PRODUCT)
 
 
 @dataclass(frozen=True)

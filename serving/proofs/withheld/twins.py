@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.consent.ledger import ConsentEvent
-from features.definitions.frames import ModelName
+from features.definitions.feature import ModelName
 from features.shop.shop import Shop
 from serving.proofs.stage.synthetic_orders import draw_world
 from serving.proofs.stage.synthetic_shop import open_shop
