@@ -14,7 +14,7 @@ from experiments.training.churn import train_churn
 from experiments.training.next_purchase import train_next_purchase
 from experiments.trials.champion_recipe import COMPARED, NOTE, REFRESH, Against, Recipe
 from experiments.trials.paired_bootstrap import drawn_means, interval
-from features.definitions.customer import order_pace, order_rhythm
+from features.definitions.rhythm import order_pace, order_rhythm
 from features.errors import ModelUnavailable
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace

@@ -26,23 +26,17 @@ from explain.templates import (
 from explain.wording import Wording
 from explain.words import open_words
 from features.catalog import PRODUCT
-from features.definitions.customer import CUSTOMER_DEFINITIONS
-from features.definitions.frames import FOR_RANKING, reads_of
-from features.definitions.history import HISTORY_DEFINITIONS
+from features.definitions.definitions import STANDARD
+from features.definitions.frames import is_of_history, reads_of
 from features.shop.shop import Shop
 from models.next_purchase.basket_complements import BASKET_FEATURE
 from models.next_purchase.candidate_features import CANDIDATE_READS
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from tests.plain_words import MOST_WORDS, banned
 
-OF_CUSTOMERS = [name for definition in CUSTOMER_DEFINITIONS for name in definition.features]
-OF_HISTORIES = [name for definition in HISTORY_DEFINITIONS for name in definition.features]
-RANKING = [
-    name
-    for definition in CUSTOMER_DEFINITIONS
-    if definition.expression.__name__ in FOR_RANKING
-    for name in definition.features
-]
+OF_CUSTOMERS = [name for name in STANDARD.by_feature if not is_of_history(name)]
+OF_HISTORIES = [name for name in STANDARD.by_feature if is_of_history(name)]
+RANKING = [one.name for one in STANDARD.used_by("next_purchase") if not is_of_history(one.name)]
 SHOP = ShopWords("GBP", "United Kingdom")
 ENGLISH = Wording()
 WORDS = open_words(None)

@@ -8,7 +8,7 @@ from typing import get_args
 from experiments.training.churn import train_churn
 from experiments.training.next_purchase import train_next_purchase
 from features.config.environment import Settings
-from features.definitions.frames import ModelName
+from features.definitions.feature import ModelName
 from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
 from features.shop.shop import Shop
