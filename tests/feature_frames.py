@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 import pandas as pd
-from features.definitions.definitions import STANDARD
 
 from features.definitions.definition import ShopFacts
+from features.definitions.definitions import STANDARD
 from features.definitions.frames import customer_frame, history_frame, is_of_history
 from features.warehouse.gate import Gate
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from features.definitions.rhythm import order_pace, order_rhythm
 
 from experiments.training.registry import task
 from experiments.training.train import train
 from experiments.trials.champion_recipe import COMPARED, NOTE, REFRESH, Against, Recipe
 from experiments.trials.paired_bootstrap import drawn_means, interval
+from features.definitions.rhythm import order_pace, order_rhythm
 from features.errors import ModelUnavailable
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 import pytest
-from features.definitions.definitions import STANDARD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +26,7 @@ from explain.templates import (
 from explain.wording import Wording
 from explain.words import open_words
 from features.catalog import PRODUCT
+from features.definitions.definitions import STANDARD
 from features.definitions.frames import is_of_history, reads_of
 from features.shop.shop import Shop
 from models.next_purchase.basket_complements import BASKET_FEATURE

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from features.definitions.definitions import STANDARD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.definitions.definitions import STANDARD
 from features.definitions.frames import reads_of
 from features.errors import TrainingError
 from features.shop.shop import Shop

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from features.catalog import MOST_CATEGORIES, PRODUCT, Catalog
 from features.config.schema import Config
 from features.config.toml_lines import KeyPath, TomlLines
-from features.definitions.frames import DEFINITION_OF
+from features.definitions.definitions import STANDARD as DEFINITIONS
 from features.errors import SaysoError
 from features.tables.declared import customers
 from features.tables.tables import STANDARD, Tables
@@ -175,12 +175,12 @@ def _fault_of_feature(feature: str, purpose: str, catalog: Catalog) -> str | Non
     """What keeps a feature from being used for `purpose`: it does not exist, or reads a field that
     is not declared for that.
     """
-    if feature not in DEFINITION_OF:
+    if feature not in DEFINITIONS.by_feature:
         return (
             f"there is no feature `{feature}`; there are"
-            f" {', '.join(f'`{name}`' for name in sorted(DEFINITION_OF))}"
+            f" {', '.join(f'`{name}`' for name in sorted(DEFINITIONS.by_feature))}"
         )
-    for field in DEFINITION_OF[feature].reads:
+    for field in DEFINITIONS.by_feature[feature].reads:
         if field not in catalog.fields:
             return (
                 f"the feature `{feature}` reads `{field}`, which is not declared; declare"

@@ -149,7 +149,8 @@ def _order_lines(orders: pd.DataFrame) -> pd.DataFrame:
         ORDER_ID: orders["customer"].astype("str") + "-" + moments.astype("int64").astype("str"),
         RECORDED_AT: moments,
     }
-    return pd.DataFrame({**told, **dict(orders.items())}, index=orders.index)
+    known = {str(name): column for name, column in orders.items()}
+    return pd.DataFrame({**told, **known}, index=orders.index)
 
 
 def public_catalog(purpose: str, given: Collection[str]) -> Catalog:

@@ -15,9 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from features.definitions.customer import TOTAL_SPENT
+from features.definitions.rhythm import DAYS_SINCE_LAST_ORDER, ORDER_DAYS
 from models.arrays import Floats
 
-RECENCY_FREQUENCY_VALUE = ("days_since_last_order", "order_days", "total_spent")
+RECENCY_FREQUENCY_VALUE = (DAYS_SINCE_LAST_ORDER.name, ORDER_DAYS.name, TOTAL_SPENT.name)
 """What shops have told customers apart by since long before there were trees."""
 MOST_STEPS = 3_000
 

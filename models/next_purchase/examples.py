@@ -13,7 +13,6 @@ import pandas as pd
 
 from features.definitions.definition import ShopFacts
 from features.definitions.frames import (
-    DEFINITION_OF,
     customer_frame,
     history_frame,
     is_of_history,
@@ -129,5 +128,5 @@ def history_masking(data: PurchaseData, categories: Sequence[str]) -> HistoryMas
     needed = data.gate.categories_of
     columns = Masking.of([needed(reads_of(name)) for name in data.history], categories)
     customers = Masking.of([needed(reads_of(name)) for name in data.customer], categories)
-    entries = frozenset.union(*(needed(DEFINITION_OF[name].reads[:1]) for name in data.history))
+    entries = frozenset.union(*(needed(reads_of(name)[:1]) for name in data.history))
     return HistoryMasking(entries, columns, customers)

@@ -30,18 +30,12 @@ from models.next_purchase.item_pairs import (
     ordered_next,
     similarity,
 )
+from models.next_purchase.product_declarations import PRODUCT
 
 RECENT_DAYS = (30, 90)
 PARTS = {"data": np.float32, "indices": np.int32, "indptr": np.int32}
 """Arrays that a sparse matrix is kept as, and their types."""
-PRODUCT_FEATURES = (
-    "buyers",
-    "buyers_last_30_days",
-    "buyers_last_90_days",
-    "trend",
-    "repeat_rate",
-    "days_on_sale",
-)
+PRODUCT_FEATURES = tuple(feature.name for feature in PRODUCT)
 
 
 @dataclass(frozen=True)
@@ -133,8 +127,8 @@ class ProductStatistics:
     def load(cls, file: Path) -> ProductStatistics:
         """Read what `save` wrote."""
         with np.load(file, allow_pickle=False) as arrays:
-            plain = {name: arrays[name] for name in PLAIN}
-            matrices = {
+            plain: dict[str, Any] = {name: arrays[name] for name in PLAIN}
+            matrices: dict[str, Any] = {
                 name: sp.csr_matrix(
                     tuple(arrays[f"{name}_{part}"] for part in PARTS),
                     shape=(len(plain["product_ids"]),) * 2,

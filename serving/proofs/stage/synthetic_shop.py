@@ -10,7 +10,7 @@ from typing import get_args
 from experiments.training.registry import task
 from experiments.training.train import train as train_task
 from features.config.environment import Settings
-from features.definitions.frames import ModelName
+from features.definitions.feature import ModelName
 from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
 from features.shop.shop import Shop

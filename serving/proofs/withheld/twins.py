@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.consent.ledger import ConsentEvent
-from features.definitions.frames import ModelName
+from features.definitions.feature import ModelName
 from features.shop.shop import Shop
 from serving.proofs.stage.synthetic_shop import draw_shop, open_shop
 from serving.proofs.withheld.alterations import Recorded

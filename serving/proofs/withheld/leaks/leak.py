@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.definitions.frames import ModelName
+from features.definitions.feature import ModelName
 from features.warehouse.gate import Gate
 
 Wrap = Callable[[Any], Any]
