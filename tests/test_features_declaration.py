@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from explain.explanation import Contribution
+from explain.explanation import FeatureContribution
 from explain.reasons import reasons_for
 from explain.templates import ShopWords, templates_of
 from explain.wording import Wording
@@ -145,7 +145,7 @@ def test_one_file_says_the_sentence_of_its_feature(tmp_path: Path) -> None:
     templates = templates_of(definitions.used_by("churn"), "churn")
     assert templates[-1].features == ("most_of_one",)
     (reason,) = reasons_for(
-        [Contribution("most_of_one", "purchases", 6.0, -0.4)],
+        [FeatureContribution("most_of_one", "purchases", 6.0, -0.4)],
         {"most_of_one": 6.0},
         templates,
         ShopWords(),

@@ -51,13 +51,17 @@ class Warehouse:
 
     @cached_property
     def connection(self) -> ibis.backends.duckdb.Backend:
-        """DuckDB in memory; it fetches no extension from anywhere."""
-        return ibis.duckdb.connect(
+        """DuckDB in memory; it fetches no extension from anywhere, and draws no progress bar on
+        stdout, where results go.
+        """
+        made = ibis.duckdb.connect(
             memory_limit=MEMORY_LIMIT,
             autoinstall_known_extensions=False,
             autoload_known_extensions=False,
             preserve_insertion_order=False,
         )
+        made.raw_sql("SET enable_progress_bar = false")
+        return made
 
     @property
     def filled(self) -> bool:
