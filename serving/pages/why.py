@@ -405,12 +405,12 @@ def why_page(
     `reviews` tells that a review can be asked for, `review` the one that was (with status, outcome,
     reason, due).
     """
-    page = WhyPage(sayso, decision, reader)
-    customer = decision.customer
+    page, config = WhyPage(sayso, decision, reader), sayso.shop.config
+    customer, titles = decision.customer, sayso.assortment.for_names
     return render(
         "why.html.j2",
         reader,
-        shop=sayso.shop.config.shop,
+        shop=config.shop,
         page=page,
         answer=page.answer,
         decision=decision,
@@ -423,14 +423,7 @@ def why_page(
         token=token,
         preferences=None if customer is None else sayso.links.path(Page.PREFERENCES, str(customer)),
         open_items=OPEN_ITEMS,
-        confirmed=confirmation(
-            sayso.links,
-            customer,
-            done,
-            sayso.shop.config.catalog,
-            sayso.assortment.for_names,
-            reader,
-        ),
+        confirmed=confirmation(sayso.links, customer, done, config.catalog, titles, reader),
         reviews=reviews,
         review=review,
     )

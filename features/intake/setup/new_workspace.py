@@ -185,8 +185,26 @@ def _recognised(
 
 
 def _guessed(source: str, habits: Habits, now: datetime) -> list[Guess]:
+    """What the lines of a source tell of the shop, and what nothing tells."""
+    guesses = _guessed_cleaning(source, habits)
+    currency, why = (
+        (habits.currency, "it is the home country's")
+        if habits.currency
+        else ("EUR", "nothing in the file tells")
+    )
+    guesses.append(Guess(source, "currency", currency, why, sure=False))
+    if habits.oldest is not None and (days := retention_days(habits.oldest, now)) > RETENTION_DAYS:
+        why = f"the oldest line is of {habits.oldest:%Y-%m-%d}"
+        guesses.append(Guess(source, "retention_days", str(days), why, sure=False))
+    if habits.sold_within_days > SOLD_WITHIN_DAYS:
+        days, why = habits.sold_within_days, "products are sold again after pauses as long as that"
+        guesses.append(Guess(source, "sold_within_days", str(days), why, sure=False))
+    return guesses
+
+
+def _guessed_cleaning(source: str, habits: Habits) -> list[Guess]:
     cleaning: Cleaning = habits.cleaning
-    lines = habits.lines
+    units, others = cleaning.wholesale_units, ", ".join(cleaning.non_products)
     found = (
         (
             "cancellation_prefix",
@@ -196,45 +214,23 @@ def _guessed(source: str, habits: Habits, now: datetime) -> list[Guess]:
         ),
         (
             "non_products",
-            ", ".join(cleaning.non_products),
+            others,
             "codes that elsewhere are postage, fees, vouchers or corrections",
             False,
         ),
         (
             "wholesale_units",
-            cleaning.wholesale_units and str(cleaning.wholesale_units),
+            units and str(units),
             "lines of more units look like a reseller's",
             False,
         ),
         ("home_country", habits.home_country, "it is the most frequent country", True),
     )
-    guesses = [
-        Guess(source, what, told, f"{why} ({lines[what]:,} lines)", sure)
+    return [
+        Guess(source, what, told, f"{why} ({habits.lines[what]:,} lines)", sure)
         for what, told, why, sure in found
         if told
     ]
-    currency, why = (
-        (habits.currency, "it is the home country's")
-        if habits.currency
-        else ("EUR", "nothing in the file tells")
-    )
-    guesses.append(Guess(source, "currency", currency, why, sure=False))
-    if habits.oldest is not None and (days := retention_days(habits.oldest, now)) > RETENTION_DAYS:
-        guesses.append(
-            Guess(
-                source,
-                "retention_days",
-                str(days),
-                f"the oldest line is of {habits.oldest:%Y-%m-%d}",
-                sure=False,
-            )
-        )
-    if habits.sold_within_days > SOLD_WITHIN_DAYS:
-        why = "products are sold again after pauses as long as that"
-        guesses.append(
-            Guess(source, "sold_within_days", str(habits.sold_within_days), why, sure=False)
-        )
-    return guesses
 
 
 def _free_name(stem: str, sources: Sequence[Source]) -> str:

@@ -75,13 +75,6 @@ def train(
             Workspace.open(workspace, Settings()), model, progress, trials, mitigate=mitigate
         )
     show_run(screen, model, run)
-    screen.say(
-        f"SHA-256 of the model's files: {run.version.tags[FILES_DIGEST]}; the same data, ledger and"
-        " seed give the same."
-    )
-    screen.say(
-        f"Version {run.version.version} is the challenger; `sayso promote {model}` makes it answer."
-    )
     screen.result(
         {
             "model": model,
@@ -111,13 +104,20 @@ def train_model(
 
 
 def show_run(screen: Screen, model: str, run: TrainingRun) -> None:
-    """How a run compares."""
+    """Say how a run compares, and what may be done with its version."""
     metrics = task(model).printed
     title = (
         f"{model.replace('_', ' ')}: judged on {run.judged:,} {task(model).card.judged} from"
         f" {run.holdout}, never seen in training"
     )
     screen.table(title, ("method", *metrics), comparison_rows(run.comparison, metrics))
+    screen.say(
+        f"SHA-256 of the model's files: {run.version.tags[FILES_DIGEST]}; the same data, ledger and"
+        " seed give the same."
+    )
+    screen.say(
+        f"Version {run.version.version} is the challenger; `sayso promote {model}` makes it answer."
+    )
 
 
 def _weighing_groups() -> str:
