@@ -26,9 +26,8 @@ class Attribution:
         booster = Booster.of(stated)
         self._trees = trees_of(booster)
         nothing = np.full((1, booster.num_feature()), np.nan)
-        shapley_values(
-            self._trees, nothing
-        )  # compiles it, which takes a second, so that no request has to wait for that
+        # Compiles it, which takes a second, so that no request has to wait for that.
+        shapley_values(self._trees, nothing)
         self.base_value = float(TreeScores(booster).of(nothing)[0])
 
     def contributions(self, features: Floats) -> Floats:

@@ -104,14 +104,12 @@ class Tracking(Registry):
     def _client(self) -> MlflowClient:
         import mlflow  # noqa: PLC0415 - takes seconds to import, and commands that need no model should not wait for it
 
-        logging.getLogger("mlflow").setLevel(
-            logging.WARNING
-        )  # its notes on making tables would stand amid our own output
+        # Its notes on making tables would stand amid our own output.
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
         mlflow.set_tracking_uri(self._uri)
         mlflow.set_registry_uri(self._uri)
-        with (
-            self._one_at_a_time
-        ):  # the first to ask makes the tables, and two who do so at once fail
+        # The first to ask makes the tables, and two who do so at once fail.
+        with self._one_at_a_time:
             client = mlflow.MlflowClient(self._uri, self._uri)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)

@@ -101,9 +101,8 @@ class WhatIf:
         players = self._players(permissions)
         if not players or len(players) > MOST_PLAYERS:
             return None
-        asked = _of_every_product(
-            request or RecommendationRequest(customer_id=str(customer))
-        )  # whose alternatives these are is what counts
+        # Whose alternatives these are is what counts.
+        asked = _of_every_product(request or RecommendationRequest(customer_id=str(customer)))
         imagined = [
             permissions,
             *(permissions.without([name]) for name in players),

@@ -154,9 +154,8 @@ class TaskConformance:
     ) -> Shop:
         """A shop whose orders within the holdout went through `change`."""
         numbers = count(1)
-        patch.setattr(
-            "features.customers.pseudonyms.secrets.randbits", lambda _bits: next(numbers)
-        )  # the order of rows is theirs
+        # The order of rows is theirs.
+        patch.setattr("features.customers.pseudonyms.secrets.randbits", lambda _bits: next(numbers))
         file = write_lines(folder / "orders.csv")
         lines = pd.read_csv(file)
         moments = pd.to_datetime(lines["ordered_at"])

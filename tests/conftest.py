@@ -34,15 +34,12 @@ from tests.made_up_consents import catalog_of
 from tests.schedule import LoadServedTogether, asks_the_service
 from tests.synthetic_shop import END, consents, write_orders
 
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "passive"
-)  # as the command line does, before LightGBM is imported
-os.environ.setdefault(
-    "OPENBLAS_NUM_THREADS", "1"
-)  # each worker has a processor of its own, and matrices are small
-settings.register_profile(
-    "unhurried", deadline=None
-)  # a busy machine is no fault; the limit of each test is pytest's
+# As the command line does, before LightGBM is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Each worker has a processor of its own, and matrices are small.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# A busy machine is no fault; the limit of each test is pytest's.
+settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 KINDS = ("sqlite", "postgresql")
 
@@ -97,9 +94,8 @@ def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _make_shop(folder: Path) -> None:
     root = folder / "shop"
-    create(
-        root, [write_orders(folder / "orders.csv")]
-    )  # kept as long as the machine's own clock needs, which commands go by
+    # Kept as long as the machine's own clock needs, which commands go by.
+    create(root, [write_orders(folder / "orders.csv")])
     workspace = Workspace.open(root)
     database = Database.open(workspace.database_url)
     ingest(workspace, database, clock=stopped_clock)

@@ -100,9 +100,8 @@ def test_other_features_are_made_for_the_same_customers(root):
     """A champion with more features than sayso.toml lists now is fitted with all of them, and named
     no worse for it.
     """
-    without_features(
-        root, *order_rhythm.features, *order_pace.features
-    )  # most of what tells who leaves
+    # Most of what tells who leaves.
+    without_features(root, *order_rhythm.features, *order_pace.features)
     challenger = trained(root)
     against = Against.read(challenger, "1", "auc")
     assert not against.refresh

@@ -54,9 +54,8 @@ def test_scores_are_those_of_the_library_to_the_last_bit(leaves, missing):
     booster = trained(leaves, missing)
     scores = TreeScores(booster)
     thresholds = booster.trees_to_dataframe()["threshold"].dropna().to_numpy("float64")
-    thresholds = thresholds[
-        np.abs(thresholds) < 1e38
-    ]  # one that only tells what lacks from what does not is as good as infinite
+    # One that only tells what lacks from what does not is as good as infinite.
+    thresholds = thresholds[np.abs(thresholds) < 1e38]
     for rows in (0, 1, 7, BLOCK, BLOCK + 1):
         asked = drawn(rows, rows, 0.2)
         asked[::3] = rounded(np.resize(thresholds, asked[::3].shape))

@@ -124,7 +124,6 @@ def _computed(
     """The features of one definition."""
     frame = gate.collect(definition.table(gate.rows(definition.reads, spine), shop))
     if frame.empty and "product_id" in frame:
-        frame["product_id"] = pd.Series(
-            [], dtype="object"
-        )  # pandas cannot merge two empty columns of its own text type
+        # Pandas cannot merge two empty columns of its own text type.
+        frame["product_id"] = pd.Series([], dtype="object")
     return frame

@@ -67,17 +67,15 @@ def correct(shop: Shop, customer: int, correction: Correction) -> int:
             f"`{correction.field}` is no field of a customer; there are {known}", field="field"
         )
     declared = shop.workspace.tables[table].by_name.get(column)
-    with (
-        shop.warehouse.alone()
-    ):  # so that no load and no erasure comes between the rows and what is kept of the correction
+    # So that no load and no erasure comes between the rows and what is kept of the correction.
+    with shop.warehouse.alone():
         found = _lines_meant(shop, table, column, customer, correction)
         is_moment = declared is not None and declared.kind is Kind.MOMENT
         if is_moment and clock.from_text(correction.value) > shop.clock():
             raise CorrectionRefused(f"{correction.value!r} lies in the future", field="value")
         shop.warehouse.rewrite(lambda name, rows: _put_right(name, rows, customer, correction))
-        with (
-            shop.database.write() as connection
-        ):  # after the rows: whoever began from the old ones finds that a correction came
+        # After the rows: whoever began from the old ones finds that a correction came.
+        with shop.database.write() as connection:
             _keep(connection, shop.vault, customer, correction, clock.to_text(shop.clock()))
             connection.execute(
                 delete(online_features).where(online_features.c.customer == customer)

@@ -168,10 +168,11 @@ class Warehouse:
                     shutil.rmtree(made, ignore_errors=True)
                 raise
             for old in self.folder.iterdir():
+                # Who began to read the one before may finish.
                 if old.is_dir() and old not in (
                     new,
                     before,
-                ):  # who began to read the one before may finish
+                ):
                     shutil.rmtree(old)
 
     def rewrite(self, change: Callable[[str, pa.Table], pa.Table]) -> None:

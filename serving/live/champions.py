@@ -116,9 +116,8 @@ class Champion(Generic[Model]):
         loaded, folder = self.version(found.version), self._registry.folder(found)
         files = tuple(sorted(file for file in folder.rglob("*") if file.is_file()))
         before = stamp(files)
-        self._registry.folder(
-            found
-        )  # checked once more, since they may have changed before they were stamped
+        # Checked once more, since they may have changed before they were stamped.
+        self._registry.folder(found)
         return InOffice(loaded, files, before)
 
     def _load(self, version: str) -> Loaded[Model]:

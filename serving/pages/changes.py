@@ -189,9 +189,8 @@ def _say(
     ]
     receipts = sayso.shop.ledger.append_all(events)
     repeated = [event for event, receipt in zip(events, receipts, strict=True) if receipt.repeated]
-    if (
-        form.action == WITHDRAWN and repeated
-    ):  # said before by this very form, and allowed again since: a wish to stop is obeyed
+    # Said before by this very form, and allowed again since: a wish to stop is obeyed.
+    if form.action == WITHDRAWN and repeated:
         sayso.shop.ledger.append_all(
             [ConsentEvent(**{**vars(event), "idempotency_key": None}) for event in repeated]
         )

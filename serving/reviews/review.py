@@ -131,9 +131,8 @@ def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Revi
     """A review from its row."""
     text: str | None = None
     outcome: dict[str, Any] = {}
-    with contextlib.suppress(
-        PayloadGone
-    ):  # what cannot be read must not keep the rest of the queue from being seen
+    # What cannot be read must not keep the rest of the queue from being seen.
+    with contextlib.suppress(PayloadGone):
         text = vault.opened(connection, row["customer"], row["content"], _about(row["id"])).decode()
         if row["outcome"] is not None:
             outcome = json.loads(

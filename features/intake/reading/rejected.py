@@ -63,9 +63,8 @@ def without_erased(
 def _cells(raw: str) -> frozenset[str]:
     """All that may be a cell of a row, however misshapen the row is."""
     quoted: list[str] = []
-    with contextlib.suppress(
-        csv.Error
-    ):  # a row may be refused for the very reason that it is no CSV
+    # A row may be refused for the very reason that it is no CSV.
+    with contextlib.suppress(csv.Error):
         quoted = next(csv.reader([raw]), [])
     return frozenset([*SEPARATORS.split(raw.strip()), *(cell.strip() for cell in quoted)])
 

@@ -31,9 +31,8 @@ def serve(
     """Run the HTTP service until Ctrl-C."""
     opened = Workspace.open(workspace, Settings())
     require_free(port)
-    adopt_models(
-        opened
-    )  # which also brings the schema up to date, before several workers could try
+    # Which also brings the schema up to date, before several workers could try.
+    adopt_models(opened)
     sys.stdout.write(
         f"Sayso serves {opened.config.shop.name} on {base_url(opened, port)}; Ctrl-C stops it.\n"
     )
