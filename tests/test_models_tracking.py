@@ -14,9 +14,11 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import delete
 
 from features.clock import Clock
 from features.consent.ledger import ConsentEvent
+from features.database.tables import model_roles, model_versions
 from features.definitions.frames import reads_of
 from features.errors import ModelUnavailable
 from features.intake.ingest import ingest
@@ -193,6 +195,31 @@ def test_a_copy_of_a_workspace_is_one_of_its_own(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "one")
     assert all(copy.folder(one).is_relative_to(tmp_path / "two") for one in (version, newer))
     assert copy.record(run_of(3)).version == "3"
+
+
+def test_what_mlflow_alone_knows_is_taken_over(tmp_path: Path) -> None:
+    """A workspace from before the database kept versions comes out the same: every version, its
+    files, who is champion and what its gates said. What is gone from MLflow's files is told.
+    """
+    tracking = registry_in(tmp_path)
+    first, second = tracking.record(run_of(1)), tracking.record(run_of(2))
+    tracking.promote(first, {"quality": "auc 0.6, at least 0.55"})
+    known = tracking.versions(MODEL)
+    lost = tracking.record(run_of(3))
+    shutil.rmtree(tmp_path / "artifacts" / MODEL / lost.run_id)
+    with tracking._database.write() as connection:
+        connection.execute(delete(model_versions))
+        connection.execute(delete(model_roles))
+    shutil.rmtree(tmp_path / "models")
+    assert tracking.may_know_more
+    tracking.adopt()
+    assert not tracking.may_know_more
+    assert [version for version, _ in tracking.versions(MODEL)[1:]] == [one for one, _ in known]
+    assert tracking.by_alias(MODEL, CHAMPION) == known[1][0]
+    for version in (first, second):
+        assert (tracking.folder(version) / "manifest.json").is_file()
+    with pytest.raises(ModelUnavailable, match="`churn` version 3 cannot be read"):
+        tracking.folder(lost)
 
 
 # ---- nobody's data ----
