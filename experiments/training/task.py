@@ -156,7 +156,9 @@ class Task(ABC, Generic[Settings, Data, Fit, Model, Answers]):
     """Metrics that are printed after training, as the comparison names them (`recall@10`)."""
     card: ClassVar[CardWording]
     seconds: ClassVar[Mapping[str, float]]
-    """How long each of `experiments.training.steps.STEPS` took on the bundled shop, in seconds."""
+    """How long each of `experiments.training.steps.STEPS` took on the bundled shop, in seconds of
+    processor time.
+    """
     space: ClassVar[Mapping[str, Range]] = {}
     """Settings that can be tried, and their ranges."""
     forecasts_probabilities: ClassVar[bool]
