@@ -144,9 +144,9 @@ def test_one_file_says_the_sentence_of_its_feature(tmp_path: Path) -> None:
     definitions = STANDARD.with_declared_in(own_module(tmp_path))
     templates = templates_of(definitions.used_by("churn"), "churn")
     assert templates[-1].features == ("most_of_one",)
-    (reason,) = reasons_for(
-        [FeatureContribution("most_of_one", "purchases", 6.0, -0.4)],
-        {"most_of_one": 6.0},
+    parts = [FeatureContribution("most_of_one", "purchases", 6.0, -0.4)]
+    ((reason,),) = reasons_for(
+        [(parts, {"most_of_one": 6.0})],
         templates,
         ShopWords(),
         Wording(),
@@ -258,6 +258,26 @@ def test_one_file_removes_a_feature(before: dict[str, Any], tmp_path: Path) -> N
         wanted[names].remove("lines_per_order")
     wanted["said of churn"].remove(["lines_per_order", ["lines_per_order"]])
     assert changed(tmp_path, "customer.py", without) == wanted
+
+
+OTHER_THINGS = {"home_country", "items", "order_days", "orders", "overdue", "products"}
+"""Names of features that are also settings, columns or tables."""
+
+
+def test_no_other_file_names_a_feature() -> None:
+    """Outside the definitions the code reaches for a feature by its declaration, never by a text
+    that a new name would leave behind.
+    """
+    names = set(STANDARD.by_feature) - OTHER_THINGS
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno} {node.value}"
+        for package in ("features", "models", "explain", "experiments", "serving")
+        for file in sorted((ROOT / package).rglob("*.py"))
+        if file.parent != ROOT / "features/definitions"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert found == []
 
 
 # ---- what is missing ----

@@ -13,6 +13,7 @@ from features.catalog import Catalog
 from features.definitions.definition import Definition, ShopFacts
 from features.definitions.definitions import STANDARD, Definitions
 from features.definitions.feature import ModelName
+from features.definitions.history import TIMES_BOUGHT
 from features.errors import FeatureError
 from features.warehouse.gate import Gate
 
@@ -75,7 +76,7 @@ def history_frame(
     if frame is None:
         raise FeatureError(
             "no feature of a customer's history is listed in [models.next_purchase]; list at least"
-            " `times_bought`"
+            f" `{TIMES_BOUGHT.name}`"
         )
     frame = frame.sort_values(["customer", "as_of", "product_id"], ignore_index=True)
     return frame[["customer", "as_of", "product_id", *features]]
