@@ -14,7 +14,7 @@ from typing import Any
 
 from features.definitions.definitions import STANDARD
 from features.definitions.feature import Feature, ModelName
-from features.definitions.sentence import Filling, Kind, Sentence, Value
+from features.definitions.sentence import Bounds, Filling, Kind, Sentence, Value
 from models.next_purchase.candidate_declarations import COMPARED
 from models.next_purchase.product_declarations import PRODUCT
 
@@ -76,10 +76,9 @@ def template_of(sentence: Sentence, features: Sequence[str]) -> Template:
     speaker = features[0]
 
     def fill(values: Values, shop: ShopWords) -> Recorded | None:
-        if not all(
-            bounds.hold(values.get(name or speaker)) for name, bounds in sentence.where.items()
-        ):
-            return None
+        for name, bounds in sentence.where.items():
+            if not _within(bounds, values.get(name or speaker)):
+                return None
         recorded: Recorded = {}
         for place, filling in sentence.places.items():
             said = _filled(filling, speaker, values, shop)
@@ -91,6 +90,12 @@ def template_of(sentence: Sentence, features: Sequence[str]) -> Template:
         return recorded
 
     return Template(sentence.key, tuple(features), fill, sentence.text, sentence.many)
+
+
+def _within(bounds: Bounds, value: float | None) -> bool:
+    if value is None:
+        return bounds.unknown
+    return bounds.least <= value <= bounds.most and bounds.above < value < bounds.below
 
 
 def _filled(filling: Filling, speaker: str, values: Values, shop: ShopWords) -> float | str | None:

@@ -20,9 +20,7 @@ DOCUMENTS = [
 MOST_FILES = 15
 MOST_LINES = 400
 LONG_FILES = {
-    "features/intake/setup/column_synonyms.py": 443,
-    "serving/pages/why.py": 441,
-    "serving/recommending/recommender.py": 407,
+    "serving/pages/why.py": 434,
 }
 """Files that are longer; no other may join them, and none of them may grow."""
 PATH = re.compile(rf"(?:{'|'.join((*PACKAGES, 'tests', 'docs'))})/[\w/.*-]*")

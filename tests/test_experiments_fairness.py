@@ -225,7 +225,8 @@ def rows_of(seed: int, customers: int = 600) -> tuple[ChurnRows, pd.Series]:
 def task_of(count: int = 3) -> ChurnTask:
     """A task of made-up features, all of one category."""
     names = tuple(f"f{n}" for n in range(count))
-    return ChurnTask(names, Masking.of([{"c"}] * count, ("c",)), dict.fromkeys(names, "c"), 30)
+    masking = Masking.of([{"c"}] * count, ("c",))
+    return ChurnTask(names, masking, dict.fromkeys(names, "c"), 30, definitions=None)
 
 
 def groups_of(rows: ChurnRows, named: pd.Series) -> Groups:

@@ -110,7 +110,8 @@ def labelled_rows(frame: pd.DataFrame, label: str) -> tuple[ChurnTask, ChurnRows
         encoding.features,
         Masking.of([{CATEGORY}] * len(encoding.features), (CATEGORY,)),
         dict.fromkeys(encoding.features, CATEGORY),
-        0,
+        horizon_days=0,
+        definitions=None,
     )
     moments = np.zeros(len(known), dtype="datetime64[us]")
     return task, ChurnRows(encoding.encode(described), _left(known[label], label), moments)

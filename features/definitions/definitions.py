@@ -75,6 +75,13 @@ class Definitions:
                 f"there is no feature `{name}`; there are {', '.join(sorted(self.by_feature))}"
             ) from None
 
+    def needed(self, features: Iterable[str]) -> list[Definition]:
+        """The definitions that make `features`, each once.
+
+        Raises `FeatureError` for a name that no feature has.
+        """
+        return list(dict.fromkeys(self.of(feature) for feature in features))
+
     @cached_property
     def by_feature(self) -> dict[str, Definition]:
         """The definition of each feature, by name."""

@@ -52,7 +52,7 @@ def customer_frame(
     `features` (float64), `NaN` where the customer withholds a field that the feature reads.
     """
     frame = spine[["customer", "as_of"]].astype({"as_of": "datetime64[us]"})
-    for definition in _needed(features, definitions):
+    for definition in definitions.needed(features):
         frame = _joined(frame, gate, definition, spine, shop)
     return frame.reindex(columns=["customer", "as_of", *features]).set_axis(spine.index)
 
@@ -70,7 +70,7 @@ def history_frame(
     One row per product bought; no row for a customer who withholds what was bought.
     """
     frame: pd.DataFrame | None = None
-    for definition in _needed(features, definitions):
+    for definition in definitions.needed(features):
         part = _computed(gate, definition, spine, shop)
         frame = part if frame is None else frame.merge(part, how="outer", on=list(definition.keys))
     if frame is None:
@@ -105,10 +105,6 @@ def feature_frame(
     return frame.merge(bought, how="left", on=["customer", "as_of"])[
         ["customer", "as_of", "product_id", *features]
     ]
-
-
-def _needed(features: Sequence[str], definitions: Definitions) -> list[Definition]:
-    return list(dict.fromkeys(definitions.of(feature) for feature in features))
 
 
 def _joined(

@@ -37,12 +37,6 @@ class Bounds:
     below: float = inf
     unknown: bool = False
 
-    def hold(self, value: float | None) -> bool:
-        """Whether `value` lies within; None where it is not known."""
-        if value is None:
-            return self.unknown
-        return self.least <= value <= self.most and self.above < value < self.below
-
 
 @dataclass(frozen=True)
 class Value:

@@ -40,14 +40,15 @@ def boost(
     objective: str,
     growth: Growth,
     settings: ChurnSettings,
-    definitions: Definitions = STANDARD,
+    definitions: Definitions | None = STANDARD,
 ) -> lightgbm.Booster:
     """Boost on `features` (rows, names), `NaN` where withheld, towards `target` (rows,); the same
     in gives the same trees.
 
-    No tree contradicts the direction that `definitions` declare of a feature. Raises `FeatureError`
-    for a name that they do not declare.
+    No tree contradicts the direction that `definitions` declare of a feature; without any, all are
+    free. Raises `FeatureError` for a name that they do not declare.
     """
+    signs = [0 if definitions is None else definitions.feature(name).sign for name in names]
     parameters = {
         "objective": objective,
         "num_leaves": growth.leaves,
@@ -56,9 +57,7 @@ def boost(
         "path_smooth": growth.smoothing,
         "lambda_l2": settings.l2,
         "feature_fraction": settings.feature_share,
-        "monotone_constraints": [
-            SIGNS[objective] * definitions.feature(name).sign for name in names
-        ],
+        "monotone_constraints": [SIGNS[objective] * sign for sign in signs],
         "seed": settings.seed,
         "num_threads": settings.threads,
         "deterministic": True,

@@ -114,6 +114,7 @@ class Distillation:
             objective,
             self._growth(trees),
             settings,
+            self.task.definitions,
         )
 
 

@@ -119,6 +119,7 @@ def fit_members(
         "binary",
         growth(settings, trees),
         settings,
+        task.definitions,
     )
     logistic = fit_logistic(
         task.features, rows.features, rows.labels, rows.weights, settings.line_strength

@@ -70,6 +70,7 @@ def _fit_outlook(
             objective,
             growth(settings, trees),
             settings,
+            task.definitions,
         )
         answers = np.asarray(teacher.predict(rounded(distillation.features)))
         return Booster.of(distillation.learnt(answers, objective, trees, settings.masked_copies))
