@@ -39,7 +39,7 @@ def proofs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(*arguments: str) -> dict:
     """The JSON that the command prints."""
-    result = CliRunner().invoke(command_line("selftest"), ["selftest", *arguments, "--json"])
+    result = CliRunner().invoke(command_line(), ["selftest", *arguments, "--json"])
     document: dict = json.loads(result.stdout)
     return document
 
@@ -54,7 +54,7 @@ def test_a_promise_that_holds_is_said_with_its_figures():
 
 def test_a_broken_promise_fails_the_command():
     """The finding is told, and the command ends with an error that names it."""
-    result = CliRunner().invoke(command_line("selftest"), ["selftest", "broken", "kept"])
+    result = CliRunner().invoke(command_line(), ["selftest", "broken", "kept"])
     assert isinstance(result.exception, PromiseBroken)
     assert "broken: one was lost" in str(result.exception)
     assert "holds" in result.stdout
@@ -66,13 +66,13 @@ def test_what_cannot_be_told_here_is_said_and_is_no_fault():
         "holds": None,
         "not_proved_because": "strace is missing; install it",
     }
-    result = CliRunner().invoke(command_line("selftest"), ["selftest", "untold"])
+    result = CliRunner().invoke(command_line(), ["selftest", "untold"])
     assert result.exit_code == 0
     assert "not put to the test here" in result.stdout
 
 
 def test_an_unknown_selftest_is_wrong_use():
     """The names that there are, are told."""
-    result = CliRunner().invoke(command_line("selftest"), ["selftest", "nonsense"])
+    result = CliRunner().invoke(command_line(), ["selftest", "nonsense"])
     assert result.exit_code == 2
     assert "kept, broken, untold" in result.output

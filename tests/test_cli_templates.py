@@ -18,9 +18,7 @@ from tests.made_up_languages import accented
 
 def run(*arguments: str) -> str:
     """What the command prints."""
-    result = CliRunner().invoke(
-        command_line("templates"), ["templates", *arguments], catch_exceptions=False
-    )
+    result = CliRunner().invoke(command_line(), ["templates", *arguments], catch_exceptions=False)
     assert result.exit_code == 0
     return result.stdout
 

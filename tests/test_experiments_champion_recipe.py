@@ -137,7 +137,7 @@ def test_a_champion_whose_files_are_gone_is_said(root):
                 raise ModelUnavailable("the files cannot be read")
             return super().folder(version)
 
-    registry = Elsewhere(shop.workspace.mlflow_uri, shop.workspace.artifacts)
+    registry = Elsewhere.of(shop.workspace)
     challenger = train(task("churn"), shop, registry, settings=CHURN).version
     assert challenger.tags[REFRESH] == "no"
     assert Against.read(challenger, "1", "auc").interval is None

@@ -286,7 +286,7 @@ def test_the_command_prints_one_object(tmp_path: Path, monkeypatch: pytest.Monke
     )
     labelled().to_parquet(tmp_path / "customers.parquet")
     told = CliRunner().invoke(
-        command_line("benchmark"),
+        command_line(),
         ["benchmark", "churn", str(tmp_path / "customers.parquet"), "--label", "left", "--json"],
     )
     assert told.exit_code == 0, told.output

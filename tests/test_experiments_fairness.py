@@ -429,9 +429,7 @@ def test_the_benchmark_audits_by_a_column(orders_with_towns, monkeypatch):
         "town",
         "--mitigate",
     ]
-    report = json.loads(CliRunner().invoke(command_line("benchmark"), [*words, "--json"]).stdout)[
-        "audit"
-    ]
+    report = json.loads(CliRunner().invoke(command_line(), [*words, "--json"]).stdout)["audit"]
     assert set(report["attributes"]["town"]["groups"]) == {"north", "south"}
     assert set(report["mitigated"]["gaps"]) == {"town.auc", "town.calibration", "town.selection"}
 
@@ -444,7 +442,7 @@ def test_the_audit_is_shown_as_a_table(orders_with_towns, monkeypatch):
         lambda *_: {"customers": 1, "base_rate": 0.5, "methods": {}, "differences": {}},
     )
     words = ["benchmark", "churn", str(orders_with_towns), "--horizon", "30", "--audit", "town"]
-    assert "By town" in CliRunner().invoke(command_line("benchmark"), words).stdout
+    assert "By town" in CliRunner().invoke(command_line(), words).stdout
 
 
 @pytest.mark.parametrize("words", [["--mitigate"], ["--audit", "town", "--label", "town"]])
@@ -452,7 +450,7 @@ def test_options_that_do_not_go_together_are_wrong_use(orders_with_towns, words)
     """Weighing needs groups, and an audit needs orders."""
     assert (
         CliRunner()
-        .invoke(command_line("benchmark"), ["benchmark", "churn", str(orders_with_towns), *words])
+        .invoke(command_line(), ["benchmark", "churn", str(orders_with_towns), *words])
         .exit_code
         == 2
     )

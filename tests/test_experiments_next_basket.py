@@ -213,7 +213,7 @@ def test_the_command_prints_what_the_contract_says(
     """`sayso benchmark next-basket DIR --folds 1 --json` prints one object with all methods."""
     monkeypatch.setitem(METHODS, "sayso", lambda known: sayso(known, QUICK))
     done = CliRunner().invoke(
-        command_line("benchmark"),
+        command_line(),
         [
             "benchmark",
             "next-basket",
