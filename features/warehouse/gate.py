@@ -64,7 +64,7 @@ class Gate:
         Raises `FeatureError` where a field is not declared for the gate's purpose, `WorkspaceError`
         where no source fills it.
         """
-        columns = [self._column(field) for field in fields]
+        columns = self._columns(fields)
         allowed = (
             spine[["customer", "as_of"]]
             .drop_duplicates()
@@ -201,13 +201,13 @@ class Gate:
             }.values()
         )
 
-    def _column(self, field: str) -> str:
-        if not self._catalog.permits([field], self.purpose):
+    def _columns(self, fields: Collection[str]) -> list[str]:
+        if refused := self._catalog.refused(fields, self.purpose):
             raise FeatureError(
-                f"the field `{field}` is not declared for the purpose `{self.purpose}` in"
+                f"the field `{refused[0]}` is not declared for the purpose `{self.purpose}` in"
                 " sayso.toml; declare it there or do not read it"
             )
-        return field.partition(".")[2]
+        return [field.partition(".")[2] for field in fields]
 
 
 def _list(names: Collection[str]) -> str:
