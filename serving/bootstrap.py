@@ -20,6 +20,7 @@ from serving.delivery.opt_outs import OptOuts
 from serving.live.assortment import AssortmentKeeper
 from serving.live.champions import churn_champion, next_purchase_champion
 from serving.live.config_watch import CatalogWatch
+from serving.live.reader_process import Reading, read_here
 from serving.live.refresher import Watch
 from serving.live.statistics import LiveStatistics
 from serving.recommending.recommender import Recommender
@@ -57,8 +58,10 @@ class Sayso:
         self.shop.database.close()
 
 
-def assemble(workspace: Workspace, base_url: str) -> Sayso:
-    """The service of `workspace`, reached by customers under `base_url`."""
+def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) -> Sayso:
+    """The service of `workspace`, reached by customers under `base_url`; what it keeps up with is
+    read by `reading`.
+    """
     shop = Shop(workspace)
     tracking = Tracking.of(workspace)
     for_churn, for_next_purchase = online_stores(shop)
@@ -67,8 +70,8 @@ def assemble(workspace: Workspace, base_url: str) -> Sayso:
         churn_champion(tracking, catalog.holds),
         next_purchase_champion(tracking, catalog.holds),
     )
-    assortment = AssortmentKeeper(shop)
-    statistics = LiveStatistics(shop, next_purchase)
+    assortment = AssortmentKeeper(shop, reading)
+    statistics = LiveStatistics(shop, next_purchase, reading)
     words = open_words(workspace.root, shop.config.shop.language, SPOKEN_BY)
     recommender = Recommender(
         shop, next_purchase, for_next_purchase, lambda: assortment.current, statistics, words
