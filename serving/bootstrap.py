@@ -23,6 +23,7 @@ from serving.delivery.opt_outs import OptOuts
 from serving.live.assortment import AssortmentKeeper
 from serving.live.champions import Champion, churn_champion, next_purchase_champion
 from serving.live.config_watch import CatalogWatch
+from serving.live.reader_process import Reading, read_here
 from serving.live.refresher import Watch
 from serving.live.statistics import LiveStatistics
 from serving.recommending.recommender import Recommender
@@ -70,14 +71,14 @@ class _Live:
     statistics: LiveStatistics
 
     @classmethod
-    def of(cls, shop: Shop, registry: Registry) -> _Live:
+    def of(cls, shop: Shop, registry: Registry, reading: Reading) -> _Live:
         holds = CatalogWatch(shop.workspace).holds
         next_purchase = next_purchase_champion(registry, holds)
         return cls(
             churn_champion(registry, holds),
             next_purchase,
-            AssortmentKeeper(shop),
-            LiveStatistics(shop, next_purchase),
+            AssortmentKeeper(shop, reading),
+            LiveStatistics(shop, next_purchase, reading),
         )
 
     @property
@@ -86,12 +87,14 @@ class _Live:
         return Watch([part.look for part in parts])
 
 
-def assemble(workspace: Workspace, base_url: str) -> Sayso:
-    """The service of `workspace`, reached by customers under `base_url`."""
+def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) -> Sayso:
+    """The service of `workspace`, reached by customers under `base_url`; what it keeps up with is
+    read by `reading`.
+    """
     shop = Shop(workspace)
     config, database, now = shop.config, shop.database, shop.clock
     registry = Registry(database, workspace.models)
-    live = _Live.of(shop, registry)
+    live = _Live.of(shop, registry, reading)
     words = open_words(workspace.root, config.shop.language, SPOKEN_BY)
     decider = Decider(database, shop.vault, config.catalog, now)
     for_churn, for_next_purchase = online_stores(shop)

@@ -49,6 +49,8 @@ class LateApplication(Starlette):
 
 
 app = LateApplication()
+READ_BY = ("serving.live.assortment", "serving.live.statistics")
+"""Modules whose reading of the warehouse a worker leaves to another process."""
 
 
 @bentoml.service(
@@ -65,13 +67,18 @@ class SaysoService:
     def __init__(self) -> None:
         # imported here, since the supervisor, which makes no service, spares 250 MB
         from features.shop.workspace import Workspace  # noqa: PLC0415 - see above
-        from serving.bootstrap import assemble  # noqa: PLC0415 - see above
+        from serving.live.reader_process import ReaderProcess  # noqa: PLC0415 - see above
 
         settings = Settings()
+        workspace = Workspace.open(settings.workspace, settings)
+        self._reader = ReaderProcess(workspace, READ_BY)
+        self._reader.wake()
+        from serving.bootstrap import assemble  # noqa: PLC0415 - while the reader starts
+
         self._sayso = assemble(
-            Workspace.open(settings.workspace, settings),
-            settings.public_url or "http://127.0.0.1:3000",
+            workspace, settings.public_url or "http://127.0.0.1:3000", self._reader
         )
+        self._sayso.watch.also(self._reader.rest)
         self._sayso.watch.start()
         app.load().state.sayso = self._sayso
 
@@ -79,3 +86,4 @@ class SaysoService:
     def close(self) -> None:
         """Stop what runs in the background."""
         self._sayso.close()
+        self._reader.close()

@@ -13,6 +13,7 @@ from features.errors import WorkspaceError
 from features.shop.shop import Shop
 from models.next_purchase.item_pairs import FEWEST
 from models.next_purchase.orders import orders
+from serving.live.reader_process import Reading, read_here
 
 RECENT_DAYS = 30
 
@@ -81,8 +82,9 @@ class AssortmentKeeper:
     cannot be read.
     """
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, reading: Reading = read_here) -> None:
         self._shop = shop
+        self._reading = reading
         self._stocked_at: tuple[str, int] | None = None
         self.current: Assortment | None = None
         """The assortment as it was last stocked; None where there is none to tell what must not be
@@ -106,7 +108,7 @@ class AssortmentKeeper:
         if now == self._stocked_at:
             return
         try:
-            self.current, self._stocked_at = stock(self._shop), now
+            self.current, self._stocked_at = self._reading(stock, self._shop), now
         except Exception:
             if self._stocked_at is not None and self._stocked_at[0] != now[0]:
                 self.current, self._stocked_at = None, None

@@ -20,9 +20,13 @@ class Watch:
     """
 
     def __init__(self, looks: Sequence[Callable[[], None]]) -> None:
-        self._looks = looks
+        self._looks = list(looks)
         self._stop = threading.Event()
         self._failing: set[int] = set()
+
+    def also(self, look: Callable[[], None]) -> None:
+        """Call `look` too, after the others."""
+        self._looks.append(look)
 
     def start(self) -> None:
         """Look now, and go on in the background until `stop`."""

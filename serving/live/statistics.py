@@ -26,6 +26,7 @@ from models.next_purchase.orders import NEXT_PURCHASE_READS, orders, statistics_
 from models.next_purchase.product_statistics import ProductStatistics
 from serving.decisions.permissions import Permissions
 from serving.live.champions import Champion, Loaded
+from serving.live.reader_process import Reading, read_here
 
 REST = 10
 """Making statistics anew may take this part of the time at the most."""
@@ -62,8 +63,11 @@ class _Reduced:
 class LiveStatistics:
     """Keeps the statistics of one shop."""
 
-    def __init__(self, shop: Shop, champion: Champion[NextPurchaseModel]) -> None:
+    def __init__(
+        self, shop: Shop, champion: Champion[NextPurchaseModel], reading: Reading = read_here
+    ) -> None:
         self._shop = shop
+        self._reading = reading
         self._champion = champion
         self._section = shop.config.models.next_purchase
         self._categories = shop.config.catalog.categories_of(NEXT_PURCHASE_READS)
@@ -80,7 +84,7 @@ class LiveStatistics:
             now = (self._shop.warehouse.generation, self._shop.ledger.position())
             if self._made is None or (self._made.generation, self._made.ledger_seq) != now:
                 began = time.monotonic()
-                self._made = self._make(now[0])
+                self._made = self._reading(read_statistics, self._shop)
                 self._rest_until = time.monotonic() + REST * (time.monotonic() - began)
         except WorkspaceError:
             self._made = None  # nothing was ingested yet, or nothing is left
@@ -142,12 +146,17 @@ class LiveStatistics:
             self._reduced = known
         return known
 
-    def _make(self, generation: str) -> _Made:
-        shop, section = self._shop, self._section
-        gate, now = shop.gate(section.purpose), shop.loaded_until()
-        past = orders(gate, now)
-        statistics = statistics_at(gate, past, now, section.sold_within_days, shop.facts)
-        return _Made(statistics, gate.ledger_seq, generation, _bought(past, statistics))
+
+def read_statistics(shop: Shop) -> _Made:
+    """The statistics as the ledger and the warehouse have them now.
+
+    Raises `WorkspaceError` where nothing was ingested yet, or no order is left.
+    """
+    section, generation = shop.config.models.next_purchase, shop.warehouse.generation
+    gate, now = shop.gate(section.purpose), shop.loaded_until()
+    past = orders(gate, now)
+    statistics = statistics_at(gate, past, now, section.sold_within_days, shop.facts)
+    return _Made(statistics, gate.ledger_seq, generation, _bought(past, statistics))
 
 
 def _bought(past: pd.DataFrame, statistics: ProductStatistics) -> dict[int, NDArray[np.intp]]:
