@@ -65,9 +65,9 @@ class Booster:
     def _head(self) -> Mapping[str, str]:
         return _values(self.text.partition("\nTree=")[0])
 
-    @cached_property
+    @property
     def trees(self) -> Sequence[dict[str, Any]]:
-        """The trees, as `tree_info` gives them."""
+        """The trees, as `tree_info` gives them; read anew each time, as they are large."""
         return tree_info(self.text)
 
     def feature_name(self) -> list[str]:
@@ -80,7 +80,7 @@ class Booster:
 
     def num_trees(self) -> int:
         """How many trees there are."""
-        return len(self.trees)
+        return len(_blocks(self.text))
 
     def gains(self) -> Floats:
         """What the splits of each column (columns,) gained in training, summed."""
