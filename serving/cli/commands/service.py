@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from features.config.environment import Settings
-from features.shop.shop import Shop
+from features.database.engine import Database
 from features.shop.workspace import Workspace
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, WorkspaceOption
 from serving.server import base_url, command, environment, require_free
@@ -31,9 +31,8 @@ def serve(
     """Run the HTTP service until Ctrl-C."""
     opened = Workspace.open(workspace, Settings())
     require_free(port)
-    Shop(
-        opened
-    ).database.close()  # brings the schema up to date once, before several workers could try
+    # once, before several workers could try
+    Database.open(opened.database_url).close()
     sys.stdout.write(
         f"Sayso serves {opened.config.shop.name} on {base_url(opened, port)}; Ctrl-C stops it.\n"
     )
