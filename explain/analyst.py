@@ -15,7 +15,7 @@ from explain.attribution import Attribution
 from features.errors import FeatureError
 from models.arrays import Floats
 from models.churn.model import ChurnModel
-from models.next_purchase.ranker import NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
 
 
 def attribution_of(model: ChurnModel | NextPurchaseModel) -> Attribution:

@@ -6,11 +6,12 @@ feature that is missing contributes exactly 0.
 
 from __future__ import annotations
 
-import lightgbm
 import numpy as np
 
 from models.arrays import Floats
+from models.trees.booster import Booster, Stated
 from models.trees.quantising import rounded
+from models.trees.scores import TreeScores
 from models.trees.shapley import shapley_values, trees_of
 
 
@@ -21,13 +22,13 @@ class Attribution:
     Raises `ModelUnavailable` for a booster that cannot be explained so.
     """
 
-    def __init__(self, booster: lightgbm.Booster) -> None:
+    def __init__(self, stated: Stated) -> None:
+        booster = Booster.of(stated)
         self._trees = trees_of(booster)
         nothing = np.full((1, booster.num_feature()), np.nan)
-        shapley_values(
-            self._trees, nothing
-        )  # compiles it, which takes a second, so that no request has to wait for that
-        self.base_value = float(np.asarray(booster.predict(nothing, raw_score=True))[0])
+        # Compiles it, which takes a second, so that no request has to wait for that.
+        shapley_values(self._trees, nothing)
+        self.base_value = float(TreeScores(booster).of(nothing)[0])
 
     def contributions(self, features: Floats) -> Floats:
         """What each feature adds to `base_value`, shape of `features` (rows, features)."""

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from models.arrays import Floats
 from models.next_purchase.histories import Histories, together
+from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.product_statistics import ProductStatistics
-from models.next_purchase.ranker import NextPurchaseModel
 
 
 @dataclass(frozen=True)

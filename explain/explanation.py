@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from models.arrays import Floats
 
+Direction = Literal["raises", "lowers", "for"]
+"""What a reason speaks for: a higher or a lower estimate, or a product."""
+
 
 @dataclass(frozen=True)
-class Contribution:
-    """What one feature added to the answer. `value` is the feature's value."""
+class FeatureContribution:
+    """What one feature added."""
 
     feature: str
     category: str
@@ -22,23 +25,17 @@ class Contribution:
 
 
 @dataclass(frozen=True)
-class Reason:
-    """A sentence that a customer understands, and the category of data it rests on.
-
-    `template` and `values` are what it can be said from again in another language (see
-    `explain.templates`); `direction` is what it speaks for: `raises` or `lowers` an estimate, or
-    `for` a product.
+class SaidReason:
+    """A sentence, and the category of data it rests on; `template` and `values` say it again in
+    another language.
     """
 
     category: str
     text: str
     template: str
-    values: Mapping[str, Any]
-    direction: str
-
-    def document(self) -> dict[str, Any]:
-        """The reason as plain data."""
-        return dict(vars(self))
+    """The key of one in `explain.templates`."""
+    values: Mapping[str, float | str]
+    direction: Direction
 
 
 @dataclass(frozen=True)
@@ -49,30 +46,30 @@ class Explanation:
 
     base_value: float
     output_value: float
-    contributions: tuple[Contribution, ...]
-
-    def document(self) -> dict[str, Any]:
-        """The explanation as plain data."""
-        return {**vars(self), "contributions": [dict(vars(part)) for part in self.contributions]}
+    contributions: tuple[FeatureContribution, ...]
 
 
-def explanation(
+def explanations(
     names: Sequence[str],
     categories: Mapping[str, str],
     values: Floats,
     contributions: Floats,
     base: float,
-    output: float,
-) -> Explanation:
-    """The explanation of one row, from its `values` and `contributions` (features,).
+    outputs: Sequence[float],
+) -> list[Explanation]:
+    """The explanation of each row, from `values` and `contributions` (rows, features).
 
     What adds exactly nothing is left out, which a withheld feature always does; the largest come
     first.
     """
-    used = np.flatnonzero((contributions != 0) & ~np.isnan(values))
-    order = used[np.argsort(-np.abs(contributions[used]), kind="stable")]
-    parts = tuple(
-        Contribution(names[i], categories[names[i]], float(values[i]), float(contributions[i]))
-        for i in order
-    )
-    return Explanation(base, output, parts)
+    counted = (contributions != 0) & ~np.isnan(values)
+    order = np.argsort(-np.abs(contributions), axis=1, kind="stable")
+    made = []
+    for row, output in enumerate(outputs):
+        used = order[row][counted[row, order[row]]].tolist()
+        value, part = values[row].tolist(), contributions[row].tolist()
+        parts = tuple(
+            FeatureContribution(names[i], categories[names[i]], value[i], part[i]) for i in used
+        )
+        made.append(Explanation(base, output, parts))
+    return made

@@ -21,8 +21,8 @@ MOST_PLAYERS = MOST_CATEGORIES
 
 
 @dataclass(frozen=True)
-class Played:
-    """A category's part: `contribution` to the answer, and the answer `without` it."""
+class CategoryContribution:
+    """A category's Shapley value, and the answer without it."""
 
     category: str
     contribution: float
@@ -35,7 +35,7 @@ class Game:
 
     base_value: float
     output_value: float
-    played: tuple[Played, ...]
+    played: tuple[CategoryContribution, ...]
 
 
 def play(players: Sequence[str], answers: Callable[[Bools], Floats]) -> Game:
@@ -61,7 +61,7 @@ def game_of(players: Sequence[str], values: Floats) -> Game:
     count, everything = len(players), len(values) - 1
     without = [float(values[everything ^ (1 << player)]) for player in range(count)]
     played = tuple(
-        Played(name, float(share), rest)
+        CategoryContribution(name, float(share), rest)
         for name, share, rest in zip(players, shares, without, strict=True)
     )
     return Game(float(values[0]), float(values[everything]), played)

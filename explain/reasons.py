@@ -11,12 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from explain.explanation import Contribution, Reason
+from explain.explanation import Direction, FeatureContribution, SaidReason
 from explain.templates import (
     DISCOVERY,
-    FOR,
-    LOWERS,
-    RAISES,
     TEMPLATES,
     Recorded,
     ShopWords,
@@ -30,39 +27,73 @@ MOST_REASONS = 4
 
 
 def reasons_for(
-    contributions: Sequence[Contribution],
-    values: Values,
+    explained: Sequence[tuple[Sequence[FeatureContribution], Values]],
     templates: tuple[Template, ...],
     shop: ShopWords,
     wording: Wording,
     *,
     helpful_only: bool,
-) -> list[Reason]:
-    """At most four reasons, one for each category, the largest contribution first.
+) -> list[list[SaidReason]]:
+    """For each answer of which the contributions are `explained`, with all its features that are
+    known (never `NaN`): at most four reasons, one for each category, the largest contribution
+    first.
 
-    `values` holds all features that are known (never `NaN`). With `helpful_only`, only what speaks
-    for the answer counts, as for a recommendation.
+    With `helpful_only`, only what speaks for the answer counts, as for a recommendation.
     """
-    speaking = _by_feature(templates)
-    reasons: dict[str, Reason] = {}
-    for part in sorted(contributions, key=lambda c: -abs(c.contribution)):
-        if part.category in reasons or (helpful_only and part.contribution <= 0):
-            continue
-        if (said := _said(speaking.get(part.feature, ()), values, shop)) is not None:
-            template, recorded = said
-            text = wording.fill(template.text, template.many, recorded)
-            direction = FOR if helpful_only else RAISES if part.contribution > 0 else LOWERS
-            reasons[part.category] = Reason(part.category, text, template.key, recorded, direction)
-    personal_first = sorted(reasons.values(), key=lambda reason: reason.category == PRODUCT)
-    return personal_first[:MOST_REASONS]
+    chosen = [
+        sorted(found.values(), key=lambda one: one[0].category == PRODUCT)[:MOST_REASONS]
+        for found in _chosen(explained, _by_feature(templates), shop, helpful_only)
+    ]
+    every = [one for of_answer in chosen for one in of_answer]
+    texts = iter(wording.filled([(one.text, one.many, values) for _, one, values in every]))
+    return [
+        [
+            SaidReason(
+                part.category, next(texts), template.key, values, _direction(part, helpful_only)
+            )
+            for part, template, values in of_answer
+        ]
+        for of_answer in chosen
+    ]
 
 
-def with_discovery(reasons: Sequence[Reason], wording: Wording) -> list[Reason]:
+Chosen = tuple[FeatureContribution, Template, Recorded]
+
+
+def _chosen(
+    explained: Sequence[tuple[Sequence[FeatureContribution], Values]],
+    speaking: Mapping[str, tuple[Template, ...]],
+    shop: ShopWords,
+    helpful_only: bool,
+) -> list[dict[str, Chosen]]:
+    """What is said of each answer, by category, before it is put into words."""
+    chosen = []
+    ordered = [sorted(parts, key=lambda part: -abs(part.contribution)) for parts, _ in explained]
+    for parts, (_, values) in zip(ordered, explained, strict=True):
+        found: dict[str, Chosen] = {}
+        for part in parts:
+            if part.category in found or (helpful_only and part.contribution <= 0):
+                continue
+            for template in speaking.get(part.feature, ()):
+                if (recorded := template.fill(values, shop)) is not None:
+                    found[part.category] = (part, template, recorded)
+                    break
+        chosen.append(found)
+    return chosen
+
+
+def _direction(part: FeatureContribution, helpful_only: bool) -> Direction:
+    if helpful_only:
+        return "for"
+    return "raises" if part.contribution > 0 else "lowers"
+
+
+def with_discovery(reasons: Sequence[SaidReason], wording: Wording) -> list[SaidReason]:
     """The reasons of a product that was drawn by lot: that it was comes first, so that nobody takes
     it for one of their best.
     """
-    drawn = Reason(
-        PRODUCT, wording.fill(DISCOVERY.text, DISCOVERY.many, {}), DISCOVERY.key, {}, FOR
+    drawn = SaidReason(
+        PRODUCT, wording.fill(DISCOVERY.text, DISCOVERY.many, {}), DISCOVERY.key, {}, "for"
     )
     return [drawn, *reasons][:MOST_REASONS]
 
@@ -81,12 +112,12 @@ def said_again(reason: Mapping[str, Any], wording: Wording) -> str | None:
 
 
 def sentences_of(
-    reasons: Iterable[Mapping[str, Any]], wording: Wording, others: Iterable[str] = ()
+    reasons: Iterable[SaidReason], wording: Wording, others: Iterable[str] = ()
 ) -> dict[str, list[str]]:
     """The translations that `reasons`, and the sentences `others`, were said in: a replay uses
     these, whatever they are by then.
     """
-    texts = {TEMPLATES[reason["template"]].text for reason in reasons} | {
+    texts = {TEMPLATES[reason.template].text for reason in reasons} | {
         *others,
         "today",
         "yesterday",
@@ -103,13 +134,3 @@ def _by_feature(templates: tuple[Template, ...]) -> dict[str, tuple[Template, ..
         feature: tuple(template for template in templates if feature in template.features)
         for feature in features
     }
-
-
-def _said(
-    templates: Sequence[Template], values: Values, shop: ShopWords
-) -> tuple[Template, Recorded] | None:
-    """The first sentence that is true of the values, with what it is filled with."""
-    for template in templates:
-        if (recorded := template.fill(values, shop)) is not None:
-            return template, recorded
-    return None

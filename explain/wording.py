@@ -4,7 +4,7 @@ through Babel).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -118,6 +118,10 @@ class Wording:
         return self.say(
             text, many, None if count is None else shown_number(count), **self.written(values)
         )
+
+    def filled(self, sentences: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
+        """Several sentences, each with its plural and its values, as `fill` says them."""
+        return [self.fill(text, many, values) for text, many, values in sentences]
 
     def written(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Recorded values as this language writes them."""

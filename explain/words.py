@@ -178,9 +178,8 @@ def _checked(message: Message, forms: tuple[str, ...], file: str, tag: str) -> t
         )
     for number, form in enumerate(forms):
         found = set(PLACE.findall(form))
-        may_omit = (
-            {"count"} if number < len(forms) - 1 else set()
-        )  # a form for one or two can say the number in a word
+        # A form for one or two can say the number in a word.
+        may_omit = {"count"} if number < len(forms) - 1 else set()
         missing = sorted(allowed - found - may_omit)
         if not form or missing or found - allowed or re.search(r"[{}]", PLACE.sub("", form)):
             raise WordsRefused(

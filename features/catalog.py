@@ -145,11 +145,16 @@ class Catalog:
 
     def permits(self, fields: Iterable[str], purpose: str) -> bool:
         """Whether every one of `fields` is declared, and declared for `purpose`."""
-        declared = [self.fields.get(name) for name in fields]
-        return all(
-            field is not None and (field.category == PRODUCT or purpose in field.purposes)
-            for field in declared
-        )
+        return not self.refused(fields, purpose)
+
+    def refused(self, fields: Iterable[str], purpose: str) -> list[str]:
+        """Those of `fields` that are not declared, or not for `purpose`."""
+        declared = ((name, self.fields.get(name)) for name in fields)
+        return [
+            name
+            for name, field in declared
+            if field is None or (field.category != PRODUCT and purpose not in field.purposes)
+        ]
 
     def retention_days(self, fields: Iterable[str]) -> int:
         """How old a row may be to be read for all of `fields`: the shortest retention among

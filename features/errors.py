@@ -13,19 +13,6 @@ class SaysoError(Exception):
     """Root of the project's errors: something is wrong and the message says what to do about it."""
 
 
-class ConfigError(SaysoError):
-    """`sayso.toml` says something that cannot be followed.
-
-    Attributes: `file`, and `line` (1-based; None where the fault is an absence).
-    """
-
-    def __init__(self, message: str, *, file: Path, line: int | None = None) -> None:
-        where = f"{file}, line {line}" if line else str(file)
-        super().__init__(f"{where}: {message}")
-        self.file = file
-        self.line = line
-
-
 class WorkspaceError(SaysoError):
     """The workspace folder is missing, or is not one, or would be overwritten."""
 
@@ -62,29 +49,6 @@ class LedgerBroken(SaysoError):
         self.seq = seq
 
 
-class CorrectionRefused(SaysoError):
-    """A correction names what is not there, or a value that cannot be.
-
-    `field` names the part of it that does.
-    """
-
-    def __init__(self, message: str, *, field: str) -> None:
-        super().__init__(message)
-        self.field = field
-
-
-class NoticeChanged(SaysoError):
-    """A notice is no longer the text that customers agreed to."""
-
-
-class AnchorRefused(SaysoError):
-    """A file is no anchor of this ledger."""
-
-
-class PayloadGone(SaysoError):
-    """Encrypted content cannot be read: its key was destroyed, or it was altered."""
-
-
 class FeatureError(SaysoError):
     """A feature definition reads a field that it did not declare, or that nobody declared."""
 
@@ -95,14 +59,6 @@ class TrainingError(SaysoError):
 
 class ModelUnavailable(SaysoError):
     """No champion stands in the registry, or its artifacts cannot be read."""
-
-
-class PromotionRefused(SaysoError):
-    """A gate failed. `gate` is its name."""
-
-    def __init__(self, message: str, *, gate: str) -> None:
-        super().__init__(message)
-        self.gate = gate
 
 
 class NotFound(SaysoError):

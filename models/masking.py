@@ -33,6 +33,15 @@ class Masking:
         )
         return cls(tuple(categories), needs.reshape(len(needed), len(categories)))
 
+    def needed(self, features: Sequence[str]) -> dict[str, frozenset[str]]:
+        """The categories that each of `features` needs, which are those of the rows of `needs`."""
+        return {
+            name: frozenset(
+                category for category, need in zip(self.categories, row, strict=True) if need
+            )
+            for name, row in zip(features, self.needs.tolist(), strict=True)
+        }
+
     def withhold(self, features: Floats, withheld: Bools) -> Floats:
         """A copy of `features` (rows, features) with `NaN` for what `withheld` (rows, categories)
         makes unavailable.

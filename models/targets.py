@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from ibis import Deferred
 
-from features.definitions.customer import SECONDS_PER_DAY, exact_sum
+from features.definitions.expressions import SECONDS_PER_DAY, exact_sum
 from features.errors import TrainingError
 from features.warehouse.fields import AMOUNT, ORDERED_AT
 from features.warehouse.gate import Gate

@@ -1,4 +1,4 @@
-"""MLflow: runs, registered versions and their aliases. The only module that imports it."""
+"""MLflow: runs, and the versions registered with it. The only module that imports it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,22 @@ import lightgbm
 import numpy as np
 import pandas as pd
 from filelock import FileLock
+from sqlalchemy import make_url
 
+from features.database.engine import Database
 from features.errors import ModelUnavailable
 from features.shop.workspace import Workspace
 from models.artifact_digest import require_sealed, seal
+from models.registry import (
+    CHALLENGER,
+    CHAMPION,
+    FILES_DIGEST,
+    GATE,
+    OVERRIDE,
+    Registry,
+    Version,
+)
+from models.trees.booster import Stated
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,23 +41,19 @@ if TYPE_CHECKING:
     from mlflow.entities import RunInfo
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION = "champion"
-CHALLENGER = "challenger"
-NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What the registry says where it has no such model or alias; anything else means that it cannot
-tell.
-"""
-GATE, OVERRIDE = "gate.", "override."
-"""What the tags of a version begin with that say why it was promoted."""
 BEFORE = "champion.before"
 """Tag of a version: the one that was champion before it."""
-FILES_DIGEST = "files_digest"
-"""Tag of a version: SHA-256 of the list of its files and their digests."""
 FOLDER = "sayso"
-"""Folder of a run's artifacts that holds the model as data, which is what serving reads."""
+"""Folder of a run's artifacts that holds the model as data."""
 CARD = "model_card.html"
+NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow says where it has no such model or alias; anything else means that it cannot tell."""
 DIGEST_LENGTH = 36
 """As long as a digest may be in MLflow's list of data sets."""
+ADOPTED = ("churn", "next_purchase")
+"""Models that a workspace of before may have in MLflow alone."""
+
+log = logging.getLogger("sayso.tracking")
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Run:
     """
 
     model: str
-    booster: lightgbm.Booster
+    booster: Stated
     save: Callable[[Path], None]
     parameters: Mapping[str, object]
     metrics: Mapping[str, float]
@@ -71,48 +79,37 @@ class Run:
     """SHA-256 of all rows learnt from, in hexadecimal."""
 
 
-@dataclass(frozen=True)
-class Version:
-    """A registered version of a model.
-
-    `metrics` and `parameters` are those of its run, `tags` its own.
+class Tracking(Registry):
+    """The registry of a workspace, and MLflow's store at `uri` beside it, where runs are logged and
+    versions registered; MLflow's artifacts lie in `artifacts`.
     """
 
-    model: str
-    version: str
-    run_id: str
-    trained_at: datetime
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-    parameters: Mapping[str, str] = field(default_factory=dict)
-
-
-class Tracking:
-    """The tracking store and registry at `uri`; artifacts lie in `artifacts`."""
-
-    def __init__(self, uri: str, artifacts: Path) -> None:
+    def __init__(self, uri: str, artifacts: Path, database: Database, folder: Path) -> None:
+        super().__init__(database, folder)
         self._uri = uri
         self._artifacts = artifacts
         self._one_at_a_time = FileLock(artifacts.with_name(f"{artifacts.name}.lock"))
         _prepare_mlflow(uri)
 
     @classmethod
-    def of(cls, workspace: Workspace) -> Tracking:
-        """The store and registry of a workspace."""
-        return cls(workspace.mlflow_uri, workspace.artifacts)
+    def of(cls, workspace: Workspace, database: Database | None = None) -> Tracking:
+        """The registry and store of a workspace, with the versions that MLflow alone knows of."""
+        database = database or Database.open(workspace.database_url)
+        made = cls(workspace.mlflow_uri, workspace.artifacts, database, workspace.models)
+        if made.may_know_more:
+            made.adopt()
+        return made
 
     @cached_property
     def _client(self) -> MlflowClient:
         import mlflow  # noqa: PLC0415 - takes seconds to import, and commands that need no model should not wait for it
 
-        logging.getLogger("mlflow").setLevel(
-            logging.WARNING
-        )  # its notes on making tables would stand amid our own output
+        # Its notes on making tables would stand amid our own output.
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
         mlflow.set_tracking_uri(self._uri)
         mlflow.set_registry_uri(self._uri)
-        with (
-            self._one_at_a_time
-        ):  # the first to ask makes the tables, and two who do so at once fail
+        # The first to ask makes the tables, and two who do so at once fail.
+        with self._one_at_a_time:
             client = mlflow.MlflowClient(self._uri, self._uri)
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
@@ -145,62 +142,18 @@ class Tracking:
                 run.save(Path(folder))
                 files = {FILES_DIGEST: seal(Path(folder))}
                 mlflow.log_artifacts(folder, FOLDER)
-            logged = _log_booster(run)
-            made = client.create_model_version(
-                run.model,
-                logged,
-                run_id=active.info.run_id,
-                tags={**run.tags, **files},
-                description=_description(run, active.info),
-            )
-        client.set_registered_model_alias(run.model, CHALLENGER, made.version)
-        return self.version(run.model, str(made.version))
-
-    def by_alias(self, model: str, alias: str) -> Version | None:
-        """The version that holds `alias`, or None where none does.
-
-        Raises `ModelUnavailable` where the registry cannot be asked.
-        """
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
-
-        try:
-            return self._described(self._client.get_model_version_by_alias(model, alias))
-        except MlflowException as error:
-            if error.error_code in NO_SUCH:
-                return None
-            raise ModelUnavailable(
-                f"the registry cannot tell which version of `{model}` is {alias}:"
-                f" {error.error_code}"
-            ) from error
-
-    def version(self, model: str, version: str) -> Version:
-        """One version. Raises `ModelUnavailable` where the registry has no such one."""
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415
-
-        try:
-            return self._described(self._client.get_model_version(model, version))
-        except MlflowException as error:
-            raise ModelUnavailable(
-                f"the registry has no version {version} of `{model}`: {error.message}"
-            ) from None
-
-    def versions(self, model: str) -> list[tuple[Version, tuple[str, ...]]]:
-        """All versions of a model with their aliases, newest first."""
-        found = self._client.search_model_versions(
-            f"name = '{model}'", order_by=["version_number DESC"]
-        )
-        held = {
-            alias: version.version
-            for alias in (CHAMPION, CHALLENGER)
-            if (version := self.by_alias(model, alias)) is not None
-        }
-        return [
-            (
-                self._described(one),
-                tuple(alias for alias, version in held.items() if version == str(one.version)),
-            )
-            for one in found
-        ]
+                logged = _log_booster(run)
+                made = client.create_model_version(
+                    run.model,
+                    logged,
+                    run_id=active.info.run_id,
+                    tags={**run.tags, **files},
+                    description=_description(run, active.info),
+                )
+                client.set_registered_model_alias(run.model, CHALLENGER, made.version)
+                version = self._described(client.get_model_version(run.model, made.version))
+                self.add(version, Path(folder), (CHALLENGER,))
+        return version
 
     def promote(
         self, version: Version, gates: Mapping[str, str], override: Mapping[str, str] | None = None
@@ -213,28 +166,83 @@ class Tracking:
         standing = self.by_alias(version.model, CHAMPION)
         if standing is not None and standing.version != version.version:
             tags[BEFORE] = standing.version
-        for name in self.version(version.model, version.version).tags:
-            if name.startswith((GATE, OVERRIDE)) and name not in tags:
-                self._client.delete_model_version_tag(version.model, version.version, name)
-        self._name_champion(version, tags)
+        kept = {
+            name: said
+            for name, said in self.version(version.model, version.version).tags.items()
+            if not name.startswith((GATE, OVERRIDE))
+        }
+        self._name_champion(version, {**kept, **tags})
 
     def reinstate(self, version: Version, tags: Mapping[str, str]) -> None:
         """Make a version champion that was it before; what its gates said then stays with it."""
-        self._name_champion(version, tags)
+        self._name_champion(version, {**self.version(version.model, version.version).tags, **tags})
 
     def _name_champion(self, version: Version, tags: Mapping[str, str]) -> None:
+        """In our database, which alone decides, and so that MLflow shows the same."""
+        before = self.version(version.model, version.version).tags
+        for name in before.keys() - tags.keys():
+            self._client.delete_model_version_tag(version.model, version.version, name)
         for name, said in tags.items():
-            self._client.set_model_version_tag(version.model, version.version, name, said)
+            if before.get(name) != said:
+                self._client.set_model_version_tag(version.model, version.version, name, said)
         self._client.set_registered_model_alias(version.model, CHAMPION, version.version)
+        self.name_champion(version, tags)
 
-    def folder(self, version: Version) -> Path:
-        """Folder with the model's files as they were saved.
+    @property
+    def may_know_more(self) -> bool:
+        """Whether MLflow may know of versions that our database was never told of, as before it
+        kept them: it knows of none, and MLflow has a store.
+        """
+        file = make_url(self._uri).database if self._uri.startswith("sqlite:") else None
+        return (file is None or Path(file).exists()) and self.empty
 
-        Raises `ModelUnavailable` where they are gone or were changed.
+    def adopt(self) -> None:
+        """Take in all versions, their files and who is champion from MLflow.
 
-        They are looked for in this workspace first, since it may have been moved or copied after
-        they were logged. They are checked before any library reads them: LightGBM ends the process
-        over a booster that was cut off.
+        A version whose files are gone or were changed is taken in without them.
+        """
+        for model in ADOPTED:
+            found = self._known(model)
+            held = {alias: self._alias(model, alias) for alias in (CHAMPION, CHALLENGER)}
+            for one in map(self._described, found):
+                roles = tuple(alias for alias, number in held.items() if number == one.version)
+                files: Path | None = None
+                try:
+                    files = self._logged(one)
+                except ModelUnavailable as error:
+                    log.warning("%s", error)
+                self.add(one, files, roles)
+            if found:
+                log.warning("took %d versions of %s over from MLflow", len(found), model)
+
+    def _known(self, model: str) -> list[ModelVersion]:
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
+
+        order = ["version_number ASC"]
+        try:
+            return list(self._client.search_model_versions(f"name = '{model}'", order_by=order))
+        except MlflowException as error:
+            raise ModelUnavailable(
+                f"MLflow cannot tell which versions of `{model}` there are: {error.error_code}"
+            ) from error
+
+    def _alias(self, model: str, alias: str) -> str | None:
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
+
+        try:
+            return str(self._client.get_model_version_by_alias(model, alias).version)
+        except MlflowException as error:
+            if error.error_code in NO_SUCH:
+                return None
+            raise ModelUnavailable(
+                f"MLflow cannot tell which version of `{model}` is {alias}: {error.error_code}"
+            ) from error
+
+    def _logged(self, version: Version) -> Path:
+        """Folder with a model's files as MLflow keeps them.
+
+        Raises `ModelUnavailable` where they are gone or were changed. They are looked for in this
+        workspace first, since it may have been moved or copied after they were logged.
         """
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
@@ -305,13 +313,12 @@ def _log_booster(run: Run) -> str:
     import mlflow  # noqa: PLC0415
     from mlflow.models import infer_signature  # noqa: PLC0415 - see `_client`
 
-    nothing_known = pd.DataFrame(
-        [[np.nan] * run.booster.num_feature()], columns=run.booster.feature_name()
-    )
-    signature = infer_signature(nothing_known, run.booster.predict(nothing_known))
+    booster = lightgbm.Booster(model_str=run.booster.model_to_string())
+    nothing_known = pd.DataFrame([[np.nan] * booster.num_feature()], columns=booster.feature_name())
+    signature = infer_signature(nothing_known, booster.predict(nothing_known))
     requirement = [f"lightgbm=={lightgbm.__version__}"]
     logged = mlflow.lightgbm.log_model(
-        run.booster, name=run.model, signature=signature, pip_requirements=requirement
+        booster, name=run.model, signature=signature, pip_requirements=requirement
     )
     return str(logged.model_uri)
 

@@ -10,15 +10,18 @@ from explain.words import Words, open_words
 from features.shop.online import online_stores
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.tracking import Tracking
+from models.churn.model import ChurnModel
+from models.next_purchase.model import NextPurchaseModel
+from models.registry import Registry
 from serving.access.api_keys import Keys
 from serving.access.console_sessions import Sessions
 from serving.access.signed_links import Links
 from serving.churn.estimator import ChurnEstimator
+from serving.decisions.deciding import Decider
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
 from serving.live.assortment import AssortmentKeeper
-from serving.live.champions import churn_champion, next_purchase_champion
+from serving.live.champions import Champion, churn_champion, next_purchase_champion
 from serving.live.config_watch import CatalogWatch
 from serving.live.reader_process import Reading, read_here
 from serving.live.refresher import Watch
@@ -37,7 +40,7 @@ class Sayso:
     """A shop's running service."""
 
     shop: Shop
-    tracking: Tracking
+    registry: Registry
     recommender: Recommender
     churn: ChurnEstimator
     what_if: WhatIf
@@ -58,44 +61,71 @@ class Sayso:
         self.shop.database.close()
 
 
+@dataclass(frozen=True)
+class _Live:
+    """What answers are made with, each kept up to date while the service runs."""
+
+    churn: Champion[ChurnModel]
+    next_purchase: Champion[NextPurchaseModel]
+    assortment: AssortmentKeeper
+    statistics: LiveStatistics
+
+    @classmethod
+    def of(cls, shop: Shop, registry: Registry, reading: Reading) -> _Live:
+        holds = CatalogWatch(shop.workspace).holds
+        next_purchase = next_purchase_champion(registry, holds)
+        return cls(
+            churn_champion(registry, holds),
+            next_purchase,
+            AssortmentKeeper(shop, reading),
+            LiveStatistics(shop, next_purchase, reading),
+        )
+
+    @property
+    def watch(self) -> Watch:
+        parts = (self.assortment, self.churn, self.next_purchase, self.statistics)
+        return Watch([part.look for part in parts])
+
+
 def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) -> Sayso:
     """The service of `workspace`, reached by customers under `base_url`; what it keeps up with is
     read by `reading`.
     """
     shop = Shop(workspace)
-    tracking = Tracking.of(workspace)
+    config, database, now = shop.config, shop.database, shop.clock
+    registry = Registry(database, workspace.models)
+    live = _Live.of(shop, registry, reading)
+    words = open_words(workspace.root, config.shop.language, SPOKEN_BY)
+    decider = Decider(database, shop.vault, config.catalog, now)
     for_churn, for_next_purchase = online_stores(shop)
-    catalog = CatalogWatch(workspace)
-    churn, next_purchase = (
-        churn_champion(tracking, catalog.holds),
-        next_purchase_champion(tracking, catalog.holds),
-    )
-    assortment = AssortmentKeeper(shop, reading)
-    statistics = LiveStatistics(shop, next_purchase, reading)
-    words = open_words(workspace.root, shop.config.shop.language, SPOKEN_BY)
     recommender = Recommender(
-        shop, next_purchase, for_next_purchase, lambda: assortment.current, statistics, words
+        config,
+        decider,
+        shop.ledger,
+        shop.customers,
+        live.next_purchase,
+        for_next_purchase,
+        live.assortment.there,
+        live.statistics,
+        words,
     )
-    estimator = ChurnEstimator(shop, churn, for_churn, words)
-    keys = Keys(shop.database, shop.clock)
+    estimator = ChurnEstimator(config, decider, live.churn, for_churn, words)
+    replays = {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}
+    keys = Keys(database, now)
     return Sayso(
         shop=shop,
-        tracking=tracking,
+        registry=registry,
         recommender=recommender,
         churn=estimator,
-        what_if=WhatIf(shop, estimator, recommender),
-        decisions=DecisionLog(
-            shop.database,
-            shop.vault,
-            {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay},
-        ),
-        opt_outs=OptOuts(shop.database, shop.clock),
+        what_if=WhatIf(config, database, now, estimator, recommender),
+        decisions=DecisionLog(database, shop.vault, replays),
+        opt_outs=OptOuts(database, now),
         reviews=Reviews(shop),
         rights=Rights(shop),
         keys=keys,
         sessions=Sessions(keys, workspace.secret(), secure=base_url.startswith("https://")),
         links=Links(workspace.secret(), base_url),
-        watch=Watch([assortment.look, churn.look, next_purchase.look, statistics.look]),
+        watch=live.watch,
         words=words,
-        assortment=assortment,
+        assortment=live.assortment,
     )

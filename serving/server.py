@@ -37,10 +37,9 @@ def command(port: int) -> list[str]:
 
 def environment(workspace: Workspace, port: int) -> dict[str, str]:
     """The server's environment: which workspace, and nothing sent home."""
+    # A registry that is down is noticed in seconds and asked again soon.
     return {
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": (
-            "1"
-        ),  # a registry that is down is noticed in seconds and asked again soon
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": ("1"),
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
         **os.environ,
         "SAYSO_WORKSPACE": str(workspace.root),
@@ -110,15 +109,16 @@ def running(workspace: Workspace, port: int, log: Path) -> Iterator[str]:
 
 def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     ends = time.monotonic() + READY_WITHIN_SECONDS
-    while time.monotonic() < ends:
-        if process.poll() is not None:
-            raise ServerFailed(f"the service stopped while starting; {log} says why")
-        try:
-            if httpx.get(f"{url}/readyz", timeout=1.0).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
+    with httpx.Client(timeout=1.0) as client:  # one, since each reads all certificates anew
+        while time.monotonic() < ends:
+            if process.poll() is not None:
+                raise ServerFailed(f"the service stopped while starting; {log} says why")
+            try:
+                if client.get(f"{url}/readyz").is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
     raise ServerFailed(
         f"the service was not ready within {READY_WITHIN_SECONDS:.0f} seconds; {log} says more"
     )

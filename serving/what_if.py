@@ -7,18 +7,21 @@ categories are taken away. Nothing is recorded, nobody is given the answer, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from explain.coalition_scores import coalition_scores
-from explain.game import MOST_PLAYERS, Game, Played, coalitions
+from explain.game import MOST_PLAYERS, Game, coalitions
 from explain.rank_game import Lists, RankGame, rank_game
 from features import clock
-from features.shop.shop import Shop
+from features.clock import Clock
+from features.config.schema import Config
+from features.database.engine import Database
 from serving.churn.estimator import ChurnEstimator
+from serving.contract.answers import ChurnAnswer, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.permissions import Permissions, permissions_as
-from serving.recommending.recommender import Recommender, Seen
+from serving.recommending.known import Seen
+from serving.recommending.recommender import Recommender
 
 EVERY_PRODUCT = 1_000_000
 
@@ -26,11 +29,21 @@ EVERY_PRODUCT = 1_000_000
 class WhatIf:
     """Answers "what if I did not share this" for the customers (pseudonyms) of one shop."""
 
-    def __init__(self, shop: Shop, churn: ChurnEstimator, recommender: Recommender) -> None:
-        self._shop = shop
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        clock: Clock,
+        churn: ChurnEstimator,
+        recommender: Recommender,
+    ) -> None:
+        self._catalog = config.catalog
+        self._models = config.models
+        self._database = database
+        self._clock = clock
         self._churn = churn
         self._recommender = recommender
-        self._askable = shop.config.catalog.askable(shop.config.models.next_purchase.purpose)
+        self._askable = config.catalog.askable(config.models.next_purchase.purpose)
 
     def of_churn(self, customer: int) -> Game | None:
         """The consent game of the estimate in probability points, as it would be given now; None
@@ -40,13 +53,15 @@ class WhatIf:
         nobody.
         """
         return churn_game(
-            self._churn.preview(self._permissions(customer, self._shop.config.models.churn.purpose))
+            self._churn.preview(self._permissions(customer, self._models.churn.purpose))
         )
 
-    def recommendations(self, customer: int, request: RecommendationRequest) -> Mapping[str, Any]:
+    def recommendations(
+        self, customer: int, request: RecommendationRequest
+    ) -> RecommendationAnswer:
         """The answer to `request` as it would be given now."""
         (answer,) = self._recommender.previews(
-            request, [self._permissions(customer, self._shop.config.models.next_purchase.purpose)]
+            request, [self._permissions(customer, self._models.next_purchase.purpose)]
         )
         return answer
 
@@ -62,7 +77,7 @@ class WhatIf:
         `request` says what else was asked (basket, exclusions, ...). Products without statistics
         are left out.
         """
-        permissions = self._permissions(customer, self._shop.config.models.next_purchase.purpose)
+        permissions = self._permissions(customer, self._models.next_purchase.purpose)
         lists, players = self._lists(customer, permissions, request), self._players(permissions)
         seen = None if lists is None else self._seen(permissions, players, request)
         if lists is None or seen is None:
@@ -76,7 +91,7 @@ class WhatIf:
         """
         return self._lists(
             customer,
-            self._permissions(customer, self._shop.config.models.next_purchase.purpose),
+            self._permissions(customer, self._models.next_purchase.purpose),
             request,
         )
 
@@ -86,9 +101,8 @@ class WhatIf:
         players = self._players(permissions)
         if not players or len(players) > MOST_PLAYERS:
             return None
-        asked = _of_every_product(
-            request or RecommendationRequest(customer_id=str(customer))
-        )  # whose alternatives these are is what counts
+        # Whose alternatives these are is what counts.
+        asked = _of_every_product(request or RecommendationRequest(customer_id=str(customer)))
         imagined = [
             permissions,
             *(permissions.without([name]) for name in players),
@@ -107,7 +121,7 @@ class WhatIf:
         """What the ranker is shown of a customer under each coalition of what they grant; None
         where there is nothing to show.
         """
-        permissions = self._permissions(customer, self._shop.config.models.next_purchase.purpose)
+        permissions = self._permissions(customer, self._models.next_purchase.purpose)
         return self._seen(permissions, self._players(permissions))
 
     def _seen(
@@ -131,26 +145,17 @@ class WhatIf:
         return [name for name in self._askable if name in permissions.granted]
 
     def _permissions(self, customer: int, purpose: str) -> Permissions:
-        with self._shop.database.read() as connection:
-            return permissions_as(
-                connection,
-                self._shop.config.catalog,
-                customer,
-                purpose,
-                clock.to_text(self._shop.clock()),
-            )
+        now = clock.to_text(self._clock())
+        with self._database.read() as connection:
+            return permissions_as(connection, self._catalog, customer, purpose, now)
 
 
-def churn_game(answer: Mapping[str, Any]) -> Game | None:
+def churn_game(answer: ChurnAnswer) -> Game | None:
     """The consent game that an answer to `POST /v1/churn` states; None where it has no estimate."""
-    if not answer["available"]:
+    if answer.explanation is None:
         return None
-    stated = answer["explanation"]["categories"]
-    return Game(
-        stated["base_value"],
-        stated["output_value"],
-        tuple(Played(**part) for part in stated["contributions"]),
-    )
+    stated = answer.explanation.categories
+    return Game(stated.base_value, stated.output_value, tuple(stated.contributions))
 
 
 def _of_every_product(request: RecommendationRequest) -> RecommendationRequest:

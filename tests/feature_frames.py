@@ -7,7 +7,8 @@ from datetime import datetime
 import pandas as pd
 
 from features.definitions.definition import ShopFacts
-from features.definitions.frames import DEFINITION_OF, customer_frame, history_frame, is_of_history
+from features.definitions.definitions import STANDARD
+from features.definitions.frames import customer_frame, history_frame, is_of_history
 from features.warehouse.gate import Gate
 
 CATEGORIES = ("purchases", "order_times", "spending", "location")
@@ -17,8 +18,8 @@ COLUMNS_OF = {
     "spending": ("unit_price", "amount"),
     "location": ("country",),
 }
-CUSTOMER_FEATURES = tuple(name for name in DEFINITION_OF if not is_of_history(name))
-HISTORY_FEATURES = tuple(name for name in DEFINITION_OF if is_of_history(name))
+CUSTOMER_FEATURES = tuple(name for name in STANDARD.by_feature if not is_of_history(name))
+HISTORY_FEATURES = tuple(name for name in STANDARD.by_feature if is_of_history(name))
 FACTS = ShopFacts("France")
 MOMENTS = (datetime(2024, 3, 1), datetime(2024, 7, 1))  # noqa: DTZ001 - the warehouse's times are naive UTC
 FUTURE = MOMENTS[-1]

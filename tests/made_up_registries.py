@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from models.tracking import Run, Tracking, Version
+from sqlalchemy import select, update
+
+from features.database.engine import Database
+from features.database.tables import model_versions
+from models.registry import Registry, Version
+from models.tracking import Run, Tracking
 
 STORE = "mlflow.db"
 
@@ -22,4 +29,19 @@ class Unillustrated(Tracking):
 
 def registry_in(folder: Path) -> Unillustrated:
     """The registry that a folder holds, or is about to hold."""
-    return Unillustrated(f"sqlite:///{folder / STORE}", folder / "artifacts")
+    database = Database.open(f"sqlite:///{folder / 'sayso.db'}")
+    return Unillustrated(
+        f"sqlite:///{folder / STORE}", folder / "artifacts", database, folder / "models"
+    )
+
+
+def noted(registry: Registry, version: Version, metrics: Mapping[str, float]) -> None:
+    """Change the figures of a version, as if its run had come out so."""
+    column = model_versions.c
+    mine = (column.model == version.model, column.version == version.version)
+    with registry._database.write() as connection:
+        (stated,) = connection.execute(select(column.content).where(*mine)).scalars()
+        content = json.loads(stated)
+        content["metrics"] |= metrics
+        changed = update(model_versions).where(*mine).values(content=json.dumps(content))
+        connection.execute(changed)

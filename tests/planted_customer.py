@@ -16,10 +16,11 @@ from features.database.tables import audit_log, exposures
 from features.shop.corrections import Correction, correct
 from features.shop.online import online_stores
 from features.shop.shop import Shop
-from serving.decisions.deciding import Made, decide
+from serving.decisions.deciding import Made
 from serving.decisions.set_bands import SetBand, set_band
 from serving.delivery.opt_outs import OptOuts
 from serving.reviews.queue import Reviews
+from tests.decided import Said, decide
 from tests.synthetic_shop import END
 
 RUN = "run-of-a-test"
@@ -50,11 +51,9 @@ def plant(shop: Shop, *ids: str) -> None:
             id, "recommendations", "location", "renewed", "web_form", "1", None, f"form of {id}"
         )
         shop.ledger.append(replace(proved, evidence="planted-evidence"))
-        made = Made({"k": 1}, {"consent": {}, "items": ["planted-answer"]}, None)
-        decision = decide(shop, "recommendation", id, "recommendations", lambda _, made=made: made)[
-            "decision_id"
-        ]
-        Reviews(shop).ask(decision, "planted-contest")
+        made = Made({"k": 1}, Said({}, ("planted-answer",)), None)
+        decided = decide(shop, "recommendation", id, "recommendations", lambda _, made=made: made)
+        Reviews(shop).ask(decided.decision_id, "planted-contest")
         OptOuts(shop.database, shop.clock).add(customer, "product", "planted-product", None)
         correct(shop, customer, Correction("customers.country", "planted-country"))
         permissions = pd.DataFrame({"customer_id": [id], "Newsletter": ["yes"]})

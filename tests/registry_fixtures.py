@@ -15,10 +15,7 @@ from tests.made_up_registries import STORE, Unillustrated, registry_in
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with MLflow's tables and nothing in them, to be copied."""
     return (
-        made_once(
-            tmp_path_factory, "registry", lambda folder: registry_in(folder).versions("churn")
-        )
-        / STORE
+        made_once(tmp_path_factory, "registry", lambda folder: registry_in(folder)._client) / STORE
     )
 
 

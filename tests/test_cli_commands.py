@@ -18,8 +18,10 @@ import pytest
 from features.errors import SaysoError
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.tracking import CHALLENGER, CHAMPION, Tracking, Version
+from models.registry import CHALLENGER, CHAMPION
+from models.tracking import Tracking
 from serving.cli import main
+from tests.made_up_registries import noted
 from tests.serving_shop import CATEGORIES, CHURN, FOR_CHURN, copied, customer_id, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -442,7 +444,7 @@ def test_training_registers_a_challenger_and_a_failing_gate_leaves_it_one(mine, 
     """`train` prints its comparison and registers; `promote` refuses at a failing gate with its
     figure and changes nothing.
     """
-    monkeypatch.setattr("experiments.training.churn.ChurnSettings", lambda: CHURN)
+    monkeypatch.setattr("experiments.training.tasks.churn.task.ChurnSettings", lambda: CHURN)
     done = told(sayso("train", "churn", "--json", workspace=mine))
     assert set(done["methods"]) == {"sayso", "logistic_rfm", "recency"}
     tracking = Tracking.of(Workspace.open(mine))
@@ -452,24 +454,18 @@ def test_training_registers_a_challenger_and_a_failing_gate_leaves_it_one(mine, 
     assert challenger.tags["files_digest"] == done["files_digest"]
     wrong = {name: 0.5 for name in challenger.metrics if name.endswith("ece")}
     right = dict.fromkeys(wrong, 0.01) | {"auc": 0.99}
-    note(tracking, challenger, {"auc": 0.99, **wrong})
+    noted(tracking, challenger, {"auc": 0.99, **wrong})
     failed(
         sayso("promote", "churn", "--yes", "--json", workspace=mine),
         "calibrated",
         "stays a challenger",
     )
     assert tracking.by_alias("churn", CHAMPION) is None
-    note(tracking, challenger, right)
+    noted(tracking, challenger, right)
     promoted = told(sayso("promote", "churn", "--yes", "--json", workspace=mine))
     assert all(gate["passed"] for gate in promoted["gates"].values())
     assert promoted["override"] is None
     assert tracking.by_alias("churn", CHAMPION).version == challenger.version
-
-
-def note(tracking: Tracking, version: Version, metrics: dict[str, float]) -> None:
-    """Change the figures of a version's run."""
-    for name, value in metrics.items():
-        tracking._client.log_metric(version.run_id, name, value)
 
 
 def test_an_override_is_shown_and_a_champion_can_be_taken_back(trained_root, tmp_path):
@@ -477,9 +473,7 @@ def test_an_override_is_shown_and_a_champion_can_be_taken_back(trained_root, tmp
     it, once.
     """
     mine = copied(trained_root, tmp_path / "mugs")
-    tracking = Tracking.of(
-        Workspace.open(trained_root)
-    )  # the copy's registry holds the addresses of the original's files
+    tracking = Tracking.of(Workspace.open(mine))
     before = tracking.by_alias("churn", CHAMPION).version
     assert (
         told(sayso("models", "status", "--json", workspace=mine))["versions"][0]["override"] is None

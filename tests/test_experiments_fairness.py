@@ -23,10 +23,12 @@ from experiments.audits.groups import (
 from experiments.audits.mitigation import NONE, Strength, best_of, weigh_by
 from experiments.benchmarks.churn_audited import audit
 from experiments.promotion.withdrawn_since import freshness
-from experiments.training.churn import train_churn
+from experiments.training.registry import task
+from experiments.training.train import TrainingOptions, train
 from experiments.trials.churn_trial import ChurnTrial
+from features.config.reading import ConfigError
 from features.consent.ledger import ConsentEvent
-from features.errors import ConfigError, SourceError, TrainingError
+from features.errors import SourceError, TrainingError
 from features.intake.public_orders import read_public_groups
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
@@ -223,7 +225,8 @@ def rows_of(seed: int, customers: int = 600) -> tuple[ChurnRows, pd.Series]:
 def task_of(count: int = 3) -> ChurnTask:
     """A task of made-up features, all of one category."""
     names = tuple(f"f{n}" for n in range(count))
-    return ChurnTask(names, Masking.of([{"c"}] * count, ("c",)), dict.fromkeys(names, "c"), 30)
+    masking = Masking.of([{"c"}] * count, ("c",))
+    return ChurnTask(names, masking, dict.fromkeys(names, "c"), 30, definitions=None)
 
 
 def groups_of(rows: ChurnRows, named: pd.Series) -> Groups:
@@ -312,7 +315,13 @@ def test_weighing_needs_a_purpose_of_its_own(root):
     """
     shop = Shop(Workspace.open(root))
     with pytest.raises(TrainingError, match=r"fairness_audit.*mitigation_purpose"):
-        train_churn(shop, Tracking.of(shop.workspace), settings=CHURN, mitigate=True)
+        train(
+            task("churn"),
+            shop,
+            Tracking.of(shop.workspace),
+            settings=CHURN,
+            options=TrainingOptions(mitigate=True),
+        )
     assert Tracking.of(shop.workspace).by_alias("churn", "challenger") is None
 
 
@@ -329,13 +338,15 @@ def test_weighed_training_states_before_and_after(root):
     shop = Shop(Workspace.open(root))
     tracking = Tracking.of(shop.workspace)
     with pytest.raises(TrainingError, match="fewer than two groups"):
-        train_churn(shop, tracking, settings=CHURN, mitigate=True)
+        train(task("churn"), shop, tracking, settings=CHURN, options=TrainingOptions(mitigate=True))
     grants = [
         ConsentEvent(id, "fairness_mitigation", "location", "granted", "form", "1")
         for id in shop.customers.all().values()
     ]
     shop.ledger.append_all(grants)
-    version = train_churn(shop, tracking, settings=CHURN, mitigate=True).version
+    version = train(
+        task("churn"), shop, tracking, settings=CHURN, options=TrainingOptions(mitigate=True)
+    ).version
     assert Strength.parse(version.parameters["mitigation"]) is not None
     assert {
         "mitigation.auc",

@@ -14,7 +14,8 @@ from experiments.audits.explainability import deletion, some_of
 from experiments.audits.explanation_plots import summary_plot
 from features.shop.shop import Shop
 from models.metrics import most_calibration_error_by_chance
-from models.tracking import CHAMPION, Tracking
+from models.registry import CHAMPION
+from models.tracking import Tracking
 from tests.serving_shop import CANARY
 
 pytest_plugins = ["tests.serving_fixtures"]

@@ -22,20 +22,21 @@ from experiments.promotion.gates import (
     judge,
     owned,
 )
-from experiments.promotion.rollout import override_of, promote, roll_back
+from experiments.promotion.rollout import PromotionRefused, promote, roll_back
 from experiments.promotion.withdrawn_since import VersionStatus
+from experiments.training.registry import task
 from experiments.trials.champion_recipe import COMPARED, NOTE, REFRESH
 from experiments.trials.paired_difference import (
     churn_differences,
     paired_difference,
     ranking_differences,
 )
-from experiments.trials.run import BASELINES
 from features.config.schema import Audit
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
-from features.errors import ModelUnavailable, PromotionRefused
-from models.tracking import BEFORE, CHALLENGER, CHAMPION, Tracking, Version
+from features.errors import ModelUnavailable
+from models.registry import CHALLENGER, CHAMPION, Version, override_of
+from models.tracking import BEFORE, Tracking
 from tests.test_models_tracking import run_of
 
 pytest_plugins = ["tests.serving_fixtures", "tests.registry_fixtures"]
@@ -62,7 +63,7 @@ def version(
             "without_spending.ece": 0.02,
             "without_spending.ece_at_limit": 0.06,
         }
-    good |= {f"baseline.{name}.{decisive}": 0.7 for name in BASELINES[model]}
+    good |= {f"baseline.{name}.{decisive}": 0.7 for name in task(model).baselines}
     stated = {name.replace("__", "."): value for name, value in metrics.items()}
     return Version(model, number, "run", NOW, good | stated, {"owner": "somebody"} | (tags or {}))
 
@@ -94,7 +95,7 @@ def test_a_challenger_has_to_reach_every_baseline(model):
     best.
     """
     metric = "auc" if model == "churn" else "recall_at_10"
-    for name in BASELINES[model]:
+    for name in task(model).baselines:
         for theirs, passed in ((0.8, True), (0.8001, False)):
             result = better_than_baselines(
                 case(version(model, **{f"baseline__{name}__{metric}": theirs}))

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from experiments.audits.consent_patterns import patterns
 from experiments.benchmarks.churn import public_trial
 from experiments.benchmarks.labelled_customers import folds
-from experiments.benchmarks.scale import measured, scales
-from experiments.benchmarks.synthetic_orders import made_up_orders
+from experiments.benchmarks.scale import PROCESS, measured, scales
 from features.errors import TrainingError
+from features.synthetic.orders import draw_orders
 from models.churn.model import ChurnModel
 from models.churn.rows import ChurnRows
 from models.churn.settings import ChurnSettings
@@ -38,13 +38,13 @@ def test_every_customer_orders_within_the_record() -> None:
     """Each customer has a first order, none lies outside the record, and the same seed makes the
     same orders.
     """
-    orders = made_up_orders(500, 200)
+    orders = draw_orders(PROCESS, 500, 200)
     assert orders["customer"].nunique() == 500
     assert orders["ordered_at"].is_monotonic_increasing
     assert (orders["ordered_at"].max() - orders["ordered_at"].min()).days < 200
     assert (orders["amount"] > 0).all()
-    assert orders.equals(made_up_orders(500, 200))
-    assert not orders.equals(made_up_orders(500, 200, seed=8))
+    assert orders.equals(draw_orders(PROCESS, 500, 200))
+    assert not orders.equals(draw_orders(PROCESS, 500, 200, seed=8))
 
 
 def test_a_size_is_measured_on_the_path_that_trains() -> None:
@@ -96,7 +96,7 @@ def test_answers_for_other_customers_are_calibrated_whatever_is_withheld() -> No
     """Customers of one moment, half of them learnt from: of the others forecasts are as exact as
     promised under every pattern.
     """
-    trial = public_trial(made_up_orders(40_000, 300), 90)
+    trial = public_trial(draw_orders(PROCESS, 40_000, 300), 90)
     (known, judged), _ = folds(trial.judged, 2, seed=7)
     assert np.unique(judged.as_of).size == 1
     errors = calibration_errors(fit_churn(known, trial.task, ChurnSettings()), judged)
@@ -110,7 +110,7 @@ def test_answers_ahead_of_time_are_calibrated_whatever_is_withheld(days: int) ->
     """Where customers stay as they are but grow older, forecasts of the next horizon are as exact
     as promised under every pattern.
     """
-    trial = public_trial(made_up_orders(20_000, days), 90)
+    trial = public_trial(draw_orders(PROCESS, 20_000, days), 90)
     errors = calibration_errors(
         fit_churn(trial.known, trial.task, ChurnSettings(), trial.today), trial.judged
     )

@@ -8,7 +8,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from experiments.training.next_purchase import purchase_data
+from experiments.training.registry import task, task_names
+from experiments.training.tasks.next_purchase.data import purchase_data
 from experiments.trials.baselines import (
     item_knn,
     logistic_rfm,
@@ -16,10 +17,11 @@ from experiments.trials.baselines import (
     popular,
     recency_score,
 )
-from experiments.trials.run import BASELINES, run_metrics
+from experiments.trials.run import run_metrics
 from models.churn.rows import ChurnRows
 from models.metrics import churn_metrics, ranking_metrics
-from models.tracking import CHAMPION, Tracking
+from models.registry import CHAMPION
+from models.tracking import Tracking
 
 pytest_plugins = ["tests.serving_fixtures"]
 
@@ -147,16 +149,16 @@ def test_item_knn_is_the_cosine_of_who_bought(judged):
         assert scores[best] == pytest.approx(np.sort(scores)[::-1][:5])
 
 
-def test_registered_runs_state_what_they_learnt_from(served, served_root):
+def test_registered_runs_state_what_they_learnt_from(served):
     """Both champions carry ledger position, warehouse, purpose and owner, and metrics for
     themselves and every baseline.
     """
-    tracking = Tracking(f"sqlite:///{served_root / 'mlflow.db'}", served_root / "mlartifacts")
-    for model, baselines in BASELINES.items():
+    tracking = Tracking.of(served.workspace)
+    for model in task_names():
         champion = tracking.by_alias(model, CHAMPION)
         assert int(champion.tags["ledger_seq"]) > 0
         assert champion.tags["warehouse"] == served.warehouse.generation
         assert champion.tags["owner"]
-        metric = "auc" if model == "churn" else "recall_at_10"
+        metric, baselines = task(model).decisive, task(model).baselines
         assert 0 < champion.metrics[metric] <= 1
         assert all(0 < champion.metrics[f"baseline.{name}.{metric}"] <= 1 for name in baselines)

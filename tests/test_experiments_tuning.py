@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task
+from experiments.training.train import TrainingOptions, train
 from experiments.trials.tuning import CHURN_SPACE, NEXT_PURCHASE_SPACE, tuned
 from features.errors import TrainingError
 from features.shop.shop import Shop
@@ -37,7 +37,12 @@ def test_the_best_attempt_is_chosen_and_the_defaults_are_tried_first() -> None:
     }
     assert len(tried) == 25
     assert min(one.loss for one in tried) == abs(found.leaves - 12) < tried[0].loss
-    unbeaten, _ = tuned(ChurnSettings(), CHURN_SPACE, far_from(ChurnSettings().leaves), trials=5)
+    unbeaten, _ = tuned(
+        ChurnSettings(),
+        CHURN_SPACE,
+        far_from(ChurnSettings().leaves),
+        trials=5,
+    )
     assert unbeaten == ChurnSettings()
 
 
@@ -74,7 +79,13 @@ def test_every_attempt_is_a_nested_run(shop: Shop, registry: Tracking) -> None:
     """The registered run has the chosen settings, and below it a run for each attempt with its
     loss.
     """
-    version = train_next_purchase(shop, registry, settings=NEXT_PURCHASE, trials=3).version
+    version = train(
+        task("next_purchase"),
+        shop,
+        registry,
+        settings=NEXT_PURCHASE,
+        options=TrainingOptions(trials=3),
+    ).version
     client = registry._client
     run = client.get_run(version.run_id)
     nested = client.search_runs(
@@ -91,5 +102,5 @@ def test_a_history_too_short_to_try_anything_on_is_said(shop: Shop, registry: Tr
     nothing is registered.
     """
     with pytest.raises(TrainingError, match=r"too short to try settings on.*Load more history"):
-        train_churn(shop, registry, settings=CHURN, trials=2)
+        train(task("churn"), shop, registry, settings=CHURN, options=TrainingOptions(trials=2))
     assert registry.by_alias("churn", "challenger") is None

@@ -15,6 +15,7 @@ from explain.contribution_plots import beeswarm, summary_plot, waterfall, write
 from features.errors import FeatureError
 from models.churn.model import ChurnModel
 from models.masking import Masking
+from models.trees.booster import Booster
 
 FEATURES = ("orders", "total_spent", "home_country")
 
@@ -36,7 +37,7 @@ def model() -> ChurnModel:
     )
     masking = Masking(("purchases", "spending", "location"), np.eye(3, dtype=bool))
     category_of = dict(zip(FEATURES, masking.categories, strict=True))
-    return ChurnModel(booster, FEATURES, masking, category_of, 90)
+    return ChurnModel(Booster.of(booster), FEATURES, masking, category_of, 90)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explain.attribution import Attribution
-from explain.explanation import explanation
+from explain.explanation import explanations
 from explain.game import play
 from features.errors import ModelUnavailable
 from models.arrays import Bools, Floats
@@ -396,9 +396,10 @@ def test_an_explanation_leaves_out_what_adds_nothing(
     names = [f"f{n}" for n in range(FEATURES)]
     categories = {name: "odd" if at % 2 else "even" for at, name in enumerate(names)}
     for row in some_rows(12, 50, missing=0.4):
-        parts = attribution.contributions(row[None])[0]
+        (parts,) = every = attribution.contributions(row[None])
         output = float(booster.predict(row[None], raw_score=True)[0])
-        made = explanation(names, categories, row, parts, attribution.base_value, output)
+        base = attribution.base_value
+        (made,) = explanations(names, categories, row[None], every, base, [output])
         assert {part.feature for part in made.contributions} == {
             name for name, part in zip(names, parts, strict=True) if part
         }

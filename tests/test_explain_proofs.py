@@ -18,12 +18,15 @@ from explain.attribution import Attribution
 from features.consent.event import ConsentEvent
 from features.database.tables import decisions
 from features.definitions.frames import feature_frame
+from features.shop.withholding import Withholding
 from features.shop.workspace import Workspace
 from models.arrays import Floats
 from serving.bootstrap import Sayso, assemble
 from serving.contract.requests import RecommendationRequest
+from serving.decisions.document import plain
 from serving.decisions.record import opened, verify_decisions
 from serving.recommending.recommendation import unpack
+from tests.decided import told
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, customer_id, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -151,7 +154,7 @@ def games(sayso: Sayso) -> list[dict[str, float]]:
     """
     found = []
     for customer in sharing(*CATEGORIES):
-        answer = sayso.churn.estimate(customer)
+        answer = plain(sayso.churn.estimate(customer))
         overdue = {
             part["feature"]: part["value"] for part in answer["explanation"]["contributions"]
         }.get("overdue", 0.0)
@@ -197,7 +200,7 @@ def test_the_true_driver_of_a_recommendation_is_found(sayso):
             RecommendationRequest(customer_id=customer, k=10),
             [sayso.what_if._permissions(sayso.shop.customers.pseudonym(customer), FOR_ITEMS)],
         )
-        for item in answer["items"]:
+        for item in plain(answer)["items"]:
             game = dict.fromkeys(CATEGORIES, 0.0)
             for part in item["explanation"]["contributions"]:
                 if category_of[part["feature"]] in game:
@@ -223,7 +226,8 @@ def test_what_is_withheld_is_in_no_answer_no_record_and_no_log(sayso, caplog):
     ):
         _plant(sayso, sayso.shop.customers.pseudonym(customer))
         request = RecommendationRequest(customer_id=customer)
-        for answer in (sayso.churn.answer(customer), sayso.recommender.answer(request)):
+        for decided in (sayso.churn.answer(customer), sayso.recommender.answer(request)):
+            answer = told(decided)
             (withheld,) = answer["consent"]["withheld"]
             id = answer["decision_id"]
             with sayso.shop.database.read() as connection:
@@ -252,9 +256,10 @@ def _plant(sayso: Sayso, customer: int) -> None:
     for part, purpose in ((sayso.churn, FOR_CHURN), (sayso.recommender, FOR_ITEMS)):
         online, row = part._online, part._online.ready(customer)
         granted = sayso.what_if._permissions(customer, purpose).granted
-        hidden = [not online._needs[name] <= granted for name in online.layout.customer]
-        columns = [not online._needs[name] <= granted for name in online.layout.history]
-        known = online.under(row, granted)
+        rule = Withholding.declared(sayso.shop.config.catalog, online.layout)
+        hidden = [not rule.needs[name] <= granted for name in online.layout.customer]
+        columns = [not rule.needs[name] <= granted for name in online.layout.history]
+        known = rule.allow(row, granted)
         products = row.products or ("p01", "p05")
         held = row.columns if row.products else np.full((2, len(columns)), np.nan)
         leaking = replace(

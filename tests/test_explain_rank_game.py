@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explain.contrast import contrast
-from explain.explanation import Contribution, Explanation
+from explain.explanation import Explanation, FeatureContribution
 from explain.game import coalitions, shapley
 from explain.rank_game import Lists, rank_game
 
@@ -53,7 +53,9 @@ def test_each_product_plays_a_game_of_its_own(seed: int, players: int, products:
 
 def explained(base: float, *parts: tuple[str, str, float]) -> Explanation:
     """An explanation of (feature, category, contribution)."""
-    made = tuple(Contribution(feature, category, 1.0, value) for feature, category, value in parts)
+    made = tuple(
+        FeatureContribution(feature, category, 1.0, value) for feature, category, value in parts
+    )
     return Explanation(base, base + sum(part.contribution for part in made), made)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explain.explanation import Contribution
+from explain.explanation import FeatureContribution, SaidReason
 from explain.reasons import MOST_REASONS, reasons_for, said_again, sentences_of
 from explain.templates import (
     CHURN_TEMPLATES,
@@ -26,23 +26,17 @@ from explain.templates import (
 from explain.wording import Wording
 from explain.words import open_words
 from features.catalog import PRODUCT
-from features.definitions.customer import CUSTOMER_DEFINITIONS
-from features.definitions.frames import FOR_RANKING, reads_of
-from features.definitions.history import HISTORY_DEFINITIONS
+from features.definitions.definitions import STANDARD
+from features.definitions.frames import is_of_history, reads_of
 from features.shop.shop import Shop
 from models.next_purchase.basket_complements import BASKET_FEATURE
 from models.next_purchase.candidate_features import CANDIDATE_READS
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from tests.plain_words import MOST_WORDS, banned
 
-OF_CUSTOMERS = [name for definition in CUSTOMER_DEFINITIONS for name in definition.features]
-OF_HISTORIES = [name for definition in HISTORY_DEFINITIONS for name in definition.features]
-RANKING = [
-    name
-    for definition in CUSTOMER_DEFINITIONS
-    if definition.expression.__name__ in FOR_RANKING
-    for name in definition.features
-]
+OF_CUSTOMERS = [name for name in STANDARD.by_feature if not is_of_history(name)]
+OF_HISTORIES = [name for name in STANDARD.by_feature if is_of_history(name)]
+RANKING = [one.name for one in STANDARD.used_by("next_purchase") if not is_of_history(one.name)]
 SHOP = ShopWords("GBP", "United Kingdom")
 ENGLISH = Wording()
 WORDS = open_words(None)
@@ -124,11 +118,26 @@ def test_every_churn_feature_speaks_whatever_its_value(values: dict[str, float])
         )
 
 
+def reasons_of(
+    parts: Sequence[FeatureContribution],
+    values: Mapping[str, float],
+    templates: tuple[Template, ...],
+    shop: ShopWords,
+    wording: Wording,
+    *,
+    helpful_only: bool,
+) -> list[SaidReason]:
+    """The reasons of one answer."""
+    explained = [(parts, values)]
+    (reasons,) = reasons_for(explained, templates, shop, wording, helpful_only=helpful_only)
+    return reasons
+
+
 @pytest.mark.parametrize("kept", OF_CUSTOMERS)
 def test_a_feature_speaks_for_itself(kept: str) -> None:
     """A sentence needs no other feature than its own: a shop may list one without the others."""
-    assert reasons_for(
-        [Contribution(kept, "any", 3.0, 0.5)],
+    assert reasons_of(
+        [FeatureContribution(kept, "any", 3.0, 0.5)],
         {kept: 3.0},
         CHURN_TEMPLATES,
         SHOP,
@@ -169,8 +178,8 @@ def test_a_sentence_is_said_where_it_is_true(feature: str) -> None:
     if its contribution is positive.
     """
     value, untrue = (UNTRUE | ABSURD)[feature]
-    said = reasons_for(
-        [Contribution(feature, "any", value, 0.5)],
+    said = reasons_of(
+        [FeatureContribution(feature, "any", value, 0.5)],
         {feature: value},
         RECOMMENDATION_TEMPLATES,
         SHOP,
@@ -186,12 +195,12 @@ CATEGORY = {"purchases", "order_times", "spending", "location"}
 @st.composite
 def explained(
     draw: st.DrawFn, names: list[str], shown: Mapping[str, str]
-) -> tuple[list[Contribution], dict[str, float]]:
+) -> tuple[list[FeatureContribution], dict[str, float]]:
     """Known features with their contributions, as an explanation lists them."""
     values = draw(values_of(sorted(draw(st.sets(st.sampled_from(names), min_size=1)))))
     sizes = draw(st.lists(st.floats(-3, 3), min_size=len(values), max_size=len(values)))
     return [
-        Contribution(name, shown[name], value, size)
+        FeatureContribution(name, shown[name], value, size)
         for (name, value), size in zip(values.items(), sizes, strict=True)
     ], values
 
@@ -215,7 +224,7 @@ def test_reasons_are_few_and_their_own(shown: dict[str, str], data: st.DataObjec
     product's own facts last.
     """
     contributions, values = data.draw(explained(list(shown), shown))
-    reasons = reasons_for(
+    reasons = reasons_of(
         contributions, values, RECOMMENDATION_TEMPLATES, SHOP, ENGLISH, helpful_only=True
     )
     categories = [reason.category for reason in reasons]
@@ -250,7 +259,7 @@ def test_nothing_is_said_of_what_is_withheld(
     there = [name for name in shown if not needed[name] & withheld]
     contributions, values = data.draw(explained(there, shown))
     for helpful_only in (True, False):
-        for reason in reasons_for(
+        for reason in reasons_of(
             contributions,
             values,
             RECOMMENDATION_TEMPLATES,
@@ -271,16 +280,16 @@ def test_the_largest_contribution_of_a_category_speaks() -> None:
     whichever order they come.
     """
     parts = [
-        Contribution("orders", "purchases", 3, 0.1),
-        Contribution("items", "purchases", 9, -0.4),
-        Contribution("total_spent", "spending", 9, 0.2),
+        FeatureContribution("orders", "purchases", 3, 0.1),
+        FeatureContribution("items", "purchases", 9, -0.4),
+        FeatureContribution("total_spent", "spending", 9, 0.2),
     ]
     values = {"orders": 3.0, "items": 9.0, "total_spent": 9.0}
     for order in (parts, parts[::-1]):
-        said = reasons_for(order, values, CHURN_TEMPLATES, SHOP, ENGLISH, helpful_only=False)
+        said = reasons_of(order, values, CHURN_TEMPLATES, SHOP, ENGLISH, helpful_only=False)
         assert [reason.text for reason in said] == ["9 items bought so far.", "£9.00 spent so far."]
         assert [reason.direction for reason in said] == [LOWERS, RAISES]
-    helping = reasons_for(parts, values, CHURN_TEMPLATES, SHOP, ENGLISH, helpful_only=True)
+    helping = reasons_of(parts, values, CHURN_TEMPLATES, SHOP, ENGLISH, helpful_only=True)
     assert [reason.text for reason in helping] == ["£9.00 spent so far.", "3 orders so far."]
 
 
@@ -289,10 +298,10 @@ def test_a_product_never_bought_is_not_said_to_be_bought() -> None:
     category takes its place.
     """
     parts = [
-        Contribution("times_bought", "purchases", 0.0, 0.9),
-        Contribution("bought_with_your_products", "purchases", 0.5, 0.1),
+        FeatureContribution("times_bought", "purchases", 0.0, 0.9),
+        FeatureContribution("bought_with_your_products", "purchases", 0.5, 0.1),
     ]
-    said = reasons_for(
+    said = reasons_of(
         parts,
         {"times_bought": 0.0, "bought_with_your_products": 0.5},
         RECOMMENDATION_TEMPLATES,
@@ -309,8 +318,8 @@ def test_a_recorded_reason_is_said_again_in_another_language() -> None:
     """From its key and values a reason is said in any language; one without a key, or with an
     unknown one, is not.
     """
-    (reason,) = reasons_for(
-        [Contribution("times_bought", "purchases", 3.0, 0.5)],
+    (reason,) = reasons_of(
+        [FeatureContribution("times_bought", "purchases", 3.0, 0.5)],
         {"times_bought": 3.0, "days_since_last_bought": 12.2},
         RECOMMENDATION_TEMPLATES,
         SHOP,
@@ -323,7 +332,7 @@ def test_a_recorded_reason_is_said_again_in_another_language() -> None:
         {"count": 3, "ago": 12},
         FOR,
     )
-    recorded = reason.document()
+    recorded = vars(reason)
     assert (
         said_again(recorded, WORDS.wording("de"))
         == "Sie haben dies 3-mal gekauft, zuletzt vor 12 Tagen."
@@ -338,9 +347,9 @@ def test_what_is_recorded_of_a_language_says_the_same_again() -> None:
     translations are others by then.
     """
     values = {"orders": 5.0, "total_spent": 9.0, "days_since_last_order": 1.0}
-    parts = [Contribution(name, name, value, 0.5) for name, value in values.items()]
+    parts = [FeatureContribution(name, name, value, 0.5) for name, value in values.items()]
     polish = WORDS.wording("pl")
-    said = reasons_for(parts, values, CHURN_TEMPLATES, SHOP, polish, helpful_only=False)
-    kept = Wording("pl", sentences_of([reason.document() for reason in said], polish))
+    said = reasons_of(parts, values, CHURN_TEMPLATES, SHOP, polish, helpful_only=False)
+    kept = Wording("pl", sentences_of(said, polish))
     assert 0 < len(kept.sentences) < len(polish.sentences)
-    assert reasons_for(parts, values, CHURN_TEMPLATES, SHOP, kept, helpful_only=False) == said
+    assert reasons_of(parts, values, CHURN_TEMPLATES, SHOP, kept, helpful_only=False) == said

@@ -11,10 +11,9 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.config.reading import read_config
+from features.config.reading import ConfigError, read_config
 from features.config.schema import Config
 from features.config.toml_lines import KeyPath, TomlLines
-from features.errors import ConfigError
 from features.intake.setup.new_workspace import create
 
 
@@ -65,7 +64,28 @@ def fault_in(file: Path, old: str, new: str) -> tuple[ConfigError, int]:
         ),
         ("retention_days = 1095", 'retention_days = "long"', "retention_days"),
         ('language = "en"\ncurrency', 'tongue = "en"\ncurrency', "`shop.tongue` is not known here"),
-        ('table = "transactions"', 'table = "orders"', "`sources.0.table` is 'orders'"),
+        (
+            'table = "transactions"',
+            'table = "orders"',
+            (
+                "`sources.0.table` is 'orders': there is no such table; a source may fill"
+                " `transactions`, `products`"
+            ),
+        ),
+        ('table = "transactions"', 'table = "interactions"', "there is no such table"),
+        (
+            'table = "transactions"',
+            'table = "customers"',
+            "`sources.0.table` is 'customers': its columns stand in a source of `transactions`",
+        ),
+        (
+            "[fields.transactions.order_id]",
+            "[fields.interactions.order_id]",
+            (
+                "`fields.interactions` is 'interactions': there is no such table; there are"
+                " `transactions`, `customers`, `products`"
+            ),
+        ),
         (
             'purpose = "recommendations"\nversion',
             'purpose = "greetings"\nversion',

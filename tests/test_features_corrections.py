@@ -10,10 +10,9 @@ from sqlalchemy import select
 
 from features.consent.ledger import ConsentEvent
 from features.database.tables import corrections, online_features
-from features.errors import CorrectionRefused
 from features.intake.ingest import ingest
-from features.shop.corrections import Correction, correct, read_corrections
-from features.shop.online import OnlineRow, OnlineStore
+from features.shop.corrections import Correction, CorrectionRefused, correct, read_corrections
+from features.shop.online import OnlineRow, OnlineStore, online_store
 from features.shop.shop import Shop
 from features.warehouse.fields import AMOUNT
 from tests.made_up_consents import Moments, rows_of
@@ -40,7 +39,7 @@ def lines_of(shop: Shop, name: str, table: str = "transactions") -> pd.DataFrame
 
 def store_of(shop: Shop) -> OnlineStore:
     """The store of the churn model's features."""
-    return OnlineStore(shop, PURPOSE, shop.config.models.churn.features)
+    return online_store(shop, PURPOSE, shop.config.models.churn.features)
 
 
 def feature(shop: Shop, name: str, which: str) -> float:
@@ -184,23 +183,25 @@ def test_a_refusal_lists_what_can_be_corrected(shop: Shop) -> None:
     assert "products." not in str(error.value)
 
 
-class Interrupted(OnlineStore):
-    """A store during whose making of a row the customer's data is put right."""
-
-    def _rows(self, *arguments: object) -> dict[int, OnlineRow]:
-        """The rows as they were before the correction, which is made now."""
-        rows = super()._rows(*arguments)
-        correct(self._shop, pseudonym(self._shop, ANN), Correction("transactions.amount", "12345"))
-        return rows
-
-
 def test_a_row_made_before_a_correction_is_not_kept_after_it(fresh_shop: Shop) -> None:
     """A row that was begun before a correction and finished after it does not serve later
     answers.
     """
+
+    class Interrupted(OnlineStore):
+        """A store during whose making of a row the customer's data is put right."""
+
+        def _rows(self, *arguments: object) -> dict[int, OnlineRow]:
+            """The rows as they were before the correction, which is made now."""
+            rows = super()._rows(*arguments)
+            right = Correction("transactions.amount", "12345")
+            correct(fresh_shop, pseudonym(fresh_shop, ANN), right)
+            return rows
+
+    features = fresh_shop.config.models.churn.features
     store, interrupted = (
         store_of(fresh_shop),
-        Interrupted(fresh_shop, PURPOSE, fresh_shop.config.models.churn.features),
+        online_store(fresh_shop, PURPOSE, features, Interrupted),
     )
     interrupted.make(pseudonym(fresh_shop, ANN))
     assert feature(fresh_shop, ANN, "highest_amount") == 12_345

@@ -15,7 +15,8 @@ import pytest
 
 from features.catalog import PRODUCT, Catalog, Category, DataSource, Field, Notice, Purpose
 from features.errors import WorkspaceError
-from features.intake.warehouse_tables import CUSTOMERS, TRANSACTIONS
+from features.tables.declared import customers, transactions
+from features.warehouse.arrow import arrow_table, schema_of
 from features.warehouse.gate import Gate
 from features.warehouse.retention import without_expired
 from features.warehouse.store import Warehouse
@@ -68,11 +69,10 @@ def warehouse_of(
     )
     lived = pd.DataFrame(list(countries), columns=["country", "customer", "recorded_at", "source"])
     warehouse = Warehouse(folder)
-    tables = {"transactions": (orders, TRANSACTIONS), "customers": (lived, CUSTOMERS)}
     warehouse.replace(
         {
-            name: pa.Table.from_pandas(frame, schema, preserve_index=False)
-            for name, (frame, schema) in tables.items()
+            its.NAME: arrow_table(frame, its.TABLE)
+            for frame, its in ((orders, transactions), (lived, customers))
         }
     )
     return warehouse
@@ -342,9 +342,7 @@ def held(days: Collection[float]) -> pa.Table:
     frame = frame.assign(
         customer=1, product_id="p", quantity=1, unit_price=1.0, amount=1.0, source="orders"
     )
-    return pa.Table.from_pandas(
-        frame.assign(ordered_at=frame["recorded_at"]), TRANSACTIONS, preserve_index=False
-    )
+    return arrow_table(frame.assign(ordered_at=frame["recorded_at"]), transactions.TABLE)
 
 
 def test_rows_and_values_past_their_retention_are_deleted_and_counted() -> None:
@@ -355,7 +353,7 @@ def test_rows_and_values_past_their_retention_are_deleted_and_counted() -> None:
     assert deleted == {"transactions": 2, "transactions.amount": 2}
     assert table["order_id"].to_pylist() == ["o0", "o1", "o2", "o3"]
     assert table["amount"].to_pylist() == [1.0, 1.0, None, None]
-    assert table.schema == TRANSACTIONS
+    assert table.schema == schema_of(transactions.TABLE)
 
 
 def test_a_second_deletion_finds_nothing() -> None:

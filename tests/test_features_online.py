@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from features.consent.ledger import ConsentEvent
 from features.database.tables import online_features
 from features.definitions.frames import reads_of
-from features.shop.online import Layout, OnlineRow, OnlineStore
+from features.shop.online import Layout, OnlineRow, OnlineStore, online_store
 from features.shop.shop import Shop
 
 PURPOSE = "recommendations"
@@ -75,7 +75,7 @@ def test_a_truncated_row_is_never_another_row(row: OnlineRow, cut: int) -> None:
 
 def store_of(shop: Shop) -> OnlineStore:
     """The store of the next-purchase model's features."""
-    return OnlineStore(shop, PURPOSE, shop.config.models.next_purchase.features)
+    return online_store(shop, PURPOSE, shop.config.models.next_purchase.features)
 
 
 def stored(shop: Shop, store: OnlineStore, customer: int) -> OnlineRow | None:
@@ -158,7 +158,7 @@ def test_any_word_of_a_customer_removes_their_row_at_once(fresh_shop: Shop, acti
     """
     store, other = (
         store_of(fresh_shop),
-        OnlineStore(fresh_shop, "churn_prediction", fresh_shop.config.models.churn.features),
+        online_store(fresh_shop, "churn_prediction", fresh_shop.config.models.churn.features),
     )
     store.refresh()
     other.refresh()
@@ -234,8 +234,8 @@ def test_another_layout_makes_rows_anew(fresh_shop: Shop) -> None:
     """
     features = fresh_shop.config.models.next_purchase.features
     old, new = (
-        OnlineStore(fresh_shop, PURPOSE, features),
-        OnlineStore(fresh_shop, PURPOSE, features[::-1]),
+        online_store(fresh_shop, PURPOSE, features),
+        online_store(fresh_shop, PURPOSE, features[::-1]),
     )
     customer = pseudonym(fresh_shop, "c000")
     first = old.make(customer)

@@ -336,7 +336,6 @@ def test_several_files_are_read_in_the_order_of_their_names_and_copies_once(tmp_
         ({"file": "nothing-*.csv"}, "no such file"),
         ({"file": "orders.xlsx"}, "save it as CSV"),
         ({"file": "broken.parquet"}, "export it again"),
-        ({"table": "interactions"}, "not read yet"),
         ({"columns": {**COLUMNS, "colour": "name"}}, "maps `colour`"),
         ({"columns": {"customer_id": "client"}}, "maps no `product_id`, `ordered_at`"),
         (

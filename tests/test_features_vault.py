@@ -21,10 +21,10 @@ from sqlalchemy import update
 import features.customers.master_keys
 import features.customers.vault
 from features.customers.master_keys import MasterKeys
-from features.customers.vault import NOBODY, PayloadKey, Vault
+from features.customers.vault import NOBODY, PayloadGone, PayloadKey, Vault
 from features.database.engine import Database
 from features.database.tables import payload_keys
-from features.errors import PayloadGone, WorkspaceError
+from features.errors import WorkspaceError
 from tests.made_up_consents import rows_of
 
 CUSTOMERS = range(1, 12)

@@ -16,16 +16,16 @@ from sqlalchemy import Executable, insert, literal, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from features.clock import Clock
-from features.consent.anchors import Anchor, Anchors
+from features.consent.anchors import Anchor, AnchorRefused, Anchors
 from features.consent.chain import link
 from features.consent.event import ACTIONS
 from features.consent.grants import fold
 from features.consent.ledger import LATER_COLUMNS, Ledger
-from features.consent.verification import verify_ledger
+from features.consent.verification import NoticeChanged, verify_ledger
 from features.customers.vault import Vault
 from features.database.engine import Database, upsert
 from features.database.tables import consent_events, consent_state, ledger_head
-from features.errors import AnchorRefused, LedgerBroken, NoticeChanged
+from features.errors import LedgerBroken
 from tests.made_up_consents import (
     CATEGORIES,
     PURPOSES,

@@ -11,8 +11,11 @@ import pyarrow as pa
 import pytest
 
 from features.errors import WorkspaceError
-from features.intake.warehouse_tables import PRODUCTS, TRANSACTIONS
+from features.tables.declared import products, transactions
+from features.warehouse.arrow import arrow_table, schema_of
 from features.warehouse.store import Warehouse
+
+PRODUCTS = schema_of(products.TABLE)
 
 
 def lines(*recorded: str) -> pa.Table:
@@ -27,7 +30,7 @@ def lines(*recorded: str) -> pa.Table:
         unit_price=2.0,
     )
     frame = frame.assign(amount=2.0, source="orders")
-    return pa.Table.from_pandas(frame, TRANSACTIONS, preserve_index=False)
+    return arrow_table(frame, transactions.TABLE)
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from scipy.special import expit
 from scipy.stats import beta, gamma, poisson
 from sklearn.metrics import log_loss
 
+from features.synthetic.histories import orders_of_a_kind
 from models.churn.backtest import Backtest, Blend, best_of
 from models.churn.ensemble import BlendWeights, Said
 from models.churn.settings import ChurnSettings
 from models.repeat_orders.buy_till_you_die import REGULARITIES, fit_buy_till_you_die
 from models.repeat_orders.mbg_cnbd import MbgCnbd
 from models.repeat_orders.recency_frequency import RHYTHM, RepeatOrders
-from tests.made_up_orders import orders_of_a_kind
 
 NAMES = ("total_spent", *RHYTHM)
 HORIZON = 60
@@ -192,10 +192,13 @@ def test_members_speak_together_by_their_shares() -> None:
     they speak alone.
     """
     said = Said(np.array([1.0, 1.0]), np.array([3.0, 3.0]), {4: np.array([10.0, np.nan])})
-    assert said.together(BlendWeights(lines=0.25, process=0.5, regularity=4)).tolist() == [
+    assert said.together(BlendWeights(logistic=0.25, process=0.5, regularity=4)).tolist() == [
         5.75,
         1.5,
     ]
-    assert said.together(BlendWeights(lines=0.25, process=0.5, regularity=1)).tolist() == [1.5, 1.5]
+    assert said.together(BlendWeights(logistic=0.25, process=0.5, regularity=1)).tolist() == [
+        1.5,
+        1.5,
+    ]
     grown = Said(np.array([[1.0], [2.0]]), np.zeros(1), {})
     assert Backtest(grown, np.ones(1), step=25).by(Blend(50, BlendWeights(0.5, 0.0)))[0] == [1.0]

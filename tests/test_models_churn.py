@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.definitions.definitions import STANDARD
 from features.definitions.frames import reads_of
 from features.errors import TrainingError
-from features.intake.warehouse_tables import TRANSACTIONS
 from features.shop.shop import Shop
+from features.tables.declared import transactions
+from features.warehouse.arrow import arrow_table
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
 from models.churn.backtest import Blend, best_weights, trials
-from models.churn.boosting import DIRECTIONS
 from models.churn.distillation import MOST_WEIGHT, as_frequent_as
 from models.churn.model import ChurnModel
 from models.churn.rows import (
@@ -79,9 +79,7 @@ def gate_to(shop: Shop, folder: Path, *orders: tuple[int, datetime]) -> Gate:
         source="orders",
     )
     warehouse = Warehouse(folder)
-    warehouse.replace(
-        {"transactions": pa.Table.from_pandas(frame, TRANSACTIONS, preserve_index=False)}
-    )
+    warehouse.replace({transactions.NAME: arrow_table(frame, transactions.TABLE)})
     granted = covering(
         pd.DataFrame({"customer": frame["customer"].unique(), "category": "order_times"})
     )
@@ -373,6 +371,9 @@ def test_one_row_alone_is_as_among_many(rows: ChurnRows, model: ChurnModel) -> N
     together = model.probability(rows.features[:40])
     alone = np.concatenate([model.probability(rows.features[[at]]) for at in range(40)])
     assert together.tobytes() == alone.tobytes()
+
+
+DIRECTIONS = {one.name: one.sign for one in STANDARD.used_by("churn") if one.sign}
 
 
 @pytest.mark.parametrize("feature", DIRECTIONS)

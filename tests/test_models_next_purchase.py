@@ -19,12 +19,12 @@ from models.next_purchase.candidate_features import AFFINITIES, CANDIDATE_READS,
 from models.next_purchase.candidates import CandidateMaker
 from models.next_purchase.examples import PurchaseData, history_masking
 from models.next_purchase.histories import Histories, HistoryMasking
+from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.orders import orders
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from models.next_purchase.ranker import (
     GAIN_FROM_FEW,
     Examples,
-    NextPurchaseModel,
     NextPurchaseSettings,
     fit_next_purchase,
 )
@@ -366,7 +366,7 @@ def test_examples_are_last_orders_seen_from_before(shop: Shop, data: PurchaseDat
     assert asked["customer"].is_unique
     assert (
         asked["as_of"]
-        .between(begin, begin + timedelta(days=data.blocks.days), inclusive="left")
+        .between(begin, begin + timedelta(days=data.windows.days), inclusive="left")
         .all()
     )
     candidates_ = made.maker.make(made.histories)
@@ -376,7 +376,7 @@ def test_examples_are_last_orders_seen_from_before(shop: Shop, data: PurchaseDat
         mine = lines.loc[[example.customer]]
         inside = mine[
             (mine["ordered_at"] >= begin)
-            & (mine["ordered_at"] < begin + timedelta(days=data.blocks.days))
+            & (mine["ordered_at"] < begin + timedelta(days=data.windows.days))
         ]
         assert example.as_of == inside["ordered_at"].max() > mine["ordered_at"].min()
         bought = set(mine.loc[mine["order_id"] == example.order_id, "product_id"])
@@ -397,7 +397,7 @@ def test_of_many_orders_some_are_drawn(
     all others.
     """
     every, all_asked = data.examples(begin := data.begins(shop.loaded_until())[0])
-    monkeypatch.setattr(purchase_examples, "MOST_ORDERS", 20 * data.blocks.count)
+    monkeypatch.setattr(purchase_examples, "MOST_ORDERS", 20 * data.windows.count)
     made, asked = data.examples(begin)
     assert len(asked) == 20 < len(all_asked)
     at = np.flatnonzero(all_asked["order_id"].isin(asked["order_id"]))

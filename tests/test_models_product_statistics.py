@@ -245,7 +245,7 @@ def test_what_came_later_is_not_known(shop: Shop) -> None:
         "similar_data",
         "similar_indices",
     ):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        np.testing.assert_array_equal(one.arrays[name], other.arrays[name])
 
 
 def test_best_sellers_are_sold_and_in_order() -> None:
@@ -290,7 +290,7 @@ def test_saving_and_loading_changes_nothing(tmp_path: Path) -> None:
         "similar_indices",
         "similar_indptr",
     ):
-        one, other = getattr(made, name), getattr(loaded, name)
+        one, other = made.arrays[name], loaded.arrays[name]
         assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes())
     assert made.facts.shape[1] == len(PRODUCT_FEATURES)
 

@@ -14,9 +14,11 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import delete
 
 from features.clock import Clock
 from features.consent.ledger import ConsentEvent
+from features.database.tables import model_roles, model_versions
 from features.definitions.frames import reads_of
 from features.errors import ModelUnavailable
 from features.intake.ingest import ingest
@@ -32,7 +34,9 @@ from models.next_purchase.examples import PurchaseData, history_masking
 from models.next_purchase.orders import orders
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from models.next_purchase.ranker import NextPurchaseSettings, fit_next_purchase
-from models.tracking import CHALLENGER, CHAMPION, Run, Tracking, Version
+from models.registry import CHALLENGER, CHAMPION, Version
+from models.tracking import Run, Tracking
+from tests.made_up_registries import registry_in
 from tests.synthetic_shop import write_orders
 
 ROOT = Path(__file__).parents[1]
@@ -91,7 +95,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tracking(store: Path) -> Tracking:
     """A store and registry on SQLite."""
-    return Tracking(f"sqlite:///{store / 'mlflow.db'}", store / "artifacts")
+    return registry_in(store)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +153,7 @@ def test_another_process_sees_the_same(
     store: Path, tracking: Tracking, versions: tuple[Version, Version]
 ) -> None:
     """A second connection to the store finds versions, aliases and files."""
-    other = Tracking(f"sqlite:///{store / 'mlflow.db'}", store / "artifacts")
+    other = registry_in(store)
     assert other.by_alias(MODEL, CHALLENGER) == tracking.by_alias(MODEL, CHALLENGER)
     assert (other.folder(versions[1]) / "manifest.json").is_file()
 
@@ -169,8 +173,7 @@ def test_files_that_are_gone_are_said(
 ) -> None:
     """A version whose files were removed is unavailable, and the error names it."""
     third = tracking.record(run_of(3))
-    for folder in (store / "artifacts" / MODEL).glob(f"{third.run_id}*"):
-        shutil.rmtree(folder)
+    shutil.rmtree(store / "models" / MODEL / third.version)
     with pytest.raises(ModelUnavailable, match="`churn` version 3"):
         tracking.folder(third)
     assert (tracking.folder(versions[0]) / "manifest.json").is_file()
@@ -180,18 +183,43 @@ def test_a_copy_of_a_workspace_is_one_of_its_own(tmp_path: Path) -> None:
     """Models come along when a workspace is copied and the first one goes, and what is trained in
     the copy is written there alone.
     """
-    first = Tracking(f"sqlite:///{tmp_path / 'one' / 'mlflow.db'}", tmp_path / "one" / "artifacts")
     (tmp_path / "one").mkdir()
+    first = registry_in(tmp_path / "one")
     version = first.record(run_of(1))
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     held = sorted((tmp_path / "one").rglob("*"))
-    copy = Tracking(f"sqlite:///{tmp_path / 'two' / 'mlflow.db'}", tmp_path / "two" / "artifacts")
+    copy = registry_in(tmp_path / "two")
     assert copy.folder(version).is_relative_to(tmp_path / "two")
     newer = copy.record(run_of(2))
     assert sorted((tmp_path / "one").rglob("*")) == held
     shutil.rmtree(tmp_path / "one")
     assert all(copy.folder(one).is_relative_to(tmp_path / "two") for one in (version, newer))
     assert copy.record(run_of(3)).version == "3"
+
+
+def test_what_mlflow_alone_knows_is_taken_over(tmp_path: Path) -> None:
+    """A workspace from before the database kept versions comes out the same: every version, its
+    files, who is champion and what its gates said. What is gone from MLflow's files is told.
+    """
+    tracking = registry_in(tmp_path)
+    first, second = tracking.record(run_of(1)), tracking.record(run_of(2))
+    tracking.promote(first, {"quality": "auc 0.6, at least 0.55"})
+    known = tracking.versions(MODEL)
+    lost = tracking.record(run_of(3))
+    shutil.rmtree(tmp_path / "artifacts" / MODEL / lost.run_id)
+    with tracking._database.write() as connection:
+        connection.execute(delete(model_versions))
+        connection.execute(delete(model_roles))
+    shutil.rmtree(tmp_path / "models")
+    assert tracking.may_know_more
+    tracking.adopt()
+    assert not tracking.may_know_more
+    assert [version for version, _ in tracking.versions(MODEL)[1:]] == [one for one, _ in known]
+    assert tracking.by_alias(MODEL, CHAMPION) == known[1][0]
+    for version in (first, second):
+        assert (tracking.folder(version) / "manifest.json").is_file()
+    with pytest.raises(ModelUnavailable, match="`churn` version 3 cannot be read"):
+        tracking.folder(lost)
 
 
 # ---- nobody's data ----
@@ -283,7 +311,7 @@ def test_no_customer_is_in_mlflow(telling_shop: Shop, tmp_path: Path) -> None:
     """Neither the shop's ids nor the pseudonyms, as text or as bytes, are in any file that MLflow
     keeps of either model.
     """
-    tracking = Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts")
+    tracking = registry_in(tmp_path)
     for run in runs_of(telling_shop):
         tracking.record(run)
     pseudonyms = telling_shop.gate("recommendations").customers().tolist()
@@ -301,10 +329,10 @@ def test_no_customer_is_in_mlflow(telling_shop: Shop, tmp_path: Path) -> None:
 FIRST_USE = """
 import sys
 from pathlib import Path
-from models.tracking import Tracking
+from tests.made_up_registries import registry_in
 sys.stdin.readline()
-tracking = Tracking(f"sqlite:///{sys.argv[1]}/mlflow.db", Path(sys.argv[1]) / "mlartifacts")
-assert tracking.by_alias(sys.argv[2], "champion") is None
+registry = registry_in(Path(sys.argv[1]))
+assert registry._client.search_registered_models() == []
 """
 
 

@@ -14,7 +14,7 @@ from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
 from explain.words import every_sentence, open_words
-from features.intake.setup.standard_catalog import CATEGORIES
+from features.tables.tables import STANDARD
 from serving.bootstrap import SPOKEN_BY
 from serving.churn.actions import TEXTS
 from serving.http.pages import page_route
@@ -58,7 +58,9 @@ def test_every_sentence_of_the_pages_is_translated():
             "FAILED_TEXT",
         )
     }
-    catalog = {text for category in CATEGORIES for text in (category.label, category.description)}
+    catalog = {
+        text for category in STANDARD.categories for text in (category.label, category.description)
+    }
     spoken = {
         *said_in_templates(),
         *notices,
@@ -73,9 +75,9 @@ def test_every_sentence_of_the_pages_is_translated():
 
 
 def texts_in_code() -> Iterator[str]:
-    """Every text that stands in the code of serving and in the standard catalog."""
-    standard = ROOT / "features/intake/setup/standard_catalog.py"
-    for file in (*(ROOT / "serving").rglob("*.py"), standard):
+    """Every text that stands in the code of serving and in the declared tables."""
+    declared = (ROOT / "features/tables/declared").glob("*.py")
+    for file in (*(ROOT / "serving").rglob("*.py"), *declared):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value

@@ -19,10 +19,13 @@ from serving.server import environment
 from tests.namespaces import needs_strace
 
 TELLS_MLFLOW = """
-from models.tracking import CHAMPION, Tracking
+from features.database.engine import Database
+from models.tracking import Tracking
 from pathlib import Path
 import sys
-Tracking(f"sqlite:///{sys.argv[1]}/mlflow.db", Path(sys.argv[1])).by_alias("churn", CHAMPION)
+root = Path(sys.argv[1])
+database = Database.open(f"sqlite:///{root}/sayso.db")
+Tracking(f"sqlite:///{root}/mlflow.db", root, database, root)._client
 from mlflow.telemetry.client import get_telemetry_client
 from mlflow.telemetry.utils import is_telemetry_disabled
 print(is_telemetry_disabled(), get_telemetry_client())

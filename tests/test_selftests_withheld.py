@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.progress import silent
-from serving.proofs.stage.synthetic_orders import draw_world
-from serving.proofs.stage.synthetic_shop import MODELS
+from serving.proofs.stage.synthetic_shop import MODELS, draw_shop
 from serving.proofs.withheld.alterations import SCHEMAS, Recorded
 from serving.proofs.withheld.choices import draw_choices
 from serving.proofs.withheld.comparison import compare
@@ -94,7 +93,7 @@ def test_nothing_but_what_is_withheld_is_altered(bench):
     """Every value that a customer grants, and every row that holds one, is the same in both
     worlds.
     """
-    draw, world = np.random.default_rng(SEED), draw_world(SEED, CUSTOMERS)
+    draw, world = np.random.default_rng(SEED), draw_shop(SEED, CUSTOMERS)
     with twins(bench.template, bench.folder / "altered", "churn", SEED, 20) as pair:
         catalog, purpose = pair.one.shop.config.catalog, pair.one.purpose
     pseudonyms = pd.Series(range(CUSTOMERS), index=world.customer_ids)

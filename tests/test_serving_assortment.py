@@ -16,6 +16,7 @@ from features.shop.workspace import Workspace
 from serving.bootstrap import Sayso, assemble
 from serving.contract.requests import RecommendationRequest
 from serving.live.assortment import Assortment
+from tests.decided import told
 from tests.serving_shop import CATEGORIES, FOR_ITEMS, copied, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -57,7 +58,8 @@ def products_file(root: Path) -> Path:
 
 def asked(sayso: Sayso, customer: str | None = SHARES_ALL, **fields: object) -> dict:
     """The answer to a request."""
-    return sayso.recommender.answer(RecommendationRequest(customer_id=customer, k=50, **fields))
+    request = RecommendationRequest(customer_id=customer, k=50, **fields)
+    return told(sayso.recommender.answer(request))
 
 
 def keeps_to_the_filters(sayso: Sayso, assortment: Assortment) -> bool:

@@ -11,8 +11,9 @@ import pytest
 
 from features.shop.shop import Shop
 from models.arrays import Floats
-from models.next_purchase.ranker import NextPurchaseModel
-from models.tracking import CHAMPION, Tracking
+from models.next_purchase.model import NextPurchaseModel
+from models.registry import CHAMPION
+from models.tracking import Tracking
 from serving.decisions import record as decisions
 from serving.recommending.recommendation import (
     BY_BASKET,

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from features.database.engine import Database
 from features.errors import ModelUnavailable
 from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace
 from models.artifact_digest import require_sealed, seal
-from models.tracking import CHAMPION, Tracking, Version
+from models.registry import Version
+from models.tracking import Tracking
 from serving.live.champions import Champion
 from serving.live.config_watch import CatalogWatch
 
@@ -141,14 +143,16 @@ def test_a_changed_catalog_that_can_be_followed_is_no_fault(tmp_path, caplog):
     assert "restart" in caplog.text
 
 
-def test_a_registry_that_is_down_is_noticed_within_seconds(tmp_path, monkeypatch):
-    """A tracking server that nobody runs is an error soon, and not the absence of a champion."""
+def test_a_tracking_server_that_is_down_is_noticed_within_seconds(tmp_path, monkeypatch):
+    """A workspace of before asks its tracking server for the champion; where nobody runs one, that
+    is an error soon, and not the absence of a champion.
+    """
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    database = Database.open(f"sqlite:///{tmp_path / 'sayso.db'}")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens there
+        uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
         began = time.monotonic()
-        with pytest.raises(ModelUnavailable, match="cannot tell"):
-            Tracking(f"http://127.0.0.1:{taken.getsockname()[1]}", tmp_path).by_alias(
-                "churn", CHAMPION
-            )
+        with pytest.raises(ModelUnavailable, match="MLflow cannot"):
+            Tracking(uri, tmp_path, database, tmp_path / "models").adopt()
     assert time.monotonic() - began < 15

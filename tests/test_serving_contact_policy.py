@@ -1,5 +1,5 @@
-"""Manners as pure decisions: caps, quiet hours over clock changes, the floor, and a draw whose
-chances are known.
+"""The contact policy as pure decisions: caps, quiet hours over clock changes, the floor, and a
+draw whose chances are known.
 """
 
 from __future__ import annotations
@@ -15,12 +15,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features.config.schema import CapSection, ContactPolicySection
-from serving.delivery.contact_policy import NotNow, not_now, shop_caps
+from serving.delivery.contact_policy import (
+    Cap,
+    Full,
+    NotNow,
+    QuietHours,
+    cap_of,
+    full,
+    not_now,
+    on_channel,
+    quiet_until,
+    shop_caps,
+    window,
+)
 from serving.delivery.exploration import Draw, fill
-from serving.delivery.frequency_caps import Cap, Full, cap_of, full, on_channel, window
-from serving.delivery.quiet_hours import QuietHours, quiet_until
-from serving.delivery.relevance_floor import worth_showing
-from serving.delivery.sensitive import unasked
+from serving.recommending.filters import unasked, worth_showing
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TINY = timedelta(microseconds=1)

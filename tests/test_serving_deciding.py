@@ -13,10 +13,11 @@ from features.database.engine import Database
 from features.errors import NotFound
 from features.shop.shop import Shop
 from serving.decisions import record as decisions
-from serving.decisions.deciding import MOST_TRIES, Made, TooBusy, decide
+from serving.decisions.deciding import MOST_TRIES, Made, TooBusy
 from serving.decisions.log import DecisionLog
 from serving.decisions.permissions import Permissions
 from serving.delivery.opt_outs import OptOuts
+from tests.decided import Said, decide
 
 PURPOSE = "recommendations"
 
@@ -53,7 +54,13 @@ def answer_of(permissions: Permissions) -> Made:
     """An answer that states what it was made under."""
     return Made(
         {"granted": sorted(permissions.granted)},
-        {"consent": {"used": sorted(permissions.granted), "withheld": []}},
+        Said(
+            {
+                "ledger_seq": permissions.ledger_seq,
+                "used": sorted(permissions.granted),
+                "withheld": [],
+            }
+        ),
         None,
     )
 
@@ -79,8 +86,8 @@ def test_a_change_while_an_answer_is_made_makes_it_anew(asked, sqlite_database, 
 
     answer = decide(asked, "test", "ann", PURPOSE, make)
     assert len(seen) == changes + 1
-    assert answer["consent"]["used"] == ([] if changes % 2 else ["purchases"])
-    assert answer["consent"]["ledger_seq"] == 1 + changes
+    assert answer.answer.consent["used"] == ([] if changes % 2 else ["purchases"])
+    assert answer.answer.consent["ledger_seq"] == 1 + changes
     assert count(sqlite_database) == 1
 
 
@@ -161,20 +168,20 @@ def test_the_log_finds_what_was_decided_and_for_whom(asked, sqlite_database):
     log = DecisionLog(sqlite_database, asked.vault, {})
     known = decide(asked, "test", "ann", PURPOSE, answer_of)
     unknown = decide(asked, "test", "nobody", PURPOSE, answer_of)
-    assert log.find(known["decision_id"])[1] == "ann"
-    assert log.find(unknown["decision_id"])[1] is None
+    assert log.find(known.decision_id)[1] == "ann"
+    assert log.find(unknown.decision_id)[1] is None
     with pytest.raises(NotFound):
         log.find("dec_0")
 
 
 def test_the_log_tells_an_answer_that_comes_out_otherwise(asked, sqlite_database):
     """A replay is identical when the answer comes out the same, and not when anything differs."""
-    id = decide(asked, "test", "ann", PURPOSE, answer_of)["decision_id"]
-    consent = {"used": ["purchases"], "withheld": []}
+    id = decide(asked, "test", "ann", PURPOSE, answer_of).decision_id
+    consent = {"ledger_seq": 1, "used": ["purchases"], "withheld": []}
     for again, identical in (
-        ({"consent": consent}, True),
-        ({"consent": consent, "more": 1}, False),
-        ({"consent": consent | {"used": []}}, False),
+        (Said(consent), True),
+        (Said(consent, ("more",)), False),
+        (Said(consent | {"used": []}), False),
     ):
         log = DecisionLog(
             sqlite_database, asked.vault, {"test": lambda _decision, again=again: again}

@@ -29,8 +29,8 @@ def fresh(shop: Shop) -> ProductStatistics:
 def same(one: ProductStatistics, other: ProductStatistics) -> bool:
     """Whether all arrays are alike."""
     return all(
-        np.array_equal(value, vars(other)[name], equal_nan=value.dtype.kind == "f")
-        for name, value in one._arrays.items()
+        np.array_equal(value, other.arrays[name], equal_nan=value.dtype.kind == "f")
+        for name, value in one.arrays.items()
     )
 
 
@@ -65,7 +65,7 @@ def live(fresh_shop: Shop, loaded: Any) -> LiveStatistics:
 def test_before_they_are_made_no_pair_is_used(fresh_shop, loaded):
     """A service that has not looked yet does not know who is behind a pair, and uses none."""
     statistics = LiveStatistics(fresh_shop, SimpleNamespace(current=loaded)).at(loaded, 0)
-    assert all(not getattr(statistics, f"{name}_data").any() for name in MATRICES)
+    assert all(not getattr(statistics, name).data.any() for name in MATRICES)
     assert same(statistics, loaded.model.maker.statistics.unpaired)
 
 
@@ -73,7 +73,7 @@ def test_while_nobody_withdraws_they_are_those_of_the_shop(fresh_shop, live, loa
     """They equal statistics made now, and a grant or another category leaves them as they are."""
     before = live.at(loaded, fresh_shop.ledger.position())
     assert same(before, fresh(fresh_shop))
-    assert all(getattr(before, f"{name}_data").any() for name in MATRICES)
+    assert all(getattr(before, name).data.any() for name in MATRICES)
     assert live.at(loaded, say(fresh_shop, OTHER, "granted")) is before
     assert live.at(loaded, say(fresh_shop, OTHER, "withdrawn", "location")) is before
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from features import clock
 from features.database.tables import opt_outs
 from features.shop.shop import Shop
-from serving.delivery.frequency_caps import cap_of
+from serving.delivery.contact_policy import cap_of
 from serving.delivery.opt_outs import MOST_IN_FORCE, OptOuts, TooManyOptOuts
 from serving.rights.upkeep import upkeep
 

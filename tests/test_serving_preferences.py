@@ -254,11 +254,11 @@ def test_the_consequence_shown_is_what_happens(service, served_root, pool):
                 address, data={"purpose": purpose, "category": category, "action": "withdrawn"}
             )
             assert sent.status_code == 303
-        answer = still.recommender.answer(RecommendationRequest(customer_id=customer))
-        first = Wording().listed([item["title"] for item in answer["items"][:3]])
+        answer = still.recommender.answer(RecommendationRequest(customer_id=customer)).answer
+        first = Wording().listed([item.title for item in answer.items[:3]])
         assert first in promised[FOR_ITEMS] or "stay the same" in promised[FOR_ITEMS]
         assert (
-            f"{round(100 * still.churn.answer(customer)['probability'])} in 100"
+            f"{round(100 * still.churn.answer(customer).answer.probability)} in 100"
             in promised[FOR_CHURN]
         )
     still.close()

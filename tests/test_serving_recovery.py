@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 from features.intake.setup.new_workspace import create
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.tracking import CHAMPION, FOLDER, Tracking
+from models.registry import CHAMPION, Registry
+from models.tracking import Tracking
 from serving.bootstrap import Sayso, assemble
 from serving.http.app import make_app
 from tests.serving_shop import CANARY, CATEGORIES, copied, customer_id, train_both
@@ -135,13 +136,8 @@ def test_a_promoted_model_answers_within_seconds(trained):
 
 def artifact(shop: Shop, model: str, name: str) -> Path:
     """A file of the champion, as it lies in the workspace."""
-    run = Tracking.of(shop.workspace).by_alias(model, CHAMPION).run_id
-    (file,) = (
-        found
-        for found in (shop.workspace.artifacts / model / run).rglob(name)
-        if found.parent.name == FOLDER
-    )
-    return file
+    registry = Registry(shop.database, shop.workspace.models)
+    return registry.folder(registry.by_alias(model, CHAMPION)) / name
 
 
 LOAD_CUT_FILES = """

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from serving.access.api_keys import SCOPES, Keys
-from tests.serving_shop import CATEGORIES, FOR_ITEMS, sharing
+from tests.serving_shop import CATEGORIES, FOR_ITEMS, NO_TLS, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
 
@@ -246,6 +246,7 @@ def test_without_a_key_nothing_is_told(service, method, path):
             service.url + path,
             content=b"{",
             headers=[(n, v.encode("latin-1")) for n, v in headers.items()],
+            verify=NO_TLS,
         )
         is_problem(response, 401)
         assert response.headers["www-authenticate"].startswith("Bearer")
@@ -263,7 +264,11 @@ def test_a_key_without_the_scope_is_refused(service, served, method, path):
     ):
         headers = {"Authorization": f"Bearer {keys.create(scopes)[1]}"}
         response = httpx.request(
-            method, service.url + path, content=None if method != "POST" else b"{", headers=headers
+            method,
+            service.url + path,
+            content=None if method != "POST" else b"{",
+            headers=headers,
+            verify=NO_TLS,
         )
         if refused:
             assert needed in is_problem(response, 403)["detail"]

@@ -12,6 +12,7 @@ import pytest
 from features.database.tables import reviews
 from serving.access.signed_links import Page
 from serving.contract import responses as answers
+from serving.contract.answers import Churn
 from tests.serving_shop import SCRIPT, Client
 from tests.test_docs_openapi import fits
 from tests.test_serving_requests import is_problem
@@ -105,7 +106,7 @@ def test_a_set_band_is_honoured_marked_and_replayed(service, pool):
     wanted = "high" if before["band"] != "high" else "low"
     review = overridden(service, before, band=wanted, band_until=later(2))
     after = service.churn(customer)
-    fits(answers.Churn, after)
+    fits(Churn, after)
     assert (after["band"], after["probability"], after["explanation"]) == (
         wanted,
         before["probability"],

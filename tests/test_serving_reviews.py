@@ -17,10 +17,10 @@ from features.customers.master_keys import MasterKeys
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.database.tables import metadata, opt_outs, reviews, set_bands
-from features.errors import CorrectionRefused, NotFound
-from features.shop.corrections import Correction
+from features.errors import NotFound
+from features.shop.corrections import Correction, CorrectionRefused
 from features.shop.shop import Shop
-from serving.decisions.deciding import Made, decide
+from serving.decisions.deciding import Made
 from serving.decisions.record import verify_decisions
 from serving.decisions.set_bands import SetBand, band_of, set_band
 from serving.reviews.queue import Reviews
@@ -35,6 +35,7 @@ from serving.reviews.review import (
     plain,
 )
 from serving.rights.upkeep import upkeep
+from tests.decided import Said, decide
 from tests.synthetic_shop import END
 
 PURPOSE = "recommendations"
@@ -69,8 +70,8 @@ def queue(asked) -> Reviews:
 
 def decided(shop: Shop, kind: str = "recommendation", customer: str = "ann") -> str:
     """The id of a new decision about a customer, with one product."""
-    made = Made({}, {"consent": {}, "items": [{"product_id": "mug"}]}, None)
-    return str(decide(shop, kind, customer, PURPOSE, lambda _: made)["decision_id"])
+    made = Made({}, Said({}, ({"product_id": "mug"},)), None)
+    return str(decide(shop, kind, customer, PURPOSE, lambda _: made).decision_id)
 
 
 def overriding(**effects: object) -> Verdict:

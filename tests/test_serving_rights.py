@@ -17,8 +17,9 @@ from sqlalchemy import select
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import read_all
 from features.consent.verification import verify_ledger
+from features.customers.vault import PayloadGone
 from features.database.tables import decisions, evidence, metadata, online_features, suppressed
-from features.errors import ConsentError, NotFound, PayloadGone
+from features.errors import ConsentError, NotFound
 from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
 from features.shop.consent_import import import_consents
@@ -341,14 +342,13 @@ def test_an_erased_customer_is_unknown_to_answers(mine):
     Rights(mine).erase(ANN)
     sayso = assemble(mine.workspace, "http://shop.example")
     answer, stranger = (
-        sayso.recommender.answer(RecommendationRequest(customer_id=id)) for id in (ANN, STRANGER)
+        sayso.recommender.answer(RecommendationRequest(customer_id=id)).answer
+        for id in (ANN, STRANGER)
     )
     assert (
-        answer["not_personalized_because"]
-        == stranger["not_personalized_because"]
-        == "unknown_customer"
+        answer.not_personalized_because == stranger.not_personalized_because == "unknown_customer"
     )
-    assert sayso.churn.answer(ANN)["unavailable_because"] == "unknown_customer"
+    assert sayso.churn.answer(ANN).answer.unavailable_because == "unknown_customer"
     assert mine.customers.find(ANN) is None
     sayso.close()
 

@@ -21,9 +21,10 @@ from features.database.tables import decisions, online_features
 from features.shop.online import online_stores, refresh_online
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from serving.decisions.deciding import Made, decide
+from serving.decisions.deciding import Made
 from serving.decisions.record import DecisionDamaged, read, verify_decisions
 from serving.rights.upkeep import UpkeepReport, upkeep
+from tests.decided import Said, decide
 from tests.synthetic_shop import END
 
 ANN = "c000"
@@ -259,11 +260,9 @@ def test_old_decisions_are_emptied(fresh_shop):
     shop = restated(
         fresh_shop, lambda stated: stated.replace("[shop]\n", "[shop]\ndecisions_kept_days = 30\n")
     )
-    made = Made({}, {"consent": {}, "items": []}, None)
-    old = decide(shop, "recommendation", ANN, ITEMS, lambda _: made)["decision_id"]
-    young = decide(days_later(shop, 20), "recommendation", ANN, ITEMS, lambda _: made)[
-        "decision_id"
-    ]
+    made = Made({}, Said({}), None)
+    old = decide(shop, "recommendation", ANN, ITEMS, lambda _: made).decision_id
+    young = decide(days_later(shop, 20), "recommendation", ANN, ITEMS, lambda _: made).decision_id
     assert upkeep(days_later(shop, 29)) == NOTHING
     later = days_later(shop, 31)
     assert upkeep(later).decisions_emptied == 1

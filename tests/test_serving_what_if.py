@@ -23,6 +23,7 @@ from serving.pages.why import OPEN_ITEMS, WhyPage
 from serving.proofs.control.proof import compare
 from serving.proofs.control.trial import Score, Trial
 from serving.what_if import WhatIf
+from tests.decided import told
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -61,13 +62,13 @@ def listed(sayso: Sayso, customer: str, **fields: object) -> dict[str, float]:
     answer = sayso.recommender.answer(
         RecommendationRequest(customer_id=customer, k=60, explain="none", **fields)
     )
-    return {item["product_id"]: item["score"] for item in answer["items"]}
+    return {item.product_id: item.score for item in answer.answer.items}
 
 
 def page_of(sayso: Sayso, customer: str, **fields: object) -> WhyPage:
     """The why page of a new answer to a customer, which can be made again."""
     answer = sayso.recommender.answer(RecommendationRequest(customer_id=customer, **fields))
-    decision, _ = sayso.decisions.find(answer["decision_id"])
+    decision, _ = sayso.decisions.find(answer.decision_id)
     assert sayso.decisions.identical(decision)
     return WhyPage(sayso, decision, reader_of(sayso.words, "en", None))
 
@@ -153,7 +154,7 @@ def test_the_game_of_an_estimate_is_the_one_that_the_answer_shows(sayso):
         game = sayso.what_if.of_churn(pseudonym(sayso, customer))
         say(sayso, customer, FOR_CHURN, "withdrawn", category)
         assert (
-            sayso.churn.answer(customer)["probability"]
+            sayso.churn.answer(customer).answer.probability
             == {part.category: part.without for part in game.played}[category]
         )
         say(sayso, customer, FOR_CHURN, "withdrawn", *CATEGORIES)
@@ -165,12 +166,12 @@ def test_the_why_page_of_an_older_estimate_foretells_what_is_served_now(sayso):
     the last one leaves no estimate.
     """
     customer = sharing(*CATEGORIES)[12]
-    decision, _ = sayso.decisions.find(sayso.churn.answer(customer)["decision_id"])
+    decision, _ = sayso.decisions.find(sayso.churn.answer(customer).decision_id)
     for category in CATEGORIES:
         page = WhyPage(sayso, decision, reader_of(sayso.words, "en", None))
         foretold = {part.name: part.without for part in page.used}
         say(sayso, customer, FOR_CHURN, "withdrawn", category)
-        served = sayso.churn.answer(customer)
+        served = told(sayso.churn.answer(customer))
         if served["available"]:
             assert (
                 foretold[category]
@@ -309,7 +310,7 @@ def test_of_an_answer_that_is_not_personal_the_question_is_not_kept(sayso):
     answer = sayso.recommender.answer(
         RecommendationRequest(customer_id=sharing()[0], basket=("p03",), exclude=("p05",))
     )
-    decision, _ = sayso.decisions.find(answer["decision_id"])
+    decision, _ = sayso.decisions.find(answer.decision_id)
     assert json.loads(decision.inputs)["asked"] is None
 
 

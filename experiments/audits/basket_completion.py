@@ -1,4 +1,4 @@
-"""What it is worth to know what is in the basket: how well the rest of an order is foretold when a
+"""What it is worth to know what is in the basket: how well the rest of an order is predicted when a
 part of it is there already.
 """
 
@@ -13,7 +13,8 @@ from experiments.audits.consent_patterns import ranking_figures
 from experiments.trials.findings import Findings
 from experiments.trials.top_products import ranked_products
 from models.metrics import ranking_by_customer
-from models.next_purchase.ranker import Examples, NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
+from models.next_purchase.ranker import Examples
 
 SEED = 7
 WITH, IGNORED = "begun", "begun_ignored"

@@ -16,7 +16,8 @@ from models.arrays import Floats
 from models.churn.model import ChurnModel
 from models.churn.rows import ChurnRows
 from models.metrics import churn_metrics, most_calibration_error_by_chance, ranking_by_customer
-from models.next_purchase.ranker import Examples, NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
+from models.next_purchase.ranker import Examples
 
 SEED = 7
 FIGURES = ("auc", "ece", "ece_by_chance", "bias", "log_loss")

@@ -18,7 +18,8 @@ from features.errors import ModelUnavailable
 from models.arrays import Bools, Floats
 from models.churn.model import ChurnModel
 from models.next_purchase.histories import Histories, HistoryMasking
-from models.next_purchase.ranker import Examples, NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
+from models.next_purchase.ranker import Examples
 
 SEED = 7
 MOST_ROWS = 500

@@ -223,9 +223,8 @@ def largest_gap(attribute: str, measure: str, values: Floats, draws: Floats) -> 
         return None
     above, below = np.array(pairs).T
     gaps, moved = values[above] - values[below], draws[:, above] - draws[:, below]
-    moved = moved[
-        ~np.isnan(moved).any(axis=1)
-    ]  # in a draw of a small group all can be alike, and then it has no AUC
+    # In a draw of a small group all can be alike, and then it has no AUC.
+    moved = moved[~np.isnan(moved).any(axis=1)]
     if not len(moved):
         return None
     spread = moved.std(axis=0).clip(min=1e-12)

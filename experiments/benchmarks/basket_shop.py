@@ -24,12 +24,8 @@ from features.definitions.frames import features_for
 from features.intake.public_orders import public_catalog, public_gate
 from features.warehouse.fields import ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY
 from models.next_purchase.examples import PurchaseData, history_masking
-from models.next_purchase.ranker import (
-    Examples,
-    NextPurchaseModel,
-    NextPurchaseSettings,
-    fit_next_purchase,
-)
+from models.next_purchase.model import NextPurchaseModel
+from models.next_purchase.ranker import Examples, NextPurchaseSettings, fit_next_purchase
 from models.parallel import in_parallel
 
 PURPOSE = "recommendations"

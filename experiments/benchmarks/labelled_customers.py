@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ class Encoding:
     def of(cls, frame: pd.DataFrame) -> Encoding:
         """For the columns of `frame` that tell customers apart without naming them."""
         kept = {
-            name: column
+            cast("str", name): column
             for name, column in frame.items()
             if not _names_customers(str(name)) and column.nunique() > 1
         }
@@ -109,7 +110,8 @@ def labelled_rows(frame: pd.DataFrame, label: str) -> tuple[ChurnTask, ChurnRows
         encoding.features,
         Masking.of([{CATEGORY}] * len(encoding.features), (CATEGORY,)),
         dict.fromkeys(encoding.features, CATEGORY),
-        0,
+        horizon_days=0,
+        definitions=None,
     )
     moments = np.zeros(len(known), dtype="datetime64[us]")
     return task, ChurnRows(encoding.encode(described), _left(known[label], label), moments)

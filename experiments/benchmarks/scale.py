@@ -12,17 +12,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from experiments.benchmarks.churn import churn_gate, public_task
-from experiments.benchmarks.synthetic_orders import made_up_orders
 from experiments.trials.churn_trial import split_history
 from features.definitions.definition import ShopFacts
 from features.intake.public_orders import known_until
 from features.progress import Progress, part_of, silent
+from features.synthetic.order_days import AtRandom
+from features.synthetic.orders import draw_orders
 from models.churn.rows import MOMENTS_PER_HORIZON
-from models.churn.settings import ChurnSettings
+from models.churn.settings import FEWEST_CUSTOMERS, ChurnSettings
 from models.churn.training import fit_churn
 from models.metrics import churn_metrics
 
 HORIZON_DAYS = 90
+PROCESS = AtRandom(on_first_day=FEWEST_CUSTOMERS)
+"""As many customers as anything is learnt from come on the first day, so that the record begins
+there.
+"""
 SMALLER = 10
 """The smaller shop has a tenth of the customers."""
 UNIT = 1_024 if sys.platform == "darwin" else 1
@@ -82,7 +87,7 @@ def measured(
     # There are enough customers within the first day.
     days = 2 * HORIZON_DAYS + (moments - 1) * HORIZON_DAYS // MOMENTS_PER_HORIZON + 1
     progress(f"making up {customers:,} customers", 0.0)
-    orders, task = made_up_orders(customers, days), public_task(HORIZON_DAYS)
+    orders, task = draw_orders(PROCESS, customers, days), public_task(HORIZON_DAYS)
     settings = settings or ChurnSettings()
     gate = churn_gate(orders)
     progress(f"making features of {customers:,} customers at {moments} moments", 0.1)

@@ -73,6 +73,7 @@ def _trained_for(trial: ChurnTrial, granted: list[str], settings: ChurnSettings)
         Masking(masking.categories, masking.needs[left]),
         trial.task.category_of,
         trial.task.horizon_days,
+        trial.task.definitions,
     )
     known, judged = (_columns(rows, left) for rows in (trial.known, trial.judged))
     today = None if trial.today is None else trial.today[:, left]

@@ -12,54 +12,52 @@ from typing import Any
 from experiments.audits.basket_completion import IGNORED, WITH
 from experiments.audits.groups import AUDITED_ON, fairness_gaps
 from experiments.model_card.document import Card, Section, Table, between, figure, with_interval
-from experiments.model_card.wording import LIMITS, SPOKEN, USES, WHAT
+from experiments.model_card.wording import CardWording, spoken
 from experiments.trials.champion_recipe import PREFIX as AGAINST
 from features.shop.shop import Shop
 from models.tracking import Run
 
 Metrics = Mapping[str, float]
-SHOWN = {
-    "churn": ("auc", "log_loss", "ece", "ece_by_chance", "bias", "brier"),
-    "next_purchase": ("recall_at_10", "ndcg_at_10", "phr_at_10"),
-}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a card needs beside the run: moment of the holdout, how much was judged and how many
-    customers were learnt from.
+    """What a card needs beside the run: the words of its task, the moment of the holdout, how many
+    customers or orders were judged, and how many customers were learnt from.
     """
 
     shop: Shop
     run: Run
+    words: CardWording
     holdout: datetime
     judged: int
     customers: int
 
 
-def card_pages(shop: Shop, run: Run, holdout: datetime, judged: int, customers: int) -> Run:
+def card_pages(
+    shop: Shop, run: Run, words: CardWording, holdout: datetime, judged: int, customers: int
+) -> Run:
     """The run with its model card as Markdown and as HTML."""
-    return replace(
-        run, pages={**run.pages, **model_card(Facts(shop, run, holdout, judged, customers)).files()}
-    )
+    card = model_card(Facts(shop, run, words, holdout, judged, customers))
+    return replace(run, pages={**run.pages, **card.files()})
 
 
 def model_card(facts: Facts) -> Card:
     """The card."""
-    about, run = facts.shop.config.shop, facts.run
+    about, run, words = facts.shop.config.shop, facts.run, facts.words
     sections = [
         _use(facts),
         _data(facts),
         _quality(facts),
-        _consent(run),
-        _groups(run),
+        _consent(run, words),
+        _groups(run, words),
         _explaining(run),
-        _limits(run.model),
+        Section("Limits", words.limits),
         _people(facts),
     ]
     name = run.model.replace("_", " ")
     summary = (
-        f"{about.name} uses this model to {WHAT[run.model]}. Its owner:"
+        f"{about.name} uses this model to {words.purpose}. Its owner:"
         f" {run.tags['owner'] or 'nobody yet'}. The figures are from data it had not seen, of"
         " customers who agreed."
     )
@@ -72,7 +70,7 @@ def _use(facts: Facts) -> Section:
     horizon = facts.run.parameters.get("horizon_days", "")
     return Section(
         "What it is for, and what not",
-        [text.format(horizon=horizon) for text in USES[facts.run.model]],
+        [text.format(horizon=horizon) for text in facts.words.uses],
     )
 
 
@@ -104,7 +102,7 @@ def _data(facts: Facts) -> Section:
 
 
 def _quality(facts: Facts) -> Section:
-    run, names = facts.run, SHOWN[facts.run.model]
+    run, names = facts.run, facts.words.metrics
     methods = {
         name: {metric.replace("@", "_at_"): value for metric, value in row.items()}
         for name, row in run.documents["comparison"].items()
@@ -120,17 +118,17 @@ def _quality(facts: Facts) -> Section:
             for metric in names
         ),
     ]
-    judged = f"{facts.judged:,} {'customers' if run.model == 'churn' else 'orders'}"
+    judged = f"{facts.judged:,} {facts.words.judged}"
     said = (
         f"Fitted on what was known by {facts.holdout:%d %B %Y} and judged on {judged} after that. "
         "The registered model was then fitted anew on everything."
     )
     table = Table(
         "On the holdout",
-        ["method", *(_spoken(name) for name in names)],
+        ["method", *(spoken(name) for name in names)],
         [rows[0], interval, *rows[1:]],
     )
-    return Section("How good it is", [said, *_against(run)], [table, *_begun(run)])
+    return Section("How good it is", [said, *_against(run)], [table, *_begun(run, names)])
 
 
 def _against(run: Run) -> list[str]:
@@ -145,7 +143,7 @@ def _against(run: Run) -> list[str]:
             )
         ]
     parts = ", ".join(
-        f"{_spoken(name)} {with_interval(ends, 4)}" for name, ends in found["differences"].items()
+        f"{spoken(name)} {with_interval(ends, 4)}" for name, ends in found["differences"].items()
     )
     again = " It is made in the same way, on newer data." if found["refresh"] else ""
     return [
@@ -156,12 +154,8 @@ def _against(run: Run) -> list[str]:
     ]
 
 
-def _consent(run: Run) -> Section:
-    names = (
-        ("auc", "ece", "ece_by_chance", "ece_by_chance_at_most")
-        if run.model == "churn"
-        else SHOWN[run.model]
-    )
+def _consent(run: Run, words: CardWording) -> Section:
+    names = words.metrics_by_consent
     ends = [
         name.removesuffix(names[0])
         for name in run.metrics
@@ -171,27 +165,18 @@ def _consent(run: Run) -> Section:
         [_pattern(prefix), *(_measured(run.metrics, f"{prefix}{name}") for name in names)]
         for prefix in ("", *ends)
     ]
-    said = [
-        (
-            "One model answers under every consent. These are its answers to the same customers,"
-            " had all of them withheld something."
-        )
-    ]
-    if run.model == "churn":
-        said.append(
-            "Exact forecasts, too, show a calibration error in a sample of this size. Beside each"
-            " stands what chance alone gives on average, and what it stays under in 95 of 100"
-            " samples."
-        )
+    said = (
+        "One model answers under every consent. These are its answers to the same customers, had"
+        " all of them withheld something."
+    )
     return Section(
         "When data is withheld",
-        said,
-        [Table("By consent pattern", ["", *(_spoken(name) for name in names)], rows)],
+        [said, *words.about_consent],
+        [Table("By consent pattern", ["", *(spoken(name) for name in names)], rows)],
     )
 
 
-def _begun(run: Run) -> list[Table]:
-    names = SHOWN[run.model]
+def _begun(run: Run, names: Sequence[str]) -> list[Table]:
     if f"{WITH}.{names[0]}" not in run.metrics:
         return []
     told = {WITH: "with what is in the basket in mind", IGNORED: "as if nothing were in it"}
@@ -202,30 +187,24 @@ def _begun(run: Run) -> list[Table]:
     return [
         Table(
             "The rest of orders of which a part, drawn at random, is in the basket",
-            ["", *(_spoken(name) for name in names)],
+            ["", *(spoken(name) for name in names)],
             rows,
         )
     ]
 
 
-def _groups(run: Run) -> Section:
+def _groups(run: Run, words: CardWording) -> Section:
     audited: Mapping[str, Any] = run.documents.get("fairness", {})
     if not audited:
         return Section(
             "Groups of customers", [f"The model was {run.tags.get(AUDITED_ON, 'not audited')}."]
         )
-    said = [
-        (
-            "Groups are compared with customers who agreed to that, for this check alone. Small"
-            " groups are pooled. The calibration gap is the mean forecast less the share who left;"
-            " the selection rate is the share in the high band."
-            if run.model == "churn"
-            else (
-                "Groups are compared with customers who agreed to that, for this check alone. Small"
-                " groups are pooled."
-            )
-        )
-    ]
+    said = (
+        "Groups are compared with customers who agreed to that, for this check alone. Small groups"
+        " are pooled."
+    )
+    if words.about_groups:
+        said = f"{said} {words.about_groups}"
     tables = [_table_of_groups(attribute, found["groups"]) for attribute, found in audited.items()]
     gaps = [
         [g.attribute, g.measure, f"{figure(g.gap)} ({between(g.low, g.high)})"]
@@ -238,7 +217,7 @@ def _groups(run: Run) -> Section:
             gaps,
         )
     )
-    return Section("Groups of customers", [*said, *_mitigation(run)], tables)
+    return Section("Groups of customers", [said, *_mitigation(run)], tables)
 
 
 def _mitigation(run: Run) -> list[str]:
@@ -262,7 +241,7 @@ def _table_of_groups(attribute: str, groups: Mapping[str, Mapping[str, Any]]) ->
     rows = [
         [name, *(_cell(values[column]) for column in columns)] for name, values in groups.items()
     ]
-    return Table(f"By {attribute}", ["group", *(_spoken(column) for column in columns)], rows)
+    return Table(f"By {attribute}", ["group", *(spoken(column) for column in columns)], rows)
 
 
 def _cell(value: Any) -> str:
@@ -284,10 +263,6 @@ def _explaining(run: Run) -> Section:
         " pictures beside this card show both."
     )
     return Section("Explanations", [told])
-
-
-def _limits(model: str) -> Section:
-    return Section("Limits", LIMITS[model])
 
 
 def _people(facts: Facts) -> Section:
@@ -315,7 +290,3 @@ def _pattern(prefix: str) -> str:
     return {"": "everything granted", "without_all.": "nothing granted"}.get(
         prefix
     ) or prefix.rstrip(".").replace("_", " ")
-
-
-def _spoken(name: str) -> str:
-    return SPOKEN.get(name) or name.replace("_at_", "@").replace("_", " ")

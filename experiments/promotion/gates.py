@@ -9,21 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, isnan
+from typing import TYPE_CHECKING, Any
 
 from experiments.audits.consent_patterns import MOST_CALIBRATION_ERROR
 from experiments.audits.groups import AUDITED_ON, fairness_gaps
 from experiments.promotion.withdrawn_since import VersionStatus, freshness
+from experiments.training.registry import task
 from experiments.trials.champion_recipe import Against
 from experiments.trials.paired_difference import paired_difference
-from experiments.trials.run import BASELINES
 from features.config.schema import Audit
 from features.errors import ModelUnavailable
 from features.shop.shop import Shop
-from models.tracking import CHALLENGER, CHAMPION, Tracking, Version
+from models.registry import CHALLENGER, CHAMPION, Version
+from models.tracking import Tracking
+
+if TYPE_CHECKING:
+    from experiments.training.task import Task
 
 MOST_ADDITIVITY_ERROR = 1e-6
-DECISIVE = {"churn": "auc", "next_purchase": "recall_at_10"}
-"""The metric that decides."""
 NEVER_OVERRIDDEN = ("explainable", "fresh")
 """Gates that stand whatever the reason: what cannot be explained is not released, and what was
 taken back is not used.
@@ -51,21 +54,21 @@ class Candidacy:
     champion_withdrawn: int
     limits: Audit
 
+    @property
+    def task(self) -> Task[Any, Any, Any, Any, Any]:
+        """The task of the challenger's model: its baselines, and the metric that decides."""
+        return task(self.challenger.model)
+
 
 Gate = Callable[[Candidacy], GateResult]
 
 
 def better_than_baselines(case: Candidacy) -> GateResult:
     """No worse beyond noise than any baseline on the same holdout."""
-    metric, metrics = DECISIVE[case.challenger.model], case.challenger.metrics
-    ours = metrics[metric]
-    best, name = max(
-        (metrics[f"baseline.{name}.{metric}"], name) for name in BASELINES[case.challenger.model]
-    )
-    leads = {
-        other: paired_difference(metrics, other, metric)
-        for other in BASELINES[case.challenger.model]
-    }
+    metric, metrics = case.task.decisive, case.challenger.metrics
+    ours, baselines = metrics[metric], case.task.baselines
+    best, name = max((metrics[f"baseline.{name}.{metric}"], name) for name in baselines)
+    leads = {other: paired_difference(metrics, other, metric) for other in baselines}
     behind = [
         other
         for other, found in leads.items()
@@ -85,7 +88,7 @@ def better_than_champion(case: Candidacy) -> GateResult:
     No worse beyond noise is enough for a refresh, which is the same recipe on newer data, and where
     the champion has to be replaced since customers whom it learnt from withdrew.
     """
-    metric, champion = DECISIVE[case.challenger.model], case.champion
+    metric, champion = case.task.decisive, case.champion
     if champion is None or champion.version == case.challenger.version:
         said = "no champion yet" if champion is None else "it is the champion"
         return GateResult(
@@ -124,11 +127,11 @@ def calibrated(case: Candidacy) -> GateResult:
     metrics, end = case.challenger.metrics, "ece_at_limit"
     allowed = {name.removesuffix(end): most for name, most in metrics.items() if name.endswith(end)}
     if not allowed:
-        churn = case.challenger.model == "churn"
+        needed = case.task.forecasts_probabilities
         return GateResult(
             "calibrated",
-            not churn,
-            "it was not measured; train it again" if churn else "a ranking has no probabilities",
+            not needed,
+            "it was not measured; train it again" if needed else "a ranking has no probabilities",
         )
     excess = {
         pattern: inf if isnan(metrics[f"{pattern}ece"]) else metrics[f"{pattern}ece"] - most

@@ -10,13 +10,22 @@ from datetime import datetime
 from experiments.promotion.gates import NEVER_OVERRIDDEN, GateResult
 from experiments.promotion.withdrawn_since import freshness
 from features import clock
-from features.errors import ModelUnavailable, PromotionRefused
+from features.errors import ModelUnavailable, SaysoError
 from features.shop.shop import Shop
-from models.tracking import BEFORE, CHAMPION, OVERRIDE, Tracking, Version
+from models.registry import CHAMPION, Version
+from models.tracking import BEFORE, Tracking
 
 LONGEST_REASON = 500
 ROLLED_BACK = "rolled_back"
 """Tags of a version that another one made way for, or that made way itself."""
+
+
+class PromotionRefused(SaysoError):
+    """A gate failed. `gate` is its name."""
+
+    def __init__(self, message: str, *, gate: str) -> None:
+        super().__init__(message)
+        self.gate = gate
 
 
 def promote(
@@ -62,18 +71,6 @@ def _require_reason(reason: str) -> None:
             f" characters, and this one has {len(reason.strip())}; the champion stays",
             gate="override",
         )
-
-
-def override_of(version: Version) -> dict[str, str] | None:
-    """In spite of which gates a version was promoted, why and when; None where it passed them
-    all.
-    """
-    found = {
-        name.removeprefix(OVERRIDE): said
-        for name, said in version.tags.items()
-        if name.startswith(OVERRIDE)
-    }
-    return found or None
 
 
 def roll_back(shop: Shop, tracking: Tracking, model: str) -> tuple[Version, Version]:

@@ -10,12 +10,12 @@ from datetime import timedelta
 
 import numpy as np
 
+from experiments.training.registry import task_names
 from features import clock
 from features.consent.training_sets import TrainingSet, read_all, withdrawn_since
 from features.shop.shop import Shop
-from models.tracking import Tracking, Version
-
-MODELS = ("churn", "next_purchase")
+from models.registry import Version
+from models.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class VersionStatus:
 
 
 def model_status(shop: Shop, tracking: Tracking) -> list[VersionStatus]:
-    """Every version of both models, newest first."""
+    """Every version of each model, newest first."""
     with shop.database.read() as connection:
         trained = read_all(connection)
     return [
         _status(shop, version, aliases, trained)
-        for model in MODELS
+        for model in task_names()
         for version, aliases in tracking.versions(model)
     ]
 

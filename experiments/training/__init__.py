@@ -1,1 +1,1 @@
-"""A training run of each model, from consented data to a registered challenger."""
+"""Training: one flow for every model, from consented data to a registered challenger."""

@@ -14,6 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from features.definitions.customer import ORDERS, TOTAL_SPENT
+from features.definitions.history import ORDERS_SINCE_LAST_BOUGHT, TIMES_BOUGHT
+from features.definitions.rhythm import DAYS_SINCE_LAST_ORDER
 from models.arrays import Floats
 from models.churn.logistic import RECENCY_FREQUENCY_VALUE
 from models.churn.rows import ChurnRows
@@ -21,7 +24,7 @@ from models.next_purchase.candidates import BATCH
 from models.next_purchase.product_statistics import ProductStatistics
 from models.next_purchase.ranker import Examples
 
-RFM = ("days_since_last_order", "orders", "total_spent")
+RFM = (DAYS_SINCE_LAST_ORDER.name, ORDERS.name, TOTAL_SPENT.name)
 
 
 def recency_score(features: Floats, names: Sequence[str]) -> Floats:
@@ -30,9 +33,9 @@ def recency_score(features: Floats, names: Sequence[str]) -> Floats:
 
     A shop that does without it cannot tell customers apart by it: all get the same.
     """
-    if "days_since_last_order" not in names:
+    if DAYS_SINCE_LAST_ORDER.name not in names:
         return np.zeros(len(features))
-    days = features[:, list(names).index("days_since_last_order")]
+    days = features[:, list(names).index(DAYS_SINCE_LAST_ORDER.name)]
     return np.where(np.isnan(days), np.nanmedian(days), days)
 
 
@@ -44,7 +47,7 @@ def logistic_rfm(rows: ChurnRows, names: Sequence[str]) -> Pipeline:
     """
     columns = [
         list(names).index(name)
-        for name in (RFM if "orders" in names else RECENCY_FREQUENCY_VALUE)
+        for name in (RFM if ORDERS.name in names else RECENCY_FREQUENCY_VALUE)
         if name in names
     ]
     if not columns:
@@ -84,7 +87,7 @@ def personal_frequency(examples: Examples, k: int) -> list[list[str]]:
         histories.columns[:, maker.history.index(name)]
         if name in maker.history
         else np.zeros(len(histories.products))
-        for name in ("times_bought", "orders_since_last_bought")
+        for name in (TIMES_BOUGHT.name, ORDERS_SINCE_LAST_BOUGHT.name)
     )
     best = statistics.best_sellers[:k].tolist()
     answers = []

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from experiments.trials.findings import Findings, Interval, interval_metrics, read_interval
 from experiments.trials.paired_bootstrap import interval
 from models.arrays import Floats
-from models.tracking import Version
+from models.registry import Version
 
 PREFIX = "against_champion"
 REFRESH, NOTE = f"{PREFIX}.refresh", f"{PREFIX}.note"

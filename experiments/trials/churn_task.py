@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.trials.run import Lineage
+from experiments.trials.lineage import Lineage
 from features.definitions.frames import reads_of
 from features.shop.shop import Shop
 from models.churn.settings import ChurnTask

@@ -10,29 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalog import Catalog
 from features.consent.training_sets import remember
 from features.shop.shop import Shop
 from features.warehouse.gate import Gate
-from models.tracking import Run, Tracking, Version
-
-BASELINES = {
-    "churn": ("logistic_rfm", "recency"),
-    "next_purchase": ("popular", "personal_frequency", "item_knn"),
-}
-"""What each model is compared with."""
+from models.registry import Version
+from models.tracking import Run, Tracking
 
 
 @dataclass(frozen=True)
 class TrainingRun:
     """A registered challenger and how it compares: metrics by method on the holdout, `sayso`
     first.
+
+    `seconds` is how long each step of the run took.
     """
 
     version: Version
     holdout: str
     judged: int
     comparison: Mapping[str, Mapping[str, float]]
+    seconds: Mapping[str, float]
 
 
 def run_metrics(comparison: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -44,26 +41,6 @@ def run_metrics(comparison: Mapping[str, Mapping[str, float]]) -> dict[str, floa
         prefix = "" if method == "sayso" else f"baseline.{method}."
         flat |= {f"{prefix}{name}".replace("@", "_at_"): value for name, value in metrics.items()}
     return flat
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """For each feature of a model the fields that it reads."""
-
-    catalog: Catalog
-    reads: Mapping[str, tuple[str, ...]]
-
-    @property
-    def category_of(self) -> dict[str, str]:
-        """The category that each feature is shown under."""
-        return {name: self.catalog.category_of(fields) for name, fields in self.reads.items()}
-
-    def document(self) -> dict[str, dict[str, list[str]]]:
-        """The fields, and the categories that have to be granted for them, by feature."""
-        return {
-            name: {"reads": list(fields), "categories": sorted(self.catalog.categories_of(fields))}
-            for name, fields in self.reads.items()
-        }
 
 
 def run_tags(shop: Shop, gate: Gate) -> dict[str, str]:

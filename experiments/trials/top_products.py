@@ -6,7 +6,7 @@ import pandas as pd
 
 from models.next_purchase.candidates import BATCH
 from models.next_purchase.histories import Histories
-from models.next_purchase.ranker import NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
 from models.parallel import in_parallel
 
 

@@ -15,8 +15,6 @@ import optuna
 
 from features.errors import TrainingError
 from features.progress import Progress, silent
-from models.churn.settings import ChurnSettings
-from models.next_purchase.ranker import NextPurchaseSettings
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Tried:
     loss: float
 
 
-Settings = TypeVar("Settings", ChurnSettings, NextPurchaseSettings)
+Settings = TypeVar("Settings")
 
 
 def tuned(
@@ -85,8 +83,9 @@ def tuned(
     where not even the first can be.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=settings.seed))
-    stated = {name: value for name, value in asdict(settings).items() if name in space}
+    everything: dict[str, Any] = asdict(settings)  # type: ignore[call-overload]  # a dataclass
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=everything["seed"]))
+    stated = {name: value for name, value in everything.items() if name in space}
     study.enqueue_trial(stated)
 
     def judged(trial: optuna.Trial) -> float:
@@ -98,7 +97,7 @@ def tuned(
             for name, possible in space.items()
         }
         try:
-            return loss(replace(settings, **chosen))
+            return loss(replace(settings, **chosen))  # type: ignore[type-var]  # as above
         except TrainingError as error:
             if trial.number == 0:
                 raise
@@ -108,4 +107,4 @@ def tuned(
     tried = tuple(
         Tried(trial.params, trial.value) for trial in study.trials if trial.value is not None
     )
-    return replace(settings, **study.best_params), tried
+    return replace(settings, **study.best_params), tried  # type: ignore[type-var]  # as above

@@ -12,15 +12,30 @@ from pydantic import ValidationError
 from features.catalog import MOST_CATEGORIES, PRODUCT, Catalog
 from features.config.schema import Config
 from features.config.toml_lines import KeyPath, TomlLines
-from features.definitions.frames import DEFINITION_OF
-from features.errors import ConfigError
+from features.definitions.definitions import STANDARD as DEFINITIONS
+from features.errors import SaysoError
+from features.tables.declared import customers
+from features.tables.tables import STANDARD, Tables
 
 RENAMED = {"manners": "contact_policy"}
 """Sections by the names that they had before; a file that still uses these is read alike."""
 
 
-def read_config(file: Path) -> Config:
-    """Read and check `sayso.toml`.
+class ConfigError(SaysoError):
+    """`sayso.toml` says something that cannot be followed.
+
+    Attributes: `file`, and `line` (1-based; None where the fault is an absence).
+    """
+
+    def __init__(self, message: str, *, file: Path, line: int | None = None) -> None:
+        where = f"{file}, line {line}" if line else str(file)
+        super().__init__(f"{where}: {message}")
+        self.file = file
+        self.line = line
+
+
+def read_config(file: Path, tables: Tables = STANDARD) -> Config:
+    """Read and check the `sayso.toml` of a shop whose warehouse may have `tables`.
 
     Raises `ConfigError` for the first fault found, with the line to look at.
     """
@@ -45,7 +60,7 @@ def read_config(file: Path) -> Config:
         return lines.of((before.get(str(path[0]), path[0]), *path[1:]) if path else path)
 
     try:
-        config = Config.model_validate(stated)
+        config = Config.model_validate(stated, context={"tables": tables})
     except ValidationError as error:
         first = error.errors()[0]
         where = tuple(part for part in first["loc"] if part != "[key]")
@@ -121,11 +136,11 @@ def _faults_of_audit(config: Config) -> Iterator[tuple[KeyPath, str]]:
         if purpose is not None and purpose not in config.purposes:
             yield ("audit", key), _unknown("purpose", purpose, config.purposes)
     for name in audit.attributes or ():
-        if name not in catalog.fields or not name.startswith("customers."):
-            known = [field for field in catalog.fields if field.startswith("customers.")]
+        known = [f.name for f in catalog.fields.values() if f.table == customers.NAME]
+        if name not in known:
             yield (
                 ("audit", "attributes", name),
-                _unknown("field of the table customers", name, known),
+                _unknown(f"field of the table {customers.NAME}", name, known),
             )
         elif not catalog.permits([name], audit.purpose):
             yield (
@@ -160,12 +175,12 @@ def _fault_of_feature(feature: str, purpose: str, catalog: Catalog) -> str | Non
     """What keeps a feature from being used for `purpose`: it does not exist, or reads a field that
     is not declared for that.
     """
-    if feature not in DEFINITION_OF:
+    if feature not in DEFINITIONS.by_feature:
         return (
             f"there is no feature `{feature}`; there are"
-            f" {', '.join(f'`{name}`' for name in sorted(DEFINITION_OF))}"
+            f" {', '.join(f'`{name}`' for name in sorted(DEFINITIONS.by_feature))}"
         )
-    for field in DEFINITION_OF[feature].reads:
+    for field in DEFINITIONS.by_feature[feature].reads:
         if field not in catalog.fields:
             return (
                 f"the feature `{feature}` reads `{field}`, which is not declared; declare"

@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, time
+from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from features.catalog import Catalog, Category, DataSource, Notice, Purpose
 from features.catalog import Field as CatalogField
+from features.tables.declared import customers
+from features.tables.tables import STANDARD, Tables
 
-TableName = Literal["customers", "products", "transactions", "interactions"]
 Text = Annotated[str, Field(min_length=1)]
 Days = Annotated[int, Field(gt=0, le=36_500)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _tables(info: ValidationInfo) -> Tables:
+    """The tables that a configuration is read for: those in the context of its validation."""
+    stated = (info.context or {}).get("tables", STANDARD)
+    if not isinstance(stated, Tables):
+        raise TypeError(f"the tables of a configuration are {type(stated).__name__}, not Tables")
+    return stated
+
+
+def _known_table(name: str, info: ValidationInfo) -> str:
+    known = _tables(info)
+    if name not in known:
+        raise _unknown_table(f"there is no such table; there are {_list(known)}")
+    return name
+
+
+def _table_of_sources(name: str, info: ValidationInfo) -> str:
+    known = _tables(info)
+    if name not in known.with_sources:
+        stated_in = known[name].stated_in if name in known else ()
+        what = (
+            f"its columns stand in a source of {_list(stated_in)}"
+            if stated_in
+            else "there is no such table"
+        )
+        raise _unknown_table(f"{what}; a source may fill {_list(known.with_sources)}")
+    return name
+
+
+def _unknown_table(words: str) -> PydanticCustomError:
+    return PydanticCustomError("unknown_table", "{words}", {"words": words})
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+TableName = Annotated[str, AfterValidator(_known_table)]
+"""A table of the warehouse."""
+SourceTable = Annotated[str, AfterValidator(_table_of_sources)]
+"""A table that a source may fill."""
 
 
 class Section(BaseModel):
@@ -58,7 +103,7 @@ class Source(Section):
 
     name: Text
     file: Text
-    table: TableName
+    table: SourceTable
     columns: dict[str, Text]
     date_format: str | None = None
     cleaning: Cleaning = Cleaning()
@@ -261,12 +306,12 @@ class Config(Section):
         if self.audit.attributes is not None:
             return self.audit.attributes
         return tuple(
-            f"customers.{name}"
-            for name, f in self.fields.get("customers", {}).items()
+            f"{customers.NAME}.{name}"
+            for name, f in self.fields.get(customers.NAME, {}).items()
             if self.audit.purpose in f.purposes
         )
 
-    @property
+    @cached_property
     def catalog(self) -> Catalog:
         """The declared fields, categories, purposes and notices in the form that the gate reads."""
         return Catalog(

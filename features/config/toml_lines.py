@@ -45,13 +45,14 @@ class TomlLines:
             self._lines.setdefault((*key, string), number)
 
     def of(self, path: KeyPath) -> int | None:
-        """Line of the longest stated beginning of `path`; None where even its first key is
-        absent.
+        """Line of the longest stated beginning of `path`, else of the first that stands below it;
+        None where there is neither.
         """
         for length in range(len(path), 0, -1):
             if (line := self._lines.get(tuple(path[:length]))) is not None:
                 return line
-        return None
+        below = (line for stated, line in self._lines.items() if stated[: len(path)] == path)
+        return next(below, None) if path else None
 
 
 def _keys(header: str) -> KeyPath:

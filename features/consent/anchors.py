@@ -20,8 +20,12 @@ from features.clock import Clock
 from features.consent.chain import canonical
 from features.database.engine import Database
 from features.database.tables import ledger_head
-from features.errors import AnchorRefused
+from features.errors import SaysoError
 from features.private_file import own_text
+
+
+class AnchorRefused(SaysoError):
+    """A file is no anchor of this ledger."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from features.errors import LedgerBroken
@@ -75,8 +75,16 @@ class Walk:
             )
 
 
-def canonical(document: Mapping[str, Any]) -> str:
-    """A document as text, always the same for the same content; numbers keep every bit."""
+def canonical(document: Mapping[str, Any], stated: Callable[[Any], Any] | None = None) -> str:
+    """A document as text, always the same for the same content; numbers keep every bit.
+
+    `stated` turns what JSON does not know into what it does.
+    """
     return json.dumps(
-        dict(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        dict(document),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+        default=stated,
     )

@@ -74,9 +74,8 @@ def grants(
     if customer is not None:
         query = query.where(column.customer == customer)
     found = connection.execute(query.order_by(column.customer, column.category))
-    rows = [
-        tuple(row) for row in found
-    ]  # of which pandas makes a frame four times as quickly as of the rows themselves
+    # Of which pandas makes a frame four times as quickly as of the rows themselves.
+    rows = [tuple(row) for row in found]
     frame = pd.DataFrame(rows, columns=["customer", "category", "covers_from"])
     return frame.astype({"customer": "int64", "category": "str"}).assign(
         covers_from=_moments(frame["covers_from"])
@@ -114,9 +113,8 @@ def fold(
                 and standing["action"] not in ALLOWING
                 and event["action"] not in ALLOWING
             ):
-                state[key]["occurred_at"] = max(
-                    event["occurred_at"], standing["occurred_at"]
-                )  # the later one shuts out late grants
+                # The later one shuts out late grants.
+                state[key]["occurred_at"] = max(event["occurred_at"], standing["occurred_at"])
     return state
 
 

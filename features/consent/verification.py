@@ -17,7 +17,11 @@ from features.consent.grants import STATE_COLUMNS, State, fold
 from features.consent.ledger import BATCH, LATER_COLUMNS
 from features.database.engine import Database
 from features.database.tables import consent_events, consent_state, ledger_head, online_features
-from features.errors import LedgerBroken, NoticeChanged
+from features.errors import LedgerBroken, SaysoError
+
+
+class NoticeChanged(SaysoError):
+    """A notice is no longer the text that customers agreed to."""
 
 
 def verify_ledger(database: Database, catalog: Catalog, anchors: Sequence[Anchor] = ()) -> int:

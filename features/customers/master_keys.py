@@ -63,6 +63,10 @@ class MasterKeys:
             )
         return keys
 
+    def by_name(self) -> dict[str, MasterKey]:
+        """All of them, by their names."""
+        return {key.name: key for key in self.all()}
+
     def begin_rotation(self) -> None:
         """Put a new key before the old one, unless a rotation has begun already.
 

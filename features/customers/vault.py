@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 from features.customers.master_keys import MasterKey, MasterKeys
 from features.database.engine import Database, insert_missing
 from features.database.tables import payload_keys
-from features.errors import PayloadGone, WorkspaceError
+from features.errors import SaysoError, WorkspaceError
 
 PLAIN, SEALED = b"\x00", b"\x01"
 """First byte of a payload: as it is (from before there was encryption), or sealed."""
@@ -29,6 +29,10 @@ SHOP = -1
 """Whose key makes tags."""
 NONCE = 12
 BATCH = 2_000
+
+
+class PayloadGone(SaysoError):
+    """Encrypted content cannot be read: its key was destroyed, or it was altered."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Vault:
         A key was destroyed, or never needed, where it is missing.
         """
         wanted, found = list(customers), {}
-        masters = {master.name: master for master in self._masters.all()}
+        masters = self._masters.by_name()
         for start in range(0, len(wanted), BATCH):
             rows = connection.execute(
                 select(payload_keys).where(

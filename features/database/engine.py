@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from features.database.sqlite_file import file_of, hold_to
 
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """First SQLite releases of each line in which write-ahead logging cannot lose a commit with two
 connections.

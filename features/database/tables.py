@@ -269,3 +269,23 @@ audit_log = Table(
     Index(None, "at"),
 )
 """Who of the staff looked at what in the console, and at whose data."""
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("version", String(20), primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    Column("trained_at", String(32), nullable=False),
+    Column("content", Text, nullable=False),
+)
+"""Every version of the models; `content` is JSON of its metrics, parameters and tags."""
+
+model_roles = Table(
+    "model_roles",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("role", String(16), primary_key=True),
+    Column("version", String(20), nullable=False),
+)
+"""Which version of a model is champion, and which its challenger."""

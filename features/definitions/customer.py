@@ -1,12 +1,18 @@
-"""Features of a customer at a moment: rhythm, variety, spending, home."""
+"""Features of what a customer buys, spends and pays, and of where the customer lives.
+
+Those that a model reaches for by itself have a name in this module, so that a feature can be
+renamed here alone.
+"""
 
 from __future__ import annotations
 
 import ibis
 from ibis import Table
-from ibis.expr.types import FloatingValue, NumericValue, TimestampValue
 
-from features.definitions.definition import Definition, ShopFacts, defines
+from features.definitions.definition import ShopFacts, defines
+from features.definitions.expressions import days_between, exact_sum, fading
+from features.definitions.feature import FALLS, FREE, Feature
+from features.definitions.sentence import RANKS, Bounds, Sentence, Value, counted, money
 from features.warehouse.fields import (
     AMOUNT,
     COUNTRY,
@@ -17,81 +23,77 @@ from features.warehouse.fields import (
     UNIT_PRICE,
 )
 
-SECONDS_PER_DAY = 86_400.0
-MONEY_DIGITS = 4
-FADING_DIGITS = 12
+
+def spent_fading(over: int) -> Sentence:
+    """What is said of money spent that counts less the older it is."""
+    return Sentence(
+        f"spent.fading.{over}",
+        "{amount} spent; older orders count less, over {wait}.",
+        places={"amount": Value(), "wait": over},
+    )
 
 
-def days_between(earlier: TimestampValue, later: TimestampValue) -> FloatingValue:
-    """Days from one moment to another, with fractions."""
-    return (later.epoch_seconds() - earlier.epoch_seconds()) / SECONDS_PER_DAY
-
-
-def exact_sum(amounts: NumericValue, digits: int = MONEY_DIGITS) -> NumericValue:
-    """Sum to so many digits after the point, in whole numbers: it does not depend on the order in
-    which threads add.
-    """
-    unit = 10**digits
-    return (amounts * unit).round().cast("int64").sum() / unit
-
-
-def fading(age: FloatingValue, over_days: float) -> FloatingValue:
-    """Weight of what happened `age` days ago: 1 now, 1/e after `over_days`."""
-    return (-age / over_days).exp()
+ORDERS = Feature(
+    "orders",
+    direction=FALLS,
+    unit="orders",
+    meaning="Orders, ever.",
+    says={
+        "churn": (counted("orders", "{count} order so far.", "{count} orders so far."),),
+        "next_purchase": RANKS,
+    },
+)
 
 
 @defines(
-    "days_since_last_order",
-    "days_since_first_order",
-    "order_days",
-    "order_days_last_30_days",
-    "order_days_last_90_days",
-    "days_between_orders",
-    "overdue",
-    reads=[ORDERED_AT],
+    ORDERS,
+    Feature(
+        "products",
+        direction=FALLS,
+        unit="products",
+        meaning="Different products bought, ever.",
+        says={
+            "churn": (
+                counted(
+                    "products",
+                    "{count} product bought so far.",
+                    "{count} different products bought so far.",
+                ),
+            ),
+            "next_purchase": RANKS,
+        },
+    ),
+    Feature(
+        "items",
+        direction=FALLS,
+        unit="items",
+        meaning="Items bought, ever.",
+        says={
+            "churn": (
+                counted("items", "{count} item bought so far.", "{count} items bought so far."),
+            ),
+            "next_purchase": RANKS,
+        },
+    ),
+    Feature(
+        "lines_per_order",
+        direction=FREE,
+        unit="lines",
+        meaning="Lines of an order, on average.",
+        says={
+            "churn": (
+                Sentence(
+                    "lines_per_order",
+                    "{count} product in an order on average.",
+                    "{count} products in an order on average.",
+                    {"count": Value()},
+                ),
+            ),
+            "next_purchase": RANKS,
+        },
+    ),
+    reads=[ORDER_ID, PRODUCT_ID, QUANTITY],
 )
-def order_rhythm(rows: Table, _shop: ShopFacts) -> Table:
-    """When a customer orders.
-
-    `overdue` is the wait since the last order in units of the usual wait.
-    """
-    t = rows.mutate(day=rows.ordered_at.date(), age=days_between(rows.ordered_at, rows.as_of))
-    seen = t.group_by("customer", "as_of").aggregate(
-        days_since_last_order=t.age.min(),
-        days_since_first_order=t.age.max(),
-        order_days=t.day.nunique(),
-        order_days_last_30_days=t.day.nunique(where=t.age <= 30),
-        order_days_last_90_days=t.day.nunique(where=t.age <= 90),
-    )
-    waits = (seen.order_days - 1).nullif(0)
-    usual = (seen.days_since_first_order - seen.days_since_last_order) / waits
-    return seen.mutate(days_between_orders=usual, overdue=seen.days_since_last_order / (usual + 1))
-
-
-@defines(
-    "order_days_fading_over_30_days",
-    "order_days_fading_over_90_days",
-    "order_days_fading_over_270_days",
-    "wait_as_share_of_time_known",
-    reads=[ORDERED_AT],
-)
-def order_pace(rows: Table, _shop: ShopFacts) -> Table:
-    """How often a customer orders lately: each day with an order counts, the less the older it is,
-    with no edge of a window.
-    """
-    aged = rows.mutate(day=rows.ordered_at.date(), age=days_between(rows.ordered_at, rows.as_of))
-    days = aged.group_by("customer", "as_of", "day").aggregate(
-        age=aged.age.min(), oldest=aged.age.max()
-    )
-    return days.group_by("customer", "as_of").aggregate(
-        order_days_fading_over_30_days=exact_sum(fading(days.age, 30), FADING_DIGITS),
-        order_days_fading_over_90_days=exact_sum(fading(days.age, 90), FADING_DIGITS),
-        order_days_fading_over_270_days=exact_sum(fading(days.age, 270), FADING_DIGITS),
-        wait_as_share_of_time_known=days.age.min() / days.oldest.max().nullif(0),
-    )
-
-
-@defines("orders", "products", "items", "lines_per_order", reads=[ORDER_ID, PRODUCT_ID, QUANTITY])
 def variety(rows: Table, _shop: ShopFacts) -> Table:
     """How much a customer has bought, and how varied."""
     seen = rows.group_by("customer", "as_of").aggregate(
@@ -103,7 +105,24 @@ def variety(rows: Table, _shop: ShopFacts) -> Table:
     return seen.mutate(lines_per_order=seen.lines / seen.orders)
 
 
-@defines("products_last_90_days", reads=[PRODUCT_ID, ORDERED_AT])
+@defines(
+    Feature(
+        "products_last_90_days",
+        direction=FREE,
+        unit="products",
+        meaning="Different products bought in the last 90 days.",
+        says={
+            "churn": (
+                counted(
+                    "products.90",
+                    "{count} product bought in the last 90 days.",
+                    "{count} different products bought in the last 90 days.",
+                ),
+            )
+        },
+    ),
+    reads=[PRODUCT_ID, ORDERED_AT],
+)
 def recent_variety(rows: Table, _shop: ShopFacts) -> Table:
     """How many different products a customer bought lately."""
     recent = days_between(rows.ordered_at, rows.as_of) <= 90
@@ -112,7 +131,30 @@ def recent_variety(rows: Table, _shop: ShopFacts) -> Table:
     )
 
 
-@defines("total_spent", "highest_amount", reads=[AMOUNT])
+TOTAL_SPENT = Feature(
+    "total_spent",
+    direction=FALLS,
+    unit="money",
+    meaning="Money spent, ever.",
+    says={"churn": (money("total_spent", "{amount} spent so far."),)},
+)
+
+
+@defines(
+    TOTAL_SPENT,
+    Feature(
+        "highest_amount",
+        direction=FREE,
+        unit="money",
+        meaning="The highest amount of one order line.",
+        says={
+            "churn": (
+                money("highest_amount", "At most {amount} spent on one product of an order."),
+            )
+        },
+    ),
+    reads=[AMOUNT],
+)
 def spending(rows: Table, _shop: ShopFacts) -> Table:
     """What a customer has spent."""
     return rows.group_by("customer", "as_of").aggregate(
@@ -120,7 +162,16 @@ def spending(rows: Table, _shop: ShopFacts) -> Table:
     )
 
 
-@defines("spent_last_90_days", reads=[AMOUNT, ORDERED_AT])
+@defines(
+    Feature(
+        "spent_last_90_days",
+        direction=FALLS,
+        unit="money",
+        meaning="Money spent in the last 90 days.",
+        says={"churn": (money("spent.90", "{amount} spent in the last 90 days."),)},
+    ),
+    reads=[AMOUNT, ORDERED_AT],
+)
 def recent_spending(rows: Table, _shop: ShopFacts) -> Table:
     """What a customer has spent lately."""
     recent = (days_between(rows.ordered_at, rows.as_of) <= 90).ifelse(rows.amount, 0.0)
@@ -131,7 +182,23 @@ def recent_spending(rows: Table, _shop: ShopFacts) -> Table:
     )
 
 
-@defines("spent_fading_over_90_days", "spent_fading_over_270_days", reads=[AMOUNT, ORDERED_AT])
+@defines(
+    Feature(
+        "spent_fading_over_90_days",
+        direction=FALLS,
+        unit="money",
+        meaning="Money spent, each amount weighing 1/e after 90 days.",
+        says={"churn": (spent_fading(90),)},
+    ),
+    Feature(
+        "spent_fading_over_270_days",
+        direction=FALLS,
+        unit="money",
+        meaning="Money spent, each amount weighing 1/e after 270 days.",
+        says={"churn": (spent_fading(270),)},
+    ),
+    reads=[AMOUNT, ORDERED_AT],
+)
 def spending_pace(rows: Table, _shop: ShopFacts) -> Table:
     """What a customer spends lately: each amount counts, the less the older it is."""
     age = days_between(rows.ordered_at, rows.as_of)
@@ -141,7 +208,16 @@ def spending_pace(rows: Table, _shop: ShopFacts) -> Table:
     )
 
 
-@defines("average_order_value", reads=[AMOUNT, ORDER_ID])
+@defines(
+    Feature(
+        "average_order_value",
+        direction=FREE,
+        unit="money",
+        meaning="Money spent on an order, on average.",
+        says={"churn": (money("order_value", "{amount} spent on an order on average."),)},
+    ),
+    reads=[AMOUNT, ORDER_ID],
+)
 def order_value(rows: Table, _shop: ShopFacts) -> Table:
     """What a customer spends on one order."""
     return rows.group_by("customer", "as_of").aggregate(
@@ -149,7 +225,22 @@ def order_value(rows: Table, _shop: ShopFacts) -> Table:
     )
 
 
-@defines("usual_price", reads=[UNIT_PRICE])
+USUAL_PRICE = Feature(
+    "usual_price",
+    direction=FREE,
+    unit="money",
+    meaning="Price of an item, on average over order lines.",
+    says={
+        "churn": (money("usual_price", "Usual price of the products bought: {amount}."),),
+        "next_purchase": RANKS,
+    },
+)
+
+
+@defines(
+    USUAL_PRICE,
+    reads=[UNIT_PRICE],
+)
 def price_level(rows: Table, _shop: ShopFacts) -> Table:
     """The price of what a customer usually buys."""
     return rows.group_by("customer", "as_of").aggregate(
@@ -157,7 +248,35 @@ def price_level(rows: Table, _shop: ShopFacts) -> Table:
     )
 
 
-@defines("home_country", reads=[COUNTRY])
+HOME_COUNTRY = Feature(
+    "home_country",
+    direction=FREE,
+    unit="yes (1) or no (0)",
+    meaning="Whether the customer lives in the shop's own country.",
+    says={
+        "churn": (
+            Sentence(
+                "home.here",
+                "Country of residence: {country}.",
+                places={"country": "home_country"},
+                where={"": Bounds(above=0)},
+            ),
+            Sentence(
+                "home.elsewhere",
+                "Country of residence: not {country}.",
+                places={"country": "home_country"},
+                where={"": Bounds(most=0)},
+            ),
+        ),
+        "next_purchase": RANKS,
+    },
+)
+
+
+@defines(
+    HOME_COUNTRY,
+    reads=[COUNTRY],
+)
 def home(rows: Table, shop: ShopFacts) -> Table:
     """1 where the customer lives in the shop's own country, else 0; nothing where the shop does not
     say which that is.
@@ -168,17 +287,3 @@ def home(rows: Table, shop: ShopFacts) -> Table:
         else (rows.country == shop.home_country).cast("float64")
     )
     return rows.mutate(home_country=lives)
-
-
-CUSTOMER_DEFINITIONS: tuple[Definition, ...] = (
-    order_rhythm,
-    order_pace,
-    variety,
-    recent_variety,
-    spending,
-    recent_spending,
-    spending_pace,
-    order_value,
-    price_level,
-    home,
-)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import ibis
 
+from features.definitions.feature import Feature
 from features.errors import FeatureError
 
 
@@ -35,8 +36,33 @@ class Definition:
 
     expression: Expression
     reads: tuple[str, ...]
-    features: tuple[str, ...]
+    declared: tuple[Feature, ...]
     keys: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Raise `FeatureError`, with file and line, where no field gives its features a
+        category.
+        """
+        if not self.declared:
+            raise FeatureError(f"{self._where}: the definition declares no feature")
+        for field in self.reads or ("",):
+            table, dot, column = field.partition(".")
+            if not (table and dot and column):
+                found = f"`{field}` in `reads` is no field" if field else "`reads` names no field"
+                raise self.declared[0].refused(
+                    f"has no category, which is that of the first field it reads: {found}; state"
+                    ' the fields, such as "transactions.ordered_at"'
+                )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(feature.name for feature in self.declared)
+
+    @property
+    def _where(self) -> str:
+        code = self.expression.__code__
+        return f"{code.co_filename}, line {code.co_firstlineno}"
 
     def table(self, rows: ibis.Table, shop: ShopFacts) -> ibis.Table:
         """The features of `rows`, one row per key.
@@ -48,9 +74,8 @@ class Definition:
                 *self.keys, *(ibis._[name].cast("float64").name(name) for name in self.features)
             )
         except (AttributeError, ibis.common.exceptions.IbisError) as error:
-            code = self.expression.__code__
             raise FeatureError(
-                f"{code.co_filename}, line {code.co_firstlineno}: the definition"
+                f"{self._where}: the definition"
                 f" `{self.expression.__name__}` may read"
                 f" {', '.join(f'`{field}`' for field in self.reads)} and failed on something else:"
                 f" {error}. Declare the field in `reads`, and in sayso.toml, or do not read it."
@@ -58,7 +83,7 @@ class Definition:
 
 
 def defines(
-    *features: str, reads: Iterable[str], keys: tuple[str, ...] = ("customer", "as_of")
+    *features: Feature, reads: Iterable[str], keys: tuple[str, ...] = ("customer", "as_of")
 ) -> Callable[[Expression], Definition]:
     """Make a function from rows to features a `Definition`."""
 

@@ -13,6 +13,14 @@ import pandas as pd
 
 from features.config.schema import Cleaning
 from features.intake.reading.rejected import rejections
+from features.tables.declared.transactions import (
+    AMOUNT,
+    ORDER_ID,
+    PRODUCT_ID,
+    QUANTITY,
+    UNIT_PRICE,
+)
+from features.tables.table import CUSTOMER_ID
 
 RULES = ("cancellation", "return", "non_product", "no_customer", "free_of_charge", "wholesale")
 """In this order a line is tried, and the first rule that fits has it:
@@ -58,16 +66,24 @@ def clean(lines: pd.DataFrame, cleaning: Cleaning, called: Mapping[str, str]) ->
     )
 
 
+def of_customers(rows: pd.DataFrame) -> Cleaned:
+    """Split rows that are no order lines: those of which nobody knows the customer are set
+    aside.
+    """
+    nobody = rows[CUSTOMER_ID].isna()
+    return Cleaned(rows[~nobody], rows[nobody].assign(rule="no_customer"), rejections())
+
+
 def _rule(lines: pd.DataFrame, cleaning: Cleaning) -> pd.Series:
     """Name of the rule that sets each line aside, "" for none."""
     prefix, most = cleaning.cancellation_prefix, cleaning.wholesale_units
     fits = {
-        "cancellation": lines["order_id"].str.startswith(prefix) if prefix else False,
-        "return": lines["quantity"] < 0,
-        "non_product": _is_non_product(lines["product_id"], cleaning.non_products),
-        "no_customer": lines["customer_id"].isna(),
-        "free_of_charge": lines["unit_price"] == 0,
-        "wholesale": lines["quantity"] > most if most is not None else False,
+        "cancellation": lines[ORDER_ID].str.startswith(prefix) if prefix else False,
+        "return": lines[QUANTITY] < 0,
+        "non_product": _is_non_product(lines[PRODUCT_ID], cleaning.non_products),
+        "no_customer": lines[CUSTOMER_ID].isna(),
+        "free_of_charge": lines[UNIT_PRICE] == 0,
+        "wholesale": lines[QUANTITY] > most if most is not None else False,
     }
     return _first(lines.index, {rule: fits[rule] for rule in RULES})
 
@@ -86,13 +102,14 @@ def _faults(lines: pd.DataFrame, called: Mapping[str, str]) -> pd.Series:
     """Why each line cannot be a purchase, "" where it can."""
     reasons = pd.Series("", index=lines.index, dtype="str")
     for column, bad, words in (
-        ("quantity", lines["quantity"] == 0, "which is no purchase"),
-        ("unit_price", lines["unit_price"] < 0, "which is negative"),
-        ("amount", lines["amount"] < 0, "which is negative"),
+        (QUANTITY, lines[QUANTITY] == 0, "which is no purchase"),
+        (UNIT_PRICE, lines[UNIT_PRICE] < 0, "which is negative"),
+        (AMOUNT, lines[AMOUNT] < 0, "which is negative"),
     ):
         named = called.get(column, column)
         new = bad & (reasons == "")
-        reasons[new] = [f"{named} is {value}, {words}" for value in lines.loc[new, column]]
+        said = [f"{named} is {value}, {words}" for value in lines.loc[new, column]]
+        reasons[new] = np.array(said, dtype=object)
     return reasons
 
 

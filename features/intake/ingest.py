@@ -18,14 +18,25 @@ from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.errors import SourceError
-from features.intake.cleaning import RULES, clean
+from features.intake.cleaning import RULES, clean, of_customers
 from features.intake.overlaps import in_an_earlier_file
 from features.intake.reading.rejected import rejections, with_raw, without_erased, write_rejected
-from features.intake.reading.sources import PRODUCTS, read_source
-from features.intake.warehouse_tables import customers_table, products_table, transactions_table
+from features.intake.reading.sources import read_source
+from features.intake.warehouse_tables import events_table, facts_table, states_table
 from features.progress import Progress, silent
 from features.shop.corrections import corrected
 from features.shop.workspace import Workspace
+from features.tables.declared import products, transactions
+from features.tables.table import (
+    CUSTOMER,
+    CUSTOMER_ID,
+    RECORDED_AT,
+    SOURCE,
+    Facts,
+    States,
+    Table,
+)
+from features.tables.tables import Tables
 from features.warehouse.retention import without_expired
 from features.warehouse.store import Warehouse
 
@@ -58,6 +69,7 @@ class _Sorted:
     """The rows of one source by what becomes of them."""
 
     source: Source
+    table: Table
     kept: pd.DataFrame
     set_aside: dict[str, int]
     rejected: pd.DataFrame
@@ -82,19 +94,19 @@ def ingest(
     for position, source in enumerate(config.sources):
         progress(f"reading {source.name}", 0.6 * position / len(config.sources))
         if source.name not in faults:
-            parts.append(_sort(source, workspace.root, now))
+            parts.append(_sort(source, workspace.root, now, workspace.tables))
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
     progress("naming customers", 0.6)
     vault, warehouse = Vault(database, workspace.master_keys), Warehouse(workspace.warehouse)
     customers = Customers(database, vault)
     with warehouse.alone():  # whoever is erased, or put right, from here on finds the new tables
         rejected = {name: without_erased(rows, customers.erased) for name, rows in rejected.items()}
-        lines, left_out = _admitted(_rows_of(parts, "transactions"), customers, config.catalog, now)
+        rows, left_out = _admitted(parts, workspace.tables, customers, config.catalog, now)
         set_aside = {**_set_aside(parts), **left_out}
-        if lines.empty:
+        if rows[transactions.NAME].empty:
             raise _nothing_left(parts, set_aside, faults)
         progress("writing the warehouse", 0.8)
-        tables = _tables(lines, _rows_of(parts, "products"), parts)
+        tables = _tables(rows, parts, workspace.tables)
         tables = {
             name: without_expired(name, table, config.catalog, now)[0]
             for name, table in tables.items()
@@ -106,38 +118,56 @@ def ingest(
 
 
 def _admitted(
-    lines: pd.DataFrame, customers: Customers, catalog: Catalog, now: datetime
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Lines with their customers' pseudonyms, but for those that an earlier file has too, of erased
-    customers, and past retention.
+    parts: Sequence[_Sorted], tables: Tables, customers: Customers, catalog: Catalog, now: datetime
+) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """Rows by table, a customer's with their pseudonym, but for those that an earlier file has too,
+    of erased customers, and past retention.
 
     And how many those are.
     """
-    if lines.empty:
-        return lines.assign(customer=pd.Series(dtype="int64")), {}
-    again = in_an_earlier_file(lines)
-    lines = lines[~again]
+    rows = {name: _rows_of(parts, name, tables) for name in tables}
+    left_out: Counter[str] = Counter()
+    for name in tables.personal:
+        rows[name], out = _named(rows[name], tables[name], customers, catalog, now)
+        left_out.update(out)
+    return rows, dict(left_out)
+
+
+def _named(
+    rows: pd.DataFrame, table: Table, customers: Customers, catalog: Catalog, now: datetime
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows of a customers' table with the pseudonyms, and how many were left out, by reason."""
+    if rows.empty:
+        return rows.assign(customer=pd.Series(dtype="int64")), {}
+    again = in_an_earlier_file(rows, table.content)
+    rows = rows[~again]
     days = max(
-        field.retention_days for field in catalog.fields.values() if field.table == "transactions"
+        (field.retention_days for field in catalog.fields.values() if field.table == table.name),
+        default=0,
     )
-    old = lines["recorded_at"] < pd.Timestamp((now - timedelta(days=days)).replace(tzinfo=None))
-    young = lines[~old]
-    named = young.assign(customer=customers.assign(young["customer_id"]))
-    erased = named["customer"].isna()
+    old = rows[RECORDED_AT] < pd.Timestamp((now - timedelta(days=days)).replace(tzinfo=None))
+    young = rows[~old]
+    named = young.assign(customer=customers.assign(young[CUSTOMER_ID]))
+    erased = named[CUSTOMER].isna()
     left_out = {"in_an_earlier_file": again, "past_retention": old, "erased_customers": erased}
-    return named[~erased].astype({"customer": "int64"}), {
-        why: int(lines_out.sum()) for why, lines_out in left_out.items()
+    return named[~erased].astype({CUSTOMER: "int64"}), {
+        why: int(rows_out.sum()) for why, rows_out in left_out.items()
     }
 
 
-def _sort(source: Source, root: Path, now: datetime) -> _Sorted:
-    found = read_source(source, root, now)
-    if source.table == "products":
-        kept, repeated = _each_once(found.rows)
-        return _Sorted(source, kept, {}, pd.concat([found.rejected, repeated]), found.copies)
-    cleaned = clean(found.rows, source.cleaning, source.columns)
+def _sort(source: Source, root: Path, now: datetime, tables: Tables) -> _Sorted:
+    found, table = read_source(source, root, now, tables), tables[source.table]
+    if isinstance(table, Facts):
+        kept, repeated = _each_once(found.rows, table)
+        return _Sorted(source, table, kept, {}, pd.concat([found.rejected, repeated]), found.copies)
+    cleaned = (
+        clean(found.rows, source.cleaning, source.columns)
+        if table.name == transactions.NAME
+        else of_customers(found.rows)
+    )
     return _Sorted(
         source,
+        table,
         cleaned.kept,
         cleaned.counts,
         pd.concat([found.rejected, cleaned.rejected]),
@@ -145,39 +175,60 @@ def _sort(source: Source, root: Path, now: datetime) -> _Sorted:
     )
 
 
-def _each_once(products: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The first row of each product, and the others as rejected."""
-    again = products["product_id"].duplicated()
-    first = products[~again].set_index("product_id")
-    rows = [
-        (
-            row.file,
-            row.line,
-            (
-                f"the product {row.product_id!r} stands already in line"
-                f" {first.loc[row.product_id, 'line']}"
-            ),
-        )
-        for row in products[again].itertuples()
-    ]
-    return products[~again], rejections(rows)
+def _each_once(rows: pd.DataFrame, table: Facts) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The first row of each thing, and the others as rejected."""
+    again = rows[table.key].duplicated()
+    first = rows[~again].set_index(table.key)["line"]
+    repeated = rows.loc[again, ["file", "line", table.key]].itertuples(index=False, name=None)
+    return rows[~again], rejections(
+        (file, line, f"the {table.noun} {key!r} stands already in line {first[key]}")
+        for file, line, key in repeated
+    )
 
 
-def _rows_of(parts: Sequence[_Sorted], table: str) -> pd.DataFrame:
+def _rows_of(parts: Sequence[_Sorted], name: str, tables: Tables) -> pd.DataFrame:
     frames = [
-        part.kept.assign(source=part.source.name) for part in parts if part.source.table == table
+        part.kept.assign(source=part.source.name) for part in parts if part.table.name == name
     ]
-    nothing = pd.DataFrame({column: pd.Series(dtype="str") for column in (*PRODUCTS, "source")})
+    columns = ("file", "line", *tables.stated_in(name), SOURCE)
+    nothing = pd.DataFrame({column: pd.Series(dtype="str") for column in columns})
     return pd.concat(frames, ignore_index=True) if frames else nothing
 
 
 def _tables(
-    lines: pd.DataFrame, stated: pd.DataFrame, parts: Sequence[_Sorted]
+    rows: Mapping[str, pd.DataFrame], parts: Sequence[_Sorted], tables: Tables
 ) -> dict[str, pa.Table]:
-    tables = {"transactions": transactions_table(lines), "products": products_table(lines, stated)}
-    if any("country" in part.source.columns for part in parts):
-        tables["customers"] = customers_table(lines)
-    return tables
+    """The tables of which a source states a column."""
+    return {
+        name: _table(rows, table)
+        for name, table in tables.items()
+        if any(
+            part.table.name in (name, *table.stated_in)
+            and not table.by_name.keys().isdisjoint(part.source.columns)
+            for part in parts
+        )
+    }
+
+
+def _table(rows: Mapping[str, pd.DataFrame], table: Table) -> pa.Table:
+    own = rows[table.name]
+    told = [rows[name] for name in table.stated_in]
+    if isinstance(table, Facts):
+        return facts_table(_together(told, own), own, table)
+    if isinstance(table, States):
+        return states_table(_together([*told, own], own), table)
+    return events_table(own, table)
+
+
+def _together(frames: Sequence[pd.DataFrame], none: pd.DataFrame) -> pd.DataFrame:
+    """All rows of `frames`; of `none` only the columns, where there are no rows.
+
+    A frame without rows has no types that would count.
+    """
+    filled = [frame for frame in frames if len(frame)]
+    if len(filled) == 1:
+        return filled[0]
+    return pd.concat(filled, ignore_index=True) if filled else none[:0]
 
 
 def _set_aside(parts: Sequence[_Sorted]) -> dict[str, int]:
@@ -217,7 +268,7 @@ def _report(
 ) -> IngestReport:
     read = sum(len(part.kept) + len(part.rejected) + sum(part.set_aside.values()) for part in parts)
     rejected = sum(len(part.rejected) for part in parts)
-    orders = tables["transactions"].to_pandas()
+    orders = tables[transactions.NAME].to_pandas()
     return IngestReport(
         read=read,
         kept=read - rejected - sum(set_aside.values()),
@@ -226,9 +277,9 @@ def _report(
         rejected_files=files,
         copies=tuple(name for part in parts for name in part.copies),
         not_read=faults,
-        customers=orders["customer"].nunique(),
-        products=tables["products"].num_rows,
-        orders=orders["order_id"].nunique(),
-        first=orders["ordered_at"].min().to_pydatetime(),
-        last=orders["ordered_at"].max().to_pydatetime(),
+        customers=orders[CUSTOMER].nunique(),
+        products=tables[products.NAME].num_rows,
+        orders=orders[transactions.ORDER_ID].nunique(),
+        first=orders[transactions.ORDERED_AT].min().to_pydatetime(),
+        last=orders[transactions.ORDERED_AT].max().to_pydatetime(),
     )

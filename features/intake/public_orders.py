@@ -21,8 +21,20 @@ from numpy.typing import NDArray
 
 from features.catalog import Catalog, Category, DataSource, Field
 from features.errors import SourceError
-from features.intake.setup.standard_catalog import CATEGORIES, ORDER_FIELDS
-from features.intake.warehouse_tables import TRANSACTIONS
+from features.intake.setup.standard_catalog import standard_fields
+from features.tables.declared import transactions
+from features.tables.declared.transactions import (
+    AMOUNT,
+    ORDER_ID,
+    ORDERED_AT,
+    PRODUCT_ID,
+    QUANTITY,
+    UNIT_PRICE,
+)
+from features.tables.table import RECORDED_AT
+from features.tables.table import SOURCE as SOURCE_COLUMN
+from features.tables.tables import STANDARD
+from features.warehouse.arrow import arrow_table
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
 
@@ -54,11 +66,11 @@ def read_public_orders(file: Path) -> pd.DataFrame:
     orders = pd.DataFrame(
         {
             "customer": customer,
-            "ordered_at": _moments(known["date"], file),
-            "amount": _amounts(known["value"], file),
+            ORDERED_AT: _moments(known["date"], file),
+            AMOUNT: _amounts(known["value"], file),
         }
     )
-    return orders.sort_values(["ordered_at", "customer", "amount"], ignore_index=True)
+    return orders.sort_values([ORDERED_AT, "customer", AMOUNT], ignore_index=True)
 
 
 def read_public_groups(file: Path, column: str) -> pd.Series:
@@ -101,7 +113,7 @@ def read_parquet(file: Path) -> pd.DataFrame:
 
 def known_until(orders: pd.DataFrame) -> datetime:
     """The midnight after the last order."""
-    last: pd.Timestamp = orders["ordered_at"].max()
+    last: pd.Timestamp = orders[ORDERED_AT].max()
     return datetime(last.year, last.month, last.day) + timedelta(days=1)  # noqa: DTZ001 - times are naive UTC, as in the warehouse
 
 
@@ -116,13 +128,7 @@ def public_gate(orders: pd.DataFrame, catalog: Catalog, purpose: str) -> Gate:
     warehouse = Warehouse(Path(folder))
     finalize(warehouse, shutil.rmtree, folder)
     lines = _order_lines(orders)
-    warehouse.replace(
-        {
-            "transactions": pa.Table.from_pandas(
-                lines[TRANSACTIONS.names], TRANSACTIONS, preserve_index=False
-            )
-        }
-    )
+    warehouse.replace({transactions.NAME: arrow_table(lines, transactions.TABLE)})
     customers = pd.DataFrame({"customer": orders["customer"].unique()})
     granted = customers.merge(pd.DataFrame({"category": list(catalog.categories)}), how="cross")
     everything = granted.assign(
@@ -133,22 +139,22 @@ def public_gate(orders: pd.DataFrame, catalog: Catalog, purpose: str) -> Gate:
 
 def _order_lines(orders: pd.DataFrame) -> pd.DataFrame:
     """A line for each order, with what the orders do not tell left at nothing."""
-    moments = orders["ordered_at"]
+    moments = orders[ORDERED_AT]
     told = {
-        "product_id": "",
-        "quantity": 1,
-        "unit_price": 0.0,
-        "amount": 0.0,
-        "source": SOURCE,
-        "order_id": orders["customer"].astype("str") + "-" + moments.astype("int64").astype("str"),
-        "recorded_at": moments,
+        PRODUCT_ID: "",
+        QUANTITY: 1,
+        UNIT_PRICE: 0.0,
+        AMOUNT: 0.0,
+        SOURCE_COLUMN: SOURCE,
+        ORDER_ID: orders["customer"].astype("str") + "-" + moments.astype("int64").astype("str"),
+        RECORDED_AT: moments,
     }
-    return pd.DataFrame({**told, **dict(orders.items())}, index=orders.index)
+    known = {str(name): column for name, column in orders.items()}
+    return pd.DataFrame({**told, **known}, index=orders.index)
 
 
 def public_catalog(purpose: str, given: Collection[str]) -> Catalog:
     """The standard catalog's fields that are `given`, with their categories, for one purpose."""
-    stated = [field for field in ORDER_FIELDS if f"{field.table}.{field.column}" in given]
     fields = [
         Field(
             f.table,
@@ -160,11 +166,12 @@ def public_catalog(purpose: str, given: Collection[str]) -> Catalog:
             FOREVER,
             f.label,
         )
-        for f in stated
+        for f in standard_fields(transactions.TABLE)
+        if f"{f.table}.{f.column}" in given
     ]
     held = {field.category for field in fields}
     categories: dict[str, Category] = {
-        category.name: category for category in CATEGORIES if category.name in held
+        category.name: category for category in STANDARD.categories if category.name in held
     }
     return Catalog(
         {field.name: field for field in fields}, categories, {}, (), {SOURCE: DataSource(SOURCE)}

@@ -1,98 +1,65 @@
-"""The warehouse's tables, made of the lines that cleaning kept."""
+"""The warehouse's tables, made of the rows that cleaning kept, as each table is declared."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pyarrow as pa
 
-TRANSACTIONS = pa.schema(
-    [
-        ("customer", pa.int64()),
-        ("order_id", pa.string()),
-        ("product_id", pa.string()),
-        ("quantity", pa.int64()),
-        ("unit_price", pa.float64()),
-        ("amount", pa.float64()),
-        ("ordered_at", pa.timestamp("us")),
-        ("recorded_at", pa.timestamp("us")),
-        ("source", pa.string()),
-    ]
-)
-PRODUCTS = pa.schema(
-    [
-        ("product_id", pa.string()),
-        ("title", pa.string()),
-        ("product_category", pa.string()),
-        ("brand", pa.string()),
-    ]
-)
-CUSTOMERS = pa.schema(
-    [
-        ("customer", pa.int64()),
-        ("country", pa.string()),
-        ("recorded_at", pa.timestamp("us")),
-        ("source", pa.string()),
-    ]
-)
+from features.tables.table import CUSTOMER, RECORDED_AT, SOURCE, Facts, States, Table
+from features.warehouse.arrow import arrow_table
 
 
-def transactions_table(lines: pd.DataFrame) -> pa.Table:
-    """Order lines, sorted by the time of recording.
+def events_table(rows: pd.DataFrame, table: Table) -> pa.Table:
+    """Events, sorted by the time of recording.
 
-    `lines` has what `features.intake.reading.sources` reads, `customer` (int64) and `source` (str).
-    A line without an order number belongs to the order of its customer at its moment.
+    `rows` has what `features.intake.reading.sources` reads, `customer` (int64) and `source` (str).
     """
-    derived = (
-        lines["customer"].astype("str") + "-" + lines["ordered_at"].astype("int64").astype("str")
-    )
-    named = lines.assign(order_id=lines["order_id"].where(lines["order_id"].notna(), derived))
-    return _table(named.sort_values("recorded_at", kind="stable"), TRANSACTIONS)
+    filled = {
+        column.name: rows[column.name].where(rows[column.name].notna(), column.if_empty(rows))
+        for column in table.columns
+        if column.if_empty is not None
+    }
+    return arrow_table(rows.assign(**filled).sort_values(RECORDED_AT, kind="stable"), table)
 
 
-def customers_table(lines: pd.DataFrame) -> pa.Table:
-    """One row for each change of a customer's country, with the time at which the shop recorded
-    it.
+def states_table(rows: pd.DataFrame, table: States) -> pa.Table:
+    """One row for each change of a customer's state, with the time at which the shop recorded it.
+
+    What a row does not say stays as it was.
     """
-    stated = lines.loc[lines["country"].notna(), ["customer", "country", "recorded_at", "source"]]
-    stated = stated.sort_values(["customer", "recorded_at"], kind="stable").drop_duplicates(
-        ["customer", "recorded_at"], keep="last"
-    )
-    moved = (stated["customer"] != stated["customer"].shift()) | (
-        stated["country"] != stated["country"].shift()
-    )
-    return _table(stated[moved], CUSTOMERS)
+    columns = list(table.by_name)
+    stated = rows.loc[
+        rows[columns].notna().any(axis=1), [CUSTOMER, *columns, RECORDED_AT, SOURCE]
+    ].sort_values([CUSTOMER, RECORDED_AT], kind="stable")
+    if stated[columns].isna().to_numpy().any():
+        stated[columns] = stated.groupby(CUSTOMER)[columns].ffill()
+    stated = stated.drop_duplicates([CUSTOMER, RECORDED_AT], keep="last")
+    said = stated.groupby([CUSTOMER, *columns], dropna=False, sort=False).ngroup()
+    return arrow_table(stated[said != said.shift()], table)
 
 
-def products_table(lines: pd.DataFrame, stated: pd.DataFrame) -> pa.Table:
-    """One row per product that was sold or stated.
+def facts_table(told: pd.DataFrame, stated: pd.DataFrame, table: Facts) -> pa.Table:
+    """One row for each thing that was stated or that other rows tell of.
 
-    Title, category and brand are those of `stated` (rows of a products source, each product once),
-    else the most frequent of the product's lines; of two sources that state a product the first has
-    it. A product without a title is called by its id.
+    What it is called and all else is that of `stated` (rows of its own sources, each thing once),
+    else the most frequent of the rows that tell of it (`told`); of two sources that state a thing
+    the first has it. One without a name is called by its key.
     """
-    columns = ["title", "product_category", "brand"]
-    sold = pd.DataFrame(
-        {column: _most_frequent(lines, column) for column in columns},
-        index=lines["product_id"].unique(),
+    key = table.key
+    columns = [name for name in table.by_name if name != key]
+    found = pd.DataFrame(
+        {column: _most_frequent(told, key, column) for column in columns}, index=told[key].unique()
     )
-    first_stated = stated.drop_duplicates("product_id").set_index("product_id")
-    products = first_stated[columns].combine_first(sold).rename_axis("product_id").reset_index()
-    products["title"] = products["title"].where(products["title"].notna(), products["product_id"])
-    return _table(products.sort_values("product_id"), PRODUCTS)
+    first_stated = stated.drop_duplicates(key).set_index(key)
+    facts = first_stated[columns].combine_first(found).rename_axis(key).reset_index()
+    facts[table.called] = facts[table.called].where(facts[table.called].notna(), facts[key])
+    return arrow_table(facts.sort_values(key), table)
 
 
-def _most_frequent(lines: pd.DataFrame, column: str) -> pd.Series:
-    """The most frequent value of each product; of equally frequent ones the first in the
-    alphabet.
-    """
-    counts = lines.groupby(["product_id", column]).size().rename("lines").reset_index()
-    best = counts.sort_values(
-        ["product_id", "lines", column], ascending=[True, False, True]
-    ).drop_duplicates("product_id")
-    return best.set_index("product_id")[column]
-
-
-def _table(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pandas(
-        frame[schema.names], schema=schema, preserve_index=False
-    ).replace_schema_metadata(None)
+def _most_frequent(rows: pd.DataFrame, key: str, column: str) -> pd.Series:
+    """The most frequent value of each thing; of equally frequent ones the first in the alphabet."""
+    counts = rows.groupby([key, column]).size().rename("rows").reset_index()
+    best = counts.sort_values([key, "rows", column], ascending=[True, False, True]).drop_duplicates(
+        key
+    )
+    return best.set_index(key)[column]

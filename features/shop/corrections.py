@@ -21,11 +21,23 @@ from features import clock
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.database.tables import corrections, online_features
-from features.errors import CorrectionRefused
+from features.errors import SaysoError
 from features.shop.shop import Shop
+from features.tables.declared.transactions import ORDER_ID, PRODUCT_ID
+from features.tables.table import CUSTOMER, Kind
 
 LARGEST = 1e9
-MOMENTS = ("ordered_at",)
+
+
+class CorrectionRefused(SaysoError):
+    """A correction names what is not there, or a value that cannot be.
+
+    `field` names the part of it that does.
+    """
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -47,26 +59,23 @@ def correct(shop: Shop, customer: int, correction: Correction) -> int:
     there or a value that it cannot have.
     """
     table, _, column = correction.field.partition(".")
-    if correction.field not in shop.config.catalog.fields or table not in (
-        "customers",
-        "transactions",
-    ):
-        known = ", ".join(
-            f"`{name}`" for name in shop.config.catalog.fields if not name.startswith("products.")
-        )
+    personal = shop.workspace.tables.personal
+    fields = [field for field in shop.config.catalog.fields.values() if field.table in personal]
+    if correction.field not in [field.name for field in fields]:
+        known = ", ".join(f"`{field.name}`" for field in fields)
         raise CorrectionRefused(
             f"`{correction.field}` is no field of a customer; there are {known}", field="field"
         )
-    with (
-        shop.warehouse.alone()
-    ):  # so that no load and no erasure comes between the rows and what is kept of the correction
+    declared = shop.workspace.tables[table].by_name.get(column)
+    # So that no load and no erasure comes between the rows and what is kept of the correction.
+    with shop.warehouse.alone():
         found = _lines_meant(shop, table, column, customer, correction)
-        if column in MOMENTS and clock.from_text(correction.value) > shop.clock():
+        is_moment = declared is not None and declared.kind is Kind.MOMENT
+        if is_moment and clock.from_text(correction.value) > shop.clock():
             raise CorrectionRefused(f"{correction.value!r} lies in the future", field="value")
         shop.warehouse.rewrite(lambda name, rows: _put_right(name, rows, customer, correction))
-        with (
-            shop.database.write() as connection
-        ):  # after the rows: whoever began from the old ones finds that a correction came
+        # After the rows: whoever began from the old ones finds that a correction came.
+        with shop.database.write() as connection:
             _keep(connection, shop.vault, customer, correction, clock.to_text(shop.clock()))
             connection.execute(
                 delete(online_features).where(online_features.c.customer == customer)
@@ -155,17 +164,19 @@ def _applied(
 
 
 def _meant(rows: pa.Table, customer: int, correction: Correction) -> NDArray[np.bool_]:
-    meant = rows["customer"].to_numpy() == customer
+    meant = rows[CUSTOMER].to_numpy() == customer
     for column, wanted in (
-        ("order_id", correction.order_id),
-        ("product_id", correction.product_id),
+        (ORDER_ID, correction.order_id),
+        (PRODUCT_ID, correction.product_id),
     ):
         if wanted is not None:
             if column not in rows.column_names:
                 raise CorrectionRefused(
                     f"`{correction.field}` does not belong to an order", field=column
                 )
-            meant &= pc.equal(rows[column], wanted).fill_null(fill_value=False).to_numpy()
+            meant &= (
+                pc.equal(rows[column], pa.scalar(wanted)).fill_null(fill_value=False).to_numpy()
+            )
     return np.asarray(meant, dtype=np.bool_)
 
 

@@ -1,16 +1,19 @@
 """Online features: each customer's newest feature row, ready to be answered from.
 
 Rows come through the gate like all features, so they hold only what was granted when they were
-made; an answer masks them again by the ledger as it stands then. A consent event removes the
-customer's row at once (see `features.consent.ledger`), and the next answer makes a new one.
+made; an answer withholds from them what is no longer (`features.shop.withholding`). A consent event
+removes the customer's row at once (see `features.consent.ledger`), and the next answer makes a new
+one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -18,11 +21,14 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select
 
 from features import clock
+from features.catalog import Catalog
+from features.clock import Clock
 from features.consent.grants import grants
-from features.customers.vault import PayloadKey
+from features.customers.vault import PayloadGone, PayloadKey, Vault
+from features.database.engine import Database
 from features.database.tables import corrections, online_features
-from features.definitions.frames import customer_frame, history_frame, is_of_history, reads_of
-from features.errors import PayloadGone
+from features.definitions.definition import ShopFacts
+from features.definitions.frames import customer_frame, history_frame, is_of_history
 from features.shop.shop import Shop
 from features.warehouse.gate import Gate
 
@@ -92,14 +98,33 @@ class OnlineRow:
 
 
 class OnlineStore:
-    """Online features of one purpose."""
+    """Online features of one purpose.
 
-    def __init__(self, shop: Shop, purpose: str, features: Sequence[str]) -> None:
-        self._shop = shop
+    `gate_for` opens the gate for a purpose under grants, and `loaded_until` is the moment that the
+    warehouse speaks for.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        catalog: Catalog,
+        gate_for: Callable[[str, pd.DataFrame], Gate],
+        loaded_until: Callable[[], datetime],
+        facts: ShopFacts,
+        clock: Clock,
+        purpose: str,
+        features: Sequence[str],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._catalog = catalog
+        self._gate_for = gate_for
+        self._loaded_until = loaded_until
+        self._facts = facts
+        self._clock = clock
         self.purpose = purpose
         self.layout = Layout.of(features)
-        catalog = shop.config.catalog
-        self._needs = {name: catalog.categories_of(reads_of(name)) for name in features}
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
         """The stored row, or None where there is none in this layout, or its key was destroyed."""
@@ -115,14 +140,14 @@ class OnlineStore:
         try:
             return OnlineRow.unpack(
                 found.as_of,
-                self._shop.vault.opened(connection, customer, found.content, self._about(customer)),
+                self._vault.opened(connection, customer, found.content, self._about(customer)),
             )
         except PayloadGone:
             return None
 
     def ready(self, customer: int) -> OnlineRow:
         """The customer's row: the stored one, else one made now."""
-        with self._shop.database.read() as connection:
+        with self._database.read() as connection:
             row = self.read(connection, customer)
         return row or self.make(customer)
 
@@ -130,17 +155,19 @@ class OnlineStore:
         """Make the row of one customer from the warehouse under their grants, and keep it if these,
         and the data, still stand then.
         """
-        shop = self._shop
-        with shop.database.read() as connection:
+        with self._database.read() as connection:
             granted, corrected = (
                 self._grants(connection, customer),
                 _corrections(connection, customer),
             )
         spine = pd.DataFrame(
-            {"customer": [customer], "as_of": pd.Timestamp(shop.loaded_until()).as_unit("us")}
+            {
+                "customer": [customer],
+                "as_of": pd.Timestamp(self._loaded_until()).as_unit("us"),
+            }
         )
-        (row,) = self._rows(shop.gate_for(self.purpose, granted), spine).values()
-        with shop.database.write() as connection:
+        (row,) = self._rows(self._gate_for(self.purpose, granted), spine).values()
+        with self._database.write() as connection:
             if (
                 self._grants(connection, customer).equals(granted)
                 and _corrections(connection, customer) == corrected
@@ -148,26 +175,13 @@ class OnlineStore:
                 self._store(connection, {customer: row})
         return row
 
-    def under(self, row: OnlineRow, granted: Collection[str]) -> OnlineRow:
-        """The row as it is made for somebody who grants only these categories."""
-        allowed = frozenset(granted)
-        customer, columns = (
-            np.array([self._needs[name] <= allowed for name in names], dtype=bool)
-            for names in (self.layout.customer, self.layout.history)
-        )
-        known = slice(None) if columns.any() else slice(0)
-        held = np.where(columns, row.columns, np.nan)[known]
-        return OnlineRow(
-            row.as_of, np.where(customer, row.customer, np.nan), row.products[known], held
-        )
-
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""
-        shop = self._shop
-        granted = shop.ledger.granted(self.purpose)
-        gate = shop.gate_for(self.purpose, granted)
-        rows = self._rows(gate, gate.spine(shop.loaded_until()))
-        with shop.database.write() as connection:
+        with self._database.read() as connection:
+            granted = self._grants(connection)
+        gate = self._gate_for(self.purpose, granted)
+        rows = self._rows(gate, gate.spine(self._loaded_until()))
+        with self._database.write() as connection:
             changed = _changed(granted, self._grants(connection))
             connection.execute(
                 delete(online_features).where(online_features.c.purpose == self.purpose)
@@ -183,15 +197,15 @@ class OnlineStore:
         return len(rows)
 
     def _rows(self, gate: Gate, spine: pd.DataFrame) -> dict[int, OnlineRow]:
-        layout, shop = self.layout, self._shop
-        known = customer_frame(gate, layout.customer, spine, shop.facts)[
+        layout = self.layout
+        known = customer_frame(gate, layout.customer, spine, self._facts)[
             list(layout.customer)
         ].to_numpy("float64")
         histories: dict[int, tuple[tuple[str, ...], Floats]] = {}
         if layout.history:
-            bought = history_frame(gate, layout.history, spine, shop.facts)
+            bought = history_frame(gate, layout.history, spine, self._facts)
             for customer, part in bought.groupby("customer"):
-                histories[customer] = (
+                histories[cast("int", customer)] = (
                     tuple(part["product_id"]),
                     part[list(layout.history)].to_numpy("float64"),
                 )
@@ -203,13 +217,8 @@ class OnlineStore:
         }
 
     def _grants(self, connection: Connection, customer: int | None = None) -> pd.DataFrame:
-        return grants(
-            connection,
-            self._shop.config.catalog,
-            self.purpose,
-            clock.to_text(self._shop.clock()),
-            customer,
-        )
+        now = clock.to_text(self._clock())
+        return grants(connection, self._catalog, self.purpose, now, customer)
 
     def _about(self, customer: int) -> str:
         return f"online:{self.purpose}:{customer}"
@@ -218,7 +227,7 @@ class OnlineStore:
         whose = list(rows)
         for start in range(0, len(whose), BATCH):
             batch = whose[start : start + BATCH]
-            keys = self._shop.vault.keys_for_sealing(connection, batch)
+            keys = self._vault.keys_for_sealing(connection, batch)
             column = online_features.c
             connection.execute(
                 delete(online_features).where(
@@ -252,12 +261,29 @@ def _changed(before: pd.DataFrame, after: pd.DataFrame) -> set[int]:
     return set(both.loc[both["_merge"] != "both", "customer"].tolist())
 
 
+def online_store(
+    shop: Shop, purpose: str, features: Sequence[str], kind: type[OnlineStore] = OnlineStore
+) -> OnlineStore:
+    """The online features of one purpose of a shop."""
+    return kind(
+        shop.database,
+        shop.vault,
+        shop.config.catalog,
+        shop.gate_for,
+        shop.loaded_until,
+        shop.facts,
+        shop.clock,
+        purpose,
+        features,
+    )
+
+
 def online_stores(shop: Shop) -> tuple[OnlineStore, OnlineStore]:
     """The online features of the churn and of the next-purchase model."""
     models = shop.config.models
     return (
-        OnlineStore(shop, models.churn.purpose, models.churn.features),
-        OnlineStore(shop, models.next_purchase.purpose, models.next_purchase.features),
+        online_store(shop, models.churn.purpose, models.churn.features),
+        online_store(shop, models.next_purchase.purpose, models.next_purchase.features),
     )
 
 

@@ -79,7 +79,15 @@ class Shop:
 
     def gate_for(self, purpose: str, granted: pd.DataFrame, ledger_seq: int = 0) -> Gate:
         """The gate for `purpose`, under grants that were read at one position of the ledger."""
-        return Gate(self.warehouse, self.config.catalog, purpose, granted, self.clock(), ledger_seq)
+        return Gate(
+            self.warehouse,
+            self.config.catalog,
+            purpose,
+            granted,
+            self.clock(),
+            ledger_seq,
+            self.workspace.tables,
+        )
 
     def loaded_until(self) -> datetime:
         """The moment that the warehouse speaks for."""

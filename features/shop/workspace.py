@@ -13,17 +13,25 @@ from features.config.schema import Config
 from features.customers.master_keys import MasterKeys
 from features.errors import WorkspaceError
 from features.private_file import own_text
+from features.tables.tables import STANDARD, Tables
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """One shop's folder. `root` is absolute; `settings` may send parts of it elsewhere."""
+    """One shop's folder.
+
+    `root` is absolute; `settings` may send parts of it elsewhere, `tables` are those that its
+    warehouse may have.
+    """
 
     root: Path
     settings: Settings
+    tables: Tables = STANDARD
 
     @classmethod
-    def open(cls, root: Path, settings: Settings | None = None) -> Workspace:
+    def open(
+        cls, root: Path, settings: Settings | None = None, tables: Tables = STANDARD
+    ) -> Workspace:
         """The workspace in `root`.
 
         Raises `WorkspaceError` where there is none.
@@ -34,12 +42,12 @@ class Workspace:
                 f"{root} is no workspace: it has no sayso.toml. Make one with `sayso init"
                 f" {root.name}`, or name another with --workspace."
             )
-        return cls(root, settings or Settings())
+        return cls(root, settings or Settings(), tables)
 
     @cached_property
     def config(self) -> Config:
         """`sayso.toml`, checked."""
-        return read_config(self.root / "sayso.toml")
+        return read_config(self.root / "sayso.toml", self.tables)
 
     @property
     def warehouse(self) -> Path:
@@ -60,6 +68,11 @@ class Workspace:
     def mlflow_uri(self) -> str:
         """Address of MLflow's tracking store and registry."""
         return self.settings.mlflow_uri or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def models(self) -> Path:
+        """Folder of the models' files that answers are made from."""
+        return self.root / "models"
 
     @property
     def artifacts(self) -> Path:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-ORDER_ID = "transactions.order_id"
-PRODUCT_ID = "transactions.product_id"
-QUANTITY = "transactions.quantity"
-UNIT_PRICE = "transactions.unit_price"
-AMOUNT = "transactions.amount"
-ORDERED_AT = "transactions.ordered_at"
-COUNTRY = "customers.country"
+from features.tables.declared import customers, transactions
 
-RECORDED_AT = "recorded_at"
-"""When the shop's system wrote a row down: operational metadata, used to look back in time and
-never as a feature.
-"""
-SOURCE = "source"
-"""Name of the data source that a row came from: it decides whether the row may be read, and is no
-feature either.
-"""
+ORDER_ID = f"{transactions.NAME}.{transactions.ORDER_ID}"
+PRODUCT_ID = f"{transactions.NAME}.{transactions.PRODUCT_ID}"
+QUANTITY = f"{transactions.NAME}.{transactions.QUANTITY}"
+UNIT_PRICE = f"{transactions.NAME}.{transactions.UNIT_PRICE}"
+AMOUNT = f"{transactions.NAME}.{transactions.AMOUNT}"
+ORDERED_AT = f"{transactions.NAME}.{transactions.ORDERED_AT}"
+COUNTRY = f"{customers.NAME}.{customers.COUNTRY}"

@@ -3,8 +3,9 @@
 A caller names the fields it wants and gets the rows of those customers who granted *every* category
 of these fields for the gate's purpose, holding nothing but these fields. Of these rows only those
 pass that the grant covers, that are not older than their retention, and whose data source may be
-read. A withheld field therefore needs no masking further on: the rows that would carry it are not
-there, and a feature made from no rows is `NaN`.
+read. So features that are made now need no mask: the rows that would carry a withheld field are not
+there, and a feature made from no rows is `NaN`. Features that were made earlier and are kept do,
+since a grant may have ended meanwhile (`features.shop.withholding`).
 """
 
 from __future__ import annotations
@@ -18,16 +19,10 @@ import pandas as pd
 
 from features.catalog import PRODUCT, Catalog
 from features.errors import FeatureError, WorkspaceError
-from features.warehouse.fields import RECORDED_AT, SOURCE
+from features.tables.table import PLUMBING, RECORDED_AT, SOURCE
+from features.tables.tables import STANDARD, Tables
 from features.warehouse.store import Warehouse
 
-STATES = frozenset({"customers"})
-"""Tables whose newest row replaces the older ones; in the others every row is an event of its own.
-"""
-
-
-PLUMBING = frozenset({"customer", RECORDED_AT, SOURCE})
-"""Columns by which rows are found and that are no field of anybody."""
 BEGINNING = pd.Timestamp(0)
 """Earlier than anything that is recorded."""
 
@@ -37,7 +32,7 @@ class Gate:
 
     `granted` holds the grants in force, one row each (`features.consent.grants.grants`): customer,
     category, covers_from; who or what is not in it is withheld. `ledger_seq` is the position of the
-    ledger that they were read at.
+    ledger that they were read at, `tables` say which of them hold states.
     """
 
     def __init__(
@@ -48,12 +43,14 @@ class Gate:
         granted: pd.DataFrame,
         now: datetime,
         ledger_seq: int = 0,
+        tables: Tables = STANDARD,
     ) -> None:
         self._warehouse = warehouse
         self._catalog = catalog
         self.purpose = purpose
         self._granted = granted
         self._now = now
+        self._tables = tables
         self.ledger_seq = ledger_seq
 
     def rows(self, fields: Collection[str], spine: pd.DataFrame) -> ibis.Table:
@@ -67,7 +64,7 @@ class Gate:
         Raises `FeatureError` where a field is not declared for the gate's purpose, `WorkspaceError`
         where no source fills it.
         """
-        columns = [self._column(field) for field in fields]
+        columns = self._columns(fields)
         allowed = (
             spine[["customer", "as_of"]]
             .drop_duplicates()
@@ -87,7 +84,7 @@ class Gate:
                 recorded_at >= asked["covers_from"],
             ],
         )
-        if table in STATES:
+        if self._tables.is_state(table):
             newest = ibis.row_number().over(
                 group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT)
             )
@@ -102,7 +99,8 @@ class Gate:
         """Customers (int64) who granted every category of `fields`; all who granted anything where
         the fields need none.
         """
-        return pd.Index(self._covered(fields)["customer"])
+        customers: pd.Index = pd.Index(self._covered(fields)["customer"])
+        return customers
 
     def spine(self, as_of: datetime) -> pd.DataFrame:
         """Whom anything may be said of at one moment: customer (int64), as_of (datetime64).
@@ -126,7 +124,8 @@ class Gate:
 
     def customers(self) -> pd.Index:
         """Customers (int64) who granted at least one category, whether or not they ever ordered."""
-        return pd.Index(self._granted["customer"].unique())
+        customers: pd.Index = pd.Index(self._granted["customer"].unique())
+        return customers
 
     def may_read(self, fields: Collection[str]) -> bool:
         """Whether the catalog declares `fields` for the gate's purpose at all."""
@@ -195,20 +194,20 @@ class Gate:
             for f in self._catalog.fields.values()
             if f.category != PRODUCT and self.purpose in f.purposes
         ]
-        declared.sort(key=lambda field: field.table not in STATES)
+        declared.sort(key=lambda field: not self._tables.is_state(field.table))
         return list(
             {
                 (f.table, f.category): f.name for f in declared if self._warehouse.has(f.table)
             }.values()
         )
 
-    def _column(self, field: str) -> str:
-        if not self._catalog.permits([field], self.purpose):
+    def _columns(self, fields: Collection[str]) -> list[str]:
+        if refused := self._catalog.refused(fields, self.purpose):
             raise FeatureError(
-                f"the field `{field}` is not declared for the purpose `{self.purpose}` in"
+                f"the field `{refused[0]}` is not declared for the purpose `{self.purpose}` in"
                 " sayso.toml; declare it there or do not read it"
             )
-        return field.partition(".")[2]
+        return [field.partition(".")[2] for field in fields]
 
 
 def _list(names: Collection[str]) -> str:

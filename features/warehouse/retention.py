@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.catalog import Catalog
-from features.warehouse.fields import RECORDED_AT
+from features.tables.table import RECORDED_AT
 
 Deleted = dict[str, int]
 """What was deleted, by field; a whole row under the name of its table."""

@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 
 from features.errors import WorkspaceError
 from features.private_file import replace_text, sync
-from features.warehouse.fields import RECORDED_AT
+from features.tables.declared import products, transactions
+from features.tables.table import CUSTOMER, RECORDED_AT
 
 MEMORY_LIMIT = "1GB"
 WAIT_SECONDS = 60.0
@@ -50,13 +51,17 @@ class Warehouse:
 
     @cached_property
     def connection(self) -> ibis.backends.duckdb.Backend:
-        """DuckDB in memory; it fetches no extension from anywhere."""
-        return ibis.duckdb.connect(
+        """DuckDB in memory; it fetches no extension from anywhere, and draws no progress bar on
+        stdout, where results go.
+        """
+        made = ibis.duckdb.connect(
             memory_limit=MEMORY_LIMIT,
             autoinstall_known_extensions=False,
             autoload_known_extensions=False,
             preserve_insertion_order=False,
         )
+        made.raw_sql("SET enable_progress_bar = false")
+        return made
 
     @property
     def filled(self) -> bool:
@@ -98,16 +103,16 @@ class Warehouse:
 
     def products(self) -> pd.DataFrame:
         """Product facts: product_id, title, product_category, brand (str; None where unknown)."""
-        frame: pd.DataFrame = pq.read_table(self._file("products")).to_pandas()
+        frame: pd.DataFrame = pq.read_table(self._file(products.NAME)).to_pandas()
         return frame
 
     def who_ordered(self) -> pd.Index:
         """Everybody who has an order here (pseudonyms, int64), to hold ids against and for nothing
         else.
         """
-        return pd.Index(
-            self.collect(self.table("transactions").select("customer").distinct())["customer"]
-        )
+        found = self.collect(self.table(transactions.NAME).select(CUSTOMER).distinct())
+        customers: pd.Index = pd.Index(found[CUSTOMER])
+        return customers
 
     def loaded_until(self) -> datetime:
         """The moment (naive UTC) that the warehouse speaks for: the midnight after its last
@@ -115,9 +120,9 @@ class Warehouse:
 
         Raises `WorkspaceError` where no order is left.
         """
-        last = self.collect(self.table("transactions").aggregate(last=ibis._[RECORDED_AT].max()))[
-            "last"
-        ].iloc[0]
+        last = self.collect(
+            self.table(transactions.NAME).aggregate(last=ibis._[RECORDED_AT].max())
+        )["last"].iloc[0]
         if pd.isna(last):
             raise WorkspaceError(
                 "the warehouse holds no order any more; load newer ones with `sayso ingest`"
@@ -163,10 +168,11 @@ class Warehouse:
                     shutil.rmtree(made, ignore_errors=True)
                 raise
             for old in self.folder.iterdir():
+                # Who began to read the one before may finish.
                 if old.is_dir() and old not in (
                     new,
                     before,
-                ):  # who began to read the one before may finish
+                ):
                     shutil.rmtree(old)
 
     def rewrite(self, change: Callable[[str, pa.Table], pa.Table]) -> None:
@@ -201,7 +207,7 @@ class Warehouse:
         else.
         """
         return {
-            file.stem: pq.read_table(file, filters=[("customer", "==", customer)])
+            file.stem: pq.read_table(file, filters=[(CUSTOMER, "==", customer)])
             for file in self._files_with_customers()
         }
 
@@ -210,18 +216,16 @@ class Warehouse:
         files = [
             file
             for file in self.folder.glob("*/*.parquet")
-            if "customer" in pq.read_schema(file).names
+            if CUSTOMER in pq.read_schema(file).names
         ]
         return sum(
-            pq.read_table(
-                file, columns=["customer"], filters=[("customer", "==", customer)]
-            ).num_rows
+            pq.read_table(file, columns=[CUSTOMER], filters=[(CUSTOMER, "==", customer)]).num_rows
             for file in files
         )
 
     def _files_with_customers(self) -> list[Path]:
         files = sorted((self.folder / self.generation).glob("*.parquet"))
-        return [file for file in files if "customer" in pq.read_schema(file).names]
+        return [file for file in files if CUSTOMER in pq.read_schema(file).names]
 
     def _file(self, name: str) -> Path:
         return self.folder / self.generation / f"{name}.parquet"

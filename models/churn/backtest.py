@@ -1,5 +1,5 @@
-"""Forecasts made ahead of time, within what is known already: by how they come true it is found out
-how to forecast.
+"""Backtests: forecasts made ahead of time within the past. How they came true decides how the
+members of the teacher are blended.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from models.repeat_orders.buy_till_you_die import REGULARITIES
 
 FOLDS = 3
 MOST_TRIALS = 3
-LINE_SHARES = (0.0, 0.25, 0.5, 0.75)
+LOGISTIC_SHARES = (0.0, 0.25, 0.5, 0.75)
 PROCESS_SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -78,7 +78,7 @@ def backtest_loss(rows: ChurnRows, task: ChurnTask, settings: ChurnSettings) -> 
     backtests = list(_backtests(rows, task, settings))
     if not backtests:
         raise TrainingError(
-            "the history is too short to try settings on: nothing could be backtests and then seen."
+            "the history is too short to try settings on: no forecast in it could be checked."
             " Load more history."
         )
     return float(_losses(best_of(backtests, settings), backtests).mean())
@@ -89,7 +89,9 @@ def best_of(backtests: Sequence[Backtest], settings: ChurnSettings) -> Blend:
     that betters every trial.
     """
     steps = range(settings.tree_step, settings.most_trees + settings.tree_step, settings.tree_step)
-    learning = [Blend(trees, BlendWeights(lines, 0.0)) for trees in steps for lines in LINE_SHARES]
+    learning = [
+        Blend(trees, BlendWeights(share, 0.0)) for trees in steps for share in LOGISTIC_SHARES
+    ]
     best = min(learning, key=lambda blend: _losses(blend, backtests).mean())
     hearing = [
         replace(best, weights=replace(best.weights, process=share, regularity=k))

@@ -10,32 +10,10 @@ from dataclasses import dataclass
 import lightgbm
 import numpy as np
 
+from features.definitions.definitions import STANDARD, Definitions
 from models.arrays import Floats
 from models.churn.settings import ChurnSettings
 from models.trees.quantising import rounded
-
-RISES = dict.fromkeys(("days_since_last_order", "wait_as_share_of_time_known"), 1)
-FALLS = dict.fromkeys(
-    (
-        "orders",
-        "order_days",
-        "order_days_last_30_days",
-        "order_days_last_90_days",
-        "order_days_fading_over_30_days",
-        "order_days_fading_over_90_days",
-        "order_days_fading_over_270_days",
-        "products",
-        "items",
-        "total_spent",
-        "spent_last_90_days",
-        "spent_fading_over_90_days",
-        "spent_fading_over_270_days",
-    ),
-    -1,
-)
-DIRECTIONS = RISES | FALLS
-"""Which way churn moves with a feature where common sense knows; the trees may not contradict it.
-"""
 
 SIGNS = {"binary": 1, "cross_entropy": 1, "poisson": -1, "tweedie": -1, "regression": 0}
 """Orders and their value move against churn; when the next order comes follows no such rule."""
@@ -62,10 +40,15 @@ def boost(
     objective: str,
     growth: Growth,
     settings: ChurnSettings,
+    definitions: Definitions | None = STANDARD,
 ) -> lightgbm.Booster:
     """Boost on `features` (rows, names), `NaN` where withheld, towards `target` (rows,); the same
     in gives the same trees.
+
+    No tree contradicts the direction that `definitions` declare of a feature; without any, all are
+    free. Raises `FeatureError` for a name that they do not declare.
     """
+    signs = [0 if definitions is None else definitions.feature(name).sign for name in names]
     parameters = {
         "objective": objective,
         "num_leaves": growth.leaves,
@@ -74,7 +57,7 @@ def boost(
         "path_smooth": growth.smoothing,
         "lambda_l2": settings.l2,
         "feature_fraction": settings.feature_share,
-        "monotone_constraints": [SIGNS[objective] * DIRECTIONS.get(name, 0) for name in names],
+        "monotone_constraints": [SIGNS[objective] * sign for sign in signs],
         "seed": settings.seed,
         "num_threads": settings.threads,
         "deterministic": True,

@@ -1,4 +1,4 @@
-"""The lesson: a student learns to say what its teacher says, also when categories are withheld.
+"""Distillation: a student learns the answers of its teacher, also when categories are withheld.
 
 The teacher's answers for today's customers take the place of outcomes (Hinton, Vinyals and Dean
 2015): no outcome of them is known yet, no chance is in the answers, and their level is today's. So
@@ -93,11 +93,11 @@ class Distillation:
     def learnt(
         self, answers: Floats, objective: str, trees: int, copies: int | None = None
     ) -> lightgbm.Booster:
-        """A booster that says `answers` (rows,) where everything is granted, and their mean over
-        who is alike in the rest where not.
+        """A booster that answers `answers` (rows,) where everything is granted, and elsewhere
+        their mean over customers who are alike in what is granted.
 
-        `copies` with random categories withheld are learnt from, as many as the lesson has unless
-        it is given.
+        Each row is learnt in so many `copies` with random categories withheld; without the
+        argument, in as many as the property says.
         """
         settings, masking, count = self.settings, self.task.masking, len(self.features)
         generator = np.random.default_rng(settings.seed)
@@ -114,6 +114,7 @@ class Distillation:
             objective,
             self._growth(trees),
             settings,
+            self.task.definitions,
         )
 
 

@@ -1,10 +1,9 @@
-"""The members of the churn teacher: forecasters that err in different ways, and what they say
-together.
+"""The members of the churn teacher: models that err in different ways, and their joint answer.
 
-Trees learn all there is to learn of many customers; two lines, one on all features and one on
-recency, frequency and value, know better of few. Both learn from who came back. An order process
-does not, and knows best where customers order as it has it: at random, or regularly, until they are
-gone.
+Trees learn most from many customers; two logistic regressions, one on all features and one on
+recency, frequency and value, do better with few. Both learn from who came back. A buy-till-you-die
+model does not, and does best where customers order as it assumes: at random or regularly, until
+they are gone.
 """
 
 from __future__ import annotations
@@ -28,33 +27,33 @@ from models.trees.quantising import rounded
 
 @dataclass(frozen=True)
 class BlendWeights:
-    """How far the `lines` are heard beside the trees, and an order `process` beside both; the rest
-    of 1 is the others'.
+    """Weight of the `logistic` regressions beside the trees, and of a buy-till-you-die `process`
+    beside both; the others share the rest of 1.
 
-    Which process it is, its `regularity` says.
+    `regularity` says which process it is.
     """
 
-    lines: float = 0.5
+    logistic: float = 0.5
     process: float = 0.25
     regularity: int = 1
 
 
 @dataclass(frozen=True)
 class Said:
-    """Log-odds of churn by each kind of member: `trees` (rows,) or (steps, rows), `lines` (rows,),
-    and `processes` (rows,) by regularity.
+    """Log-odds of churn by each kind of member: `trees` (rows,) or (steps, rows), `logistic`
+    (rows,), and `processes` (rows,) by regularity.
 
-    These are `NaN` where order times are withheld: the others then speak alone, as where there is
-    no such process.
+    The latter are `NaN` where order times are withheld: the others then answer alone, as
+    where there is no such process.
     """
 
     trees: Floats
-    lines: Floats
+    logistic: Floats
     processes: Mapping[int, Floats]
 
     def together(self, weights: BlendWeights) -> Floats:
         """What they say together, shaped as `trees`."""
-        learnt = (1 - weights.lines) * self.trees + weights.lines * self.lines
+        learnt = (1 - weights.logistic) * self.trees + weights.logistic * self.logistic
         process = self.processes.get(weights.regularity)
         if process is None or not weights.process:
             return learnt
@@ -68,7 +67,7 @@ class Members:
     """Fitted members."""
 
     trees: lightgbm.Booster
-    lines: Sequence[LogisticMember]
+    logistic: Sequence[LogisticMember]
     processes: Mapping[int, BuyTillYouDie]
 
     def said(self, features: Floats) -> Said:
@@ -82,12 +81,13 @@ class Members:
         return self._said(growing(self.trees, features, step), features)
 
     def _said(self, by_trees: Floats, features: Floats) -> Said:
-        by_lines = np.asarray(
-            np.mean([line.log_odds(features) for line in self.lines], axis=0), dtype=np.float64
+        by_logistic = np.asarray(
+            np.mean([member.log_odds(features) for member in self.logistic], axis=0),
+            dtype=np.float64,
         )
         return Said(
             by_trees,
-            by_lines,
+            by_logistic,
             {
                 regularity: process.log_odds(features)
                 for regularity, process in self.processes.items()
@@ -97,7 +97,7 @@ class Members:
     @property
     def hearing_all(self) -> Members:
         """Those of them that hear of every feature."""
-        return replace(self, lines=self.lines[:1], processes={})
+        return replace(self, logistic=self.logistic[:1], processes={})
 
 
 def fit_members(
@@ -108,8 +108,8 @@ def fit_members(
     now: Floats,
     regularities: Sequence[int],
 ) -> Members:
-    """So many trees, and lines, learn from `rows`; the processes are those of the customers to be
-    backtests, by their features `now`.
+    """Fit so many `trees`, and the logistic regressions, on `rows`; the processes are fitted to the
+    customers who will be forecast, by their features `now`.
     """
     booster = boost(
         task.features,
@@ -119,8 +119,9 @@ def fit_members(
         "binary",
         growth(settings, trees),
         settings,
+        task.definitions,
     )
-    lines = fit_logistic(
+    logistic = fit_logistic(
         task.features, rows.features, rows.labels, rows.weights, settings.line_strength
     )
     processes = in_parallel(
@@ -131,7 +132,7 @@ def fit_members(
         for regularity, process in zip(regularities, processes, strict=True)
         if process is not None
     }
-    return Members(booster, lines, known)
+    return Members(booster, logistic, known)
 
 
 def growth(settings: ChurnSettings, trees: int) -> Growth:

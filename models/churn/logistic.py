@@ -1,7 +1,7 @@
-"""Straight lines: logistic regression on the logarithms of features.
+"""Logistic regression on the logarithms of features.
 
-A line knows less than trees do, needs fewer customers to know it, and goes on where trees have seen
-nothing, such as when a shop grows older than its record was.
+It can express less than trees, needs fewer customers for that, and extrapolates where trees have
+seen nothing, such as when a shop grows older than its record was.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from features.definitions.customer import TOTAL_SPENT
+from features.definitions.rhythm import DAYS_SINCE_LAST_ORDER, ORDER_DAYS
 from models.arrays import Floats
 
-RECENCY_FREQUENCY_VALUE = ("days_since_last_order", "order_days", "total_spent")
+RECENCY_FREQUENCY_VALUE = (DAYS_SINCE_LAST_ORDER.name, ORDER_DAYS.name, TOTAL_SPENT.name)
 """What shops have told customers apart by since long before there were trees."""
 MOST_STEPS = 3_000
 
 
 @dataclass(frozen=True)
 class LogisticMember:
-    """A fitted line on some `columns` of the features."""
+    """A fitted logistic regression on some `columns` of the features."""
 
     columns: tuple[int, ...]
     fitted: Pipeline

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 from scipy.special import expit
 
 from models.arrays import Floats
 from models.churn.outlook import Outlook
 from models.masking import Masking
+from models.trees.booster import Booster
 from models.trees.quantising import rounded
 from models.trees.scores import TreeScores
 
@@ -31,7 +31,7 @@ class ChurnModel:
     `outlook` tells what else to expect of a customer; None where a label alone said who left.
     """
 
-    booster: lightgbm.Booster
+    booster: Booster
     features: tuple[str, ...]
     masking: Masking
     category_of: Mapping[str, str]
@@ -41,6 +41,11 @@ class ChurnModel:
     @cached_property
     def _scores(self) -> TreeScores:
         return TreeScores(self.booster)
+
+    @cached_property
+    def needs(self) -> Mapping[str, frozenset[str]]:
+        """The categories that each feature needed when the model was trained."""
+        return self.masking.needed(self.features)
 
     def log_odds(self, features: Floats) -> Floats:
         """Calibrated log-odds of churn (rows,), for features (rows, features) with `NaN` for what
@@ -78,7 +83,7 @@ class ChurnModel:
                 "its score was calibrated apart, as before this release; train it anew"
             )
         return cls(
-            booster=lightgbm.Booster(model_file=folder / "booster.txt"),
+            booster=Booster.read(folder / "booster.txt"),
             features=tuple(manifest["features"]),
             masking=Masking(tuple(manifest["categories"]), np.array(manifest["needs"], dtype=bool)),
             category_of=manifest["category_of"],

@@ -7,15 +7,18 @@ it answers under every consent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 
 from models.arrays import Floats
+from models.trees.booster import Booster
 from models.trees.quantising import rounded
+from models.trees.scores import TreeScores
 
 
 @dataclass(frozen=True)
@@ -37,23 +40,24 @@ class Outlook:
     from.
     """
 
-    orders: lightgbm.Booster
-    value: lightgbm.Booster | None
-    days_to_next_order: lightgbm.Booster
+    orders: Booster
+    value: Booster | None
+    days_to_next_order: Booster
     horizon_days: int
 
     def expected(self, features: Floats) -> Expected:
         """What to expect of one customer, from `features` (1, features), `NaN` where withheld."""
         row = rounded(features)
-        orders, value, days = (
-            None if booster is None else float(booster.predict(row, num_threads=1)[0])
-            for booster in (self.orders, self.value, self.days_to_next_order)
-        )
+        said = {name: float(scores.of(row)[0]) for name, scores in self._scores.items()}
         return Expected(
-            max(orders or 0.0, 0.0),
-            None if value is None else max(value, 0.0),
-            min(max(days or 0.0, 0.0), self.horizon_days),
+            orders=math.exp(said["orders"]),
+            value=math.exp(said["value"]) if "value" in said else None,
+            days_to_next_order=min(max(said["days_to_next_order"], 0.0), self.horizon_days),
         )
+
+    @cached_property
+    def _scores(self) -> Mapping[str, TreeScores]:
+        return {name: TreeScores(booster) for name, booster in self._boosters().items()}
 
     def save(self, folder: Path) -> None:
         """Write each booster's text."""
@@ -64,20 +68,22 @@ class Outlook:
     def load(cls, folder: Path, horizon_days: int) -> Outlook | None:
         """Read what `save` wrote; None where there is none."""
         found = {name: folder / _file(name) for name in NAMES if (folder / _file(name)).exists()}
-        read = {name: lightgbm.Booster(model_file=file) for name, file in found.items()}
+        read = {name: Booster.read(file) for name, file in found.items()}
         if "orders" not in read:
             return None
         return cls(read["orders"], read.get("value"), read["days_to_next_order"], horizon_days)
 
-    def _boosters(self) -> dict[str, lightgbm.Booster]:
+    def _boosters(self) -> dict[str, Booster]:
         return {name: booster for name in NAMES if (booster := getattr(self, name)) is not None}
 
 
 NAMES = tuple(field.name for field in fields(Expected))
 OBJECTIVES = {"orders": "poisson", "value": "tweedie", "days_to_next_order": "regression"}
-"""What each is fitted as: counts, amounts that are often nothing, and a time."""
+"""What each is fitted as: counts, amounts that are often nothing, and a time. The first two are
+learnt on the logarithm, so a score is turned back by `exp`.
+"""
 FEWEST_KNOWN = 50
-Boost = Callable[[str, Floats], lightgbm.Booster]
+Boost = Callable[[str, Floats], Booster]
 
 
 def fit_outlook(futures: Floats, horizon_days: int, boost: Boost) -> Outlook | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from features.definitions.definitions import STANDARD, Definitions
 from models.masking import Masking
 
 FEWEST_CUSTOMERS = 50
@@ -14,12 +15,16 @@ FEWEST_CUSTOMERS = 50
 class ChurnTask:
     """What to learn: from which `features`, under which `masking`, over which horizon (0 where a
     label says who left).
+
+    `definitions` declare the features; None where these are columns of a table of the user's own,
+    of which nobody said which way they point.
     """
 
     features: tuple[str, ...]
     masking: Masking
     category_of: Mapping[str, str]
     horizon_days: int
+    definitions: Definitions | None = STANDARD
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,9 @@ def fit_teacher(
 ) -> Teacher:
     """Fit on `rows`; the level is that of the rows as they are, whatever their emphasis.
 
-    With the features of `today` (customers, features) it is what those members foretell of them
-    that hear of every feature. Customers grow older, and recency, frequency and value do not say
-    how old. Without today's the newest rows stand for them.
+    With the features of `today` (customers, features) it is the mean forecast for them by those
+    members that read every feature. Customers grow older, and recency, frequency and value do not
+    say how old. Without today's the newest rows stand for them.
     """
     rows = enough(rows, settings.most_rows, np.random.default_rng(settings.seed))
     now = rows.features[rows.as_of == rows.as_of.max()] if today is None else today

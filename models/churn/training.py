@@ -8,7 +8,6 @@ costs those who share everything nothing.
 
 from __future__ import annotations
 
-import lightgbm
 import numpy as np
 
 from features.errors import TrainingError
@@ -22,6 +21,7 @@ from models.churn.outlook import Outlook, fit_outlook
 from models.churn.rows import ChurnRows
 from models.churn.settings import FEWEST_CUSTOMERS, ChurnSettings, ChurnTask
 from models.churn.teacher import fit_teacher
+from models.trees.booster import Booster
 from models.trees.quantising import rounded
 
 
@@ -37,28 +37,28 @@ def fit_churn(
     _require_both_outcomes(rows)
     _require_differences(rows, task)
     teacher = fit_teacher(rows, task, settings, best_weights(rows, task, settings), today)
-    lesson = Distillation.of(today, rows, teacher.probability, task, settings)
-    student = lesson.learnt(
-        teacher.probability(lesson.features), "cross_entropy", settings.taught_trees
+    distillation = Distillation.of(today, rows, teacher.probability, task, settings)
+    student = distillation.learnt(
+        teacher.probability(distillation.features), "cross_entropy", settings.taught_trees
     )
     return ChurnModel(
-        student,
+        Booster.of(student),
         task.features,
         task.masking,
         task.category_of,
         task.horizon_days,
-        _fit_outlook(rows, task, settings, lesson),
+        _fit_outlook(rows, task, settings, distillation),
     )
 
 
 def _fit_outlook(
-    rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, lesson: Distillation
+    rows: ChurnRows, task: ChurnTask, settings: ChurnSettings, distillation: Distillation
 ) -> Outlook | None:
     if rows.futures is None:
         return None
     rows = enough(rows, settings.most_rows, np.random.default_rng(settings.seed))
 
-    def fitted(objective: str, target: Floats) -> lightgbm.Booster:
+    def fitted(objective: str, target: Floats) -> Booster:
         known = np.isfinite(target)
         learnt = rows.at(known)
         trees = settings.outlook_trees
@@ -70,13 +70,10 @@ def _fit_outlook(
             objective,
             growth(settings, trees),
             settings,
+            task.definitions,
         )
-        return lesson.learnt(
-            np.asarray(teacher.predict(rounded(lesson.features))),
-            objective,
-            trees,
-            settings.masked_copies,
-        )
+        answers = np.asarray(teacher.predict(rounded(distillation.features)))
+        return Booster.of(distillation.learnt(answers, objective, trees, settings.masked_copies))
 
     return fit_outlook(np.asarray(rows.futures), task.horizon_days, fitted)
 

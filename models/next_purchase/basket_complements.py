@@ -8,9 +8,10 @@ from collections.abc import Collection
 
 import numpy as np
 
+from models.next_purchase.candidate_declarations import FITS_THE_BASKET
 from models.next_purchase.product_statistics import ProductStatistics
 
-BASKET_FEATURE = "fits_the_basket"
+BASKET_FEATURE = FITS_THE_BASKET.name
 """What the weight of a companion is called among the features that speak for a product."""
 Complement = tuple[str, float]
 """A product's id and its weight: how much the basket speaks for it; positive, without unit,

@@ -14,81 +14,48 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from features.warehouse.fields import (
-    COUNTRY,
-    ORDER_ID,
-    ORDERED_AT,
-    PRODUCT_ID,
-    QUANTITY,
-    UNIT_PRICE,
+from features.definitions.customer import HOME_COUNTRY, ORDERS, USUAL_PRICE
+from features.definitions.history import (
+    ORDERS_SINCE_LAST_BOUGHT,
+    RECENT_FREQUENCY,
+    TIMES_BOUGHT,
 )
 from models.arrays import Floats
+from models.next_purchase.candidate_declarations import (
+    COMPARED,
+    EVERYTHING,
+    FITS_YOURS,
+    LAST,
+    RECENT,
+    Affinity,
+    Place,
+)
 from models.next_purchase.histories import Histories
 from models.next_purchase.product_statistics import ProductStatistics
 from models.trees.jit import compiled
 
-CANDIDATE_READS = {
-    "bought_with_your_products": (PRODUCT_ID,),
-    "bought_with_your_last_order": (PRODUCT_ID, ORDERED_AT),
-    "fits_your_products": (PRODUCT_ID,),
-    "fits_your_last_order": (PRODUCT_ID, ORDERED_AT),
-    "follows_your_products": (PRODUCT_ID,),
-    "follows_your_last_order": (PRODUCT_ID, ORDERED_AT),
-    "ordered_next_after_your_products": (PRODUCT_ID,),
-    "ordered_next_after_your_last_order": (PRODUCT_ID, ORDERED_AT),
-    "ordered_next_after_your_recent_orders": (PRODUCT_ID, ORDERED_AT),
-    "place_by_what_goes_with_yours": (PRODUCT_ID,),
-    "place_by_what_fits_yours": (PRODUCT_ID,),
-    "place_by_what_follows_yours": (PRODUCT_ID,),
-    "fits_the_basket": (PRODUCT_ID,),
-    "place_among_yours": (PRODUCT_ID, ORDER_ID, ORDERED_AT),
-    "share_of_your_orders": (PRODUCT_ID, ORDER_ID, QUANTITY),
-    "popular_where_you_live": (COUNTRY,),
-    "price_against_usual": (UNIT_PRICE,),
-}
+CANDIDATE_READS = {one.feature.name: one.reads for one in COMPARED}
 """Features of a candidate that compare it with a customer's data, and the fields of that data."""
 
-MADE_FROM = {
-    "bought_with_your_last_order": ("orders_since_last_bought",),
-    "fits_your_last_order": ("orders_since_last_bought",),
-    "follows_your_last_order": ("orders_since_last_bought",),
-    "ordered_next_after_your_last_order": ("orders_since_last_bought",),
-    "ordered_next_after_your_recent_orders": ("orders_since_last_bought",),
-    "place_among_yours": ("recent_frequency",),
-    "share_of_your_orders": ("times_bought", "orders"),
-    "popular_where_you_live": ("home_country",),
-    "price_against_usual": ("usual_price",),
-}
+MADE_FROM = {one.feature.name: tuple(made.name for made in one.made_from) for one in COMPARED}
 """The columns of the histories that such a feature is made from; a shop that lacks one lacks the
 feature.
 """
 
-EVERYTHING, RECENT, LAST = 1.0, 0.5, 0.0
-"""What a product weighs in a sum over a history, by the power of how many orders ago it was last
-bought.
-"""
-
 AFFINITIES = {
-    "bought_with_your_products": ("similar", EVERYTHING),
-    "bought_with_your_last_order": ("similar", LAST),
-    "fits_your_products": ("fitting", EVERYTHING),
-    "fits_your_last_order": ("fitting", LAST),
-    "follows_your_products": ("following", EVERYTHING),
-    "follows_your_last_order": ("following", LAST),
-    "ordered_next_after_your_products": ("ordered_next", EVERYTHING),
-    "ordered_next_after_your_last_order": ("ordered_next", LAST),
-    "ordered_next_after_your_recent_orders": ("ordered_next", RECENT),
+    one.feature.name: (one.how.matrix, one.how.decay)
+    for one in COMPARED
+    if isinstance(one.how, Affinity)
 }
 """Features that sum a matrix of products by products over a history: the matrix, and the decay from
 order to order.
 """
 
-PLACES = {
-    "place_by_what_goes_with_yours": "bought_with_your_products",
-    "place_by_what_fits_yours": "fits_your_products",
-    "place_by_what_follows_yours": "follows_your_products",
-}
+PLACES = {one.feature.name: one.how.affinity.name for one in COMPARED if isinstance(one.how, Place)}
 """Features that count the products that go still better with a history, by one of `AFFINITIES`."""
+
+COMPUTED = {one.feature.name: one.how for one in COMPARED if isinstance(one.how, str)}
+"""Features that a method of `Comparison` makes, by its name."""
 
 Rows = NDArray[np.int64]
 
@@ -97,7 +64,7 @@ def candidate_features(given: Collection[str]) -> tuple[str, ...]:
     """Names from `CANDIDATE_READS` that can be made where the histories have the columns
     `given`.
     """
-    return tuple(name for name in CANDIDATE_READS if set(MADE_FROM.get(name, ())) <= set(given))
+    return tuple(name for name in CANDIDATE_READS if set(MADE_FROM[name]) <= set(given))
 
 
 @dataclass(frozen=True)
@@ -115,6 +82,10 @@ class Comparison:
     def features(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
         return candidate_features({*self.history, *self.customer})
+
+    @cached_property
+    def _count(self) -> int:
+        return len(self.histories)
 
     @cached_property
     def own(self) -> Rows:
@@ -148,7 +119,7 @@ class Comparison:
             return np.where(known[rows], self.affinities[name][rows, items], np.nan)
         if name in PLACES:
             return self._place(PLACES[name], rows, items)
-        made: Floats = getattr(self, f"_{name}")(rows, items)
+        made: Floats = getattr(self, f"_{COMPUTED[name]}")(rows, items)
         return made
 
     @cached_property
@@ -156,14 +127,14 @@ class Comparison:
         """By decay, what each entry of the histories weighs; nothing where it has to be known how
         long ago and is not.
         """
-        ago = self._of_history("orders_since_last_bought")
+        ago = self._of_history(ORDERS_SINCE_LAST_BOUGHT.name)
         faded = {decay: np.nan_to_num(decay**ago) for decay in (RECENT, LAST)}
         return {EVERYTHING: np.ones(len(self.histories.products)), **faded}
 
     @cached_property
     def _sizes(self) -> dict[float, Floats]:
         """By decay, the sum of these weights of each history (histories,)."""
-        rows, most = self.histories.rows, len(self.histories)
+        rows, most = self.histories.rows, self._count
         summed = {
             decay: np.bincount(rows, weights=weights, minlength=most)
             for decay, weights in self._weights.items()
@@ -185,15 +156,15 @@ class Comparison:
         (histories, products).
         """
         pairs: sp.csr_matrix = getattr(self.statistics, matrix)
-        sums = np.zeros((len(self.histories), pairs.shape[0]))
+        sums = np.zeros((self._count, pairs.shape[0]))
         _add_pairs(pairs.indptr, pairs.indices, pairs.data, rows, products, weights, sums)
         return sums
 
-    def _fits_the_basket(self, rows: Rows, items: Rows) -> Floats:
+    def _sum_of_the_basket(self, rows: Rows, items: Rows) -> Floats:
         baskets = self.histories.baskets
         if not len(baskets.rows):
             return np.full(len(rows), np.nan)
-        filled = np.bincount(baskets.rows, minlength=len(self.histories)) > 0
+        filled = np.bincount(baskets.rows, minlength=self._count) > 0
         return np.where(filled[rows], self.basket_affinity[rows, items], np.nan)
 
     def _place(self, affinity: str, rows: Rows, items: Rows) -> Floats:
@@ -209,44 +180,40 @@ class Comparison:
             )
         return place
 
-    def _place_among_yours(self, rows: Rows, items: Rows) -> Floats:
+    def _place_among_bought(self, rows: Rows, items: Rows) -> Floats:
         """Place among the products bought, most often and lately bought first; then come all others
         by what fits.
         """
-        own, often = self.histories.rows, self._of_history("recent_frequency")
+        own, often = self.histories.rows, self._of_history(RECENT_FREQUENCY.name)
         order = np.lexsort((self.histories.products, -often, own))
         place = np.empty(len(order))
         place[order] = np.arange(len(order)) - self.histories.starts[:-1][own]
-        bought = np.bincount(own[~np.isnan(often)], minlength=len(self.histories)).astype(
-            np.float64
-        )
+        bought = np.bincount(own[~np.isnan(often)], minlength=self._count).astype(np.float64)
         found = self._at(
             np.where(np.isnan(often), np.nan, place),
             rows,
             items,
             absent=np.where(bought > 0, -1.0, np.nan),
         )
-        return np.where(
-            found < 0, bought[rows] + self._place("fits_your_products", rows, items), found
-        )
+        return np.where(found < 0, bought[rows] + self._place(FITS_YOURS.name, rows, items), found)
 
-    def _share_of_your_orders(self, rows: Rows, items: Rows) -> Floats:
-        absent = np.where(np.isnan(self._of_customer("orders")), np.nan, 0.0)
+    def _share_of_orders(self, rows: Rows, items: Rows) -> Floats:
+        absent = np.where(np.isnan(self._of_customer(ORDERS.name)), np.nan, 0.0)
         return (
-            self._at(self._of_history("times_bought"), rows, items, absent)
-            / self._of_customer("orders")[rows]
+            self._at(self._of_history(TIMES_BOUGHT.name), rows, items, absent)
+            / self._of_customer(ORDERS.name)[rows]
         )
 
-    def _popular_where_you_live(self, rows: Rows, items: Rows) -> Floats:
-        home = self._of_customer("home_country")[rows]
+    def _popularity_at_home(self, rows: Rows, items: Rows) -> Floats:
+        home = self._of_customer(HOME_COUNTRY.name)[rows]
         return np.select(
             [home == 1, home == 0],
             [self.statistics.at_home[items], self.statistics.abroad[items]],
             np.nan,
         )
 
-    def _price_against_usual(self, rows: Rows, items: Rows) -> Floats:
-        return np.log(self.statistics.prices[items] / self._of_customer("usual_price")[rows])
+    def _log_price_ratio(self, rows: Rows, items: Rows) -> Floats:
+        return np.log(self.statistics.prices[items] / self._of_customer(USUAL_PRICE.name)[rows])
 
     def _at(self, values: Floats, rows: Rows, items: Rows, absent: Floats) -> Floats:
         """`values` of the histories' entries by candidate; `absent` (histories,) for what is not in

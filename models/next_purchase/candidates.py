@@ -14,23 +14,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.definitions.history import RECENT_FREQUENCY, TIMES_BOUGHT
 from models.arrays import Bools, Floats
+from models.next_purchase.candidate_declarations import (
+    BOUGHT_WITH_YOURS,
+    FITS_YOURS,
+    FOLLOWS_YOURS,
+    ORDERED_NEXT_AFTER_RECENT,
+)
 from models.next_purchase.candidate_features import Comparison, Rows, candidate_features
 from models.next_purchase.histories import Histories
 from models.next_purchase.product_statistics import PRODUCT_FEATURES, ProductStatistics
 
 OFFERED = {
-    "bought_with_your_products": 60,
-    "fits_your_products": 80,
-    "follows_your_products": 100,
-    "ordered_next_after_your_recent_orders": 30,
+    BOUGHT_WITH_YOURS.name: 60,
+    FITS_YOURS.name: 80,
+    FOLLOWS_YOURS.name: 100,
+    ORDERED_NEXT_AFTER_RECENT.name: 30,
 }
 """By how a product goes with a history: how many of the best are candidates."""
 OFFERED_TO_A_BASKET = 60
 BEST_SELLERS = 100
 BATCH = 128
 
-NEVER_BOUGHT = {"times_bought": 0.0, "recent_frequency": 0.0}
+NEVER_BOUGHT = {TIMES_BOUGHT.name: 0.0, RECENT_FREQUENCY.name: 0.0}
 """What holds for a product that is not in a history; other columns of the history have no value
 then.
 """

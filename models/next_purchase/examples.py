@@ -13,7 +13,6 @@ import pandas as pd
 
 from features.definitions.definition import ShopFacts
 from features.definitions.frames import (
-    DEFINITION_OF,
     customer_frame,
     history_frame,
     is_of_history,
@@ -29,8 +28,8 @@ from models.next_purchase.ranker import Examples
 from models.next_purchase.time_windows import TimeWindows
 
 MOST_ORDERS = 30_000
-"""So many orders of all blocks together are learnt from at most: a quarter of them already teaches
-the ranker all it can learn.
+"""At most so many orders of all time windows together are learnt from: a quarter of them already
+teaches the ranker all it can learn.
 """
 SEED = 7
 
@@ -44,7 +43,7 @@ class PurchaseData:
     features: tuple[str, ...]
     shop: ShopFacts
     sold_within_days: int
-    blocks: TimeWindows = field(default_factory=TimeWindows)
+    windows: TimeWindows = field(default_factory=TimeWindows)
 
     @property
     def history(self) -> tuple[str, ...]:
@@ -76,14 +75,14 @@ class PurchaseData:
         )
 
     def examples(self, begin: datetime) -> tuple[Examples, pd.DataFrame]:
-        """The last repeat order of each customer in the block from `begin`, and these orders
+        """The last repeat order of each customer in the time window from `begin`, and these orders
         (customer, as_of, order_id).
 
-        Of more than a block's part of `MOST_ORDERS` so many are drawn at random.
+        Of more than a time window's part of `MOST_ORDERS` so many are drawn at random.
         """
         maker = self.maker(begin)
-        placed = last_repeat_orders(self.orders, begin, begin + timedelta(days=self.blocks.days))
-        spine = _enough(placed, MOST_ORDERS // self.blocks.count)
+        placed = last_repeat_orders(self.orders, begin, begin + timedelta(days=self.windows.days))
+        spine = _enough(placed, MOST_ORDERS // self.windows.count)
         bought = self.orders.merge(spine.reset_index(names="row"), on=["customer", "order_id"])
         positions = maker.statistics.positions(bought["product_id"].tolist())
         keys = bought["row"].to_numpy() * len(maker.statistics.product_ids) + positions
@@ -92,8 +91,8 @@ class PurchaseData:
         ), spine
 
     def begins(self, until: datetime) -> list[datetime]:
-        """Beginnings of the blocks, newest first; the newest ends at `until`."""
-        return self.blocks.begins(self.orders["ordered_at"].min(), until)
+        """Beginnings of the time windows, newest first; the newest ends at `until`."""
+        return self.windows.begins(self.orders["ordered_at"].min(), until)
 
 
 def last_repeat_orders(orders: pd.DataFrame, begin: datetime, end: datetime) -> pd.DataFrame:
@@ -129,5 +128,5 @@ def history_masking(data: PurchaseData, categories: Sequence[str]) -> HistoryMas
     needed = data.gate.categories_of
     columns = Masking.of([needed(reads_of(name)) for name in data.history], categories)
     customers = Masking.of([needed(reads_of(name)) for name in data.customer], categories)
-    entries = frozenset.union(*(needed(DEFINITION_OF[name].reads[:1]) for name in data.history))
+    entries = frozenset.union(*(needed(reads_of(name)[:1]) for name in data.history))
     return HistoryMasking(entries, columns, customers)

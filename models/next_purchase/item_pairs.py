@@ -50,11 +50,12 @@ def similarity(bought: sp.csr_matrix) -> sp.csr_matrix:
         together.eliminate_zeros()
         scaled = sp.diags(1 / norms[mine]) @ together @ sp.diags(1 / norms)
         nearest.append(largest(scaled.tocsr(), NEIGHBOURS))
-    return sp.vstack(nearest, format="csr")
+    pairs: sp.csr_matrix = sp.vstack(nearest, format="csr")
+    return pairs
 
 
 def fitting(bought: sp.csr_matrix) -> sp.csr_matrix:
-    """Weights by which what a customer bought foretells a product that they also bought, from a 0/1
+    """How much what a customer bought speaks for another product that they bought too, from a 0/1
     matrix (customers, products).
 
     The ridge regression of EASE (Steck, WWW 2019). A pair needs `FEWEST` customers who bought both,
@@ -100,10 +101,8 @@ def ordered_next(customers: Rows, orders: Rows, products: Rows, count: int) -> s
     had, ends, others, numbers = _count_followers(
         begins, customers[lines], orders[lines] + 1, starts, products
     )
-    return largest(
-        sp.diags(1 / (had + DOUBT)) @ sp.csr_matrix((numbers, others, ends), shape=(count, count)),
-        NEXT,
-    )
+    followed = sp.csr_matrix((numbers, others, ends), shape=(count, count))
+    return largest((sp.diags(1 / (had + DOUBT)) @ followed).tocsr(), NEXT)
 
 
 @compiled
@@ -163,9 +162,9 @@ def distinct(keys: Rows) -> Rows:
     return ordered[np.flatnonzero(np.diff(ordered, prepend=-1))]
 
 
-def without_few(counts: sp.spmatrix) -> sp.csr_matrix:
+def without_few(counts: sp.csr_matrix | sp.csc_matrix) -> sp.csr_matrix:
     """Counts of customers, with those below `FEWEST` taken out."""
-    kept = counts.tocsr()
+    kept: sp.csr_matrix = counts.tocsr()
     kept.data[kept.data < FEWEST] = 0
     kept.eliminate_zeros()
     return kept

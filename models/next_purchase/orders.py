@@ -8,6 +8,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from features.definitions.customer import HOME_COUNTRY
 from features.definitions.definition import ShopFacts
 from features.definitions.frames import customer_frame
 from features.warehouse.fields import COUNTRY, ORDER_ID, ORDERED_AT, PRODUCT_ID, UNIT_PRICE
@@ -53,8 +54,8 @@ def homes(gate: Gate, customers: pd.DataFrame, shop: ShopFacts) -> pd.Series:
     """Whether each of `customers` (customer, as_of) lives in the shop's own country (1.0, 0.0), of
     those who let it be used.
     """
-    frame = customer_frame(gate, ["home_country"], customers, shop)
-    return frame.set_index("customer")["home_country"].dropna()
+    frame = customer_frame(gate, [HOME_COUNTRY.name], customers, shop)
+    return frame.set_index("customer")[HOME_COUNTRY.name].dropna()
 
 
 def statistics_at(

@@ -8,7 +8,8 @@ customers behind it is left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from copy import copy
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -29,29 +30,24 @@ from models.next_purchase.item_pairs import (
     ordered_next,
     similarity,
 )
+from models.next_purchase.product_declarations import PRODUCT
 
 RECENT_DAYS = (30, 90)
 PARTS = {"data": np.float32, "indices": np.int32, "indptr": np.int32}
-"""Arrays that a sparse matrix is kept as."""
-PRODUCT_FEATURES = (
-    "buyers",
-    "buyers_last_30_days",
-    "buyers_last_90_days",
-    "trend",
-    "repeat_rate",
-    "days_on_sale",
-)
+"""Arrays that a sparse matrix is kept as, and their types."""
+PRODUCT_FEATURES = tuple(feature.name for feature in PRODUCT)
 
 
 @dataclass(frozen=True)
 class ProductStatistics:
     """Products by position.
 
-    `facts` is (products, PRODUCT_FEATURES) float64; `similar_*`, `fitting_*`, `following_*` and
-    `ordered_next_*` are the rows of the sparse matrices of `models.next_purchase.item_pairs` (data,
-    indices, indptr); `sold` tells which products are still sold; `abroad` and `at_home` are the
-    shares of customers elsewhere and in the shop's country who bought the product (`NaN` where too
-    few did).
+    `facts` is (products, PRODUCT_FEATURES) float64; `sold` tells which products are still sold;
+    `at_home` and `abroad` are the shares of customers in the shop's country and elsewhere who
+    bought the product (`NaN` where too few did); `prices` are (products,), `NaN` where unknown.
+
+    The matrices are (products, products) float32, as `models.next_purchase.item_pairs` makes them:
+    row by row what goes with a product, each row holding its largest entries.
     """
 
     product_ids: NDArray[np.str_]
@@ -60,44 +56,14 @@ class ProductStatistics:
     at_home: Floats
     abroad: Floats
     prices: Floats
-    similar_data: NDArray[np.float32]
-    similar_indices: NDArray[np.int32]
-    similar_indptr: NDArray[np.int32]
-    fitting_data: NDArray[np.float32]
-    fitting_indices: NDArray[np.int32]
-    fitting_indptr: NDArray[np.int32]
-    following_data: NDArray[np.float32]
-    following_indices: NDArray[np.int32]
-    following_indptr: NDArray[np.int32]
-    ordered_next_data: NDArray[np.float32]
-    ordered_next_indices: NDArray[np.int32]
-    ordered_next_indptr: NDArray[np.int32]
-
-    @cached_property
-    def similar(self) -> sp.csr_matrix:
-        """Similarity of products: (products, products), each row holding its nearest."""
-        return self._matrix("similar")
-
-    @cached_property
-    def fitting(self) -> sp.csr_matrix:
-        """How much having bought one product (row) speaks for another: (products, products)."""
-        return self._matrix("fitting")
-
-    @cached_property
-    def following(self) -> sp.csr_matrix:
-        """How often one product (row) is followed by another: (products, products)."""
-        return self._matrix("following")
-
-    @cached_property
-    def ordered_next(self) -> sp.csr_matrix:
-        """How often one product (row) is followed by another in the very next order: (products,
-        products).
-        """
-        return self._matrix("ordered_next")
-
-    def _matrix(self, name: str) -> sp.csr_matrix:
-        data, indices, indptr = (getattr(self, f"{name}_{part}") for part in PARTS)
-        return sp.csr_matrix((data, indices, indptr), shape=(len(self.product_ids),) * 2)
+    similar: sp.csr_matrix
+    """How alike products are by who bought them."""
+    fitting: sp.csr_matrix
+    """How much having bought the row's product speaks for another."""
+    following: sp.csr_matrix
+    """How often the row's product is followed by another."""
+    ordered_next: sp.csr_matrix
+    """How often the row's product is followed by another in the very next order."""
 
     @cached_property
     def best_sellers(self) -> NDArray[np.intp]:
@@ -118,43 +84,71 @@ class ProductStatistics:
         """The statistics without every pair of products that are in one of `products` (positions)
         together, in whichever matrix.
         """
-        arrays = self._arrays
+        kept: dict[str, Any] = {}
         for name in MATRICES:
-            data = arrays[f"{name}_data"].copy()
+            matrix: sp.csr_matrix = getattr(self, name)
+            data = matrix.data.copy()
             for together in products:
-                _drop(data, arrays[f"{name}_indices"], arrays[f"{name}_indptr"], together)
-            arrays[f"{name}_data"] = data
-        return ProductStatistics(**arrays)
+                _drop(data, matrix.indices, matrix.indptr, together)
+            kept[name] = _with_data(matrix, data)
+        return replace(self, **kept)
 
     @cached_property
     def unpaired(self) -> ProductStatistics:
         """The statistics without any pair."""
-        nothing = {
-            f"{name}_data": np.zeros_like(getattr(self, f"{name}_data")) for name in MATRICES
+        nothing: dict[str, Any] = {
+            name: _with_data(matrix, np.zeros_like(matrix.data))
+            for name, matrix in self._matrices.items()
         }
-        return ProductStatistics(**{**self._arrays, **nothing})
+        return replace(self, **nothing)
 
     @property
-    def _arrays(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that is in them as arrays by name; a matrix as `NAME_data`, `NAME_indices` and
+        `NAME_indptr`.
+        """
+        plain = {name: getattr(self, name) for name in PLAIN}
+        parts = {
+            f"{name}_{part}": getattr(matrix, part)
+            for name, matrix in self._matrices.items()
+            for part in PARTS
+        }
+        return {**plain, **parts}
+
+    @property
+    def _matrices(self) -> dict[str, sp.csr_matrix]:
+        return {name: getattr(self, name) for name in MATRICES}
 
     def save(self, file: Path) -> None:
         """Write all arrays to one `.npz`, none of them pickled."""
-        np.savez_compressed(file, allow_pickle=False, **self._arrays)
+        np.savez_compressed(file, allow_pickle=False, **self.arrays)
 
     @classmethod
     def load(cls, file: Path) -> ProductStatistics:
         """Read what `save` wrote."""
         with np.load(file, allow_pickle=False) as arrays:
-            return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+            plain: dict[str, Any] = {name: arrays[name] for name in PLAIN}
+            matrices: dict[str, Any] = {
+                name: sp.csr_matrix(
+                    tuple(arrays[f"{name}_{part}"] for part in PARTS),
+                    shape=(len(plain["product_ids"]),) * 2,
+                )
+                for name in MATRICES
+            }
+        return cls(**plain, **matrices)
 
 
-MATRICES = tuple(
-    field.name.removesuffix("_indptr")
-    for field in fields(ProductStatistics)
-    if field.name.endswith("_indptr")
-)
+MATRICES = ("similar", "fitting", "following", "ordered_next")
 """All matrices that say how two products go together."""
+PLAIN = tuple(field.name for field in fields(ProductStatistics) if field.name not in MATRICES)
+"""All that is no such matrix."""
+
+
+def _with_data(matrix: sp.csr_matrix, data: NDArray[np.float32]) -> sp.csr_matrix:
+    """The same entries with other values; the positions are shared, and not checked again."""
+    changed = copy(matrix)
+    changed.data = data
+    return changed
 
 
 def _drop(
@@ -194,18 +188,7 @@ def product_statistics(
         (np.ones(len(past)), (row, position)), shape=(len(customers), len(product_ids))
     )
     at_home, abroad = _shares_by_home(bought, customers, homes)
-    order = pd.factorize(past["order_id"], sort=True)[0]
-    sequence = np.lexsort((position, order, past["ordered_at"].to_numpy(), row))
-    last, before = _last_and_before(bought, row, position, order, age, sequence)
-    pairs = {
-        "similar": similarity(bought.sign()),
-        "fitting": fitting(bought.sign()),
-        "following": following(before, last),
-    }
-    changes = np.diff(row[sequence], prepend=-1) | np.diff(order[sequence], prepend=-1)
-    pairs["ordered_next"] = ordered_next(
-        row[sequence], np.cumsum(changes != 0) - 1, position[sequence], len(product_ids)
-    )
+    pairs = _pairs(past, bought, row, position, age)
     last_sold = pd.Series(age).groupby(position).min().to_numpy()
     return ProductStatistics(
         product_ids=product_ids,
@@ -216,12 +199,34 @@ def product_statistics(
         prices=np.full(len(product_ids), np.nan)
         if prices is None
         else prices.reindex(product_ids).to_numpy("float64"),
-        **{
-            f"{name}_{part}": getattr(kept, part).astype(kind)
-            for name, kept in pairs.items()
-            for part, kind in PARTS.items()
-        },
+        **{name: _kept(matrix) for name, matrix in pairs.items()},
     )
+
+
+def _pairs(
+    past: pd.DataFrame, bought: sp.csr_matrix, row: Rows, position: Rows, age: Floats
+) -> dict[str, sp.csr_matrix]:
+    """By name from `MATRICES`, which products go together, by the lines of `past`.
+
+    A line is what a customer (`row`) bought (`position`) in an order, so many days ago (`age`).
+    """
+    order = pd.factorize(past["order_id"], sort=True)[0]
+    sequence = np.lexsort((position, order, past["ordered_at"].to_numpy(), row))
+    last, before = _last_and_before(bought, row, position, order, age, sequence)
+    changes = np.diff(row[sequence], prepend=-1) | np.diff(order[sequence], prepend=-1)
+    numbers = np.cumsum(changes != 0) - 1
+    return {
+        "similar": similarity(bought.sign()),
+        "fitting": fitting(bought.sign()),
+        "following": following(before, last),
+        "ordered_next": ordered_next(row[sequence], numbers, position[sequence], bought.shape[1]),
+    }
+
+
+def _kept(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """A matrix in the types that it is kept in."""
+    parts = (getattr(matrix, part).astype(kind) for part, kind in PARTS.items())
+    return sp.csr_matrix(tuple(parts), shape=matrix.shape)
 
 
 def _last_and_before(

@@ -1,9 +1,9 @@
-"""The order process: what is foretold of customers by a model of how orders come about, in place of
-one that learns who came back.
+"""Buy-till-you-die models: forecasts by a model of how orders come about, in place of one that
+learns who came back.
 
-It has four numbers to find, of all customers together, so few of them suffice; and where customers
-do order in that way, nothing foretells them better. Some order at random, some at regular
-distances: which process is theirs is for others to find out.
+Only four parameters are fitted for all customers together, so few customers suffice; and where
+customers do order in that way, nothing forecasts better. Some order at random, some at regular
+intervals: backtests decide which process fits a shop.
 """
 
 from __future__ import annotations

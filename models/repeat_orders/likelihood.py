@@ -52,9 +52,8 @@ def maximised(
 
     def cost(logarithms: Any) -> float:
         model = kind(**given, **dict(zip(names, np.exp(logarithms).tolist(), strict=True)))
-        with np.errstate(
-            all="ignore"
-        ):  # a step too far gives an infinite cost, and the search turns back
+        # A step too far gives an infinite cost, and the search turns back.
+        with np.errstate(all="ignore"):
             value = -float(np.average(model.log_likelihood(scaled), weights=scaled.counts))
         return value if np.isfinite(value) else 1e6
 

@@ -10,9 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.definitions.rhythm import (
+    DAYS_SINCE_FIRST_ORDER,
+    DAYS_SINCE_LAST_ORDER,
+    ORDER_DAYS,
+)
 from models.arrays import Floats
 
-RHYTHM = ("order_days", "days_since_first_order", "days_since_last_order")
+RHYTHM = (ORDER_DAYS.name, DAYS_SINCE_FIRST_ORDER.name, DAYS_SINCE_LAST_ORDER.name)
 """Features that tell of it."""
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Floats
+from models.trees.booster import Booster, Stated
 from models.trees.jit import compiled
 
 MOST_LEAVES = 64
@@ -57,16 +57,16 @@ class TreeScores:
     asking them.
     """
 
-    def __init__(self, booster: lightgbm.Booster) -> None:
-        self._booster = booster
-        self._width = booster.num_feature()
-        self._splits = _laid_out(booster)
+    def __init__(self, booster: Stated) -> None:
+        self._booster = Booster.of(booster)
+        self._width = self._booster.num_feature()
+        self._splits = _laid_out(self._booster)
 
     def of(self, features: Floats) -> Floats:
         """Raw scores (rows,) of `features` (rows, features), numbers of single precision
         (`models.trees.quantising.rounded`).
 
-        Trees of another kind than those trained here are asked in LightGBM's own way. Raises
+        Trees of another kind than those trained here are asked split by split. Raises
         `ValueError` for rows of another width.
         """
         if features.shape[1] != self._width:
@@ -74,9 +74,7 @@ class TreeScores:
                 f"the trees read {self._width} features, and these rows have {features.shape[1]}"
             )
         if self._splits is None:
-            return np.asarray(
-                self._booster.predict(features, raw_score=True, num_threads=1), dtype=np.float64
-            )
+            return self._booster.predict(features)
         scores = np.zeros(len(features))
         left = np.empty(BLOCK, dtype=np.uint64)
         for begin in range(0, len(features), BLOCK):
@@ -91,13 +89,13 @@ class TreeScores:
         return scores
 
 
-def _laid_out(booster: lightgbm.Booster) -> Splits | None:
+def _laid_out(booster: Booster) -> Splits | None:
     """The splits of a booster; None where a tree has too many leaves, or asks for anything but
     whether a number is at most another.
     """
     of_tree, first_leaf, leaves = [0], [], list[float]()
     splits: list[tuple[int, float, bool, int]] = []
-    for tree in booster.dump_model()["tree_info"]:
+    for tree in booster.trees:
         first_leaf.append(len(leaves))
         if tree["num_leaves"] > MOST_LEAVES or not _plain(tree["tree_structure"]):
             return None

@@ -16,12 +16,12 @@ from __future__ import annotations
 from math import factorial
 from typing import Any, NamedTuple
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ModelUnavailable
 from models.arrays import Floats
+from models.trees.booster import Booster
 from models.trees.jit import compiled
 
 Integers = NDArray[np.int32]
@@ -47,7 +47,7 @@ class Trees(NamedTuple):
     depth: int
 
 
-def trees_of(booster: lightgbm.Booster) -> Trees:
+def trees_of(booster: Booster) -> Trees:
     """The trees of a booster.
 
     Raises `ModelUnavailable` where a split was made without ever seeing a missing value: it takes
@@ -56,7 +56,7 @@ def trees_of(booster: lightgbm.Booster) -> Trees:
     names, roots, depth = booster.feature_name(), [], 1
     splits: list[list[Any]] = []
     leaves: list[float] = []
-    for tree in booster.dump_model()["tree_info"]:
+    for tree in booster.trees:
         roots.append(_laid_out(tree["tree_structure"], names, splits, leaves))
         depth = max(depth, tree["num_leaves"])
     table = np.array([split[:4] for split in splits], dtype=np.int32).reshape(-1, 4)

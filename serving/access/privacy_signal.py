@@ -5,31 +5,32 @@ grants.
 from __future__ import annotations
 
 from features.consent.event import PRIVACY_SIGNAL, ConsentEvent
-from features.shop.shop import Shop
+from features.consent.ledger import Ledger
+from features.customers.pseudonyms import Customers
 
 METHOD = "Sec-GPC"
 
 
-def record_signal(shop: Shop, customer_id: str, purpose: str) -> None:
+def record_signal(ledger: Ledger, customers: Customers, customer_id: str, purpose: str) -> None:
     """Write the signal into the ledger for all that the customer grants for `purpose`, which is
     withheld from then on.
 
     What the customer granted after an earlier signal stands, as they chose it knowingly; the answer
     to this request is not personal all the same.
     """
-    customer = shop.customers.find(customer_id)
+    customer = customers.find(customer_id)
     if customer is None:
         return
     standing = [
         entry["category"]
-        for entry in shop.ledger.state(customer)
+        for entry in ledger.state(customer)
         if entry["purpose"] == purpose and entry["allowed"]
     ]
     if not standing:
         return
     signalled = {
         event["category"]
-        for event in shop.ledger.history(customer)
+        for event in ledger.history(customer)
         if (event["action"], event["purpose"]) == (PRIVACY_SIGNAL, purpose)
     }
     events = [
@@ -38,4 +39,4 @@ def record_signal(shop: Shop, customer_id: str, purpose: str) -> None:
         if category not in signalled
     ]
     if events:
-        shop.ledger.append_all(events)
+        ledger.append_all(events)

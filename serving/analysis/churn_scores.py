@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from features.progress import Progress, silent
 from serving.bootstrap import Sayso
+from serving.contract.answers import ChurnAnswer, ChurnExplanation
 
 COLUMNS = (
     "customer_id",
@@ -39,26 +39,27 @@ def churn_scores(sayso: Sayso, progress: Progress = silent) -> pd.DataFrame:
     for position, customer_id in enumerate(customer_ids):
         progress("estimating", position / len(customer_ids))
         answer = sayso.churn.estimate(customer_id)
-        if answer["available"]:
-            rows.append(_row(customer_id, answer))
+        if answer.model is not None and answer.explanation is not None:
+            rows.append(_row(customer_id, answer, answer.model.version, answer.explanation))
     return pd.DataFrame(rows, columns=COLUMNS).sort_values(
         "probability", ascending=False, ignore_index=True
     )
 
 
-def _row(customer_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-    why = answer["explanation"]
+def _row(
+    customer_id: str, answer: ChurnAnswer, version: str, why: ChurnExplanation
+) -> dict[str, Any]:
     return {
         "customer_id": customer_id,
-        "probability": answer["probability"],
-        "band": answer["band"],
-        "horizon_days": answer["horizon_days"],
-        "model_version": answer["model"]["version"],
-        "used": ",".join(answer["consent"]["used"]),
-        "withheld": ",".join(answer["consent"]["withheld"]),
-        "base_value": why["base_value"],
+        "probability": answer.probability,
+        "band": answer.band,
+        "horizon_days": answer.horizon_days,
+        "model_version": version,
+        "used": ",".join(answer.consent.used),
+        "withheld": ",".join(answer.consent.withheld),
+        "base_value": why.base_value,
         "contributions": json.dumps(
-            {part["feature"]: part["contribution"] for part in why["contributions"]}
+            {part.feature: part.contribution for part in why.contributions}
         ),
-        "reasons": " ".join(reason["text"] for reason in why["reasons"]),
+        "reasons": " ".join(reason.text for reason in why.reasons),
     }

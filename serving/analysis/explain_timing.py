@@ -23,11 +23,12 @@ from features.progress import Progress
 from models.arrays import Floats
 from models.churn.model import ChurnModel
 from models.masking import Masking
-from models.next_purchase.ranker import NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
+from models.trees.booster import Booster
 from serving.bootstrap import Sayso
 from serving.churn.estimate import play_churn
 from serving.live.champions import Loaded
-from serving.recommending.recommender import Seen
+from serving.recommending.known import Seen
 
 REPEATS = {1: 300, 10: 60, 200: 6}
 """How often what is measured is done, by the number of rows."""
@@ -54,7 +55,7 @@ class Subject:
     """
 
     title: str
-    booster: lightgbm.Booster
+    booster: Booster
     score: Callable[[Floats], Floats]
     attribution: Attribution
     rows: Sequence[Floats]
@@ -63,19 +64,16 @@ class Subject:
 
 def measure(subject: Subject, progress: Progress) -> dict[str, dict[str, dict[str, float]]]:
     """By number of rows and by what is done, the median and the 99th percentile in milliseconds."""
-    nothing = np.full((1, subject.booster.num_feature()), np.nan)
-    library = shap.TreeExplainer(
-        subject.booster, data=nothing, feature_perturbation="interventional"
-    )
-    path_dependent = shap.TreeExplainer(subject.booster, feature_perturbation="tree_path_dependent")
+    booster = lightgbm.Booster(model_str=subject.booster.text)
+    nothing = np.full((1, booster.num_feature()), np.nan)
+    library = shap.TreeExplainer(booster, data=nothing, feature_perturbation="interventional")
+    path_dependent = shap.TreeExplainer(booster, feature_perturbation="tree_path_dependent")
     ways: dict[str, Callable[[Floats, Game], object]] = {
-        "predict": lambda rows, _game: subject.booster.predict(rows, raw_score=True, num_threads=1),
+        "predict": lambda rows, _game: booster.predict(rows, raw_score=True, num_threads=1),
         "score": lambda rows, _game: subject.score(rows),
         "shap": lambda rows, _game: subject.attribution.contributions(rows),
         "categories": lambda rows, game: game(len(rows)),
-        "pred_contrib": lambda rows, _game: subject.booster.predict(
-            rows, pred_contrib=True, num_threads=1
-        ),
+        "pred_contrib": lambda rows, _game: booster.predict(rows, pred_contrib=True, num_threads=1),
         "shap_path_dependent": lambda rows, _game: _quietly(path_dependent, rows),
         "shap_library": lambda rows, _game: library.shap_values(rows, check_additivity=False),
     }
@@ -198,7 +196,7 @@ def made_up_subject(categories: int) -> Subject:
         known[:, ::3].sum(axis=1) + known[:, 0] * known[:, -1] + draw.normal(size=MADE_UP_ROWS) > 0
     ).astype(float)
     data = lightgbm.Dataset(features, labels, params={"verbose": -1})
-    booster = lightgbm.train(dict(MADE_UP), data, num_boost_round=MADE_UP_TREES)
+    booster = Booster.of(lightgbm.train(dict(MADE_UP), data, num_boost_round=MADE_UP_TREES))
     columns = tuple(booster.feature_name())
     model = ChurnModel(booster, columns, masking, dict.fromkeys(columns, names[0]), horizon_days=90)
     whole = features[~np.isnan(features).any(axis=1)]

@@ -6,7 +6,7 @@ Nothing is recorded: these are the answers that would be given now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,12 +14,14 @@ import shap
 
 from explain.analyst import shap_explanation
 from explain.contrast import contrast
-from explain.explanation import Contribution, Explanation
+from explain.explanation import Explanation
 from explain.rank_game import RankGame
 from features.definitions.frames import feature_frame
 from features.errors import ModelUnavailable, NotFound, SaysoError
 from serving.bootstrap import Sayso
+from serving.contract.answers import ChurnAnswer, Item, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
+from serving.decisions.document import plain
 
 SHOWN = 10
 WHY_NOT = {
@@ -45,8 +47,8 @@ def explained_churn(sayso: Sayso, customer_id: str) -> Mapping[str, Any]:
     """
     _require_known(sayso, customer_id)
     answer = sayso.churn.estimate(customer_id)
-    _require_personal("churn", answer["unavailable_because"])
-    return answer
+    _require_personal("churn", answer.unavailable_because)
+    return stated(answer)
 
 
 def explained_recommendations(sayso: Sayso, customer_id: str) -> dict[str, Any]:
@@ -59,12 +61,10 @@ def explained_recommendations(sayso: Sayso, customer_id: str) -> dict[str, Any]:
     customer = _require_known(sayso, customer_id)
     request = RecommendationRequest(customer_id=customer_id, k=SHOWN)
     answer = sayso.what_if.recommendations(customer, request)
-    _require_personal("next_purchase", answer["not_personalized_because"])
-    items = answer["items"]
-    game = sayso.what_if.of_recommendation(
-        customer, [item["product_id"] for item in items], request
-    )
-    return {**answer, "game": _document(game), "contrast": _contrast(items)}
+    _require_personal("next_purchase", answer.not_personalized_because)
+    items = answer.items
+    game = sayso.what_if.of_recommendation(customer, [item.product_id for item in items], request)
+    return {**stated(answer), "game": _document(game), "contrast": _contrast(items)}
 
 
 def everybodys_churn(sayso: Sayso) -> shap.Explanation:
@@ -106,20 +106,29 @@ def _document(game: RankGame | None) -> list[dict[str, Any]]:
     return [] if game is None else [asdict(product) for product in game.products]
 
 
-def _contrast(items: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _contrast(items: Sequence[Item]) -> dict[str, Any] | None:
     if len(items) < 2:
         return None
-    first, second = (_explanation(item["explanation"]) for item in items[:2])
+    first, second = (_explanation(item) for item in items[:2])
     return {
-        "above": items[0]["product_id"],
-        "below": items[1]["product_id"],
+        "above": items[0].product_id,
+        "below": items[1].product_id,
         **asdict(contrast(first, second)),
     }
 
 
-def _explanation(stated: Mapping[str, Any]) -> Explanation:
-    return Explanation(
-        stated["base_value"],
-        stated["output_value"],
-        tuple(Contribution(**part) for part in stated["contributions"]),
-    )
+def _explanation(item: Item) -> Explanation:
+    """The whole explanation of a recommended product."""
+    why = item.explanation
+    if why is None or why.base_value is None or why.output_value is None:
+        raise NothingToExplain("the answer was asked for without its explanation")
+    return Explanation(why.base_value, why.output_value, tuple(why.contributions or ()))
+
+
+def stated(answer: ChurnAnswer | RecommendationAnswer) -> dict[str, Any]:
+    """An answer as plain data, without the position of the ledger, which nothing was recorded
+    at.
+    """
+    document: dict[str, Any] = plain(answer)
+    del document["consent"]["ledger_seq"]
+    return document

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from explain.explanation import Contribution, explanation
+from explain.explanation import FeatureContribution, explanations
 from explain.game import Game, play
 from explain.reasons import reasons_for
 from explain.templates import CHURN_TEMPLATES, ShopWords
 from explain.wording import Wording
 from features.errors import ModelUnavailable
 from models.arrays import Bools, Floats
-from models.churn.bands import band
+from models.churn.bands import Band, band
 from models.churn.model import ChurnModel
+from models.churn.outlook import Outlook
 from serving.churn.actions import suggested
+from serving.contract.answers import (
+    BandSetByReview,
+    CategoryGame,
+    ChurnAnswer,
+    ChurnExplanation,
+    ConsentUsed,
+    ExpectedOrders,
+    SuggestedAction,
+    Unavailable,
+)
+from serving.decisions.document import ModelName
 from serving.live.champions import Loaded
 
 DISCLOSURE = "Estimated automatically from what this customer agreed to share."
@@ -36,11 +48,11 @@ class ChurnInputs:
 
     used: tuple[str, ...]
     withheld: tuple[str, ...]
-    unavailable_because: str | None
+    unavailable_because: Unavailable | None
     wording: Mapping[str, str]
     customer: Mapping[str, float]
     human_contact: str
-    band_set: Mapping[str, str] | None = None
+    band_set: Mapping[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""
@@ -62,83 +74,98 @@ class ChurnInputs:
 
 
 def estimate_churn(
-    inputs: ChurnInputs, champion: Loaded[ChurnModel] | None, wording: Wording
-) -> dict[str, Any]:
-    """The part of the answer that follows from `inputs`, the model and the sentences of the
-    language.
+    inputs: ChurnInputs, ledger_seq: int, champion: Loaded[ChurnModel] | None, wording: Wording
+) -> ChurnAnswer:
+    """The answer that follows from `inputs`, the model and the sentences of the language;
+    `ledger_seq` is where the ledger stood.
     """
-    answer = {
-        "available": champion is not None and inputs.unavailable_because is None,
-        "unavailable_because": inputs.unavailable_because,
-        "automated": True,
-        "disclosure": wording.say(DISCLOSURE),
-        "language": inputs.wording["language"],
-        "consent": {"used": list(inputs.used), "withheld": list(inputs.withheld)},
-        "human_contact": inputs.human_contact,
-    }
-    if champion is None or inputs.unavailable_because is not None:
-        return {**answer, "model": None}
-    return {**answer, **_estimated(inputs, champion, wording)}
+    answer = ChurnAnswer(
+        available=champion is not None and inputs.unavailable_because is None,
+        unavailable_because=inputs.unavailable_because,
+        automated=True,
+        disclosure=wording.say(DISCLOSURE),
+        language=inputs.wording["language"],
+        consent=ConsentUsed(ledger_seq=ledger_seq, used=inputs.used, withheld=inputs.withheld),
+        human_contact=inputs.human_contact,
+        model=None,
+    )
+    if champion is None or not answer.available:
+        return answer
+    return _estimated(answer, inputs, champion, wording)
 
 
 def _estimated(
-    inputs: ChurnInputs, champion: Loaded[ChurnModel], wording: Wording
-) -> dict[str, Any]:
-    model, attribution = champion.model, champion.attribution
+    answer: ChurnAnswer, inputs: ChurnInputs, champion: Loaded[ChurnModel], wording: Wording
+) -> ChurnAnswer:
+    """The answer with the estimate."""
+    model, set_band = champion.model, inputs.band_set
     features = np.array([[inputs.customer.get(name, math.nan) for name in model.features]])
     game = play_churn(model, features, inputs.used)
-    log_odds = float(model.log_odds(features)[0])
-    parts = attribution.contributions(features)[0]
-    why = explanation(
-        model.features, model.category_of, features[0], parts, attribution.base_value, log_odds
+    in_band: Band = band(game.output_value) if set_band is None else set_band["band"]
+    return replace(
+        answer,
+        probability=game.output_value,
+        horizon_days=model.horizon_days,
+        band=in_band,
+        expected=None if model.outlook is None else _expected(model.outlook, features),
+        band_set_by_review=None if set_band is None else _set_by(set_band, game.output_value),
+        model=ModelName(**champion.name),
+        explanation=_explained(inputs, champion, features, game, wording),
+        suggested_actions=_suggested(in_band, inputs, wording),
     )
+
+
+def _explained(
+    inputs: ChurnInputs,
+    champion: Loaded[ChurnModel],
+    features: Floats,
+    game: Game,
+    wording: Wording,
+) -> ChurnExplanation:
+    """Why the estimate of the one row of `features` is what it is."""
+    model, attribution = champion.model, champion.attribution
+    log_odds = model.log_odds(features).tolist()
+    parts, base = attribution.contributions(features), attribution.base_value
+    (why,) = explanations(model.features, model.category_of, features, parts, base, log_odds)
     shop = ShopWords(inputs.wording["currency"], inputs.wording["home_country"])
-    reasons = reasons_for(
-        _honest(why.contributions, game),
-        inputs.customer,
+    (reasons,) = reasons_for(
+        [(_honest(why.contributions, game), inputs.customer)],
         CHURN_TEMPLATES,
         shop,
         wording,
         helpful_only=False,
     )
-    in_band = band(game.output_value) if inputs.band_set is None else inputs.band_set["band"]
-    return {
-        "probability": game.output_value,
-        "horizon_days": model.horizon_days,
-        "band": in_band,
-        "expected": None if model.outlook is None else asdict(model.outlook.expected(features)),
-        **(
-            {}
-            if inputs.band_set is None
-            else {"band_set_by_review": _set_by(inputs.band_set, game.output_value)}
+    return ChurnExplanation(
+        unit="log_odds",
+        base_value=why.base_value,
+        output_value=why.output_value,
+        contributions=why.contributions,
+        categories=CategoryGame(
+            unit="probability",
+            base_value=game.base_value,
+            output_value=game.output_value,
+            contributions=game.played,
         ),
-        "model": champion.name,
-        "explanation": {
-            "unit": "log_odds",
-            **why.document(),
-            "categories": {
-                "unit": "probability",
-                "base_value": game.base_value,
-                "output_value": game.output_value,
-                "contributions": [asdict(part) for part in game.played],
-            },
-            "reasons": [reason.document() for reason in reasons],
-        },
-        "suggested_actions": _suggested(in_band, inputs, wording),
-    }
+        reasons=reasons,
+    )
 
 
-def _suggested(in_band: str, inputs: ChurnInputs, wording: Wording) -> list[dict[str, str]]:
+def _expected(outlook: Outlook, features: Floats) -> ExpectedOrders:
+    return ExpectedOrders(**asdict(outlook.expected(features)))
+
+
+def _suggested(in_band: Band, inputs: ChurnInputs, wording: Wording) -> list[SuggestedAction]:
     actions = suggested(in_band, inputs.customer.get("orders"))
-    return [{"action": action.action, "text": wording.say(action.text)} for action in actions]
+    return [
+        SuggestedAction(action=action.action.value, text=wording.say(action.text))
+        for action in actions
+    ]
 
 
-def _set_by(band_set: Mapping[str, str], probability: float) -> dict[str, str]:
-    return {
-        "review_id": band_set["review_id"],
-        "until": band_set["until"],
-        "estimated": band(probability),
-    }
+def _set_by(band_set: Mapping[str, Any], probability: float) -> BandSetByReview:
+    return BandSetByReview(
+        review_id=band_set["review_id"], until=band_set["until"], estimated=band(probability)
+    )
 
 
 def play_churn(model: ChurnModel, features: Floats, granted: Sequence[str]) -> Game:
@@ -157,7 +184,7 @@ def play_churn(model: ChurnModel, features: Floats, granted: Sequence[str]) -> G
     return play(players, probabilities)
 
 
-def _honest(contributions: Sequence[Contribution], game: Game) -> list[Contribution]:
+def _honest(contributions: Sequence[FeatureContribution], game: Game) -> list[FeatureContribution]:
     """Contributions that point the same way as what really happens without their category; no
     sentence says otherwise.
     """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from experiments.training.registry import task_names
 
 WorkspaceOption = Annotated[
     Path,
@@ -28,8 +30,16 @@ CustomerArgument = Annotated[
 DEFAULT_WORKSPACE = Path("workspace")
 
 
+if TYPE_CHECKING:
+    TaskName = str
+else:
+    TaskName = StrEnum("TaskName", [(name.upper(), name) for name in task_names()])
+ModelArgument = Annotated[TaskName, typer.Argument(help="Which model.")]
+"""A model that can be trained: whatever the registry of tasks holds."""
+
+
 class ModelChoice(StrEnum):
-    """The two models."""
+    """The two models whose answers the service gives."""
 
     CHURN = "churn"
     NEXT_PURCHASE = "next_purchase"

@@ -16,7 +16,7 @@ from pydantic import (
 
 from features.config.schema import Zone, channel_name
 from serving.delivery import opt_outs
-from serving.delivery.frequency_caps import cap_of
+from serving.delivery.contact_policy import cap_of
 from serving.reviews.review import MOST_CHARACTERS
 
 MOST_ITEMS = 100

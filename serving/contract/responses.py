@@ -1,187 +1,17 @@
-"""What callers get, for the OpenAPI document; answers themselves are plain data and are not copied
-into these.
+"""What callers get beside recommendations and estimates (`serving.contract.answers`), for the
+OpenAPI document.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 
-class ModelName(BaseModel):
-    """The model that answered."""
-
-    name: str
-    version: str
-
-
-class ConsentUsed(BaseModel):
-    """What the answer used and what it withheld, at which position of the ledger."""
-
-    ledger_seq: int
-    used: list[str]
-    withheld: list[str]
-
-
-class FeatureContribution(BaseModel):
-    """What one feature added."""
-
-    feature: str
-    category: str
-    value: float
-    contribution: float
-
-
-class SaidReason(BaseModel):
-    """A sentence, and the category of data it rests on; `template` and `values` say it again in
-    another language.
-    """
-
-    category: str
-    text: str
-    template: str
-    values: dict[str, float | str]
-    direction: Literal["raises", "lowers", "for"]
-
-
-class ItemExplanation(BaseModel):
-    """Why a product stands where it stands; `base_value` plus all contributions is
-    `output_value`.
-    """
-
-    base_value: float | None = None
-    output_value: float | None = None
-    contributions: list[FeatureContribution] | None = None
-    reasons: list[SaidReason]
-
-
-class Item(BaseModel):
-    """A recommended product."""
-
-    rank: int
-    product_id: str
-    title: str
-    score: float
-    explored: bool
-    propensity: float
-    explanation: ItemExplanation | None = None
-
-
-class Recommendation(BaseModel):
-    """An answer to `POST /v1/recommendations`."""
-
-    decision_id: str
-    customer_id: str | None
-    generated_at: str
-    personalized: bool
-    not_personalized_because: (
-        Literal[
-            "anonymous",
-            "unknown_customer",
-            "no_consent",
-            "opted_out",
-            "privacy_signal",
-            "model_unavailable",
-            "not_now",
-        ]
-        | None
-    )
-    not_now_because: Literal["quiet_hours", "frequency"] | None = None
-    not_before: str | None = None
-    automated: bool
-    disclosure: str
-    language: str
-    model: ModelName | None
-    consent: ConsentUsed
-    items: list[Item]
-    why_url: str
-    preferences_url: str | None
-
-
-class CategoryContribution(BaseModel):
-    """A category's Shapley value, and the probability without it."""
-
-    category: str
-    contribution: float
-    without: float
-
-
-class CategoryGame(BaseModel):
-    """The consent game, in probability."""
-
-    unit: Literal["probability"]
-    base_value: float
-    output_value: float
-    contributions: list[CategoryContribution]
-
-
-class ChurnExplanation(BaseModel):
-    """Why the estimate is what it is."""
-
-    unit: Literal["log_odds"]
-    base_value: float
-    output_value: float
-    contributions: list[FeatureContribution]
-    categories: CategoryGame
-    reasons: list[SaidReason]
-
-
-class SuggestedAction(BaseModel):
-    """Something to do for the customer."""
-
-    action: Literal["none", "check_in", "help", "onboarding"]
-    text: str
-
-
-class ExpectedOrders(BaseModel):
-    """What else to expect within the horizon: orders, their value, and the days until the next one,
-    should there be one.
-    """
-
-    orders: float
-    value: float | None
-    days_to_next_order: float
-
-
-class BandSetByReview(BaseModel):
-    """The review in which a person set the band, until when it holds, and the band that was
-    estimated.
-    """
-
-    review_id: str
-    until: str
-    estimated: Literal["low", "medium", "high"]
-
-
-class Churn(BaseModel):
-    """An answer to `POST /v1/churn`; the estimate's fields are absent where there is none."""
-
-    decision_id: str
-    customer_id: str
-    generated_at: str
-    available: bool
-    unavailable_because: (
-        Literal["unknown_customer", "no_consent", "opted_out", "model_unavailable"] | None
-    )
-    automated: bool
-    disclosure: str
-    language: str
-    probability: float | None = None
-    horizon_days: int | None = None
-    band: Literal["low", "medium", "high"] | None = None
-    expected: ExpectedOrders | None = None
-    band_set_by_review: BandSetByReview | None = None
-    model: ModelName | None
-    consent: ConsentUsed
-    explanation: ChurnExplanation | None = None
-    suggested_actions: list[SuggestedAction] | None = None
-    human_contact: str
-    why_url: str
-    preferences_url: str | None
-
-
-class ConsentReceipt(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ConsentReceipt:
     """Proof that an event is in the ledger, durable."""
 
     seq: int
@@ -189,7 +19,8 @@ class ConsentReceipt(BaseModel):
     repeated: bool
 
 
-class ConsentState(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ConsentState:
     """One category for one purpose, as it stands."""
 
     purpose: str
@@ -200,7 +31,8 @@ class ConsentState(BaseModel):
     valid_until: str | None
 
 
-class ConsentEntry(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ConsentEntry:
     """One event of the history."""
 
     seq: int
@@ -219,7 +51,8 @@ class ConsentEntry(BaseModel):
     hash: str
 
 
-class Consents(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Consents:
     """A customer's consents: what stands, and how it came to that."""
 
     customer_id: str
@@ -248,7 +81,8 @@ class ErasureReceipt(BaseModel):
     outside: str
 
 
-class Corrected(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Corrected:
     """How many rows were put right."""
 
     customer_id: str
@@ -256,7 +90,8 @@ class Corrected(BaseModel):
     rows: int
 
 
-class NoticeCategory(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class NoticeCategory:
     """A category that is asked for."""
 
     category: str
@@ -264,7 +99,8 @@ class NoticeCategory(BaseModel):
     description: str
 
 
-class PurposeNotice(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class PurposeNotice:
     """A purpose with the notice that is current for it."""
 
     purpose: str
@@ -277,24 +113,27 @@ class PurposeNotice(BaseModel):
     categories: list[NoticeCategory]
 
 
-class Notices(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Notices:
     """All purposes."""
 
     purposes: list[PurposeNotice]
 
 
-class OptOutAnswer(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OptOutAnswer:
     """An opt-out in force."""
 
-    id: str
     customer_id: str
+    id: str
     scope: str
     value: str | None
     until: str | None
     created_at: str
 
 
-class OptOutList(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class OptOutList:
     """A customer's opt-outs in force."""
 
     customer_id: str

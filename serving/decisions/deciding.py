@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from features import clock
+from features.catalog import Catalog
+from features.clock import Clock
 from features.consent.chain import canonical
+from features.customers.vault import Vault
+from features.database.engine import Database
 from features.errors import SaysoError
-from features.shop.shop import Shop
 from serving.decisions import record as decisions
+from serving.decisions.document import ModelName, document
 from serving.decisions.permissions import Permissions, permissions_of
 from serving.decisions.record import Decision
 from serving.delivery.exposures import Exposure, record_exposure
@@ -31,16 +35,40 @@ class TooBusy(SaysoError):
     """The customer's consent kept changing while the answer was made."""
 
 
+Body = TypeVar("Body")
+"""What an answer says; a dataclass of `serving.contract.answers`."""
+
+
 @dataclass(frozen=True)
-class Made:
+class Made(Generic[Body]):
     """An answer that was made, before it is recorded: what it was made from, by which model, and
     what it shows to the customer.
     """
 
     inputs: Mapping[str, Any]
-    answer: Mapping[str, Any]
-    model: Mapping[str, str] | None
+    answer: Body
+    model: ModelName | None
     exposure: Exposure | None = None
+
+
+@dataclass(frozen=True)
+class Decided(Generic[Body]):
+    """An answer that was recorded as the decision `decision_id`; `customer` is the pseudonym, None
+    for somebody the shop never told of.
+    """
+
+    decision_id: str
+    generated_at: str
+    customer: int | None
+    answer: Body
+
+    def recorded(self) -> dict[str, Any]:
+        """The answer as it is recorded, without anything that names the customer."""
+        return {
+            "decision_id": self.decision_id,
+            "generated_at": self.generated_at,
+            **document(self.answer),
+        }
 
 
 Look = Callable[[Connection, Permissions, str], Permissions]
@@ -54,64 +82,78 @@ def as_it_is(_connection: Connection, permissions: Permissions, _moment: str) ->
     return permissions
 
 
-def decide(
-    shop: Shop,
-    kind: str,
-    customer_id: str | None,
-    purpose: str,
-    make: Callable[[Permissions], Made],
-    look: Look = as_it_is,
-) -> dict[str, Any]:
-    """The answer to a customer, recorded.
+@dataclass(frozen=True)
+class Decider:
+    """Gives answers and records them. `catalog` says what was asked of customers."""
 
-    `make` turns where they stand, as `look` completes it, into an answer.
+    database: Database
+    vault: Vault
+    catalog: Catalog
+    clock: Clock
 
-    Raises `TooBusy` where that does not hold still.
-    """
-    catalog = shop.config.catalog
-    for _ in range(MOST_TRIES):
-        moment = clock.to_text(shop.clock())
-        with shop.database.read() as connection:
-            permissions = look(
-                connection,
-                permissions_of(connection, catalog, customer_id, purpose, moment),
-                moment,
+    def decide(
+        self,
+        kind: str,
+        customer_id: str | None,
+        purpose: str,
+        make: Callable[[Permissions], Made[Body]],
+        look: Look = as_it_is,
+    ) -> Decided[Body]:
+        """The answer to a customer, recorded.
+
+        `make` turns where they stand, as `look` completes it, into an answer.
+
+        Raises `TooBusy` where that does not hold still.
+        """
+        for _ in range(MOST_TRIES):
+            moment = clock.to_text(self.clock())
+
+            def standing(connection: Connection, moment: str = moment) -> Permissions:
+                found = permissions_of(connection, self.catalog, customer_id, purpose, moment)
+                return look(connection, found, moment)
+
+            with self.database.read() as connection:
+                permissions = standing(connection)
+            made = make(permissions)
+            decided = Decided(decisions.new_id(), moment, permissions.customer, made.answer)
+            decision = _decision(kind, permissions, made, decided)
+            with self.database.write() as connection:
+                # so that nobody is shown anything between what is read here and what is recorded
+                decisions.wait_for_turn(connection)
+                if standing(connection).same_permission(permissions):
+                    self._record(connection, decision, made.exposure)
+                    return decided
+        raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
+
+    def permissions(self, customer_id: str, purpose: str, look: Look = as_it_is) -> Permissions:
+        """Where a customer stands now, for an answer that nobody is given."""
+        moment = clock.to_text(self.clock())
+        with self.database.read() as connection:
+            found = permissions_of(connection, self.catalog, customer_id, purpose, moment)
+            return look(connection, found, moment)
+
+    def _record(
+        self, connection: Connection, decision: Decision, exposure: Exposure | None
+    ) -> None:
+        decisions.record(connection, self.vault, decision)
+        if exposure is not None and decision.customer is not None:
+            record_exposure(
+                connection, decision.id, decision.customer, exposure, decision.created_at
             )
-        made = make(permissions)
-        id = decisions.new_id()
-        answer = {"decision_id": id, "generated_at": moment, **made.answer}
-        answer["consent"] = {"ledger_seq": permissions.ledger_seq, **made.answer["consent"]}
-        decision = _decision(id, kind, permissions, moment, made, answer)
-        with shop.database.write() as connection:
-            decisions.wait_for_turn(
-                connection
-            )  # so that nobody is shown anything between what is read here and what is recorded
-            permitted_now = look(
-                connection,
-                permissions_of(connection, catalog, customer_id, purpose, moment),
-                moment,
-            )
-            if permitted_now.same_permission(permissions):
-                decisions.record(connection, shop.vault, decision)
-                if made.exposure is not None and permissions.customer is not None:
-                    record_exposure(connection, id, permissions.customer, made.exposure, moment)
-                return answer
-    raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
 
 
 def _decision(
-    id: str, kind: str, permissions: Permissions, moment: str, made: Made, answer: Mapping[str, Any]
+    kind: str, permissions: Permissions, made: Made[Body], decided: Decided[Body]
 ) -> Decision:
-    inputs, said = canonical(made.inputs), canonical(answer)
-    model = made.model or {}
+    model = made.model
     return Decision(
-        id,
+        decided.decision_id,
         permissions.customer,
         kind,
-        moment,
+        decided.generated_at,
         permissions.ledger_seq,
-        model.get("name"),
-        model.get("version"),
-        inputs,
-        said,
+        None if model is None else model.name,
+        None if model is None else model.version,
+        canonical(made.inputs, document),
+        canonical(decided.recorded(), document),
     )

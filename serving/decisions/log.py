@@ -10,9 +10,12 @@ from features.customers.pseudonyms import external_id_of
 from features.customers.vault import Vault
 from features.database.engine import Database
 from serving.decisions import record as decisions
+from serving.decisions.deciding import Decided
+from serving.decisions.document import document
 from serving.decisions.record import Decision
 
-Replay = Callable[[Decision], Mapping[str, Any]]
+Replay = Callable[[Decision], Any]
+"""Makes the answer of a decision anew, typed as it was."""
 
 
 class DecisionLog:
@@ -44,8 +47,6 @@ class DecisionLog:
         if not decision.intact or not decision.answer:
             return False
         recorded = decision.document()
-        again = dict(self._replays[decision.kind](decision))
-        again["consent"] = {"ledger_seq": decision.ledger_seq, **again["consent"]}
-        return canonical(
-            {**again, "decision_id": decision.id, "generated_at": decision.created_at}
-        ) == canonical(recorded)
+        again = self._replays[decision.kind](decision)
+        made = Decided(decision.id, decision.created_at, decision.customer, again)
+        return canonical(made.recorded(), document) == canonical(recorded)

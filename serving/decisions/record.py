@@ -21,9 +21,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from features.consent.chain import Walk, canonical, fits, link
-from features.customers.vault import Vault
+from features.customers.vault import PayloadGone, Vault
 from features.database.tables import decision_head, decisions
-from features.errors import NotFound, PayloadGone, SaysoError
+from features.errors import NotFound, SaysoError
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 BATCH = 1_000
@@ -114,15 +114,13 @@ def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Deci
     """A decision from its row."""
     stated, intact = _NOTHING, _unchanged(row)
     if row["content"] is not None and intact:
-        with contextlib.suppress(
-            PayloadGone
-        ):  # the customer's key was destroyed, and with it the content
+        # The customer's key was destroyed, and with it the content.
+        with contextlib.suppress(PayloadGone):
             stated = json.loads(
                 vault.opened(connection, row["customer"], row["content"], _about(row["id"]))
             )
-    intact = (
-        intact and "damaged" not in stated
-    )  # found so when an earlier version's record came into the chain
+    # Found so when an earlier version's record came into the chain.
+    intact = intact and "damaged" not in stated
     own = {
         name: row[name]
         for name in (

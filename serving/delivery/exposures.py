@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, insert, select
 
 from features import clock
+from features.database.engine import Database
 from features.database.tables import exposures
-from features.shop.shop import Shop
 
 REPORTED = timedelta(days=30)
 
@@ -65,13 +65,13 @@ def exposures_since(
     ]
 
 
-def discoveries(shop: Shop) -> Discoveries:
-    """The last 30 days."""
-    since = clock.to_text(shop.clock() - REPORTED)
+def discoveries(database: Database, now: datetime) -> Discoveries:
+    """The 30 days before `now`."""
+    since = clock.to_text(now - REPORTED)
     totals = select(
         func.coalesce(func.sum(exposures.c.places), 0),
         func.coalesce(func.sum(exposures.c.explored), 0),
     )
-    with shop.database.read() as connection:
+    with database.read() as connection:
         places, explored = connection.execute(totals.where(exposures.c.shown_at >= since)).one()
     return Discoveries(int(places), int(explored))

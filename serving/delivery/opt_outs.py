@@ -16,7 +16,7 @@ from features.clock import Clock, utc_now
 from features.database.engine import Database
 from features.database.tables import opt_outs
 from features.errors import NotFound, SaysoError
-from serving.delivery.frequency_caps import Cap, cap_of
+from serving.delivery.contact_policy import Cap, cap_of
 
 Scope = Literal["all", "purpose", "channel", "product", "product_category", "brand", "frequency"]
 FREQUENCY: Scope = "frequency"
@@ -40,7 +40,7 @@ class OptOut:
     has none.
 
     That of scope `frequency` is a cap of the customer's own, such as `email:1/7`
-    (`serving.delivery.frequency_caps`).
+    (`serving.delivery.contact_policy`).
     """
 
     id: str

@@ -4,14 +4,14 @@ before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.promotion.gates import judge
 from experiments.promotion.rollout import promote
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task
+from experiments.training.train import train
 from features.config.environment import Settings
 from features.consent.simulated import simulated_consents
 from features.intake.bundled import bundled_file
@@ -21,13 +21,15 @@ from features.progress import Progress, part_of
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.tracking import CHAMPION, Tracking, Version
+from models.registry import CHAMPION, Version
+from models.tracking import Tracking
 
 SEED = 7
-TRAIN: Mapping[str, Callable[..., object]] = {
-    "churn": train_churn,
-    "next_purchase": train_next_purchase,
+SHARES: Mapping[str, tuple[float, float]] = {
+    "churn": (0.2, 0.45),
+    "next_purchase": (0.45, 0.95),
 }
+"""The models that the demo shows, and from where to where in its progress each is trained."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,19 @@ def prepare_demo(root: Path, settings: Settings, progress: Progress) -> Prepared
         )
         progress("making online features", 0.15)
         refresh_online(shop)
-    tracking = Tracking.of(shop.workspace)
-    shares = {"churn": (0.2, 0.45), "next_purchase": (0.45, 0.95)}
-    return Prepared(
-        shop,
-        {name: _champion(shop, tracking, name, part_of(progress, *shares[name])) for name in TRAIN},
-    )
+    tracking = Tracking.of(shop.workspace, shop.database)
+    champions = {
+        name: _champion(shop, tracking, name, part_of(progress, *share))
+        for name, share in SHARES.items()
+    }
+    return Prepared(shop, champions)
 
 
 def _champion(shop: Shop, tracking: Tracking, model: str, progress: Progress) -> Version:
     standing = tracking.by_alias(model, CHAMPION)
     if standing is not None:
         return standing
-    TRAIN[model](shop, tracking, progress)
+    train(task(model), shop, tracking, progress)
     challenger, results = judge(shop, tracking, model)
     promote(tracking, challenger, results, shop.clock())
     return challenger

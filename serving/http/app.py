@@ -17,9 +17,7 @@ from serving.http.api import (
     reviews,
 )
 from serving.http.boundary import metrics, problems
-from serving.http.boundary.body_limit import BodyLimit
-from serving.http.boundary.last_resort import LastResort
-from serving.http.boundary.metrics import Measured
+from serving.http.boundary.envelope import Envelope
 from serving.http.pages import console, front
 from serving.http.pages import customer_pages as pages
 
@@ -54,9 +52,7 @@ def make_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(BodyLimit)
-    app.add_middleware(LastResort)
-    app.add_middleware(Measured)
+    app.add_middleware(Envelope)
     problems.install(app)
     for module in ROUTERS:
         app.include_router(module.router)

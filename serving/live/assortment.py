@@ -91,6 +91,10 @@ class AssortmentKeeper:
         shown.
         """
 
+    def there(self) -> Assortment | None:
+        """The same, for who asks anew each time."""
+        return self.current
+
     @property
     def for_names(self) -> Assortment:
         """The assortment, or an empty one, to name products by; nothing may be hidden by it."""
@@ -157,7 +161,9 @@ def _best_sellers(shop: Shop) -> tuple[BestSeller, ...]:
         .sort_values(["buyers", "product_id"], ascending=[False, True])
     )
     return tuple(
-        BestSeller(row.product_id, int(row.buyers))
-        for row in ranked.itertuples()
-        if row.buyers >= FEWEST
+        BestSeller(product_id, buyers)
+        for product_id, buyers in zip(
+            ranked["product_id"].tolist(), ranked["buyers"].tolist(), strict=True
+        )
+        if buyers >= FEWEST
     )

@@ -13,14 +13,13 @@ from typing import Generic, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
-from lightgbm.basic import LightGBMError
 
 from explain.attribution import Attribution
 from features.errors import ModelUnavailable, SaysoError
 from models.arrays import Floats
 from models.churn.model import ChurnModel
-from models.next_purchase.ranker import NextPurchaseModel
-from models.tracking import CHAMPION, Tracking, Version
+from models.next_purchase.model import NextPurchaseModel
+from models.registry import CHAMPION, Registry, Version
 from serving.live.fingerprint import Stamp, stamp
 
 KEPT_FOR_REPLAY = 4
@@ -68,13 +67,13 @@ class Champion(Generic[Model]):
 
     def __init__(
         self,
-        tracking: Tracking,
+        registry: Registry,
         name: str,
         read: Callable[[Path], Model],
         explain: Callable[[Model], Attribution],
         may_answer: Callable[[], bool],
     ) -> None:
-        self._tracking = tracking
+        self._registry = registry
         self._name = name
         self._read = read
         self._explain = explain
@@ -108,25 +107,24 @@ class Champion(Generic[Model]):
             self._in_office = standing
 
     def _confirmed(self) -> InOffice[Model] | None:
-        found = self._tracking.by_alias(self._name, CHAMPION)
+        found = self._registry.by_alias(self._name, CHAMPION)
         if found is None:
             return None
         there = self._in_office
         if there is not None and there.loaded.version.version == found.version and there.unchanged:
             return there
-        loaded, folder = self.version(found.version), self._tracking.folder(found)
+        loaded, folder = self.version(found.version), self._registry.folder(found)
         files = tuple(sorted(file for file in folder.rglob("*") if file.is_file()))
         before = stamp(files)
-        self._tracking.folder(
-            found
-        )  # checked once more, since they may have changed before they were stamped
+        # Checked once more, since they may have changed before they were stamped.
+        self._registry.folder(found)
         return InOffice(loaded, files, before)
 
     def _load(self, version: str) -> Loaded[Model]:
         """A version by its number. Raises `ModelUnavailable`."""
-        found = self._tracking.version(self._name, version)
+        found = self._registry.version(self._name, version)
         try:
-            model = self._read(self._tracking.folder(found))
+            model = self._read(self._registry.folder(found))
             return Loaded(found, model, self._explain(model))
         except (
             OSError,
@@ -134,7 +132,6 @@ class Champion(Generic[Model]):
             KeyError,
             TypeError,
             BadZipFile,
-            LightGBMError,
         ) as error:  # what foreign files raise
             raise ModelUnavailable(
                 f"the files of `{self._name}` version {version} cannot be read: {error}"
@@ -147,7 +144,7 @@ def always() -> bool:
 
 
 def churn_champion(
-    tracking: Tracking, may_answer: Callable[[], bool] = always
+    registry: Registry, may_answer: Callable[[], bool] = always
 ) -> Champion[ChurnModel]:
     """The churn champion; its contributions are on the calibrated scale."""
 
@@ -155,11 +152,11 @@ def churn_champion(
         model.log_odds(_nothing_known(model.features))
         return Attribution(model.booster)
 
-    return Champion(tracking, "churn", ChurnModel.load, explain, may_answer)
+    return Champion(registry, "churn", ChurnModel.load, explain, may_answer)
 
 
 def next_purchase_champion(
-    tracking: Tracking, may_answer: Callable[[], bool] = always
+    registry: Registry, may_answer: Callable[[], bool] = always
 ) -> Champion[NextPurchaseModel]:
     """The next-purchase champion."""
 
@@ -167,7 +164,7 @@ def next_purchase_champion(
         model.score(_nothing_known(model.features))
         return Attribution(model.booster)
 
-    return Champion(tracking, "next_purchase", NextPurchaseModel.load, explain, may_answer)
+    return Champion(registry, "next_purchase", NextPurchaseModel.load, explain, may_answer)
 
 
 def _nothing_known(features: Sequence[str]) -> Floats:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from features.config.reading import read_config
-from features.errors import ConfigError
+from features.config.reading import ConfigError, read_config
 from features.intake.setup.new_workspace import CONFIG_NAME
 from features.shop.workspace import Workspace
 from serving.live.fingerprint import stamp
@@ -20,6 +19,7 @@ class CatalogWatch:
 
     def __init__(self, workspace: Workspace) -> None:
         self._file = workspace.root / CONFIG_NAME
+        self._tables = workspace.tables
         self._followed = workspace.config
         self._stamp = stamp([self._file])
         self._readable = True
@@ -37,7 +37,7 @@ class CatalogWatch:
 
     def _read(self) -> bool:
         try:
-            if read_config(self._file) != self._followed:
+            if read_config(self._file, self._tables) != self._followed:
                 log.warning(
                     "sayso.toml was changed; the service follows the new one after a restart"
                 )

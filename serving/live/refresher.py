@@ -48,8 +48,7 @@ class Watch:
                 look()
                 self._failing.discard(position)
             except Exception:
-                if (
-                    position not in self._failing
-                ):  # a fault lasts, and its log must not fill the disk
+                # A fault lasts, and its log must not fill the disk.
+                if position not in self._failing:
                     log.exception("a look for changes failed; it is tried again every few seconds")
                 self._failing.add(position)

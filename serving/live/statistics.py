@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,9 @@ from numpy.typing import NDArray
 from features.consent.ledger import withdrawn
 from features.errors import WorkspaceError
 from features.shop.shop import Shop
+from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.orders import NEXT_PURCHASE_READS, orders, statistics_at
 from models.next_purchase.product_statistics import ProductStatistics
-from models.next_purchase.ranker import NextPurchaseModel
 from serving.decisions.permissions import Permissions
 from serving.live.champions import Champion, Loaded
 from serving.live.reader_process import Reading, read_here
@@ -165,4 +166,7 @@ def _bought(past: pd.DataFrame, statistics: ProductStatistics) -> dict[int, NDAr
         .query("position >= 0")
         .drop_duplicates()
     )
-    return {customer: part.to_numpy() for customer, part in frame.groupby("customer")["position"]}
+    return {
+        cast("int", customer): part.to_numpy()
+        for customer, part in frame.groupby("customer")["position"]
+    }

@@ -18,7 +18,7 @@ from features import clock
 from features.consent.event import GRANTED, WITHDRAWN, ConsentEvent
 from features.errors import ConsentError
 from serving.bootstrap import Sayso
-from serving.delivery.frequency_caps import Cap, cap_of, on_channel
+from serving.delivery.contact_policy import Cap, cap_of, on_channel
 from serving.delivery.opt_outs import Scope, own_caps
 from serving.pages.confirmation import Done
 from serving.pages.frequency import NONE
@@ -189,9 +189,8 @@ def _say(
     ]
     receipts = sayso.shop.ledger.append_all(events)
     repeated = [event for event, receipt in zip(events, receipts, strict=True) if receipt.repeated]
-    if (
-        form.action == WITHDRAWN and repeated
-    ):  # said before by this very form, and allowed again since: a wish to stop is obeyed
+    # Said before by this very form, and allowed again since: a wish to stop is obeyed.
+    if form.action == WITHDRAWN and repeated:
         sayso.shop.ledger.append_all(
             [ConsentEvent(**{**vars(event), "idempotency_key": None}) for event in repeated]
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from features.clock import from_text
-from serving.bootstrap import Sayso
 from serving.pages.reader import Reader
+from serving.reviews.queue import Reviews
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Contested:
     reason: str | None = None
 
 
-def contested(sayso: Sayso, decision_id: str, reader: Reader) -> Contested | None:
+def contested(reviews: Reviews, decision_id: str, reader: Reader) -> Contested | None:
     """The newest review of a decision in the reader's language; None where nobody contested it."""
-    review = sayso.reviews.review_of(decision_id)
+    review = reviews.review_of(decision_id)
     if review is None:
         return None
     due = reader.wording.day(from_text(review.due_at))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from explain.wording import Wording
-from serving.delivery.frequency_caps import Cap, on_channel
+from serving.delivery.contact_policy import Cap, on_channel
 
 WEEK = 7
 OFFERED = (1, 2, 3, 5, 10)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explain.game import Game, Played
+from explain.game import CategoryContribution, Game
 from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
@@ -247,9 +247,9 @@ class WhyPage:
             return None
         return self._sayso.what_if.of_churn(self._decision.customer)
 
-    def _played(self) -> list[Played]:
+    def _played(self) -> list[CategoryContribution]:
         game = self.answer.get("explanation", {}).get("categories", {})
-        return [Played(**part) for part in game.get("contributions", ())]
+        return [CategoryContribution(**part) for part in game.get("contributions", ())]
 
     def _used(self, name: str) -> Used:
         if "items" in self.answer:
@@ -285,7 +285,7 @@ class WhyPage:
             if reason["category"] == category
         ]
 
-    def _effect(self, part: Played | None) -> list[str]:
+    def _effect(self, part: CategoryContribution | None) -> list[str]:
         """A sentence with the share; none where its direction is not that of what happens without
         the category.
         """
@@ -405,12 +405,12 @@ def why_page(
     `reviews` tells that a review can be asked for, `review` the one that was (with status, outcome,
     reason, due).
     """
-    page = WhyPage(sayso, decision, reader)
-    customer = decision.customer
+    page, config = WhyPage(sayso, decision, reader), sayso.shop.config
+    customer, titles = decision.customer, sayso.assortment.for_names
     return render(
         "why.html.j2",
         reader,
-        shop=sayso.shop.config.shop,
+        shop=config.shop,
         page=page,
         answer=page.answer,
         decision=decision,
@@ -423,14 +423,7 @@ def why_page(
         token=token,
         preferences=None if customer is None else sayso.links.path(Page.PREFERENCES, str(customer)),
         open_items=OPEN_ITEMS,
-        confirmed=confirmation(
-            sayso.links,
-            customer,
-            done,
-            sayso.shop.config.catalog,
-            sayso.assortment.for_names,
-            reader,
-        ),
+        confirmed=confirmation(sayso.links, customer, done, config.catalog, titles, reader),
         reviews=reviews,
         review=review,
     )

@@ -7,14 +7,15 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explain.explanation import Contribution, Explanation, explanation
+from explain.explanation import Explanation, FeatureContribution, explanations
 from explain.reasons import reasons_for, with_discovery
 from explain.templates import RECOMMENDATION_TEMPLATES, ShopWords
 from explain.wording import Wording
@@ -23,11 +24,19 @@ from features.errors import ModelUnavailable
 from models.arrays import Floats
 from models.next_purchase.basket_complements import BASKET_FEATURE, Complement
 from models.next_purchase.candidates import Candidates
-from models.next_purchase.ranker import NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
 from models.trees.quantising import rounded
+from serving.contract.answers import (
+    ConsentUsed,
+    Item,
+    ItemExplanation,
+    NotPersonalized,
+    RecommendationAnswer,
+)
+from serving.decisions.document import ModelName
 from serving.delivery.exploration import Draw, Place, fill
-from serving.delivery.relevance_floor import worth_showing
 from serving.live.champions import Loaded
+from serving.recommending.filters import worth_showing
 
 PERSONAL = "Chosen automatically from what you agreed to share."
 NOT_PERSONAL = "Best sellers, chosen automatically without any personal data."
@@ -49,7 +58,7 @@ class RecommendationInputs:
     shop.
 
     `not_now` is why nothing is shown at this moment, `floor` the relevance floor
-    (`serving.delivery.relevance_floor`), and `draw` what discoveries are drawn by
+    (`serving.recommending.filters.worth_showing`), and `draw` what discoveries are drawn by
     (`serving.delivery.exploration`), None where there are none. `asked` is the question that all of
     this was read for (`serving.recommending.recorded_question`), None where the answer is not
     personalised.
@@ -59,13 +68,13 @@ class RecommendationInputs:
     explain: str
     used: tuple[str, ...]
     withheld: tuple[str, ...]
-    not_personalized_because: str | None
+    not_personalized_because: NotPersonalized | None
     nothing: bool
     wording: Mapping[str, str]
-    candidates: tuple[str, ...]
-    features: Floats
-    best_sellers: tuple[tuple[str, int], ...]
-    not_now: Mapping[str, str | None] | None = None
+    candidates: tuple[str, ...] = ()
+    features: Floats = field(default_factory=lambda: NO_FEATURES)
+    best_sellers: tuple[tuple[str, int], ...] = ()
+    not_now: Mapping[str, Any] | None = None
     floor: float = 0.0
     draw: Mapping[str, Any] | None = None
     complements: tuple[Complement, ...] = ()
@@ -74,7 +83,7 @@ class RecommendationInputs:
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""
         return {
-            **{field.name: getattr(self, field.name) for field in fields(self)},
+            **{one.name: getattr(self, one.name) for one in fields(self)},
             "features": pack(self.features),
         }
 
@@ -95,7 +104,7 @@ class RecommendationInputs:
             name: tuple((product, value) for product, value in stated.get(name, ()))
             for name in ("best_sellers", "complements")
         }
-        own = {field.name: stated[field.name] for field in fields(cls) if field.name in stated}
+        own = {one.name: stated[one.name] for one in fields(cls) if one.name in stated}
         return cls(
             **{
                 **own,
@@ -135,46 +144,36 @@ def unpack(text: str, candidates: int) -> Floats:
 
 def recommend(
     inputs: RecommendationInputs,
+    ledger_seq: int,
     champion: Loaded[NextPurchaseModel] | None,
     titles: Mapping[str, str],
     wording: Wording,
-) -> dict[str, Any]:
-    """The part of the answer that follows from `inputs`, the model, the titles of products and the
-    sentences of the language.
+) -> RecommendationAnswer:
+    """The answer that follows from `inputs`, the model, the titles of products and the sentences of
+    the language; `ledger_seq` is where the ledger stood.
     """
-    items: list[dict[str, Any]] = []
-    if inputs.nothing:
-        pass
-    elif inputs.not_personalized_because or champion is None:
-        items = [
-            _said(rank, chosen, inputs, wording)
-            for rank, chosen in enumerate(_for_anybody(inputs), 1)
-        ]
-    else:
-        items = _ranked(inputs, champion, wording)
-    for item in items:
-        item["title"] = titles.get(item["product_id"], item["product_id"])
     personalized = inputs.not_personalized_because is None
-    return {
-        "personalized": personalized,
-        "not_personalized_because": inputs.not_personalized_because,
-        **(
-            {}
-            if inputs.not_now is None
-            else {
-                "not_now_because": inputs.not_now["because"],
-                "not_before": inputs.not_now["not_before"],
-            }
-        ),
-        "automated": True,
-        "disclosure": wording.say(
+    if inputs.nothing:
+        items: Sequence[Item] = ()
+    elif not personalized or champion is None:
+        items = _for_anybody(inputs, titles, wording)
+    else:
+        items = _ranked(inputs, champion, titles, wording)
+    not_now = inputs.not_now or {}
+    return RecommendationAnswer(
+        personalized=personalized,
+        not_personalized_because=inputs.not_personalized_because,
+        not_now_because=not_now.get("because"),
+        not_before=not_now.get("not_before"),
+        automated=True,
+        disclosure=wording.say(
             PERSONAL if personalized else BY_BASKET if inputs.complements else NOT_PERSONAL
         ),
-        "language": inputs.wording["language"],
-        "model": champion.name if personalized and champion else None,
-        "consent": {"used": list(inputs.used), "withheld": list(inputs.withheld)},
-        "items": items,
-    }
+        language=inputs.wording["language"],
+        model=ModelName(**champion.name) if personalized and champion else None,
+        consent=ConsentUsed(ledger_seq=ledger_seq, used=inputs.used, withheld=inputs.withheld),
+        items=items,
+    )
 
 
 def listed(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | None) -> Listed:
@@ -183,51 +182,38 @@ def listed(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | N
     if inputs.nothing:
         return Listed((), personalized)
     if not personalized or champion is None:
-        return Listed(tuple(product for _, product, _ in _for_anybody(inputs)), personalized)
+        return Listed(tuple(product for _, product, _ in _chosen(inputs)), personalized)
     return Listed(tuple(place.product for place in _placed(inputs, champion)[0]), personalized)
 
 
 def _ranked(
-    inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel], wording: Wording
-) -> list[dict[str, Any]]:
-    model, attribution = champion.model, champion.attribution
-    places, best, found = _placed(inputs, champion)
-    scores = found.tolist()
+    inputs: RecommendationInputs,
+    champion: Loaded[NextPurchaseModel],
+    titles: Mapping[str, str],
+    wording: Wording,
+) -> list[Item]:
+    """The products of a personal answer, with what the request asked to be explained of them."""
+    places, best, scores = _placed(inputs, champion)
     if inputs.explain == "none":
-        return [
-            _item(rank, place, score)
-            for rank, (place, score) in enumerate(zip(places, scores, strict=True), 1)
-        ]
-    features = inputs.features[best]
-    rows = zip(places, scores, features, attribution.contributions(features), strict=True)
-    items = []
-    for rank, (place, score, values, parts) in enumerate(rows, 1):
-        why = explanation(
-            model.features, model.category_of, values, parts, attribution.base_value, score
-        )
-        known = {
-            name: value
-            for name, value in zip(model.features, values.tolist(), strict=True)
-            if not math.isnan(value)
-        }
-        items.append(
-            {
-                **_item(rank, place, score),
-                "explanation": _explained(why, known, inputs, wording, explored=place.explored),
-            }
-        )
-    return items
+        return _items(places, scores, titles)
+    model, attribution = champion.model, champion.attribution
+    features, names = inputs.features[best], model.features
+    parts = attribution.contributions(features)
+    why = explanations(names, model.category_of, features, parts, attribution.base_value, scores)
+    known = [
+        {name: value for name, value in zip(names, row, strict=True) if not math.isnan(value)}
+        for row in features.tolist()
+    ]
+    return _items(places, scores, titles, _explained(places, why, known, inputs, wording))
 
 
 def _placed(
     inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel]
-) -> tuple[list[Place], NDArray[np.intp], Floats]:
-    """Who has which place; where each of them stands among the candidates, and its score, both
-    (places,).
-    """
+) -> tuple[list[Place], NDArray[np.intp], list[float]]:
+    """Who has which place, where each of them stands among the candidates, and its score."""
     count = len(inputs.candidates)
     if not count:
-        return [], np.zeros(0, dtype=np.intp), np.zeros(0)
+        return [], np.zeros(0, dtype=np.intp), []
     given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), inputs.features)
     ranked = champion.model.ranked(given, 1, count)
     (order,) = ranked.best
@@ -238,41 +224,63 @@ def _placed(
     draw = Draw(0.0, "") if inputs.draw is None else Draw.from_document(inputs.draw)
     places = fill(list(at), inputs.k, draw)
     best = np.array([at[place.product] for place in places], dtype=np.intp)
-    return places, best, ranked.scores[best]
+    return places, best, ranked.scores[best].tolist()
 
 
-def _item(rank: int, place: Place, score: float) -> dict[str, Any]:
-    return {
-        "rank": rank,
-        "product_id": place.product,
-        "title": place.product,
-        "score": score,
-        "explored": place.explored,
-        "propensity": place.propensity,
-    }
+def _items(
+    places: Sequence[Place],
+    scores: Sequence[float],
+    titles: Mapping[str, str],
+    explained: Sequence[ItemExplanation] = (),
+) -> list[Item]:
+    return [
+        Item(
+            rank=rank,
+            product_id=place.product,
+            title=titles.get(place.product, place.product),
+            score=score,
+            explored=place.explored,
+            propensity=place.propensity,
+            explanation=why,
+        )
+        for rank, (place, score, why) in enumerate(zip_longest(places, scores, explained), 1)
+    ]
 
 
 def _explained(
-    why: Explanation,
-    known: Mapping[str, float],
+    places: Sequence[Place],
+    why: Sequence[Explanation],
+    known: Sequence[Mapping[str, float]],
     inputs: RecommendationInputs,
     wording: Wording,
-    *,
-    explored: bool = False,
-) -> dict[str, Any]:
+) -> list[ItemExplanation]:
+    """What is told of each place, given `why` it has it and the features `known` of it."""
     shop = ShopWords(inputs.wording["currency"], inputs.wording["home_country"])
     reasons = reasons_for(
-        why.contributions, known, RECOMMENDATION_TEMPLATES, shop, wording, helpful_only=True
+        [(one.contributions, values) for one, values in zip(why, known, strict=True)],
+        RECOMMENDATION_TEMPLATES,
+        shop,
+        wording,
+        helpful_only=True,
     )
     said = [
-        reason.document() for reason in (with_discovery(reasons, wording) if explored else reasons)
+        with_discovery(own, wording) if place.explored else own
+        for place, own in zip(places, reasons, strict=True)
     ]
     if inputs.explain == "reasons":
-        return {"reasons": said}
-    return {**why.document(), "reasons": said}
+        return [ItemExplanation(reasons=own) for own in said]
+    return [
+        ItemExplanation(
+            base_value=one.base_value,
+            output_value=one.output_value,
+            contributions=one.contributions,
+            reasons=own,
+        )
+        for one, own in zip(why, said, strict=True)
+    ]
 
 
-def _for_anybody(inputs: RecommendationInputs) -> list[tuple[str, str, float]]:
+def _chosen(inputs: RecommendationInputs) -> list[tuple[str, str, float]]:
     """What goes with the basket, then best sellers: the feature that speaks for each, the product,
     and the score.
 
@@ -286,12 +294,20 @@ def _for_anybody(inputs: RecommendationInputs) -> list[tuple[str, str, float]]:
     return [*with_basket, *best][: inputs.k]
 
 
-def _said(
-    rank: int, chosen: tuple[str, str, float], inputs: RecommendationInputs, wording: Wording
-) -> dict[str, Any]:
-    feature, product, score = chosen
-    item = _item(rank, Place(product, explored=False, propensity=1.0), score)
+def _for_anybody(
+    inputs: RecommendationInputs, titles: Mapping[str, str], wording: Wording
+) -> list[Item]:
+    """The products of an answer that is not personal, each for the one feature that speaks for
+    it.
+    """
+    chosen = _chosen(inputs)
+    places = [Place(product, explored=False, propensity=1.0) for _, product, _ in chosen]
+    scores = [score for _, _, score in chosen]
     if inputs.explain == "none":
-        return item
-    why = Explanation(0.0, score, (Contribution(feature, PRODUCT, score, score),))
-    return {**item, "explanation": _explained(why, {feature: score}, inputs, wording)}
+        return _items(places, scores, titles)
+    why = [
+        Explanation(0.0, score, (FeatureContribution(feature, PRODUCT, score, score),))
+        for feature, _, score in chosen
+    ]
+    known = [{feature: score} for feature, _, score in chosen]
+    return _items(places, scores, titles, _explained(places, why, known, inputs, wording))

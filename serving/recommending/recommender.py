@@ -1,49 +1,40 @@
-"""Recommending to a customer: what may be used, what must not be shown, and the answer."""
+"""Recommending to a customer: reads what may be used, and answers."""
 
 from __future__ import annotations
 
 import json
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
-from itertools import islice
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Connection
-
-from explain.coalition_scores import Allowed
 from explain.reasons import sentences_of
 from explain.wording import Wording
 from explain.words import Words
-from features import clock
-from features.config.schema import channel_name
-from features.shop.online import Layout, OnlineRow, OnlineStore
-from features.shop.shop import Shop
-from models.arrays import Floats
-from models.next_purchase.basket_complements import Complement, complements
-from models.next_purchase.histories import Baskets, Histories
-from models.next_purchase.product_statistics import ProductStatistics
-from models.next_purchase.ranker import NextPurchaseModel
-from models.trees.quantising import rounded
+from features.config.schema import Config
+from features.consent.ledger import Ledger
+from features.customers.pseudonyms import Customers
+from features.shop.online import OnlineRow, OnlineStore
+from features.shop.withholding import Withholding
+from models.next_purchase.basket_complements import Complement
+from models.next_purchase.model import NextPurchaseModel
 from serving.access.privacy_signal import record_signal
+from serving.contract.answers import NotPersonalized, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
-from serving.decisions.deciding import Made, decide
+from serving.decisions.deciding import Decided, Decider, Made
 from serving.decisions.permissions import Permissions
 from serving.decisions.record import Decision
-from serving.delivery.contact_policy import not_now, shop_caps
 from serving.delivery.exploration import Draw
-from serving.delivery.exposures import Exposure, exposures_since
-from serving.delivery.frequency_caps import on_channel, window
-from serving.delivery.opt_outs import own_caps
-from serving.delivery.sensitive import unasked
+from serving.delivery.exposures import Exposure
 from serving.live.assortment import Assortment
 from serving.live.champions import Champion, Loaded
 from serving.live.statistics import LiveStatistics
+from serving.recommending.allowed import at_this_moment, not_personalized, silenced
+from serving.recommending.filters import basket_complements, first_best_sellers, hidden_products
+from serving.recommending.known import Knowledge, Seen, candidates_of
 from serving.recommending.recommendation import (
     DISCLOSURES,
-    NO_FEATURES,
     Listed,
     RecommendationInputs,
     listed,
@@ -51,21 +42,8 @@ from serving.recommending.recommendation import (
 )
 from serving.recommending.recorded_question import asked
 
-NOT_NOW, ANONYMOUS = "not_now", "anonymous"
 Read = Callable[[int], OnlineRow]
 """Reads a customer's features; all that were granted."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the ranker `model` is shown of one customer, under several permissions."""
-
-    model: NextPurchaseModel
-    allowed: Sequence[Allowed]
-
-    def knows(self, product_id: str) -> bool:
-        """Whether there are statistics of a product under every one of the permissions."""
-        return all(part.statistics.positions([product_id])[0] >= 0 for part in self.allowed)
 
 
 class Recommender:
@@ -75,50 +53,58 @@ class Recommender:
 
     def __init__(
         self,
-        shop: Shop,
+        config: Config,
+        decider: Decider,
+        ledger: Ledger,
+        customers: Customers,
         champion: Champion[NextPurchaseModel],
         online: OnlineStore,
         assortment: Callable[[], Assortment | None],
         statistics: LiveStatistics,
         words: Words | None = None,
     ) -> None:
-        self._shop = shop
+        self._decider = decider
+        self._ledger = ledger
+        self._customers = customers
         self._champion = champion
         self._online = online
         self._assortment = assortment
         self._statistics = statistics
         self._words = words or Words({})
-        self._section = shop.config.models.next_purchase
-        self._askable = shop.config.catalog.askable(self._section.purpose)
-        self._contact_policy = shop.config.contact_policy
+        self._shop = config.shop
+        self._purpose = config.models.next_purchase.purpose
+        self._askable = config.catalog.askable(self._purpose)
+        self._contact_policy = config.contact_policy
+        self._known = Knowledge(
+            online, statistics, Withholding.declared(config.catalog, online.layout)
+        )
 
     def answer(
         self, request: RecommendationRequest, *, privacy_signal: bool = False
-    ) -> dict[str, Any]:
+    ) -> Decided[RecommendationAnswer]:
         """The recorded answer.
 
         `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`).
         """
         if privacy_signal and request.customer_id is not None:
-            record_signal(self._shop, request.customer_id, self._section.purpose)
+            record_signal(self._ledger, self._customers, request.customer_id, self._purpose)
 
-        def make(permissions: Permissions) -> Made:
+        def make(permissions: Permissions) -> Made[RecommendationAnswer]:
             return self._make(
                 request, permissions, self._online.ready, privacy_signal=privacy_signal
             )
 
-        return decide(
-            self._shop,
+        return self._decider.decide(
             self.KIND,
             request.customer_id,
-            self._section.purpose,
+            self._purpose,
             make,
-            partial(self._at_this_moment, request),
+            partial(at_this_moment, self._contact_policy, request),
         )
 
     def previews(
         self, request: RecommendationRequest, alternatives: Sequence[Permissions]
-    ) -> list[Mapping[str, Any]]:
+    ) -> list[RecommendationAnswer]:
         """The answers as they would be under other permissions of one customer; not given to
         anybody and not recorded.
 
@@ -153,20 +139,21 @@ class Recommender:
         read: Read,
         *,
         privacy_signal: bool = False,
-    ) -> Made:
+    ) -> Made[RecommendationAnswer]:
         """An answer with what it was made from, as it is recorded."""
         inputs, answer = self._answered(request, permissions, read, privacy_signal=privacy_signal)
-        titles = {item["product_id"]: item["title"] for item in answer["items"]}
-        said = (
+        titles = {item.product_id: item.title for item in answer.items}
+        said = [
             reason
-            for item in answer["items"]
-            for reason in item.get("explanation", {}).get("reasons", ())
-        )
-        sentences = sentences_of(said, self._words.wording(inputs.wording["language"]), DISCLOSURES)
+            for item in answer.items
+            if item.explanation
+            for reason in item.explanation.reasons
+        ]
+        sentences = sentences_of(said, self._words.wording(answer.language), DISCLOSURES)
         return Made(
             {**inputs.document(), "titles": titles, "sentences": sentences},
             answer,
-            answer["model"],
+            answer.model,
             _exposure(request, answer),
         )
 
@@ -177,14 +164,15 @@ class Recommender:
         read: Read,
         *,
         privacy_signal: bool = False,
-    ) -> tuple[RecommendationInputs, dict[str, Any]]:
+    ) -> tuple[RecommendationInputs, RecommendationAnswer]:
         """What an answer is made from, and the answer."""
         champion, assortment = self._at_work()
         inputs = self._inputs(
             request, permissions, champion, assortment, read, privacy_signal=privacy_signal
         )
+        wording = self._words.wording(inputs.wording["language"])
         return inputs, recommend(
-            inputs, champion, assortment.titles, self._words.wording(inputs.wording["language"])
+            inputs, permissions.ledger_seq, champion, assortment.titles, wording
         )
 
     @property
@@ -212,15 +200,16 @@ class Recommender:
         if champion is None or customer is None:
             return None
         row, basket = self._online.ready(customer), () if request is None else request.basket
-        return Seen(
-            champion.model,
-            [
-                self._allowed(row, champion, permissions, basket, assortment)
-                for permissions in alternatives
-            ],
-        )
+        rule, sensitive = self._known.rule(champion.model), self._sensitive(assortment)
+        allowed = [
+            self._known.allowed(
+                rule.allow(row, under.granted), rule, champion, under, basket, sensitive
+            )
+            for under in alternatives
+        ]
+        return Seen(champion.model, allowed)
 
-    def replay(self, decision: Decision) -> Mapping[str, Any]:
+    def replay(self, decision: Decision) -> RecommendationAnswer:
         """The answer made anew from what was recorded, by the version that made it."""
         champion = (
             self._champion.version(decision.model_version) if decision.model_version else None
@@ -229,32 +218,10 @@ class Recommender:
         inputs = RecommendationInputs.from_document(stated)
         return recommend(
             inputs,
+            decision.ledger_seq,
             champion,
             stated["titles"],
             Wording(inputs.wording["language"], stated["sentences"]),
-        )
-
-    def _at_this_moment(
-        self,
-        request: RecommendationRequest,
-        connection: Connection,
-        permissions: Permissions,
-        moment: str,
-    ) -> Permissions:
-        """Where a customer stands, with whether this is a moment to show them anything."""
-        now, own = clock.from_text(moment), own_caps(permissions.opt_outs)
-        caps = on_channel(request.channel, (*shop_caps(self._contact_policy), *own))
-        known = permissions.customer if caps else None
-        before = (
-            ()
-            if known is None
-            else exposures_since(connection, known, request.channel, now - window(caps))
-        )
-        return replace(
-            permissions,
-            not_now=not_now(
-                self._contact_policy, request.channel, request.time_zone, caps, before, now
-            ),
         )
 
     def _inputs(
@@ -267,89 +234,101 @@ class Recommender:
         *,
         privacy_signal: bool,
     ) -> RecommendationInputs:
-        reason = self._not_personalized(
-            request, permissions, champion, privacy_signal=privacy_signal
+        reason = not_personalized(
+            request,
+            permissions,
+            self._purpose,
+            privacy_signal=privacy_signal,
+            champion=champion is not None,
         )
-        found = (
-            read(permissions.customer)
-            if reason is None and permissions.customer is not None
-            else None
-        )
-        row = None if found is None else self._online.under(found, permissions.granted)
-        allowed = (
-            self._allowed(row, champion, permissions, request.basket, assortment)
-            if row and champion
-            else None
-        )
-        if (
-            row is not None
-            and row.empty
-            and not (allowed and len(allowed.histories.baskets.products))
-        ):
-            reason, allowed = "unknown_customer", None
-        used = tuple(
-            name for name in self._askable if reason is None and name in permissions.granted
-        )
-        hidden = self._hidden(request, permissions, assortment)
+        customer, hidden = permissions.customer, self._hidden(request, permissions, assortment)
+        if reason is None and customer is not None and champion is not None:
+            personal = self._personal(
+                request, read(customer), champion, permissions, assortment, hidden
+            )
+            if personal is not None:
+                return replace(self._common(request, permissions, None), **personal)
+            reason = "unknown_customer"
         with_basket = (
             self._complements(request, champion, permissions, assortment, hidden)
-            if reason == ANONYMOUS
+            if reason == "anonymous" and champion is not None
             else ()
         )
-        candidates, features, bought = (
-            self._candidates(allowed, champion, hidden)
-            if allowed and champion
-            else ((), NO_FEATURES, ())
+        shown = {*hidden, *(id for id, _ in with_basket)}
+        return replace(
+            self._common(request, permissions, reason),
+            best_sellers=first_best_sellers(assortment, shown, request.k),
+            complements=with_basket,
         )
+
+    def _common(
+        self,
+        request: RecommendationRequest,
+        permissions: Permissions,
+        reason: NotPersonalized | None,
+    ) -> RecommendationInputs:
+        """The inputs that answers have which are personal and which are not, because of
+        `reason`.
+        """
+        allowed = permissions.granted if reason is None else frozenset[str]()
+        used = tuple(name for name in self._askable if name in allowed)
+        not_now = permissions.not_now
         return RecommendationInputs(
             k=request.k,
             explain=request.explain,
             used=used,
             withheld=tuple(name for name in self._askable if name not in used),
             not_personalized_because=reason,
-            nothing=_silenced(request, permissions) or permissions.not_now is not None,
-            wording={
-                "currency": self._shop.config.shop.currency,
-                "home_country": self._shop.config.shop.home_country or "",
-                "language": self._words.wording(request.language).language,
-            },
-            candidates=candidates,
-            features=features,
-            best_sellers=()
-            if reason is None
-            else _first_best_sellers(
-                assortment, {*hidden, *(id for id, _ in with_basket)}, request.k
-            ),
-            complements=with_basket,
-            not_now=asdict(permissions.not_now)
-            if reason == NOT_NOW and permissions.not_now is not None
-            else None,
+            nothing=not_now is not None or silenced(request, permissions),
+            wording=self._wording(request),
+            not_now=asdict(not_now) if reason == "not_now" and not_now is not None else None,
             floor=self._contact_policy.floor,
-            draw=self._draw(request, bought) if candidates else None,
-            asked=asked(
-                request, basket_counts=champion.model.masking.entries <= permissions.granted
-            )
-            if allowed and champion
-            else None,
         )
+
+    def _personal(
+        self,
+        request: RecommendationRequest,
+        stored: OnlineRow,
+        champion: Loaded[NextPurchaseModel],
+        permissions: Permissions,
+        assortment: Assortment,
+        hidden: Sequence[str],
+    ) -> dict[str, Any] | None:
+        """The inputs of a personal answer that others do not have; None where nothing at all is
+        known of the customer that may be used.
+        """
+        rule, sensitive = self._known.rule(champion.model), self._sensitive(assortment)
+        row = rule.allow(stored, permissions.granted)
+        allowed = self._known.allowed(row, rule, champion, permissions, request.basket, sensitive)
+        if row.empty and not len(allowed.histories.baskets.products):
+            return None
+        found = candidates_of(champion.model, allowed, hidden)
+        basket_counts = rule.entries_allowed(permissions.granted)
+        return {
+            "candidates": found.products,
+            "features": found.features,
+            "draw": self._draw(request, found.bought) if found.products else None,
+            "asked": asked(request, basket_counts=basket_counts),
+        }
+
+    def _wording(self, request: RecommendationRequest) -> dict[str, str]:
+        return {
+            "currency": self._shop.currency,
+            "home_country": self._shop.home_country or "",
+            "language": self._words.wording(request.language).language,
+        }
 
     def _complements(
         self,
         request: RecommendationRequest,
-        champion: Loaded[NextPurchaseModel] | None,
+        champion: Loaded[NextPurchaseModel],
         permissions: Permissions,
         assortment: Assortment,
         hidden: Collection[str],
     ) -> tuple[Complement, ...]:
-        """What goes with a basket that nobody's name is on; nothing is concluded from a sensitive
-        product in it.
-        """
-        basket = set(request.basket) - assortment.hidden_by(self._contact_policy.sensitive, ())
-        if champion is None or not basket:
-            return ()
-        return complements(
-            self._statistics.at(champion, permissions.ledger_seq), basket, hidden, request.k
-        )
+        """What goes with the basket of a visitor without a name."""
+        statistics = self._statistics.at(champion, permissions.ledger_seq)
+        return basket_complements(request, statistics, self._sensitive(assortment), hidden)
 
     def _draw(
         self, request: RecommendationRequest, bought: tuple[str, ...]
@@ -360,85 +339,14 @@ class Recommender:
         share = self._contact_policy.discover if request.discover is None else request.discover
         return asdict(Draw(share, secrets.token_hex(16), bought)) if share else None
 
-    def _candidates(
-        self, allowed: Allowed, champion: Loaded[NextPurchaseModel], hidden: Sequence[str]
-    ) -> tuple[tuple[str, ...], Floats, tuple[str, ...]]:
-        """Ids of the products to rank, what the ranker sees of each, and those of them that the
-        customer has bought.
-        """
-        statistics = allowed.statistics
-        positions = statistics.positions(hidden)
-        made = replace(champion.model.maker, statistics=statistics).make(
-            allowed.histories, positions[positions >= 0]
-        )
-        bought = np.intersect1d(made.products, allowed.histories.products)
-        ids = statistics.product_ids
-        return (
-            tuple(ids[made.products].tolist()),
-            rounded(made.features),
-            tuple(ids[bought].tolist()),
-        )
-
-    def _allowed(
-        self,
-        row: OnlineRow,
-        champion: Loaded[NextPurchaseModel],
-        permissions: Permissions,
-        basket: Collection[str],
-        assortment: Assortment,
-    ) -> Allowed:
-        """What the consent of this moment allows of a customer and of their basket, and the
-        statistics to set it against.
-
-        Nothing is concluded from sensitive products in either.
-        """
-        statistics = self._statistics.imagined(champion, permissions)
-        sensitive = assortment.hidden_by(self._contact_policy.sensitive, ())
-        row, basket = _without(row, sensitive), set(basket) - sensitive
-        return Allowed(
-            _history(row, self._online.layout, champion.model, permissions, statistics, basket),
-            statistics,
-        )
-
-    def _not_personalized(
-        self,
-        request: RecommendationRequest,
-        permissions: Permissions,
-        champion: Loaded[NextPurchaseModel] | None,
-        *,
-        privacy_signal: bool,
-    ) -> str | None:
-        """Why nothing personal may be used, or can be; None where the answer may be personal."""
-        if permissions.not_now is not None and not _silenced(request, permissions):
-            return NOT_NOW
-        if permissions.customer is None:
-            return ANONYMOUS if request.customer_id is None else "unknown_customer"
-        if _silenced(request, permissions) or permissions.opted_out(
-            "purpose", self._section.purpose
-        ):
-            return "opted_out"
-        if privacy_signal:
-            return "privacy_signal"
-        if not permissions.granted:
-            return "no_consent"
-        return None if champion else "model_unavailable"
+    def _sensitive(self, assortment: Assortment) -> set[str]:
+        """Products that nothing is concluded from."""
+        return assortment.hidden_by(self._contact_policy.sensitive, ())
 
     def _hidden(
         self, request: RecommendationRequest, permissions: Permissions, assortment: Assortment
     ) -> tuple[str, ...]:
-        """Products that must not appear: opted out, excluded, in the basket, sensitive, or outside
-        the categories asked for.
-        """
-        hidden = {*request.basket, *request.exclude, *permissions.values("product")}
-        hidden |= assortment.hidden_by(
-            permissions.values("product_category"), permissions.values("brand")
-        )
-        hidden |= assortment.hidden_by(
-            unasked(self._contact_policy.sensitive, request.product_categories), ()
-        )
-        if request.product_categories is not None:
-            hidden |= assortment.outside(request.product_categories)
-        return tuple(sorted(hidden))
+        return hidden_products(self._contact_policy, request, permissions, assortment)
 
 
 def _settled(request: RecommendationRequest) -> RecommendationRequest:
@@ -446,72 +354,11 @@ def _settled(request: RecommendationRequest) -> RecommendationRequest:
     return request.model_copy(update={"discover": 0.0})
 
 
-def _silenced(request: RecommendationRequest, permissions: Permissions) -> bool:
-    """Whether the customer wants nothing shown at all, here or anywhere."""
-    return permissions.opted_out("all") or request.channel in set(
-        map(channel_name, permissions.values("channel"))
-    )
-
-
-def _exposure(request: RecommendationRequest, answer: Mapping[str, Any]) -> Exposure | None:
+def _exposure(request: RecommendationRequest, answer: RecommendationAnswer) -> Exposure | None:
     """What an answer shows; None where it shows nothing."""
-    items = answer["items"]
+    items = answer.items
     return (
-        Exposure(request.channel, len(items), sum(item["explored"] for item in items))
+        Exposure(request.channel, len(items), sum(item.explored for item in items))
         if items
         else None
     )
-
-
-def _without(row: OnlineRow, products: Collection[str]) -> OnlineRow:
-    """A customer's features as if they had never met these products, so that nothing is concluded
-    from them.
-    """
-    kept = [position for position, product in enumerate(row.products) if product not in products]
-    if len(kept) == len(row.products):
-        return row
-    return replace(
-        row, products=tuple(row.products[position] for position in kept), columns=row.columns[kept]
-    )
-
-
-def _history(
-    row: OnlineRow,
-    layout: Layout,
-    model: NextPurchaseModel,
-    permissions: Permissions,
-    statistics: ProductStatistics,
-    basket: Collection[str],
-) -> Histories:
-    """The part of a customer's features that the consent of this moment allows; products without
-    statistics are passed over.
-
-    What is in the basket needs the consent that what was bought does.
-    """
-    masking, maker = model.masking, model.maker
-    wanted = [layout.customer.index(name) for name in maker.customer]
-    customer = masking.customers.allow(row.customer[wanted][None, :], permissions.granted)
-    open_to_use = masking.entries <= permissions.granted
-    positions, buying = (
-        statistics.positions(products if open_to_use else ())
-        for products in (row.products, sorted(basket))
-    )
-    known = np.flatnonzero(positions >= 0)
-    order = known[np.argsort(positions[known], kind="stable")]
-    held = row.columns[order][:, [layout.history.index(name) for name in maker.history]]
-    columns = masking.columns.allow(held, permissions.granted)
-    return Histories(
-        np.array([0, len(order)]),
-        positions[order].astype(np.int64),
-        columns,
-        customer,
-        Baskets.of_one(buying[buying >= 0]),
-    )
-
-
-def _first_best_sellers(
-    assortment: Assortment, hidden: Collection[str], k: int
-) -> tuple[tuple[str, int], ...]:
-    """As many best sellers as an answer can need; `hidden` is quick to look up in."""
-    shown = (best for best in assortment.best_sellers if best.product_id not in hidden)
-    return tuple((best.product_id, best.buyers) for best in islice(shown, k))

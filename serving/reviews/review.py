@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from features.customers.vault import Vault
-from features.errors import PayloadGone, SaysoError
+from features.customers.vault import PayloadGone, Vault
+from features.errors import SaysoError
 from features.shop.corrections import Correction
 
 MOST_CHARACTERS = 2_000
@@ -131,9 +131,8 @@ def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Revi
     """A review from its row."""
     text: str | None = None
     outcome: dict[str, Any] = {}
-    with contextlib.suppress(
-        PayloadGone
-    ):  # what cannot be read must not keep the rest of the queue from being seen
+    # What cannot be read must not keep the rest of the queue from being seen.
+    with contextlib.suppress(PayloadGone):
         text = vault.opened(connection, row["customer"], row["content"], _about(row["id"])).decode()
         if row["outcome"] is not None:
             outcome = json.loads(

@@ -21,7 +21,7 @@ PARTS = ("train", "validate", "test")
 
 @dataclass(frozen=True)
 class Known:
-    """What a method may learn from in one fold; the baskets to be foretold are not in it.
+    """What a method may learn from in one fold; the baskets to be predicted are not in it.
 
     `histories` holds each customer's baskets, oldest first, as positions in `items` (each once in a
     basket); `futures` the next basket of the customers `train` and `validate` (positions in
@@ -52,7 +52,7 @@ class Baskets:
         return Known(self.items, self.histories, futures, train, validate)
 
     def asked(self, fold: int) -> tuple[Rows, list[Rows]]:
-        """The customers whose next basket is to be foretold in a fold, and these baskets."""
+        """The customers whose next basket is to be predicted in a fold, and these baskets."""
         test = self.folds[fold]["test"]
         return test, [self.futures[row] for row in test.tolist()]
 

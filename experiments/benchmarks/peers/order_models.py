@@ -37,12 +37,12 @@ def order_model_peer(kind: type[Fitted], trial: ChurnTrial) -> Floats:
     if not trial.task.horizon_days:
         raise TrainingError("it foresees orders, and this data has none")
     newest = trial.known.at(trial.known.as_of == trial.known.as_of.max())
-    before, now = (_foretold(kind, trial, rows) for rows in (newest, trial.judged))
+    before, now = (_forecast(kind, trial, rows) for rows in (newest, trial.judged))
     line = LogisticRegression(C=np.inf).fit(before, newest.labels)
     return np.asarray(line.predict_proba(now)[:, 1])
 
 
-def _foretold(kind: type[Fitted], trial: ChurnTrial, rows: ChurnRows) -> Floats:
+def _forecast(kind: type[Fitted], trial: ChurnTrial, rows: ChurnRows) -> Floats:
     """Log-odds of no order within the horizon (rows, 1), by the model fitted to the orders of
     `rows`.
     """

@@ -62,4 +62,5 @@ def _popularity(known: Known, recent: int) -> sp.csr_matrix:
         [np.concatenate([np.empty(0, dtype=np.int64), *baskets]) for baskets in lately],
         len(known.items),
     )
-    return sp.diags([1 / max(len(baskets), 1) for baskets in lately]) @ flat
+    shares: sp.csr_matrix = sp.diags([1 / max(len(baskets), 1) for baskets in lately]) @ flat
+    return shares

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.intake.reading.date_formats import ISO_PATTERN
+from features.tables.table import Kind
 
 Mask = NDArray[np.bool_]
 
@@ -52,7 +53,7 @@ class Cells(NamedTuple):
     faults: list[Fault]
 
 
-def read_id(raw: pa.Array, *, required: bool) -> Cells:
+def read_id(raw: pa.Array[Any], *, required: bool) -> Cells:
     """Ids as str without spaces around them, missing where the cell is empty."""
     codes, texts = _distinct_texts(raw)
     faults = [
@@ -71,7 +72,7 @@ def read_id(raw: pa.Array, *, required: bool) -> Cells:
     return _spread(codes, texts, faults)
 
 
-def read_title(raw: pa.Array) -> Cells:
+def read_title(raw: pa.Array[Any]) -> Cells:
     """Texts for people as str, white space collapsed, missing where the cell is empty."""
     codes, texts = _distinct_texts(raw)
     faults = [
@@ -81,7 +82,7 @@ def read_title(raw: pa.Array) -> Cells:
     return _spread(codes, texts.str.replace(r"\s+", " ", regex=True), faults)
 
 
-def read_price(raw: pa.Array, *, decimal_comma: bool) -> Cells:
+def read_price(raw: pa.Array[Any], *, decimal_comma: bool) -> Cells:
     """Finite numbers as float64, negative ones among them; `decimal_comma` lets `2,50` be two and a
     half.
     """
@@ -90,7 +91,7 @@ def read_price(raw: pa.Array, *, decimal_comma: bool) -> Cells:
     return _spread(codes, pd.Series(numbers), faults)
 
 
-def read_quantity(raw: pa.Array, *, decimal_comma: bool) -> Cells:
+def read_quantity(raw: pa.Array[Any], *, decimal_comma: bool) -> Cells:
     """Whole numbers as int64, negative ones among them."""
     codes, numbers, faults = _distinct_numbers(raw, decimal_comma=decimal_comma)
     faults.append(
@@ -104,7 +105,7 @@ def read_quantity(raw: pa.Array, *, decimal_comma: bool) -> Cells:
     return _spread(codes, pd.Series(np.where(unreadable, 0, numbers).astype("int64")), faults)
 
 
-def read_moment(raw: pa.Array, *, date_format: str | None, now: datetime) -> Cells:
+def read_moment(raw: pa.Array[Any], *, date_format: str | None, now: datetime) -> Cells:
     """Moments as naive UTC in microseconds; a moment without a zone is taken as UTC.
 
     Raises `ValueError` where `date_format` is no strptime format.
@@ -116,21 +117,19 @@ def read_moment(raw: pa.Array, *, date_format: str | None, now: datetime) -> Cel
     return _spread(codes, moments, faults)
 
 
-def is_readable(kind: pa.DataType, column: str) -> bool:
-    """Whether cells of the type `kind` can be read as the warehouse's `column`."""
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
+def is_readable(found: pa.DataType, kind: Kind) -> bool:
+    """Whether cells of the type `found` can be read as a column of `kind`."""
+    found = found.value_type if pa.types.is_dictionary(found) else found
+    if pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_null(found):
         return True
-    if column in ("ordered_at", "recorded_at"):
-        return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-    if column in ("quantity", "unit_price", "amount"):
-        return bool(
-            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        )
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+    if kind is Kind.MOMENT:
+        return bool(pa.types.is_timestamp(found) or pa.types.is_date(found))
+    if kind.is_number and pa.types.is_decimal(found):
+        return True
+    return bool(pa.types.is_integer(found) or pa.types.is_floating(found))
 
 
-def _distinct(raw: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
+def _distinct(raw: pa.Array[Any]) -> tuple[NDArray[np.int64], pa.Array[Any]]:
     """Codes and distinct values; the last value is null, and code -1 stands for it."""
     if pa.types.is_null(raw.type):
         raw = raw.cast(pa.string())
@@ -141,16 +140,16 @@ def _distinct(raw: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
     return encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype("int64"), values
 
 
-def _distinct_texts(raw: pa.Array) -> tuple[NDArray[np.int64], pd.Series]:
+def _distinct_texts(raw: pa.Array[Any]) -> tuple[NDArray[np.int64], pd.Series]:
     codes, values = _distinct(raw)
     if pa.types.is_floating(values.type):
         values = _without_point(values)
     texts = pc.utf8_trim_whitespace(values.cast(pa.string()))
-    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    texts = pc.if_else(pc.equal(texts, pa.scalar("")), pa.scalar(None, pa.string()), texts)
     return codes, pd.Series(texts.to_pandas(), dtype="str")
 
 
-def _without_point(numbers: pa.Array) -> pa.Array:
+def _without_point(numbers: pa.Array[Any]) -> pa.Array[Any]:
     """A column of ids with gaps becomes one of floating-point numbers in many tools; 17850.0 was
     17850.
     """
@@ -165,7 +164,7 @@ def _without_point(numbers: pa.Array) -> pa.Array:
 
 
 def _distinct_numbers(
-    raw: pa.Array, *, decimal_comma: bool
+    raw: pa.Array[Any], *, decimal_comma: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], list[Fault]]:
     if not _is_text(raw.type):
         codes, values = _distinct(raw)
@@ -196,7 +195,7 @@ def _distinct_numbers(
 
 
 def _distinct_moments(
-    raw: pa.Array, date_format: str | None
+    raw: pa.Array[Any], date_format: str | None
 ) -> tuple[NDArray[np.int64], pd.Series, list[Fault]]:
     if not _is_text(raw.type):
         codes, values = _distinct(raw)

@@ -33,7 +33,7 @@ def with_raw(rejected: pd.DataFrame, root: Path) -> pd.DataFrame:
     there.
     """
     parts = [
-        part.assign(raw=part["line"].map(raw_rows(root / file, set(part["line"]))))
+        part.assign(raw=part["line"].map(raw_rows(root / str(file), set(part["line"]))))
         for file, part in rejected.groupby("file")
     ]
     columns = [*COLUMNS, "raw"]
@@ -63,9 +63,8 @@ def without_erased(
 def _cells(raw: str) -> frozenset[str]:
     """All that may be a cell of a row, however misshapen the row is."""
     quoted: list[str] = []
-    with contextlib.suppress(
-        csv.Error
-    ):  # a row may be refused for the very reason that it is no CSV
+    # A row may be refused for the very reason that it is no CSV.
+    with contextlib.suppress(csv.Error):
         quoted = next(csv.reader([raw]), [])
     return frozenset([*SEPARATORS.split(raw.strip()), *(cell.strip() for cell in quoted)])
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +33,7 @@ class RawTable:
     file its number from 1.
     """
 
-    cells: dict[str, pa.Array]
+    cells: dict[str, pa.Array[Any]]
     lines: NDArray[np.int64]
     misshapen: tuple[tuple[int, str], ...]
     decimal_comma: bool
@@ -129,7 +130,7 @@ def _read_csv(csv_file: CsvFile, columns: Collection[str]) -> RawTable:
             line=1,
         )
     positions = {name: csv_file.columns.index(name) for name in columns}
-    parts: dict[str, list[pa.Array]] = {name: [pa.array([], pa.string())] for name in columns}
+    parts: dict[str, list[pa.Array[Any]]] = {name: [pa.array([], pa.string())] for name in columns}
     lines: list[int] = []
     misshapen: list[tuple[int, str]] = []
     records = csv_file.records()
@@ -148,7 +149,9 @@ def _read_csv(csv_file: CsvFile, columns: Collection[str]) -> RawTable:
     )
 
 
-def _columns(records: list[Record], positions: dict[str, int]) -> Iterator[tuple[str, pa.Array]]:
+def _columns(
+    records: list[Record], positions: dict[str, int]
+) -> Iterator[tuple[str, pa.Array[Any]]]:
     for name, position in positions.items():
         yield name, pa.array([record.cells[position] for record in records], pa.string())
 
@@ -165,7 +168,7 @@ def _read_parquet(file: Path, columns: Collection[str]) -> RawTable:
     return RawTable(cells, np.arange(1, table.num_rows + 1, dtype="int64"), (), decimal_comma=False)
 
 
-def _one_array(column: pa.ChunkedArray) -> pa.Array:
+def _one_array(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return column.combine_chunks()

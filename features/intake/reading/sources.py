@@ -6,10 +6,11 @@ Nothing is dropped or put right in silence: a row is read as it stands or it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,29 +37,17 @@ from features.intake.reading.source_files import (
     read_raw,
     without_copies,
 )
+from features.tables.table import Column, Kind
+from features.tables.tables import STANDARD, Tables
 
-TRANSACTIONS = (
-    "customer_id",
-    "order_id",
-    "product_id",
-    "ordered_at",
-    "quantity",
-    "unit_price",
-    "amount",
-    "title",
-    "country",
-    "recorded_at",
-    "product_category",
-    "brand",
-)
-"""Columns that a source of transactions may map.
-
-One without `order_id` has one order per customer and moment, one without `quantity` one unit a
-line, and one of `unit_price` and `amount` follows from the other.
-"""
-PRODUCTS = ("product_id", "title", "product_category", "brand")
-COLUMNS = {"transactions": TRANSACTIONS, "products": PRODUCTS}
-NEEDED = {"transactions": ("customer_id", "product_id", "ordered_at"), "products": ("product_id",)}
+ABSENT = {
+    Kind.ID: "str",
+    Kind.TEXT: "str",
+    Kind.PRICE: "float64",
+    Kind.QUANTITY: "Int64",
+    Kind.MOMENT: "datetime64[us]",
+}
+"""Types of a column of missing values, where a source maps none."""
 SHOWN = 60
 """Characters of a faulty value that a reason quotes."""
 
@@ -67,10 +56,10 @@ SHOWN = 60
 class SourceRows:
     """What a source holds.
 
-    `rows` has the columns file (str), line (int64) and all that its table may map: quantity int64,
-    unit_price and amount float64, moments datetime64[us] in naive UTC, the others str; a text the
-    shop does not state is missing. `rejected` has file, line and reason. `copies` are files left
-    out because they repeat an earlier one byte for byte.
+    `rows` has the columns file (str), line (int64) and all that its table may map: quantities
+    int64, prices float64, moments datetime64[us] in naive UTC, the others str; a text the shop does
+    not state is missing. `rejected` has file, line and reason. `copies` are files left out because
+    they repeat an earlier one byte for byte.
     """
 
     rows: pd.DataFrame
@@ -78,17 +67,17 @@ class SourceRows:
     copies: tuple[str, ...] = ()
 
 
-def read_source(source: Source, root: Path, now: datetime) -> SourceRows:
-    """Read all files of `source`, whose paths are relative to `root`; a moment after `now` is a
-    fault.
+def read_source(source: Source, root: Path, now: datetime, tables: Tables = STANDARD) -> SourceRows:
+    """Read all files of `source`, whose paths are relative to `root`, as its table is declared; a
+    moment after `now` is a fault.
 
-    Raises `SourceError` for a table that is not read, a file that is missing or damaged, and a
-    column that is missing.
+    Raises `SourceError` for a file that is missing or damaged, and a column that is missing.
     """
     files = files_of(source.file, root)
-    _check_mapping(source, files[0])
+    columns = tables.stated_in(source.table)
+    _check_mapping(source, columns, tables[source.table].one_of, files[0])
     originals = without_copies(files)
-    parts = [_read_file(source, file, _name(file, root), now) for file in originals]
+    parts = [_read_file(source, columns, file, _name(file, root), now) for file in originals]
     return SourceRows(
         pd.concat([part.rows for part in parts], ignore_index=True),
         pd.concat([part.rejected for part in parts], ignore_index=True),
@@ -100,47 +89,52 @@ def _name(file: Path, root: Path) -> str:
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
-def _check_mapping(source: Source, file: Path) -> None:
-    if source.table not in COLUMNS:
-        raise SourceError(
-            f"the source `{source.name}` fills `{source.table}`, which is not read yet; remove it"
-            " from sayso.toml",
-            file=file,
-        )
-    allowed = COLUMNS[source.table]
+def _check_mapping(
+    source: Source,
+    allowed: Mapping[str, Column],
+    one_of: Iterable[tuple[str, ...]],
+    file: Path,
+) -> None:
     if unknown := [name for name in source.columns if name not in allowed]:
         raise SourceError(
             f"the source `{source.name}` maps {_list(unknown)}; `{source.table}` has"
             f" {_list(allowed)}",
             file=file,
         )
-    missing = [name for name in NEEDED[source.table] if name not in source.columns]
+    missing = [
+        name for name, column in allowed.items() if column.required and name not in source.columns
+    ]
     if missing:
         raise SourceError(
             f"the source `{source.name}` maps no {_list(missing)}; state in sayso.toml which"
             " columns they are",
             file=file,
         )
-    if source.table == "transactions" and not {"unit_price", "amount"} & source.columns.keys():
-        raise SourceError(
-            f"the source `{source.name}` maps neither `unit_price` nor `amount`; one of them is"
-            " needed",
-            file=file,
-        )
+    for group in one_of:
+        if not {*group} & source.columns.keys():
+            neither = " nor ".join(f"`{name}`" for name in group)
+            raise SourceError(
+                f"the source `{source.name}` maps neither {neither}; one of them is needed",
+                file=file,
+            )
 
 
-def _read_file(source: Source, file: Path, name: str, now: datetime) -> SourceRows:
-    _check_columns(source, file)
+def _read_file(
+    source: Source, declared: Mapping[str, Column], file: Path, name: str, now: datetime
+) -> SourceRows:
+    _check_columns(source, declared, file)
     raw = read_raw(file, set(source.columns.values()))
     try:
-        columns = {column: _read_column(column, source, raw, now) for column in source.columns}
+        columns = {
+            column: _read_column(declared[column], source, raw, now) for column in source.columns
+        }
     except (ValueError, pa.ArrowInvalid) as error:
         raise SourceError(
             f"its cells cannot be read: {error}; see `date_format` and `columns` in sayso.toml",
             file=file,
         ) from None
-    for column in ("ordered_at", "recorded_at"):
-        if column in columns:
+    for column, its in declared.items():
+        if its.kind is Kind.MOMENT and column in columns:
             _check_dates(
                 source,
                 file,
@@ -160,10 +154,10 @@ def _read_file(source: Source, file: Path, name: str, now: datetime) -> SourceRo
     )
     readable = np.ones(len(rows), dtype=bool)
     readable[list(reasons)] = False
-    return SourceRows(_completed(rows[readable], source.table), rejections(sorted(rejected)))
+    return SourceRows(_completed(rows[readable], declared), rejections(sorted(rejected)))
 
 
-def _check_columns(source: Source, file: Path) -> None:
+def _check_columns(source: Source, declared: Mapping[str, Column], file: Path) -> None:
     found = column_types(file)
     if missing := sorted({name for name in source.columns.values() if name not in found}):
         raise SourceError(
@@ -172,7 +166,7 @@ def _check_columns(source: Source, file: Path) -> None:
             file=file,
         )
     for column, name in source.columns.items():
-        if not is_readable(found[name], column):
+        if not is_readable(found[name], declared[column].kind):
             raise SourceError(
                 f"the column `{name}` is of type {found[name]}, which `{column}` cannot be; export"
                 " it as text",
@@ -180,20 +174,22 @@ def _check_columns(source: Source, file: Path) -> None:
             )
 
 
-def _read_column(column: str, source: Source, raw: RawTable, now: datetime) -> Cells:
-    cells = raw.cells[source.columns[column]]
-    if column in ("ordered_at", "recorded_at"):
-        return read_moment(cells, date_format=source.date_format, now=now)
-    if column == "quantity":
-        return read_quantity(cells, decimal_comma=raw.decimal_comma)
-    if column in ("unit_price", "amount"):
-        return read_price(cells, decimal_comma=raw.decimal_comma)
-    if column.endswith("_id"):
-        return read_id(cells, required=column != "customer_id")
-    return read_title(cells)
+def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -> Cells:
+    cells = raw.cells[source.columns[column.name]]
+    match column.kind:
+        case Kind.MOMENT:
+            return read_moment(cells, date_format=source.date_format, now=now)
+        case Kind.QUANTITY:
+            return read_quantity(cells, decimal_comma=raw.decimal_comma)
+        case Kind.PRICE:
+            return read_price(cells, decimal_comma=raw.decimal_comma)
+        case Kind.ID:
+            return read_id(cells, required=not column.may_be_empty)
+        case Kind.TEXT:
+            return read_title(cells)
 
 
-def _check_dates(source: Source, file: Path, raw: pa.Array, cells: Cells, column: str) -> None:
+def _check_dates(source: Source, file: Path, raw: pa.Array[Any], cells: Cells, column: str) -> None:
     """Where not one date can be read it is the format that is wrong, and not every row."""
     texts = pd.Series(raw.to_pandas(), dtype=object).dropna()
     if (
@@ -235,7 +231,7 @@ def _reasons(source: Source, raw: RawTable, columns: dict[str, Cells]) -> Iterat
             judged |= fault.mask
             for position, value in zip(
                 positions.tolist(),
-                raw.cells[name].take(pa.array(positions)).to_pylist(),
+                raw.cells[name].take(pa.array(positions, pa.int64())).to_pylist(),
                 strict=True,
             ):
                 yield (
@@ -253,32 +249,19 @@ def _quoted(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
-def _completed(rows: pd.DataFrame, table: str) -> pd.DataFrame:
-    """`rows` with all columns of their table; what the shop does not state is derived where it can
-    be, else missing.
+def _completed(rows: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame:
+    """`rows` with all columns that are declared; what the shop does not state is derived where it
+    can be, else missing.
     """
-    if table == "transactions":
-        rows = _with_amounts(rows)
-        if "recorded_at" not in rows:
-            rows = rows.assign(recorded_at=rows["ordered_at"])
-    absent = {
-        column: pd.Series(None, index=rows.index, dtype="str")
-        for column in COLUMNS[table]
-        if column not in rows
-    }
-    return rows.assign(**absent)[["file", "line", *COLUMNS[table]]]
-
-
-def _with_amounts(rows: pd.DataFrame) -> pd.DataFrame:
-    if "quantity" not in rows:
-        rows = rows.assign(quantity=np.int64(1))
-    if "unit_price" not in rows:
-        rows = rows.assign(
-            unit_price=rows["amount"] / rows["quantity"].where(rows["quantity"] != 0, 1)
-        )
-    if "amount" not in rows:
-        rows = rows.assign(amount=rows["quantity"] * rows["unit_price"])
-    return rows
+    for name, column in declared.items():
+        if name not in rows:
+            values = (
+                column.derived(rows)
+                if column.derived is not None
+                else pd.Series(None, index=rows.index, dtype=ABSENT[column.kind])
+            )
+            rows = rows.assign(**{name: values})
+    return rows[["file", "line", *declared]]
 
 
 def _list(names: Iterable[str]) -> str:

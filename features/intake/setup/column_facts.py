@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -23,7 +24,7 @@ class ColumnFacts:
     """The first rows of a column (`raw`), and its distinct texts over the whole file."""
 
     name: str
-    raw: pa.Array
+    raw: pa.Array[Any]
     texts: tuple[str, ...]
     decimal_comma: bool
 
@@ -98,7 +99,7 @@ def facts_of(file: Path) -> dict[str, ColumnFacts]:
     }
 
 
-def _distinct_texts(cells: pa.Array) -> tuple[str, ...]:
+def _distinct_texts(cells: pa.Array[Any]) -> tuple[str, ...]:
     if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
         return ()
     return tuple(text.strip() for text in cells.unique().to_pylist() if text and text.strip())

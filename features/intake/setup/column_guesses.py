@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.config.schema import TableName
 from features.errors import SourceError
-from features.intake.reading.sources import NEEDED, PRODUCTS
 from features.intake.setup.column_facts import ColumnFacts, facts_of
 from features.intake.setup.column_synonyms import SPELLINGS, named
+from features.tables.declared import products, transactions
+from features.tables.declared.products import PRODUCT_ID, TITLE
+from features.tables.declared.transactions import AMOUNT, ORDER_ID, ORDERED_AT, QUANTITY, UNIT_PRICE
+from features.tables.table import CUSTOMER_ID, Kind
+from features.tables.tables import STANDARD
 
-MOMENTS = ("ordered_at", "recorded_at")
-NUMBERS = ("quantity", "unit_price", "amount")
+ORDER_COLUMNS = STANDARD.stated_in(transactions.NAME)
+"""What a source of order lines may state; whatever is recognised is one of these."""
 WORDS_OF_TITLE = 2
 FEW_UNITS = 20
 """A shop's usual line has no more units, which tells a number of units from a sum of money."""
@@ -41,7 +44,7 @@ class Guess:
 class Recognised:
     """How a file is to be read."""
 
-    table: TableName
+    table: str
     columns: dict[str, str]
     date_format: str | None
     guesses: tuple[Guess, ...]
@@ -57,14 +60,14 @@ def recognise(file: Path) -> Recognised:
     if _is_products(found):
         return _recognised(
             file,
-            "products",
-            {column: found[column] for column in PRODUCTS if column in found},
+            products.NAME,
+            {column: found[column] for column in products.TABLE.by_name if column in found},
             facts,
         )
     found |= _by_cells(facts, found)
     found = _put_right(facts, found)
     _check_complete(file, facts, found)
-    return _recognised(file, "transactions", found, facts)
+    return _recognised(file, transactions.NAME, found, facts)
 
 
 @dataclass(frozen=True)
@@ -88,15 +91,14 @@ def _by_name(facts: Mapping[str, ColumnFacts]) -> dict[str, str]:
 
 
 def _can_be(its: ColumnFacts, column: str) -> bool:
-    if column in MOMENTS:
+    kind = ORDER_COLUMNS[column].kind
+    if kind is Kind.MOMENT:
         return its.is_moment
-    if column in NUMBERS:
-        return its.is_number
-    return True
+    return its.is_number if kind.is_number else True
 
 
 def _is_products(found: Collection[str]) -> bool:
-    return "product_id" in found and "customer_id" not in found and "ordered_at" not in found
+    return PRODUCT_ID in found and CUSTOMER_ID not in found and ORDERED_AT not in found
 
 
 def _by_cells(facts: Mapping[str, ColumnFacts], found: Mapping[str, _Found]) -> dict[str, _Found]:
@@ -111,22 +113,22 @@ def _by_cells(facts: Mapping[str, ColumnFacts], found: Mapping[str, _Found]) -> 
         if column not in {**found, **new} and candidates:
             new[column] = _Found(candidates[0].name, why, sure=False)
 
-    take("ordered_at", [its for its in free() if its.is_moment], "its cells are dates")
-    if "amount" not in found:
+    take(ORDERED_AT, [its for its in free() if its.is_moment], "its cells are dates")
+    if AMOUNT not in found:
         take(
-            "unit_price",
+            UNIT_PRICE,
             [its for its in free() if its.is_number and not its.is_whole],
             "its cells are numbers with decimals",
         )
     take(
-        "quantity",
+        QUANTITY,
         [its for its in free() if its.is_whole and 0 < its.numbers.median() <= FEW_UNITS],
         "its cells are small whole numbers",
     )
     for column, name, why in _ids(free(), facts, {**found, **new}):
         take(column, [facts[name]], why)
     take(
-        "title",
+        TITLE,
         [its for its in free() if its.words >= WORDS_OF_TITLE and _repeats(its)],
         "its cells are texts of several words",
     )
@@ -148,26 +150,26 @@ def _ids(
         and _repeats(its)
     ]
     ids.sort(key=lambda its: its.values.nunique(), reverse=True)
-    if "ordered_at" not in found or not ids:
+    if ORDERED_AT not in found or not ids:
         return []
-    moment = facts[found["ordered_at"].name].values
+    moment = facts[found[ORDERED_AT].name].values
     guessed: list[tuple[str, str, str]] = []
-    if "order_id" in found:
-        order: pd.Series | None = facts[found["order_id"].name].values
+    if ORDER_ID in found:
+        order: pd.Series | None = facts[found[ORDER_ID].name].values
     else:
         orders = [its for its in ids if _settles(its.values, moment) and its.values.nunique() > 1]
         order = orders[0].values if orders else None
         if orders:
             guessed.append(
-                ("order_id", orders[0].name, "all rows that share its value share their moment")
+                (ORDER_ID, orders[0].name, "all rows that share its value share their moment")
             )
             ids = [its for its in ids if its is not orders[0]]
     within = moment if order is None else order
     for its in ids:
-        column = "customer_id" if _settles(within, its.values) else "product_id"
+        column = CUSTOMER_ID if _settles(within, its.values) else PRODUCT_ID
         why = (
             "one order has one value of it"
-            if column == "customer_id"
+            if column == CUSTOMER_ID
             else "one order has several values of it"
         )
         guessed.append((column, its.name, why))
@@ -186,7 +188,7 @@ def _settles(one: pd.Series, other: pd.Series) -> bool:
 
 def _put_right(facts: Mapping[str, ColumnFacts], found: dict[str, _Found]) -> dict[str, _Found]:
     """Names that mislead: an `amount` of units, a `price` of the whole line."""
-    amount, price, quantity = (found.get(column) for column in ("amount", "unit_price", "quantity"))
+    amount, price, quantity = (found.get(column) for column in (AMOUNT, UNIT_PRICE, QUANTITY))
     if (
         amount
         and price
@@ -207,7 +209,7 @@ def _put_right(facts: Mapping[str, ColumnFacts], found: dict[str, _Found]) -> di
             ),
             None,
         )
-    told = {"amount": amount, "unit_price": price, "quantity": quantity}
+    told = {AMOUNT: amount, UNIT_PRICE: price, QUANTITY: quantity}
     return {
         **{c: f for c, f in found.items() if c not in told},
         **{c: f for c, f in told.items() if f is not None},
@@ -218,11 +220,11 @@ def _is_of_line(
     facts: Mapping[str, ColumnFacts], price: str, quantity: str, found: Mapping[str, _Found]
 ) -> bool:
     """Whether lines of a product with more units cost more in proportion."""
-    if "product_id" not in found:
+    if PRODUCT_ID not in found:
         return False
     lines = pd.DataFrame(
         {
-            "product": facts[found["product_id"].name].values,
+            "product": facts[found[PRODUCT_ID].name].values,
             "price": facts[price].numbers,
             "units": facts[quantity].numbers,
         }
@@ -237,9 +239,11 @@ def _is_of_line(
 
 
 def _check_complete(file: Path, facts: Collection[str], found: Collection[str]) -> None:
-    missing = [column for column in NEEDED["transactions"] if column not in found]
-    if "unit_price" not in found and "amount" not in found:
-        missing.append("unit_price")
+    missing = [
+        name for name, column in ORDER_COLUMNS.items() if column.required and name not in found
+    ]
+    if UNIT_PRICE not in found and AMOUNT not in found:
+        missing.append(UNIT_PRICE)
     if missing:
         raise SourceError(
             f"no column was recognised as {', '.join(missing)}; found are {', '.join(facts)}. Sayso"
@@ -251,17 +255,15 @@ def _check_complete(file: Path, facts: Collection[str], found: Collection[str]) 
 
 
 def _recognised(
-    file: Path, table: TableName, found: Mapping[str, _Found], facts: Mapping[str, ColumnFacts]
+    file: Path, table: str, found: Mapping[str, _Found], facts: Mapping[str, ColumnFacts]
 ) -> Recognised:
     columns = {column: found[column].name for column in SPELLINGS if column in found}
     guesses = [
         Guess(file.stem, column, name, found[column].why, found[column].sure)
         for column, name in columns.items()
     ]
-    guesses += _absences(file.stem, columns) if table == "transactions" else []
-    form = (
-        _date_format(file.stem, facts[columns["ordered_at"]]) if "ordered_at" in columns else None
-    )
+    guesses += _absences(file.stem, columns) if table == transactions.NAME else []
+    form = _date_format(file.stem, facts[columns[ORDERED_AT]]) if ORDERED_AT in columns else None
     return Recognised(
         table, columns, form.found if form else None, (*guesses, *([form] if form else []))
     )
@@ -270,9 +272,9 @@ def _recognised(
 def _absences(source: str, columns: Collection[str]) -> list[Guess]:
     """What is assumed where a column is not there."""
     assumed = {
-        "order_id": "one order per customer and moment",
-        "quantity": "one unit a line",
-        "unit_price": "amount / quantity",
+        ORDER_ID: "one order per customer and moment",
+        QUANTITY: "one unit a line",
+        UNIT_PRICE: "amount / quantity",
     }
     return [
         Guess(source, column, told, "no such column was found", sure=False)

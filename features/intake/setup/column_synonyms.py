@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import unicodedata
 
+from features.tables.declared.customers import COUNTRY
+from features.tables.declared.products import BRAND, PRODUCT_CATEGORY, TITLE
+from features.tables.declared.transactions import (
+    AMOUNT,
+    ORDER_ID,
+    ORDERED_AT,
+    PRODUCT_ID,
+    QUANTITY,
+    UNIT_PRICE,
+)
+from features.tables.table import CUSTOMER_ID, RECORDED_AT
+
 _SPELLED = {
-    "customer_id": """
+    CUSTOMER_ID: """
         customerid customerno customernumber customernr custid custno customer
         customercode customerkey userid user usernumber clientid client clientno
         memberid buyerid buyer shopperid accountid householdid householdkey visitorid
         customeremail email kundennummer kundennr kundenid kundeid kunde kdnr idclient
         numeroclient numclient noclient nclient codeclient idacheteur
     """,
-    "order_id": """
+    ORDER_ID: """
         orderid orderno ordernumber ordernr order ordercode ordername invoiceno
         invoiceid invoicenumber invoice transactionid transactionno transactionnumber
         basketid basket cartid receiptid receiptno receiptnumber receipt ticketid
@@ -21,7 +33,7 @@ _SPELLED = {
         belegnr bonnummer numerocommande numcommande nocommande ncommande idcommande
         commande numerofacture nofacture nfacture facture ticket
     """,
-    "product_id": """
+    PRODUCT_ID: """
         productid productno productnumber productcode productkey prodid stockcode sku
         skuid skucode itemid itemno itemnumber itemcode itemsku lineitemsku article
         articleid articleno articlenumber variantid asin ean ean13 upc gtin isbn barcode
@@ -30,7 +42,7 @@ _SPELLED = {
         referenceproduit codeproduit idproduit numeroproduit produit codearticle
         idarticle referencearticle
     """,
-    "ordered_at": """
+    ORDERED_AT: """
         orderedat orderdate orderdatetime ordertime ordertimestamp
         orderpurchasetimestamp orderplacedat invoicedate purchasedate purchasedat
         purchasetime transactiondate transactiondatetime transactiontimestamp
@@ -40,44 +52,44 @@ _SPELLED = {
         verkaufsdatum datum zeitpunkt datecommande datedecommande datefacture dateachat
         datevente horodatage
     """,
-    "quantity": """
+    QUANTITY: """
         quantity quantityordered orderquantity qty qtyordered units unitssold
         unitsordered amountofitems numberofitems numitems itemcount itemquantity
         lineitemquantity itemqty pieces pcs count menge anzahl stueck stuck stueckzahl
         stuckzahl bestellmenge quantite qte nombre nbarticles
     """,
-    "unit_price": """
+    UNIT_PRICE: """
         unitprice priceperunit priceeach itemprice lineitemprice productprice price
         unitcost sellingprice saleprice salesprice retailprice unitpricegbp unitpriceeur
         unitpriceusd einzelpreis stueckpreis stuckpreis verkaufspreis preis prixunitaire
         prixunite prixdevente prix
     """,
-    "amount": """
+    AMOUNT: """
         amount lineamount linetotal totalprice totalamount total linevalue salesvalue
         salesamount sales revenue itemtotal subtotal spend value netamount grossamount
         gesamtpreis gesamtbetrag zeilensumme betrag summe umsatz wert montant
         montantligne montanttotal prixtotal totalligne
     """,
-    "title": """
+    TITLE: """
         title producttitle productname itemname itemtitle articlename description
         productdescription itemdescription lineitemname name bezeichnung
         artikelbezeichnung produktbezeichnung artikelname produktname beschreibung titel
         designation libelle nomproduit nomduproduit nomarticle titre
     """,
-    "country": """
+    COUNTRY: """
         country countrycode customercountry shippingcountry shipcountry billingcountry
         countryname land lieferland rechnungsland kundenland pays payslivraison
         paysclient
     """,
-    "product_category": """
+    PRODUCT_CATEGORY: """
         productcategory category categoryname itemcategory department productgroup
         productsubclass kategorie produktkategorie warengruppe categorie
         categorieproduit rayon
     """,
-    "brand": """
+    BRAND: """
         brand brandname vendor manufacturer marke hersteller marque fabricant
     """,
-    "recorded_at": """
+    RECORDED_AT: """
         recordedat recordedon loadedat insertedat syncedat erfasstam enregistrele
     """,
 }

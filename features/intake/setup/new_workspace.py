@@ -21,30 +21,32 @@ from features.intake.reading.sources import read_source
 from features.intake.setup.column_guesses import Guess, recognise
 from features.intake.setup.shop_guesses import SOLD_WITHIN_DAYS, Habits, habits_of
 from features.intake.setup.standard_catalog import (
-    CATEGORIES,
-    COUNTRY,
-    ORDER_FIELDS,
-    PRODUCT_FIELDS,
-    RETENTION_DAYS,
     StandardField,
+    filled_fields,
     retention_days,
     spoken,
 )
+from features.tables.declared import customers, products, transactions
+from features.tables.table import CUSTOMER_ID, RETENTION_DAYS, StandardCategory
+from features.tables.tables import STANDARD, Tables
 
 CONFIG_NAME = "sayso.toml"
 EXAMPLE = Source(
     name="orders",
     file="transactions.csv",
-    table="transactions",
+    table=transactions.NAME,
     columns={
-        "customer_id": "customer_id",
-        "order_id": "order_id",
-        "product_id": "product_id",
-        "ordered_at": "ordered_at",
-        "quantity": "quantity",
-        "unit_price": "unit_price",
-        "title": "title",
-        "country": "country",
+        name: name
+        for name in (
+            CUSTOMER_ID,
+            transactions.ORDER_ID,
+            transactions.PRODUCT_ID,
+            transactions.ORDERED_AT,
+            transactions.QUANTITY,
+            transactions.UNIT_PRICE,
+            products.TITLE,
+            customers.COUNTRY,
+        )
     },
 )
 
@@ -82,12 +84,19 @@ def create(
 
 
 def render(
-    name: str, sources: Sequence[Source], habits: Habits | None, kept_days: int = RETENTION_DAYS
+    name: str,
+    sources: Sequence[Source],
+    habits: Habits | None,
+    kept_days: int = RETENTION_DAYS,
+    tables: Tables = STANDARD,
 ) -> str:
-    """Text of the `sayso.toml` of a shop called `name`; it lists every feature that its own catalog
-    permits.
+    """Text of the `sayso.toml` of a shop called `name`; it lists every field that `sources` fill
+    and every feature that the catalog of these permits.
     """
-    fields = [replace(field, retention_days=kept_days) for field in _fields(sources)]
+    fields = [
+        replace(field, retention_days=field.retention_days or kept_days)
+        for field in filled_fields(sources, tables)
+    ]
     given = {field.category for field in fields}
     context = {
         "shop": {
@@ -97,15 +106,15 @@ def render(
         },
         "sold_within_days": habits.sold_within_days if habits else SOLD_WITHIN_DAYS,
         "sources": sources,
-        "categories": [category for category in CATEGORIES if category.name in given],
+        "categories": [category for category in tables.categories if category.name in given],
         "fields": [asdict(field) for field in fields],
         "told": {
-            purpose: spoken(_used(fields, purpose))
+            purpose: spoken(_used(fields, purpose, tables))
             for purpose in ("recommendations", "churn_prediction", "fairness_audit")
         },
     }
     bare = _fill(context, features={})
-    catalog = Config.model_validate(tomllib.loads(bare)).catalog
+    catalog = Config.model_validate(tomllib.loads(bare), context={"tables": tables}).catalog
     listed = {
         "churn": features_for(catalog, "churn", "churn_prediction"),
         "next_purchase": features_for(catalog, "next_purchase", "recommendations"),
@@ -139,20 +148,9 @@ def _fill(context: Mapping[str, object], *, features: Mapping[str, tuple[str, ..
     )
 
 
-def _fields(sources: Sequence[Source]) -> list[StandardField]:
-    """The standard fields that the sources fill, each with the source that does."""
-    orders = next(source.name for source in sources if source.table == "transactions")
-    fields = [replace(field, source=orders) for field in ORDER_FIELDS]
-    for field in (COUNTRY, *PRODUCT_FIELDS):
-        own_table_first = sorted(sources, key=lambda source: source.table != field.table)
-        holders = [source.name for source in own_table_first if field.column in source.columns]
-        fields += [replace(field, source=name) for name in holders[:1]]
-    return fields
-
-
-def _used(fields: Iterable[StandardField], purpose: str) -> list[str]:
+def _used(fields: Iterable[StandardField], purpose: str, tables: Tables) -> list[StandardCategory]:
     used = {field.category for field in fields if purpose in field.purposes}
-    return [category.name for category in CATEGORIES if category.name in used]
+    return [category for category in tables.categories if category.name in used]
 
 
 def _recognised(
@@ -171,7 +169,7 @@ def _recognised(
             date_format=known.date_format,
         )
         guesses += [replace(guess, source=source.name) for guess in known.guesses]
-        if source.table == "transactions":
+        if source.table == transactions.NAME:
             habits = habits_of(read_source(source, root, clock()).rows)
             source = source.model_copy(update={"cleaning": habits.cleaning})
             guesses += _guessed(source.name, habits, clock())
@@ -187,8 +185,26 @@ def _recognised(
 
 
 def _guessed(source: str, habits: Habits, now: datetime) -> list[Guess]:
+    """What the lines of a source tell of the shop, and what nothing tells."""
+    guesses = _guessed_cleaning(source, habits)
+    currency, why = (
+        (habits.currency, "it is the home country's")
+        if habits.currency
+        else ("EUR", "nothing in the file tells")
+    )
+    guesses.append(Guess(source, "currency", currency, why, sure=False))
+    if habits.oldest is not None and (days := retention_days(habits.oldest, now)) > RETENTION_DAYS:
+        why = f"the oldest line is of {habits.oldest:%Y-%m-%d}"
+        guesses.append(Guess(source, "retention_days", str(days), why, sure=False))
+    if habits.sold_within_days > SOLD_WITHIN_DAYS:
+        days, why = habits.sold_within_days, "products are sold again after pauses as long as that"
+        guesses.append(Guess(source, "sold_within_days", str(days), why, sure=False))
+    return guesses
+
+
+def _guessed_cleaning(source: str, habits: Habits) -> list[Guess]:
     cleaning: Cleaning = habits.cleaning
-    lines = habits.lines
+    units, others = cleaning.wholesale_units, ", ".join(cleaning.non_products)
     found = (
         (
             "cancellation_prefix",
@@ -198,45 +214,23 @@ def _guessed(source: str, habits: Habits, now: datetime) -> list[Guess]:
         ),
         (
             "non_products",
-            ", ".join(cleaning.non_products),
+            others,
             "codes that elsewhere are postage, fees, vouchers or corrections",
             False,
         ),
         (
             "wholesale_units",
-            cleaning.wholesale_units and str(cleaning.wholesale_units),
+            units and str(units),
             "lines of more units look like a reseller's",
             False,
         ),
         ("home_country", habits.home_country, "it is the most frequent country", True),
     )
-    guesses = [
-        Guess(source, what, told, f"{why} ({lines[what]:,} lines)", sure)
+    return [
+        Guess(source, what, told, f"{why} ({habits.lines[what]:,} lines)", sure)
         for what, told, why, sure in found
         if told
     ]
-    currency, why = (
-        (habits.currency, "it is the home country's")
-        if habits.currency
-        else ("EUR", "nothing in the file tells")
-    )
-    guesses.append(Guess(source, "currency", currency, why, sure=False))
-    if habits.oldest is not None and (days := retention_days(habits.oldest, now)) > RETENTION_DAYS:
-        guesses.append(
-            Guess(
-                source,
-                "retention_days",
-                str(days),
-                f"the oldest line is of {habits.oldest:%Y-%m-%d}",
-                sure=False,
-            )
-        )
-    if habits.sold_within_days > SOLD_WITHIN_DAYS:
-        why = "products are sold again after pauses as long as that"
-        guesses.append(
-            Guess(source, "sold_within_days", str(habits.sold_within_days), why, sure=False)
-        )
-    return guesses
 
 
 def _free_name(stem: str, sources: Sequence[Source]) -> str:

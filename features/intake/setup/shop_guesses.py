@@ -11,6 +11,9 @@ from datetime import datetime
 import pandas as pd
 
 from features.config.schema import Cleaning
+from features.tables.declared.customers import COUNTRY
+from features.tables.declared.transactions import ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY
+from features.tables.table import RECORDED_AT
 
 NON_PRODUCTS = (
     "POST",
@@ -97,9 +100,9 @@ class Habits:
 def habits_of(lines: pd.DataFrame) -> Habits:
     """The habits in lines that `features.intake.reading.sources` read."""
     prefix, cancelled = _cancellation_prefix(lines)
-    codes, fees = _non_products(lines["product_id"])
-    large = int((lines["quantity"] > WHOLESALE_UNITS).sum())
-    countries = lines["country"].dropna()
+    codes, fees = _non_products(lines[PRODUCT_ID])
+    large = int((lines[QUANTITY] > WHOLESALE_UNITS).sum())
+    countries = lines[COUNTRY].dropna()
     home = str(countries.mode().iloc[0]) if len(countries) else None
     return Habits(
         Cleaning(
@@ -109,7 +112,7 @@ def habits_of(lines: pd.DataFrame) -> Habits:
         ),
         home,
         CURRENCIES.get(home.casefold()) if home else None,
-        lines["recorded_at"].min().to_pydatetime() if len(lines) else None,
+        lines[RECORDED_AT].min().to_pydatetime() if len(lines) else None,
         _sold_within_days(lines),
         {
             "cancellation_prefix": cancelled,
@@ -124,8 +127,8 @@ def _sold_within_days(lines: pd.DataFrame) -> int:
     """In days of ten, how long nearly all pauses between two sales of a product last at most; where
     products sell slowly, long.
     """
-    sold = pd.DataFrame({"product": lines["product_id"], "day": lines["ordered_at"].dt.floor("D")})
-    sold = sold[lines["quantity"] > 0].drop_duplicates().sort_values(["product", "day"])
+    sold = pd.DataFrame({"product": lines[PRODUCT_ID], "day": lines[ORDERED_AT].dt.floor("D")})
+    sold = sold[lines[QUANTITY] > 0].drop_duplicates().sort_values(["product", "day"])
     pauses = sold.groupby("product")["day"].diff().dt.days.dropna()
     longest = math.ceil(float(pauses.quantile(PAUSES_OVER)) / 10) * 10 if len(pauses) else 0
     return min(max(longest, SOLD_WITHIN_DAYS), MOST_SOLD_WITHIN_DAYS)
@@ -133,13 +136,13 @@ def _sold_within_days(lines: pd.DataFrame) -> int:
 
 def _cancellation_prefix(lines: pd.DataFrame) -> tuple[str | None, int]:
     """Letters before the number of most orders with negative quantities, and of no others."""
-    prefixes = lines["order_id"].str.extract(r"^([A-Za-z]+)-?[0-9]", expand=False)
-    negative = lines["quantity"] < 0
+    prefixes = lines[ORDER_ID].str.extract(r"^([A-Za-z]+)-?[0-9]", expand=False)
+    negative = lines[QUANTITY] < 0
     found = prefixes[negative].value_counts()
     if found.empty or found.iloc[0] < 0.5 * negative.sum():
         return None, 0
     prefix = str(found.index[0])
-    is_exclusive = not lines.loc[~negative, "order_id"].str.startswith(prefix).any()
+    is_exclusive = not lines.loc[~negative, ORDER_ID].str.startswith(prefix).any()
     return (prefix, int(found.iloc[0])) if is_exclusive else (None, 0)
 
 

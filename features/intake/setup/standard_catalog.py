@@ -1,34 +1,18 @@
-"""The fields, categories and words that a new workspace starts from; the shop owner edits them in
-`sayso.toml`.
+"""The fields, categories and words that a new workspace starts from, as the tables declare them;
+the shop owner edits them in `sayso.toml`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from features.catalog import PRODUCT, Category
+from features.config.schema import Source
+from features.tables.table import RETENTION_DAYS, StandardCategory, Table
+from features.tables.tables import Tables
 
-CATEGORIES = (
-    Category(
-        "purchases",
-        "What you bought",
-        "The products in your orders and in your basket, and how many of each.",
-    ),
-    Category("order_times", "When you ordered", "The days and times of your orders."),
-    Category("spending", "How much you spent", "The prices and totals of your orders."),
-    Category("location", "Where you live", "The country that you order from."),
-)
-SPOKEN = {
-    "purchases": "what you bought",
-    "order_times": "when you ordered",
-    "spending": "how much you spent",
-    "location": "the country that you live in",
-}
 YEAR = 365
-PERSONAL = ("recommendations", "churn_prediction")
-RETENTION_DAYS = 1_095
 
 
 @dataclass(frozen=True)
@@ -40,26 +24,47 @@ class StandardField:
     category: str
     purposes: tuple[str, ...]
     label: str
+    sensitivity: str
+    retention_days: int | None
     source: str = ""
-    retention_days: int = RETENTION_DAYS
 
 
-ORDER_FIELDS = (
-    StandardField("transactions", "order_id", "purchases", PERSONAL, "Your orders"),
-    StandardField("transactions", "product_id", "purchases", PERSONAL, "Products you bought"),
-    StandardField("transactions", "quantity", "purchases", PERSONAL, "How many of each you bought"),
-    StandardField("transactions", "ordered_at", "order_times", PERSONAL, "When you ordered"),
-    StandardField("transactions", "unit_price", "spending", PERSONAL, "Prices of what you bought"),
-    StandardField("transactions", "amount", "spending", PERSONAL, "What you paid"),
-)
-COUNTRY = StandardField(
-    "customers", "country", "location", (*PERSONAL, "fairness_audit"), "Your country"
-)
-PRODUCT_FIELDS = (
-    StandardField("products", "title", PRODUCT, (), "Name of the product"),
-    StandardField("products", "product_category", PRODUCT, (), "Department of the product"),
-    StandardField("products", "brand", PRODUCT, (), "Brand of the product"),
-)
+def standard_fields(table: Table) -> list[StandardField]:
+    """The fields of `table`, those of a category together."""
+    order = [category.name for category in table.categories]
+    fields = [
+        StandardField(
+            table.name,
+            column.name,
+            entry.category,
+            entry.purposes,
+            entry.label,
+            entry.sensitivity,
+            entry.retention_days,
+        )
+        for column in table.columns
+        if (entry := column.entry) is not None
+    ]
+    return sorted(
+        fields,
+        key=lambda field: order.index(field.category) if field.category in order else len(order),
+    )
+
+
+def filled_fields(sources: Sequence[Source], tables: Tables) -> list[StandardField]:
+    """The standard fields that `sources` fill, each with the source that does: one of its own
+    table where there is one.
+    """
+    found = []
+    for table in tables.values():
+        own = [source for source in sources if source.table == table.name]
+        others = [source for source in sources if source.table in table.stated_in]
+        for field in standard_fields(table):
+            always = table.by_name[field.column].always_known
+            holders = [s for s in own if always or field.column in s.columns]
+            holders += [s for s in others if field.column in s.columns]
+            found += [replace(field, source=source.name) for source in holders[:1]]
+    return found
 
 
 def retention_days(oldest: datetime | None, now: datetime) -> int:
@@ -72,9 +77,9 @@ def retention_days(oldest: datetime | None, now: datetime) -> int:
     return max(RETENTION_DAYS, (age.days // YEAR + 2) * YEAR)
 
 
-def spoken(categories: Collection[str]) -> str:
+def spoken(categories: Collection[StandardCategory]) -> str:
     """The categories within a sentence to the customer, such as "what you bought and when you
     ordered".
     """
-    words = [SPOKEN[name] for name in categories]
+    words = [category.spoken for category in categories]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

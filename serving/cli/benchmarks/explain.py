@@ -17,7 +17,7 @@ from serving.analysis.explain_timing import (
     measure,
     next_purchase_subject,
 )
-from serving.bootstrap import assemble
+from serving.cli.adoption import assembled
 from serving.cli.options import (
     DEFAULT_WORKSPACE,
     DebugOption,
@@ -93,8 +93,7 @@ def _show(screen: Screen, subject: Subject, found: Found) -> None:
 
 
 def _champion(folder: WorkspaceOption, model: ModelChoice) -> Subject:
-    sayso = assemble(Workspace.open(folder, Settings()), "")
-    sayso.watch.look()
+    sayso = assembled(Workspace.open(folder, Settings()))
     return churn_subject(sayso) if model is ModelChoice.CHURN else next_purchase_subject(sayso)
 
 

@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from experiments.trials.run import BASELINES
+from experiments.training.registry import task
 from features.config.environment import Settings
 from features.shop.shop import Shop
-from models.tracking import Version
+from models.registry import Version
 from serving.access.api_keys import Keys
 from serving.cli.options import DebugOption, JsonOption
 from serving.cli.screen import Screen
@@ -114,14 +114,14 @@ def _show_models(screen: Screen, champions: Mapping[str, Version]) -> None:
         " had not seen:"
     )
     rows = []
-    for model, metric, said in (
-        ("churn", "auc", "churn within 90 days, AUC"),
-        ("next_purchase", "recall_at_10", "next purchase, recall@10"),
+    for model, said in (
+        ("churn", "churn within 90 days, AUC"),
+        ("next_purchase", "next purchase, recall@10"),
     ):
-        metrics = champions[model].metrics
+        metric, metrics = task(model).decisive, champions[model].metrics
         others = ", ".join(
             f"{name.replace('_', ' ')} {metrics[f'baseline.{name}.{metric}']:.3f}"
-            for name in BASELINES[model]
+            for name in task(model).baselines
         )
         rows.append((said, f"[bold]{metrics[metric]:.3f}[/bold]", others))
     screen.table(None, ("", "sayso", "baselines"), rows)

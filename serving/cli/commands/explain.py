@@ -19,7 +19,8 @@ from serving.analysis.explained_customer import (
     explained_churn,
     explained_recommendations,
 )
-from serving.bootstrap import Sayso, assemble
+from serving.bootstrap import Sayso
+from serving.cli.adoption import assembled
 from serving.cli.options import (
     DEFAULT_WORKSPACE,
     CustomerArgument,
@@ -68,8 +69,7 @@ def explain(
     """
     screen = Screen(as_json=as_json)
     _check_picture(model, plot, kind)
-    sayso = assemble(Workspace.open(workspace, Settings()), "")
-    sayso.watch.look()
+    sayso = assembled(Workspace.open(workspace, Settings()))
     if model is ModelChoice.CHURN:
         answer = explained_churn(sayso, customer)
         _show_churn(screen, answer)

@@ -8,30 +8,27 @@ from typing import Annotated
 
 import typer
 
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task, task_names
+from experiments.training.train import TrainingOptions
+from experiments.training.train import train as train_task
 from experiments.trials.run import TrainingRun
 from features.config.environment import Settings
 from features.errors import ModelUnavailable
 from features.progress import Progress
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from models.tracking import CHAMPION, FILES_DIGEST, Tracking
+from models.registry import CHAMPION, FILES_DIGEST
+from models.tracking import Tracking
 from serving.analysis.churn_scores import churn_scores
-from serving.bootstrap import assemble
+from serving.cli.adoption import assembled
 from serving.cli.options import (
     DEFAULT_WORKSPACE,
     DebugOption,
     JsonOption,
-    ModelChoice,
+    ModelArgument,
     WorkspaceOption,
 )
 from serving.cli.screen import Screen, comparison_rows
-
-METRICS = {
-    ModelChoice.CHURN: ("auc", "log_loss", "ece", "ece_by_chance", "brier"),
-    ModelChoice.NEXT_PURCHASE: ("recall@10", "ndcg@10", "phr@10"),
-}
 
 
 class Scored(StrEnum):
@@ -47,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    model: Annotated[ModelChoice, typer.Argument(help="Which model.")],
+    model: ModelArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     trials: Annotated[
         int,
@@ -68,24 +65,19 @@ def train(
     """Train a model, compare it with its baselines, log it to MLflow and register it as
     challenger.
     """
-    if mitigate and model is not ModelChoice.CHURN:
-        raise typer.BadParameter("groups are weighed for churn only", param_hint="--mitigate")
+    if mitigate and not task(model).weighs_groups:
+        raise typer.BadParameter(
+            f"groups are weighed for {_weighing_groups()} only", param_hint="--mitigate"
+        )
     screen = Screen(as_json=as_json)
     with screen.progress() as progress:
         run = train_model(
             Workspace.open(workspace, Settings()), model, progress, trials, mitigate=mitigate
         )
     show_run(screen, model, run)
-    screen.say(
-        f"SHA-256 of the model's files: {run.version.tags[FILES_DIGEST]}; the same data, ledger and"
-        " seed give the same."
-    )
-    screen.say(
-        f"Version {run.version.version} is the challenger; `sayso promote {model}` makes it answer."
-    )
     screen.result(
         {
-            "model": model.value,
+            "model": model,
             "version": run.version.version,
             "run_id": run.version.run_id,
             "holdout": run.holdout,
@@ -98,29 +90,39 @@ def train(
 
 def train_model(
     workspace: Workspace,
-    model: ModelChoice,
+    model: str,
     progress: Progress,
     trials: int = 0,
     *,
     mitigate: bool = False,
 ) -> TrainingRun:
-    """Train either model of a workspace."""
-    shop, tracking = Shop(workspace), Tracking.of(workspace)
-    if model is ModelChoice.CHURN:
-        return train_churn(shop, tracking, progress, trials=trials, mitigate=mitigate)
-    return train_next_purchase(shop, tracking, progress, trials=trials)
+    """Train one model of a workspace."""
+    options = TrainingOptions(trials, mitigate)
+    shop = Shop(workspace)
+    tracking = Tracking.of(workspace, shop.database)
+    return train_task(task(model), shop, tracking, progress, options=options)
 
 
-def show_run(screen: Screen, model: ModelChoice, run: TrainingRun) -> None:
-    """How a run compares."""
-    judged = "customers" if model is ModelChoice.CHURN else "orders"
+def show_run(screen: Screen, model: str, run: TrainingRun) -> None:
+    """Say how a run compares, and what may be done with its version."""
+    metrics = task(model).printed
     title = (
-        f"{model.value.replace('_', ' ')}: judged on {run.judged:,} {judged} from {run.holdout},"
-        " never seen in training"
+        f"{model.replace('_', ' ')}: judged on {run.judged:,} {task(model).card.judged} from"
+        f" {run.holdout}, never seen in training"
     )
-    screen.table(
-        title, ("method", *METRICS[model]), comparison_rows(run.comparison, METRICS[model])
+    screen.table(title, ("method", *metrics), comparison_rows(run.comparison, metrics))
+    screen.say(
+        f"SHA-256 of the model's files: {run.version.tags[FILES_DIGEST]}; the same data, ledger and"
+        " seed give the same."
     )
+    screen.say(
+        f"Version {run.version.version} is the challenger; `sayso promote {model}` makes it answer."
+    )
+
+
+def _weighing_groups() -> str:
+    """The models for which groups can be weighed, by name."""
+    return ", ".join(name for name in task_names() if task(name).weighs_groups)
 
 
 def score(
@@ -138,16 +140,15 @@ def score(
     scored.
     """
     screen = Screen(as_json=as_json)
-    sayso = assemble(Workspace.open(workspace, Settings()), "")
-    sayso.watch.look()
-    champion = sayso.tracking.by_alias(what.value, CHAMPION)
+    sayso = assembled(Workspace.open(workspace, Settings()))
+    champion = sayso.registry.by_alias(what.value, CHAMPION)
     if champion is None:
         raise ModelUnavailable(
             f"there is no champion for `{what.value}`; `sayso train {what.value}` and `sayso"
             f" promote {what.value}` make one"
         )
     if sayso.churn.champion is None:
-        sayso.tracking.folder(champion)  # raises what is the matter with its files
+        sayso.registry.folder(champion)  # raises what is the matter with its files
         raise ModelUnavailable(
             f"version {champion.version} of `{what.value}` is champion, and may not or cannot"
             " answer; see the log above"

@@ -16,7 +16,7 @@ from serving.cli.options import (
     DEFAULT_WORKSPACE,
     DebugOption,
     JsonOption,
-    ModelChoice,
+    ModelArgument,
     WorkspaceOption,
 )
 from serving.cli.screen import Screen
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def make_champion(
-    model: Annotated[ModelChoice, typer.Argument(help="Which model.")],
+    model: ModelArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -55,12 +55,12 @@ def make_champion(
         )
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
-    tracking = Tracking.of(shop.workspace)
+    tracking = Tracking.of(shop.workspace, shop.database)
     asks = not yes and not as_json
     if rollback:
-        _back(screen, shop, tracking, model.value, asks=asks)
+        _back(screen, shop, tracking, model, asks=asks)
     else:
-        _forward(screen, shop, tracking, model.value, override, asks=asks)
+        _forward(screen, shop, tracking, model, override, asks=asks)
 
 
 def _forward(

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from features.config.environment import Settings
-from features.database.engine import Database
 from features.shop.workspace import Workspace
+from serving.cli.adoption import adopt_models
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, WorkspaceOption
 from serving.server import base_url, command, environment, require_free
 
@@ -31,8 +31,8 @@ def serve(
     """Run the HTTP service until Ctrl-C."""
     opened = Workspace.open(workspace, Settings())
     require_free(port)
-    # once, before several workers could try
-    Database.open(opened.database_url).close()
+    # Which also brings the schema up to date, before several workers could try.
+    adopt_models(opened)
     sys.stdout.write(
         f"Sayso serves {opened.config.shop.name} on {base_url(opened, port)}; Ctrl-C stops it.\n"
     )

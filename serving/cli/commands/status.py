@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from experiments.promotion.rollout import override_of
 from experiments.promotion.withdrawn_since import VersionStatus, model_status
+from experiments.training.registry import task_names
 from features.config.environment import Settings
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from models.registry import override_of
 from models.tracking import Tracking
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
@@ -37,11 +38,10 @@ def status(
     """
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
-    found = model_status(shop, Tracking.of(shop.workspace))
+    found = model_status(shop, Tracking.of(shop.workspace, shop.database))
     if not found:
-        screen.say(
-            "There is no model yet; `sayso train churn` and `sayso train next_purchase` make them."
-        )
+        commands = " and ".join(f"`sayso train {name}`" for name in task_names())
+        screen.say(f"There is no model yet; {commands} make them.")
     else:
         columns = (
             "model",
@@ -55,7 +55,7 @@ def status(
             "in spite of",
         )
         screen.table("Models", columns, [_row(one) for one in found])
-    new = discoveries(shop)
+    new = discoveries(shop.database, shop.clock())
     screen.say(
         f"{new.explored:,} of the {new.places:,} places shown in the last 30 days were discoveries"
         f" ({100 * new.share:.1f}%)."

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from typing import Any
 
-from serving.access.signed_links import Page
-from serving.bootstrap import Sayso
+from fastapi.responses import JSONResponse
+
+from serving.access.signed_links import Links, Page
+from serving.decisions.deciding import Decided
+from serving.decisions.document import document
 
 
-def addressed(sayso: Sayso, answer: Mapping[str, Any], customer_id: str | None) -> dict[str, Any]:
-    """`answer` with `customer_id`, `why_url` and `preferences_url`; an unknown customer has no
+class AnswerResponse(JSONResponse):
+    """Writes an answer of typed parts as JSON."""
+
+    def render(self, content: Any) -> bytes:
+        """The answer's bytes."""
+        return json.dumps(
+            content, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=document
+        ).encode()
+
+
+def head(decided: Decided[Any], customer_id: str | None) -> dict[str, Any]:
+    """The fields of `serving.contract.answers.DecisionHead`."""
+    return {
+        "decision_id": decided.decision_id,
+        "customer_id": customer_id,
+        "generated_at": decided.generated_at,
+    }
+
+
+def links_to(links: Links, decision_id: str, customer: int | None) -> dict[str, Any]:
+    """The fields of `serving.contract.answers.DecisionLinks`; who is not known (None) has no
     preferences.
     """
-    known = None if customer_id is None else sayso.shop.customers.find(customer_id)
     return {
-        "decision_id": answer["decision_id"],
-        "customer_id": customer_id,
-        **answer,
-        "why_url": sayso.links.url(Page.WHY, answer["decision_id"]),
-        "preferences_url": None if known is None else sayso.links.url(Page.PREFERENCES, str(known)),
+        "why_url": links.url(Page.WHY, decision_id),
+        "preferences_url": None if customer is None else links.url(Page.PREFERENCES, str(customer)),
     }

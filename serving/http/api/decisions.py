@@ -6,24 +6,32 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
-from serving.http.api.addressed import addressed
-from serving.http.boundary.scoped_routes import Service, scope, scoped_router
+from serving.http.api.addressed import links_to
+from serving.http.boundary.parts import Decisions, Linking
+from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
 
 
 @router.get("/decisions/{id}", response_model=dict[str, Any], **scope("explain"))
-def decision(id: str, sayso: Service, *, replay: bool = False) -> JSONResponse:
+def decision(
+    id: str, decisions: Decisions, links: Linking, *, replay: bool = False
+) -> JSONResponse:
     """A decision as it was recorded; `replay=true` makes it again and tells whether it comes out
     the same.
     """
-    found, customer_id = sayso.decisions.find(id)
+    found, customer_id = decisions.find(id)
+    stated = found.document()
+    known = None if customer_id is None else found.customer
     answer = {
-        **addressed(sayso, found.document(), customer_id),
+        "decision_id": stated["decision_id"],
+        "customer_id": customer_id,
+        **stated,
+        **links_to(links, found.id, known),
         "kind": found.kind,
         "digest": found.hash,
         "intact": found.intact,
     }
     if replay:
-        answer["replay"] = {"identical": sayso.decisions.identical(found)}
+        answer["replay"] = {"identical": decisions.identical(found)}
     return JSONResponse(answer)

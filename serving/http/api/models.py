@@ -6,9 +6,8 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
-from experiments.promotion.rollout import override_of
 from features import clock
-from models.tracking import CHALLENGER, CHAMPION, GATE, Version
+from models.registry import CHALLENGER, CHAMPION, GATE, Version, override_of
 from serving.contract.responses import ModelList
 from serving.http.boundary.scoped_routes import Service, scope, scoped_router
 
@@ -22,7 +21,7 @@ NAMES = ("churn", "next_purchase")
 def models(sayso: Service) -> JSONResponse:
     """Champions and challengers with their owner, their figures and what the gates said."""
     found = [
-        (role, sayso.tracking.by_alias(name, role))
+        (role, sayso.registry.by_alias(name, role))
         for name in NAMES
         for role in (CHAMPION, CHALLENGER)
     ]

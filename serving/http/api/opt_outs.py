@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from fastapi import Response
-from fastapi.responses import JSONResponse
 
 from features import clock
 from serving.contract.requests import OptOutRequest
 from serving.contract.responses import OptOutAnswer, OptOutList
+from serving.http.api.addressed import AnswerResponse
+from serving.http.boundary.parts import DeclaredCatalog, KnownCustomers, OptingOut
 from serving.http.boundary.problems import Refused
-from serving.http.boundary.scoped_routes import Service, scope, scoped_router
+from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
 
@@ -23,24 +22,24 @@ router = scoped_router()
     response_model=None,
     **scope("consent"),
 )
-def opt_out(request: OptOutRequest, sayso: Service) -> JSONResponse:
+def opt_out(
+    request: OptOutRequest, opt_outs: OptingOut, customers: KnownCustomers, catalog: DeclaredCatalog
+) -> AnswerResponse:
     """Record what a customer does not want.
 
     The answer comes once it is durable, and every later answer obeys it.
     """
-    if request.scope == "purpose" and request.value not in (
-        known := sayso.shop.config.catalog.purposes
-    ):
+    if request.scope == "purpose" and request.value not in (known := catalog.purposes):
         raise Refused(
             422,
             "The request breaks a rule in `value`.",
             [("value", f"there is no such purpose; known are {', '.join(known)}")],
         )
     until = None if request.until is None else clock.to_text(request.until)
-    made = sayso.opt_outs.add(
-        sayso.shop.customers.pseudonym(request.customer_id), request.scope, request.value, until
+    made = opt_outs.add(
+        customers.pseudonym(request.customer_id), request.scope, request.value, until
     )
-    return JSONResponse({"customer_id": request.customer_id, **asdict(made)}, 201)
+    return AnswerResponse(OptOutAnswer(customer_id=request.customer_id, **vars(made)), 201)
 
 
 @router.get(
@@ -49,19 +48,19 @@ def opt_out(request: OptOutRequest, sayso: Service) -> JSONResponse:
     response_model=None,
     **scope("consent"),
 )
-def list_opt_outs(id: str, sayso: Service) -> JSONResponse:
+def list_opt_outs(id: str, opt_outs: OptingOut, customers: KnownCustomers) -> AnswerResponse:
     """A customer's opt-outs in force."""
-    standing = sayso.opt_outs.of(sayso.shop.customers.pseudonym(id))
-    return JSONResponse(
-        {
-            "customer_id": id,
-            "opt_outs": [{"customer_id": id, **asdict(opt_out)} for opt_out in standing],
-        }
+    standing = opt_outs.of(customers.pseudonym(id))
+    return AnswerResponse(
+        OptOutList(
+            customer_id=id,
+            opt_outs=[OptOutAnswer(customer_id=id, **vars(opt_out)) for opt_out in standing],
+        )
     )
 
 
 @router.delete("/opt-outs/{id}", status_code=204, response_model=None, **scope("consent"))
-def take_back(id: str, sayso: Service) -> Response:
+def take_back(id: str, opt_outs: OptingOut) -> Response:
     """Take an opt-out back."""
-    sayso.opt_outs.remove(id)
+    opt_outs.remove(id)
     return Response(status_code=204)

@@ -13,15 +13,17 @@ from fastapi.responses import JSONResponse
 from features.shop.corrections import Correction, correct
 from serving.contract.requests import CorrectionRequest, document
 from serving.contract.responses import Corrected, ErasureReceipt
-from serving.http.boundary.scoped_routes import Service, scope, scoped_router
+from serving.http.api.addressed import AnswerResponse
+from serving.http.boundary.parts import CustomerRights, Service
+from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
 
 
 @router.get("/customers/{id:path}/export", response_model=dict[str, Any], **scope("privacy"))
-def export(id: str, sayso: Service) -> Response:
+def export(id: str, rights: CustomerRights) -> Response:
     """Everything held of a customer, readable by people and programs."""
-    held = sayso.rights.export(id)
+    held = rights.export(id)
     return Response(
         json.dumps(held, ensure_ascii=False, default=str),
         media_type="application/json",
@@ -35,9 +37,9 @@ def export(id: str, sayso: Service) -> Response:
     response_model=None,
     **scope("privacy"),
 )
-def erase(id: str, sayso: Service) -> JSONResponse:
+def erase(id: str, rights: CustomerRights) -> JSONResponse:
     """Erase a customer from every store; the receipt says what each held before and after."""
-    return JSONResponse(sayso.rights.erase(id))
+    return JSONResponse(rights.erase(id))
 
 
 @router.post(
@@ -47,7 +49,7 @@ def erase(id: str, sayso: Service) -> JSONResponse:
     response_model=None,
     **scope("privacy"),
 )
-def put_right(id: str, request: CorrectionRequest, sayso: Service) -> JSONResponse:
+def put_right(id: str, request: CorrectionRequest, sayso: Service) -> AnswerResponse:
     """Put a customer's data right; the next answer is made from it."""
     rows = correct(sayso.shop, sayso.shop.customers.pseudonym(id), Correction(**document(request)))
-    return JSONResponse({"customer_id": id, "field": request.field, "rows": rows}, 201)
+    return AnswerResponse(Corrected(customer_id=id, field=request.field, rows=rows), 201)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Header
-from fastapi.responses import JSONResponse
 
+from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
-from serving.contract.responses import Recommendation
-from serving.http.api.addressed import addressed
-from serving.http.boundary.scoped_routes import Service, scope, scoped_router
+from serving.http.api.addressed import AnswerResponse, head, links_to
+from serving.http.boundary.parts import Linking, Recommending
+from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
 
@@ -23,13 +23,20 @@ router = scoped_router()
 )
 def recommend(
     request: RecommendationRequest,
-    sayso: Service,
+    recommender: Recommending,
+    links: Linking,
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
-) -> JSONResponse:
+) -> AnswerResponse:
     """Products that a customer is likely to want next, each with its reasons, from what they agreed
     to share.
     """
-    answer = sayso.recommender.answer(request, privacy_signal=sec_gpc == "1")
-    return JSONResponse(addressed(sayso, answer, request.customer_id))
+    decided = recommender.answer(request, privacy_signal=sec_gpc == "1")
+    return AnswerResponse(
+        Recommendation(
+            **head(decided, request.customer_id),
+            **vars(decided.answer),
+            **links_to(links, decided.decision_id, decided.customer),
+        )
+    )

@@ -5,7 +5,7 @@ and signed links.
 from __future__ import annotations
 
 import math
-import time
+from datetime import datetime
 
 from fastapi import APIRouter, Response
 from prometheus_client import (
@@ -17,12 +17,13 @@ from prometheus_client import (
     generate_latest,
 )
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
+from features.database.engine import Database
 from features.errors import SaysoError
-from serving.bootstrap import Sayso
 from serving.delivery.exposures import discoveries
 from serving.http.boundary.scoped_routes import Service
+from serving.reviews.queue import Reviews
 
 router = APIRouter(include_in_schema=False)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -57,19 +58,19 @@ DISCOVERIES = Gauge(
 @router.get("/metrics")
 def metrics(sayso: Service) -> Response:
     """Counts and times since the worker started, and what the database tells of this moment."""
-    _look(sayso)
+    _look(sayso.reviews, sayso.shop.database, sayso.shop.clock())
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
-def _look(sayso: Sayso) -> None:
+def _look(reviews: Reviews, database: Database, now: datetime) -> None:
     """Read the gauges; they are NaN while the database cannot be read, as an old figure would look
     like a good one.
     """
     try:
-        waiting = sayso.reviews.waiting()
+        waiting = reviews.waiting()
         REVIEWS_OPEN.set(waiting.open)
         REVIEWS_OVERDUE.set(waiting.overdue)
-        found = discoveries(sayso.shop)
+        found = discoveries(database, now)
         PLACES.set(found.places)
         DISCOVERIES.set(found.share)
     except (SaysoError, SQLAlchemyError):
@@ -77,31 +78,10 @@ def _look(sayso: Sayso) -> None:
             gauge.set(math.nan)
 
 
-class Measured:
-    """ASGI middleware: counts and times every request."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and note how it went."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began, status = time.perf_counter(), 500
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noted)
-        finally:
-            route = getattr(scope.get("route"), "path", "none")
-            method = (
-                scope["method"] if scope["method"] in METHODS else "other"
-            )  # a sender may make up as many as they like
-            REQUESTS.labels(route, method, str(status)).inc()
-            SECONDS.labels(route).observe(time.perf_counter() - began)
+def count(scope: Scope, status: int, seconds: float) -> None:
+    """Count a request that was answered with `status`, and the seconds that it took."""
+    route = getattr(scope.get("route"), "path", "none")
+    # a sender may make up as many methods as they like
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    REQUESTS.labels(route, method, str(status)).inc()
+    SECONDS.labels(route).observe(seconds)

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from features.errors import ConsentError, CorrectionRefused, ModelUnavailable, NotFound, SaysoError
+from features.errors import ConsentError, ModelUnavailable, NotFound, SaysoError
+from features.shop.corrections import CorrectionRefused
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
@@ -89,7 +90,7 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Answer every error of `app` that is known with a problem document;
-    `serving.http.boundary.last_resort` has the others.
+    `serving.http.boundary.envelope` has the others.
     """
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Refused, _refused)

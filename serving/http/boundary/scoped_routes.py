@@ -5,14 +5,16 @@ is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
-from serving.bootstrap import Sayso
+from serving.http.boundary.parts import Service, sayso_of
 from serving.http.boundary.problems import MEDIA_TYPE, Problem, Refused
+
+__all__ = ["SCOPE", "Handler", "ScopedRoute", "Service", "sayso_of", "scope", "scoped_router"]
 
 SCOPE = "x-scope"
 KEY = Depends(HTTPBearer(scheme_name="key", auto_error=False))
@@ -21,13 +23,6 @@ KEY = Depends(HTTPBearer(scheme_name="key", auto_error=False))
 PROBLEMS = (400, 401, 403, 404, 409, 413, 422)
 
 
-def sayso_of(request: Request) -> Sayso:
-    """The service behind a request."""
-    sayso: Sayso = request.app.state.sayso
-    return sayso
-
-
-Service = Annotated[Sayso, Depends(sayso_of)]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 

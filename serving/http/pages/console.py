@@ -15,8 +15,8 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from features import clock
-from features.errors import CorrectionRefused, NotFound
-from features.shop.corrections import Correction
+from features.errors import NotFound
+from features.shop.corrections import Correction, CorrectionRefused
 from serving.access.audit_log import record_access
 from serving.access.console_sessions import COOKIE, LASTS, Staff
 from serving.bootstrap import Sayso
@@ -271,7 +271,7 @@ def _review(
     fields = [
         field
         for field in sayso.shop.config.catalog.fields.values()
-        if field.table in ("customers", "transactions")
+        if field.table in sayso.shop.workspace.tables.personal
     ]
     filled = (
         dict.fromkeys(

@@ -48,7 +48,7 @@ def why(
     """Why am I seeing this: what an answer used, its reasons, and a switch for each category."""
     decision, _ = sayso.decisions.find(sayso.links.subject(Page.WHY, token))
     reader = reader_for(sayso, language, accept_language)
-    review = contested(sayso, decision.id, reader)
+    review = contested(sayso.reviews, decision.id, reader)
     return _page(
         why_page(
             sayso,

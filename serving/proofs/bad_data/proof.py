@@ -17,6 +17,9 @@ from features.intake.setup.new_workspace import create
 from features.progress import Progress
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from features.tables.declared import transactions
+from features.tables.declared.products import TITLE
+from features.tables.table import CUSTOMER_ID
 from serving.proofs.bad_data.corrupt_rows import KINDS, Row
 from serving.proofs.bad_data.spoilt_exports import (
     DIALECTS,
@@ -29,14 +32,14 @@ from serving.proofs.bad_data.spoilt_exports import (
 from serving.proofs.stage.proof import TENTH, Finding, Proof
 
 VALUES = [
-    "customer_id",
-    "order_id",
-    "product_id",
-    "ordered_at",
-    "quantity",
-    "unit_price",
-    "amount",
-    "title",
+    CUSTOMER_ID,
+    transactions.ORDER_ID,
+    transactions.PRODUCT_ID,
+    transactions.ORDERED_AT,
+    transactions.QUANTITY,
+    transactions.UNIT_PRICE,
+    transactions.AMOUNT,
+    TITLE,
 ]
 OWN = Settings(
     workspace=Path("workspace"), database_url=None, mlflow_uri=None, public_url=None, secret=None
@@ -119,7 +122,8 @@ def _faults_of_first(shop: Shop, files: Sequence[Export], report: IngestReport) 
     rejected = pd.read_csv(
         shop.workspace.rejected / "orders-together.csv", dtype=str, keep_default_na=False
     )
-    named = [(row.file, int(row.line), row.reason, row.raw) for row in rejected.itertuples()]
+    cells = rejected[["file", "line", "reason", "raw"]].to_numpy().tolist()
+    named = [(file, int(line), reason, raw) for file, line, reason, raw in cells]
     yield from _unnamed(planted, named)
     good = [row for export in files for row in export.good]
     if report.read != len(good) + len(planted) + len(SET_ASIDE) * len(files):

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, text
 
 from features.catalog import Catalog
 from features.consent.anchors import Anchor
-from features.consent.verification import verify_ledger
+from features.consent.verification import NoticeChanged, verify_ledger
 from features.database.engine import Database
-from features.errors import LedgerBroken, NoticeChanged
+from features.errors import LedgerBroken
 from features.progress import Progress
 from features.shop.shop import Shop
 from serving.proofs.chain.tampering import TAMPERINGS, rows_of

@@ -12,10 +12,10 @@ from features.consent.event import GRANTED, ConsentEvent
 from features.progress import Progress, part_of
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
+from features.synthetic.presets import PROVED
 from serving.bootstrap import Sayso, assemble
 from serving.proofs.control.trial import Score, Trial
 from serving.proofs.stage.proof import Finding, Proof
-from serving.proofs.stage.synthetic_orders import customer_id
 from serving.proofs.stage.synthetic_shop import make_shop, promote_both
 
 PAIRS = 1_000
@@ -98,7 +98,9 @@ def consents(catalog: Catalog, customers: int) -> list[ConsentEvent]:
             for position, category in enumerate(categories):
                 said = GRANTED if kind >> position & 1 else "refused"
                 events.append(
-                    ConsentEvent(customer_id(number), purpose, category, said, "selftest", version)
+                    ConsentEvent(
+                        PROVED.customer_id(number), purpose, category, said, "selftest", version
+                    )
                 )
     return events
 

@@ -4,19 +4,19 @@ served then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from explain.game import Game
 from explain.rank_game import RankGame
 from features.consent.event import ConsentEvent
 from serving.bootstrap import Sayso
+from serving.contract.answers import ChurnAnswer, RecommendationAnswer
 from serving.contract.requests import MOST_ITEMS, RecommendationRequest
+from serving.decisions.document import plain
 from serving.proofs.stage.switches import Withdrawal
 
 CHURN, RECOMMENDATIONS = "/v1/churn", "/v1/recommendations"
-Answer = Mapping[str, Any]
 
 
 @dataclass
@@ -74,12 +74,12 @@ class Trial:
         category = self.left.pop(0)
         churn = self._sayso.what_if.of_churn(self._customer)
         listed = self._recommended()
-        shown = [item["product_id"] for item in listed["items"]]
+        shown = [item.product_id for item in listed.items]
         ranks = self._sayso.what_if.of_recommendation(self._customer, shown, self._request)
         self._withdraw(category)
         score.pairs += 1
         if churn is not None:
-            _compare_churn(churn, category, self._sayso.churn.answer(self._id), score)
+            _compare_churn(churn, category, self._estimated(), score)
         if ranks is not None:
             _compare_ranks(ranks, category, self._recommended(), score)
         self._search(category, score)
@@ -91,32 +91,35 @@ class Trial:
                 ConsentEvent(self._id, purpose, category, "withdrawn", "selftest")
             )
 
-    def _recommended(self) -> Answer:
-        return self._sayso.recommender.answer(self._request)
+    def _recommended(self) -> RecommendationAnswer:
+        return self._sayso.recommender.answer(self._request).answer
+
+    def _estimated(self) -> ChurnAnswer:
+        return self._sayso.churn.answer(self._id).answer
 
     def _search(self, category: str, score: Score) -> None:
         """The category must stand nowhere in what is served now but among what is withheld."""
         for route, answer in (
-            (CHURN, self._sayso.churn.answer(self._id)),
+            (CHURN, self._estimated()),
             (RECOMMENDATIONS, self._recommended()),
         ):
             score.answers += 1
-            used = Withdrawal(self._id, route, "", category).used_in(answer)
+            used = Withdrawal(self._id, route, "", category).used_in(plain(answer))
             score.require(
                 not used, f"an answer on {route} still shows `{category}`, which was withdrawn"
             )
 
 
-def _compare_churn(foretold: Game, category: str, served: Answer, score: Score) -> None:
+def _compare_churn(foretold: Game, category: str, served: ChurnAnswer, score: Score) -> None:
     """The probability served is the one foretold; where nothing is left to go by there is none, and
     everybody's was foretold.
     """
     without = next(part.without for part in foretold.played if part.category == category)
-    if served["available"]:
+    if served.available:
         score.probabilities += 1
         score.require(
-            served["probability"] == without,
-            f"without `{category}` {without} was foretold and {served['probability']} is served",
+            served.probability == without,
+            f"without `{category}` {without} was foretold and {served.probability} is served",
         )
     else:
         score.endings += 1
@@ -126,11 +129,13 @@ def _compare_churn(foretold: Game, category: str, served: Answer, score: Score) 
         )
 
 
-def _compare_ranks(foretold: RankGame, category: str, served: Answer, score: Score) -> None:
+def _compare_ranks(
+    foretold: RankGame, category: str, served: RecommendationAnswer, score: Score
+) -> None:
     """The list served is the one foretold, and so is every product's place; its score too, where
     the list is a personal one.
     """
-    items = {item["product_id"]: item for item in served["items"]}
+    items = {item.product_id: item for item in served.items}
     expected = foretold.lists.without[category][:MOST_ITEMS]
     score.lists += 1
     score.changed += expected != foretold.lists.now[:MOST_ITEMS]
@@ -143,15 +148,15 @@ def _compare_ranks(foretold: RankGame, category: str, served: Answer, score: Sco
         if item is not None:
             score.places += 1
             score.require(
-                item["rank"] == place,
-                f"without `{category}` place {place} was foretold and {item['rank']} is served",
+                item.rank == place,
+                f"without `{category}` place {place} was foretold and {item.rank} is served",
             )
-        if item is not None and served["personalized"]:
+        if item is not None and served.personalized:
             without = next(
                 part.without for part in product.score.played if part.category == category
             )
             score.scores += 1
             score.require(
-                item["score"] == without,
-                f"without `{category}` score {without} was foretold and {item['score']} is served",
+                item.score == without,
+                f"without `{category}` score {without} was foretold and {item.score} is served",
             )

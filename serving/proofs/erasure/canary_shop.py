@@ -6,13 +6,14 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task
+from experiments.training.train import train
 from features import clock
 from features.catalog import Catalog
 from features.consent.event import GRANTED, ConsentEvent
@@ -23,6 +24,8 @@ from features.shop.consent_import import REQUIRED, import_consents
 from features.shop.corrections import Correction, correct
 from features.shop.online import refresh_online
 from features.shop.workspace import Workspace
+from features.synthetic.baskets import EachOnce
+from features.synthetic.presets import TESTED
 from models.churn.settings import ChurnSettings
 from models.next_purchase.ranker import NextPurchaseSettings
 from models.tracking import Tracking
@@ -32,24 +35,14 @@ from serving.contract.requests import RecommendationRequest
 from serving.proofs.erasure.canaries import canary, customer_id
 from serving.reviews.review import Effects, Status, Verdict
 
-CUSTOMERS, PRODUCTS, DAYS = 240, 40, 300
-BEGIN = datetime(2024, 1, 1, 9)  # noqa: DTZ001 - the shop's own time, as its export states it
 HOME = "France"
 """Where half of them live, so that sayso.toml has no canary as the home country.
 
 The others each have a country of their own.
 """
-RHYTHMS = (6, 14, 28, 45)
-"""Days between two orders, by kind of customer."""
-COLUMNS = (
-    "customer_id",
-    "order_id",
-    "product_id",
-    "ordered_at",
-    "quantity",
-    "unit_price",
-    "title",
-    "country",
+CUSTOMERS = 240
+SHOP = replace(
+    TESTED, customers=CUSTOMERS, customer_ids="{}", baskets=EachOnce(products=40, popularity=0.0)
 )
 CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, outlook_trees=40, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=40, rows_per_leaf=20, threads=1)
@@ -92,52 +85,22 @@ def write_consents(file: Path, catalog: Catalog) -> Path:
 
 
 def _write_orders(file: Path) -> Path:
-    draw = np.random.default_rng(CUSTOMERS)
-    with file.open("w", encoding="utf-8", newline="") as handle:
-        lines = csv.writer(handle)
-        lines.writerow(COLUMNS)
-        for customer in range(CUSTOMERS):
-            lines.writerows(_lines_of(customer, draw))
-    return file
-
-
-def _lines_of(customer: int, draw: np.random.Generator) -> Iterator[tuple[object, ...]]:
-    """A customer's orders of mostly one kind of product, at their own rhythm until they leave; the
-    last line is one to be rejected.
-    """
-    day, number = draw.uniform(0, 200), 0
-    leaves = min(DAYS - 1.0, day + draw.exponential(150))
-    suits = np.where(np.arange(PRODUCTS) % len(RHYTHMS) == customer % len(RHYTHMS), 12.0, 1.0)
-    who = customer_id(customer)
-    country = HOME if customer >= CUSTOMERS // 2 else canary("country", customer)
-    while day < leaves:
-        order = f"{canary('order', customer)}-{number}"
-        moment = BEGIN + timedelta(days=int(day), minutes=int(draw.integers(600)))
-        for product in draw.choice(
-            PRODUCTS, size=int(draw.integers(1, 5)), replace=False, p=suits / suits.sum()
-        ).tolist():
-            yield (
-                who,
-                order,
-                f"p{product:02}",
-                moment,
-                int(draw.integers(1, 6)),
-                1.25 + product,
-                f"Product {product}",
-                country,
-            )
-        number += 1
-        day += 1 + draw.exponential(RHYTHMS[customer % len(RHYTHMS)])
-    yield (
-        who,
-        canary("order", customer),
-        "p00",
-        BEGIN,
-        canary("rejected", customer),
-        1.0,
-        "Product 0",
-        country,
+    """The shop's export; the last line of each customer is one to be rejected."""
+    lines = SHOP.draw(CUSTOMERS).lines.drop(columns="amount")
+    number = lines["customer_id"].astype(int)
+    orders = number.map(partial(canary, "order")) + lines["order_id"].str[-4:]
+    countries = number.map(lambda one: HOME if one >= CUSTOMERS // 2 else canary("country", one))
+    lines = lines.assign(
+        customer_id=number.map(customer_id), order_id=orders, country=countries
+    ).astype({"quantity": "object"})
+    rejected = lines.groupby("customer_id", sort=False).head(1)
+    whose = number[rejected.index]
+    rejected = rejected.assign(
+        order_id=whose.map(partial(canary, "order")),
+        quantity=whose.map(partial(canary, "rejected")),
     )
+    pd.concat([lines, rejected]).to_csv(file, index=False)
+    return file
 
 
 def _consents(catalog: Catalog) -> Iterator[ConsentEvent]:
@@ -172,10 +135,10 @@ def _correct(sayso: Sayso, chosen: Sequence[int], progress: Progress) -> None:
 
 def _train(sayso: Sayso, progress: Progress) -> None:
     progress("training models", 0.0)
-    tracking = Tracking.of(sayso.shop.workspace)
+    tracking = Tracking.of(sayso.shop.workspace, sayso.shop.database)
     for run in (
-        train_churn(sayso.shop, tracking, settings=CHURN),
-        train_next_purchase(sayso.shop, tracking, settings=NEXT_PURCHASE),
+        train(task("churn"), sayso.shop, tracking, settings=CHURN),
+        train(task("next_purchase"), sayso.shop, tracking, settings=NEXT_PURCHASE),
     ):
         tracking.promote(
             run.version, {"selftest": "a shop this small proves nothing of a model's quality"}
@@ -191,7 +154,7 @@ def _use(sayso: Sayso, progress: Progress) -> None:
         sayso.recommender.answer(
             RecommendationRequest(customer_id=who, basket=(who.replace("customer", "basket"),))
         )
-        _contest(sayso, customer, who, sayso.churn.answer(who)["decision_id"])
+        _contest(sayso, customer, who, sayso.churn.answer(who).decision_id)
         sayso.opt_outs.add(customer, "product", who.replace("customer", "optout"), None)
     refresh_online(sayso.shop)
 

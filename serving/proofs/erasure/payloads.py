@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from features.customers.vault import PayloadGone
 from features.database.tables import corrections, decisions, evidence, online_features, payload_keys
-from features.errors import PayloadGone
 from features.shop.shop import Shop
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from features.database.engine import Database
 from features.errors import ModelUnavailable
 from features.shop.workspace import Workspace
-from models.tracking import CHAMPION, Tracking
+from models.registry import CHAMPION, Registry
 
 CHURN, RECOMMENDATION = "churn", "recommendation"
 BOTH = frozenset({CHURN, RECOMMENDATION})
@@ -88,6 +88,22 @@ def _table_gone(name: str) -> Callable[[Workspace], AbstractContextManager[None]
 
 
 @contextmanager
+def _rows_spoilt(workspace: Workspace) -> Iterator[None]:
+    """What the registry says of the models is cut off."""
+    _execute(workspace, "CREATE TABLE kept AS SELECT * FROM model_versions")
+    _execute(workspace, "UPDATE model_versions SET content = substr(content, 1, 20)")
+    try:
+        yield
+    finally:
+        _execute(
+            workspace,
+            "UPDATE model_versions SET content = (SELECT kept.content FROM kept WHERE"
+            " kept.model = model_versions.model AND kept.version = model_versions.version)",
+        )
+        _execute(workspace, "DROP TABLE kept")
+
+
+@contextmanager
 def _full_disk(workspace: Workspace) -> Iterator[None]:
     """No byte is free on the disk that the workspace is on, which must be a small one made for
     this.
@@ -123,11 +139,15 @@ def _of_model(model: str, name: str) -> Callable[[Workspace], Path]:
     """Where a file of the champion lies."""
 
     def find(workspace: Workspace) -> Path:
-        tracking = Tracking.of(workspace)
-        champion = tracking.by_alias(model, CHAMPION)
-        if champion is None:
-            raise ModelUnavailable(f"there is no champion for `{model}`")
-        return tracking.folder(champion) / name
+        database = Database(workspace.database_url)
+        try:
+            registry = Registry(database, workspace.models)
+            champion = registry.by_alias(model, CHAMPION)
+            if champion is None:
+                raise ModelUnavailable(f"there is no champion for `{model}`")
+            return registry.folder(champion) / name
+        finally:
+            database.close()
 
     return find
 
@@ -140,16 +160,8 @@ def _without_purpose(whole: bytes) -> bytes:
     return whole.replace(b"[purposes.churn_prediction]", b"[purposes.other]")
 
 
-def _garbage(whole: bytes) -> bytes:
-    return b"damaged " * (len(whole) // 8)
-
-
 def _config(workspace: Workspace) -> Path:
     return workspace.root / "sayso.toml"
-
-
-def _registry(workspace: Workspace) -> Path:
-    return workspace.root / "mlflow.db"
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -174,8 +186,8 @@ FAULTS: Mapping[str, Fault] = {
         _changed(_of_model("next_purchase", "statistics.npz"), lambda _whole: b""),
         frozenset({RECOMMENDATION}),
     ),
-    "all model files are gone": Fault(_gone("mlartifacts")),
-    "the registry is gone": Fault(_gone("mlflow.db"), at_once=False),
-    "the registry is damaged": Fault(_changed(_registry, _garbage), at_once=False),
+    "all model files are gone": Fault(_gone("models")),
+    "the registry is gone": Fault(_table_gone("model_versions"), at_once=False),
+    "the registry is damaged": Fault(_rows_spoilt, at_once=False),
     "the disk is full": Fault(_full_disk),
 }

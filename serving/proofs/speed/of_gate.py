@@ -10,16 +10,17 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from sqlalchemy import insert
 
 from features import clock
 from features.consent.event import GRANTED
 from features.database.tables import consent_state
 from features.definitions.frames import customer_frame, history_frame, is_of_history
-from features.intake.warehouse_tables import CUSTOMERS, TRANSACTIONS
 from features.progress import Progress
 from features.shop.shop import Shop
+from features.tables.declared import customers, transactions
+from features.tables.declared.transactions import UNIT_PRICE
+from features.warehouse.arrow import arrow_table
 from features.warehouse.gate import Gate
 from serving.proofs.speed.limits import Measured
 from serving.proofs.speed.open_door import OpenDoor
@@ -111,7 +112,7 @@ def _fill_warehouse(shop: Shop, lines: int, who: int, as_of: datetime) -> None:
         "order_id": [f"o{number}" for number in order],
         "product_id": [f"p{number}" for number in (PRODUCTS * draw.random(lines) ** 2).astype(int)],
         "quantity": units,
-        "unit_price": price,
+        UNIT_PRICE: price,
         "amount": units * price,
         "ordered_at": moments.as_unit("us"),
         "recorded_at": moments.as_unit("us"),
@@ -123,11 +124,10 @@ def _fill_warehouse(shop: Shop, lines: int, who: int, as_of: datetime) -> None:
         "recorded_at": pd.Timestamp(begun).as_unit("us"),
         "source": "orders",
     }
-    tables = {"transactions": (bought, TRANSACTIONS), "customers": (lives, CUSTOMERS)}
     shop.warehouse.replace(
         {
-            name: pa.Table.from_pandas(pd.DataFrame(made), schema=schema)
-            for name, (made, schema) in tables.items()
+            transactions.NAME: arrow_table(pd.DataFrame(bought), transactions.TABLE),
+            customers.NAME: arrow_table(pd.DataFrame(lives), customers.TABLE),
         }
     )
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from features.shop.shop import Shop
-from features.warehouse.gate import STATES, Gate
-
-RECORDED_AT = "recorded_at"
+from features.tables.declared import customers, transactions
+from features.tables.table import RECORDED_AT
+from features.warehouse.gate import Gate
 
 
 class OpenDoor(Gate):
@@ -26,6 +26,7 @@ class OpenDoor(Gate):
 
     def __init__(self, shop: Shop) -> None:
         self._opened = shop.warehouse
+        self._tables = shop.workspace.tables
 
     def rows(self, fields: Collection[str], spine: pd.DataFrame) -> ibis.Table:
         """All rows that were recorded before as_of."""
@@ -35,7 +36,7 @@ class OpenDoor(Gate):
             asked,
             [recorded["customer"] == asked["customer"], recorded[RECORDED_AT] < asked["as_of"]],
         )
-        if name in STATES:
+        if self._tables.is_state(name):
             newest = ibis.row_number().over(
                 group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT)
             )
@@ -48,7 +49,7 @@ class OpenDoor(Gate):
 
     def spine(self, as_of: datetime) -> pd.DataFrame:
         """Everybody of whom anything was recorded before `as_of`."""
-        tables = [self._opened.table(name) for name in ("transactions", "customers")]
+        tables = [self._opened.table(name) for name in (transactions.NAME, customers.NAME)]
         known = [
             self.collect(table.filter(table[RECORDED_AT] < as_of).select("customer").distinct())[
                 "customer"

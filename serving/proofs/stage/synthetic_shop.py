@@ -1,31 +1,41 @@
-"""The workspace of a drawn world, which nothing but the selftest that made it touches."""
+"""The workspace of a made-up shop, which nothing but the selftest that made it touches."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from experiments.training.churn import train_churn
-from experiments.training.next_purchase import train_next_purchase
+from experiments.training.registry import task
+from experiments.training.train import train as train_task
 from features.config.environment import Settings
-from features.definitions.frames import ModelName
+from features.definitions.feature import ModelName
 from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from features.synthetic.presets import PROVED
+from features.synthetic.shop import SyntheticShop
 from models.churn.settings import ChurnSettings
 from models.next_purchase.ranker import NextPurchaseSettings
-from models.tracking import Tracking, Version
-from serving.proofs.stage.synthetic_orders import draw_world
+from models.registry import Version
+from models.tracking import Tracking
 
 MODELS: tuple[ModelName, ...] = get_args(ModelName)
 CHURN = ChurnSettings(most_trees=75, rows_per_leaf=20, outlook_trees=40, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
+SETTINGS: Mapping[ModelName, object] = {"churn": CHURN, "next_purchase": NEXT_PURCHASE}
+
+
+def draw_shop(seed: int, customers: int) -> SyntheticShop:
+    """What a made-up shop of so many customers recorded."""
+    return replace(PROVED, customers=customers).draw(seed)
 
 
 def make_shop(folder: Path, seed: int, customers: int) -> Shop:
-    """A shop whose source is a drawn world, loaded; nobody has agreed to anything yet."""
-    create(folder / "shop", [draw_world(seed, customers).write(folder / "orders.csv")])
+    """The workspace of a made-up shop, loaded; nobody has agreed to anything yet."""
+    create(folder / "shop", [draw_shop(seed, customers).write(folder / "orders.csv")])
     shop = open_shop(folder / "shop")
     ingest(shop.workspace, shop.database)
     return shop
@@ -41,15 +51,13 @@ def open_shop(root: Path) -> Shop:
 
 def train(shop: Shop, tracking: Tracking, model: ModelName) -> Version:
     """A small model, trained the way every model is."""
-    if model == "churn":
-        return train_churn(shop, tracking, settings=CHURN).version
-    return train_next_purchase(shop, tracking, settings=NEXT_PURCHASE).version
+    return train_task(task(model), shop, tracking, settings=SETTINGS[model]).version
 
 
 def promote_both(shop: Shop) -> None:
     """Train both models and make them champions, whatever their quality: a shop this small proves
     nothing of that.
     """
-    tracking = Tracking.of(shop.workspace)
+    tracking = Tracking.of(shop.workspace, shop.database)
     for model in MODELS:
         tracking.promote(train(shop, tracking, model), {})

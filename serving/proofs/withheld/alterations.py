@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,25 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.catalog import Catalog
-from features.intake.warehouse_tables import CUSTOMERS, PRODUCTS, TRANSACTIONS
-from serving.proofs.stage.synthetic_orders import BEGIN, COUNTRIES, DAYS, END, ORDERS, World
+from features.synthetic.presets import PROVED
+from features.synthetic.shop import BEGIN, SyntheticShop
+from features.tables.declared import customers, products, transactions
+from features.tables.declared.customers import COUNTRY
+from features.tables.declared.transactions import (
+    AMOUNT,
+    ORDER_ID,
+    ORDERED_AT,
+    PRODUCT_ID,
+    QUANTITY,
+    UNIT_PRICE,
+)
+from features.tables.table import CUSTOMER, CUSTOMER_ID, RECORDED_AT, SOURCE
+from features.warehouse.arrow import schema_of
 
 Bools = NDArray[np.bool_]
-SCHEMAS = {"transactions": TRANSACTIONS, "customers": CUSTOMERS, "products": PRODUCTS}
+SCHEMAS = {its.NAME: schema_of(its.TABLE) for its in (transactions, customers, products)}
+ORDERS = "orders"
+"""Name of the one data source."""
 OTHER, ABSURD, NOTHING = range(3)
 """What a value of a row that stays becomes."""
 GONE, MORE = 0, 1
@@ -25,13 +40,13 @@ GONE, MORE = 0, 1
 change.
 """
 ABSURDITY = {
-    "quantity": 10**9,
-    "unit_price": 1e9,
-    "amount": 1e9,
-    "country": "Nowhere",
-    "ordered_at": pd.Timestamp("1970-01-01"),
+    QUANTITY: 10**9,
+    UNIT_PRICE: 1e9,
+    AMOUNT: 1e9,
+    COUNTRY: "Nowhere",
+    ORDERED_AT: pd.Timestamp("1970-01-01"),
 }
-NEVER_MISSING = ("order_id", "product_id")
+NEVER_MISSING = (ORDER_ID, PRODUCT_ID)
 """Every row has these; one that has none becomes an absurd one."""
 LOOK_BACK = np.timedelta64(30, "D")
 """Training looks back at moments so far apart, counted from the end."""
@@ -44,17 +59,18 @@ class Recorded:
     frames: Mapping[str, pd.DataFrame]
 
     @classmethod
-    def of(cls, world: World, pseudonyms: pd.Series) -> Recorded:
+    def of(cls, world: SyntheticShop, pseudonyms: pd.Series) -> Recorded:
         """What the shop of `world` recorded; `pseudonyms` by customer id."""
-        stamps = {"recorded_at": world.lines["ordered_at"], "source": ORDERS}
-        lines = world.lines.assign(customer=world.lines["customer_id"].map(pseudonyms), **stamps)
-        titles = lines.drop_duplicates("product_id").assign(product_category=None, brand=None)
-        homes = lines.drop_duplicates("customer")
-        named = {"transactions": lines, "customers": homes, "products": titles}
+        stamps: dict[str, Any] = {RECORDED_AT: world.lines[ORDERED_AT], SOURCE: ORDERS}
+        lines = world.lines.assign(customer=world.lines[CUSTOMER_ID].map(pseudonyms), **stamps)
+        titles = lines.drop_duplicates(PRODUCT_ID).assign(product_category=None, brand=None)
+        homes = lines.drop_duplicates(CUSTOMER)
+        named = {transactions.NAME: lines, customers.NAME: homes, products.NAME: titles}
         frames = {
             name: frame[SCHEMAS[name].names].reset_index(drop=True) for name, frame in named.items()
         }
-        return cls({**frames, "transactions": frames["transactions"].astype({"quantity": "Int64"})})
+        order_lines = frames[transactions.NAME].astype({QUANTITY: "Int64"})
+        return cls({**frames, transactions.NAME: order_lines})
 
     @property
     def tables(self) -> dict[str, pa.Table]:
@@ -72,7 +88,7 @@ class Recorded:
         """
         personal = {
             name: _altered(self.frames[name], name, catalog, withheld, draw)
-            for name in ("transactions", "customers")
+            for name in (transactions.NAME, customers.NAME)
         }
         return Recorded({**self.frames, **personal})
 
@@ -80,7 +96,7 @@ class Recorded:
         """Customers of whom the two recorded something different."""
         return {
             customer
-            for name in ("transactions", "customers")
+            for name in (transactions.NAME, customers.NAME)
             for customer in _differing(self.frames[name], other.frames[name])
         }
 
@@ -95,26 +111,27 @@ def _altered(
     category_of = {
         field.column: field.category for field in catalog.fields.values() if field.table == table
     }
-    rows = withheld.loc[frame["customer"], list(category_of.values())].to_numpy(dtype=bool)
+    rows = withheld.loc[frame[CUSTOMER], list(category_of.values())].to_numpy(dtype=bool)
     changed = frame.copy()
     for column, hidden in zip(category_of, rows.T, strict=True):
         changed[column] = _values(frame[column], column, hidden, _by_customer(frame, 3, draw), draw)
-    wholly = rows.all(axis=1)
-    timed = (
+    wholly: Bools = np.asarray(rows.all(axis=1), dtype=bool)
+    timed: Bools = (
         wholly
-        if table == "customers"
-        else withheld.loc[frame["customer"], category_of["ordered_at"]].to_numpy(dtype=bool)
+        if table == customers.NAME
+        else withheld.loc[frame[CUSTOMER], category_of[ORDERED_AT]].to_numpy(dtype=bool)
     )
-    changed["recorded_at"] = _recorded(frame["recorded_at"], timed, wholly, draw)
+    changed[RECORDED_AT] = _recorded(frame[RECORDED_AT], timed, wholly, draw)
     fate = np.where(wholly, _by_customer(frame, 3, draw), -1)
     more = changed[fate == MORE]
     more = more.assign(recorded_at=_anywhen(len(more), draw))
-    return pd.concat([changed[fate != GONE], more], ignore_index=True)
+    altered: pd.DataFrame = pd.concat([changed[fate != GONE], more], ignore_index=True)
+    return altered
 
 
 def _by_customer(frame: pd.DataFrame, ways: int, draw: np.random.Generator) -> NDArray[np.int64]:
     """One of so many ways for each row, the same for all rows of a customer."""
-    position, customers = pd.factorize(frame["customer"])
+    position, customers = pd.factorize(frame[CUSTOMER])
     return np.asarray(draw.integers(ways, size=len(customers))[position])
 
 
@@ -131,13 +148,13 @@ def _values(
 
 
 def _redrawn(column: str, count: int, draw: np.random.Generator) -> object:
-    if column == "ordered_at":
+    if column == ORDERED_AT:
         return _anywhen(count, draw)
-    if column == "country":
-        return draw.choice(COUNTRIES, size=count)
-    if column == "quantity":
+    if column == COUNTRY:
+        return draw.choice(PROVED.countries, size=count)
+    if column == QUANTITY:
         return draw.integers(1, 50, count)
-    if column in {"unit_price", "amount"}:
+    if column in {UNIT_PRICE, AMOUNT}:
         return np.round(draw.uniform(0.5, 400, count), 2)
     return [f"{column[0]}{number:02}" for number in draw.integers(0, 60, count)]
 
@@ -146,7 +163,7 @@ def _anywhen(count: int, draw: np.random.Generator) -> NDArray[np.datetime64]:
     """Moments before the last day, so that the day up to which the shop was loaded stays what it
     is.
     """
-    seconds = draw.integers(0, (DAYS - 1) * 86_400, count)
+    seconds = draw.integers(0, (PROVED.days - 1) * 86_400, count)
     return np.datetime64(BEGIN, "us") + seconds.astype("timedelta64[s]")
 
 
@@ -162,11 +179,12 @@ def _recorded(
     changed = recorded.copy()
     changed[wholly] = _anywhen(int(wholly.sum()), draw)
     moved = timed & ~wholly
-    back = (np.datetime64(END, "us") - recorded[moved].to_numpy()) // LOOK_BACK
+    ages = np.datetime64(PROVED.end, "us") - recorded[moved].to_numpy()
+    back = np.asarray(ages, "timedelta64[us]") // LOOK_BACK
     within = draw.integers(1, LOOK_BACK // np.timedelta64(1, "s"), int(moved.sum())).astype(
         "timedelta64[s]"
     )
-    changed[moved] = np.datetime64(END, "us") - back * LOOK_BACK - within
+    changed[moved] = np.datetime64(PROVED.end, "us") - back * LOOK_BACK - within
     return changed
 
 
@@ -177,4 +195,4 @@ def _differing(one: pd.DataFrame, other: pd.DataFrame) -> set[int]:
 
 def _marks(frame: pd.DataFrame) -> pd.Series:
     """One number for all that a table holds of a customer, in whatever order."""
-    return pd.util.hash_pandas_object(frame, index=False).groupby(frame["customer"]).sum()
+    return pd.util.hash_pandas_object(frame, index=False).groupby(frame[CUSTOMER]).sum()

@@ -4,24 +4,24 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from features.consent.chain import canonical
 from features.shop.online import OnlineStore
 from models.churn.model import ChurnModel
-from models.next_purchase.ranker import NextPurchaseModel
+from models.next_purchase.model import NextPurchaseModel
 from models.tracking import Tracking
 from serving.churn.estimator import ChurnEstimator
+from serving.contract.answers import ChurnAnswer, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
+from serving.decisions.deciding import Decided, Decider
+from serving.decisions.document import document
 from serving.decisions.log import DecisionLog
 from serving.live.assortment import Assortment
 from serving.live.champions import Champion, churn_champion, next_purchase_champion
 from serving.live.statistics import LiveStatistics
 from serving.proofs.withheld.twins import Twin
 from serving.recommending.recommender import Recommender
-
-OWN_TO_EACH = ("decision_id", "generated_at")
 
 
 class Champions:
@@ -43,10 +43,19 @@ class Desk:
         self._model = twin.model
         statistics = LiveStatistics(twin.shop, champions.next_purchase)
         statistics.look()
+        shop = twin.shop
+        decider = Decider(shop.database, shop.vault, shop.config.catalog, shop.clock)
         self._recommender = Recommender(
-            twin.shop, champions.next_purchase, online, lambda: assortment, statistics
+            shop.config,
+            decider,
+            shop.ledger,
+            shop.customers,
+            champions.next_purchase,
+            online,
+            lambda: assortment,
+            statistics,
         )
-        self._estimator = ChurnEstimator(twin.shop, champions.churn, online)
+        self._estimator = ChurnEstimator(shop.config, decider, champions.churn, online)
         self._log = DecisionLog(twin.shop.database, twin.shop.vault, {})
 
     def ask(self, customer_ids: Sequence[str]) -> dict[str, bytes]:
@@ -54,13 +63,11 @@ class Desk:
         return {customer_id: self._ask(customer_id) for customer_id in customer_ids}
 
     def _ask(self, customer_id: str) -> bytes:
-        if self._model == "churn":
-            answer = self._estimator.answer(customer_id)
-        else:
-            answer = self._recommender.answer(RecommendationRequest(customer_id=customer_id))
-        decision, _ = self._log.find(answer["decision_id"])
-        return canonical({"answer": _shared(answer), "recorded": decision.inputs}).encode()
-
-
-def _shared(answer: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in answer.items() if name not in OWN_TO_EACH}
+        decided: Decided[ChurnAnswer] | Decided[RecommendationAnswer] = (
+            self._estimator.answer(customer_id)
+            if self._model == "churn"
+            else self._recommender.answer(RecommendationRequest(customer_id=customer_id))
+        )
+        decision, _ = self._log.find(decided.decision_id)
+        said = {"answer": decided.answer, "recorded": decision.inputs}
+        return canonical(said, document).encode()

@@ -11,7 +11,7 @@ import pandas as pd
 
 from features.catalog import Catalog
 from features.consent.event import GRANTED, ConsentEvent
-from features.definitions.frames import ModelName
+from features.definitions.feature import ModelName
 from features.shop.shop import Shop
 
 METHOD = "selftest"

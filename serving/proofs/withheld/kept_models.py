@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from features.database.engine import Database
 from models.artifact_digest import seal
-from models.tracking import Run, Tracking, Version
+from models.registry import Version
+from models.tracking import Run, Tracking
 
 
 class KeptModels(Tracking):
     """The newest version of each model is the champion."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__("", folder)
-        self._folder = folder
+        super().__init__("", folder, Database("sqlite://"), folder)
         self._versions: dict[str, Version] = {}
         self.runs: dict[str, Run] = {}
         """The newest run by model."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.training.next_purchase import purchase_data
+from experiments.training.tasks.next_purchase.data import purchase_data
 from features.definitions.frames import feature_frame
-from features.shop.online import OnlineStore
+from features.shop.online import online_store
 from models.churn.rows import churn_rows, customers_at
 from serving.live.assortment import stock
 from serving.proofs.withheld.answers import Champions, Desk
@@ -42,7 +42,7 @@ def outcomes(twin: Twin, champions: Champions) -> Iterator[Outcome]:
     """All outcomes of a twin, each made when it is asked for; what was to be said later is said in
     between.
     """
-    online = OnlineStore(twin.shop, twin.purpose, twin.features)
+    online = online_store(twin.shop, twin.purpose, twin.features)
     online.refresh()
     before = stored_rows(twin)
     withdrawing = sorted(

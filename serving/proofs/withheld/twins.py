@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 
 from features.consent.ledger import ConsentEvent
-from features.definitions.frames import ModelName
+from features.definitions.feature import ModelName
 from features.shop.shop import Shop
-from serving.proofs.stage.synthetic_orders import draw_world
-from serving.proofs.stage.synthetic_shop import open_shop
+from serving.proofs.stage.synthetic_shop import draw_shop, open_shop
 from serving.proofs.withheld.alterations import Recorded
 from serving.proofs.withheld.choices import draw_choices, purpose_of
 
@@ -69,7 +68,7 @@ def twins(
         shutil.copy(template / "sayso.toml", roots[0])
         shop = open_shop(roots[0])
         draw = np.random.default_rng(seed)
-        world = draw_world(seed, customers)
+        world = draw_shop(seed, customers)
         choices = draw_choices(
             shop.config.catalog, world.customer_ids, purpose_of(shop, model), draw
         )
@@ -79,7 +78,7 @@ def twins(
         shutil.copytree(roots[0], roots[1])
         recorded = Recorded.of(world, pseudonyms)
         altered = recorded.altered(
-            shop.config.catalog, choices.withheld.rename(index=pseudonyms), draw
+            shop.config.catalog, choices.withheld.rename(index=dict(pseudonyms)), draw
         )
         one, other = (
             Twin(_filled(root, part), model, choices.later)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.definitions.frames import ModelName
+from features.definitions.feature import ModelName
 from features.warehouse.gate import Gate
 
 Wrap = Callable[[Any], Any]
@@ -67,9 +67,7 @@ def widened(granted: pd.DataFrame, more: pd.MultiIndex) -> pd.DataFrame:
     )
     known = pd.MultiIndex.from_frame(granted[["customer", "category"]])
     added = (
-        extra[~more.isin(known)]
-        .assign(covers_from=pd.NaT)
-        .astype({"covers_from": "datetime64[us]"})
+        extra[~more.isin(known)].assign(covers_from=None).astype({"covers_from": "datetime64[us]"})
     )
     return pd.concat([granted, added], ignore_index=True)
 

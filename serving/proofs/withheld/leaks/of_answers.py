@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import serving.decisions.deciding
-import serving.recommending.recommender
 from features.shop.online import OnlineStore
-from models.masking import Masking
+from features.shop.withholding import Withholding
 from serving.churn.estimator import ChurnEstimator
 from serving.proofs.withheld.leaks.leak import Leak, Swap
 from serving.recommending.recommender import Recommender
@@ -19,49 +19,40 @@ from serving.recommending.recommender import Recommender
 def first_column_stays(original: Any) -> Any:
     """The mask forgets one column."""
 
-    def allow(masking: Any, features: Any, granted: Any) -> Any:
-        allowed = original(masking, features, granted)
-        allowed[:, :1] = features[:, :1]
-        return allowed
+    def allow(rule: Any, row: Any, granted: Any) -> Any:
+        allowed = original(rule, row, granted)
+        return replace(allowed, customer=np.append(row.customer[:1], allowed.customer[1:]))
 
     return allow
-
-
-def row_as_it_was_stored(_original: Any) -> Any:
-    """The first of two masks, on the stored row, is forgotten; by itself the second one makes up
-    for that.
-    """
-
-    def under(_store: Any, row: Any, _granted: Any) -> Any:
-        return row
-
-    return under
 
 
 def products_need_nothing(original: Any) -> Any:
     """The products of a history are shown whatever is withheld."""
 
-    def history(row: Any, layout: Any, model: Any, permissions: Any, *others: Any) -> Any:
-        masking = replace(model.masking, entries=frozenset())
-        return original(row, layout, replace(model, masking=masking), permissions, *others)
+    def allow(rule: Any, row: Any, granted: Any) -> Any:
+        allowed = original(rule, row, granted)
+        hidden = [not rule.needs[name] <= granted for name in rule.layout.history]
+        return replace(
+            allowed, products=row.products, columns=np.where(hidden, np.nan, row.columns)
+        )
 
-    return history
+    return allow
 
 
 def history_needs_nothing(original: Any) -> Any:
     """The columns of a history are not masked."""
 
-    def history(row: Any, layout: Any, model: Any, permissions: Any, *others: Any) -> Any:
-        columns = Masking(model.masking.categories, np.zeros_like(model.masking.columns.needs))
-        return original(
-            row,
-            layout,
-            replace(model, masking=replace(model.masking, columns=columns)),
-            permissions,
-            *others,
-        )
+    def allow(rule: Any, row: Any, granted: Any) -> Any:
+        allowed = original(rule, row, granted)
+        known = slice(None) if rule.entries_allowed(granted) else slice(0)
+        return replace(allowed, products=row.products[known], columns=row.columns[known])
 
-    return history
+    return allow
+
+
+def warehouse_of(online: OnlineStore) -> Any:
+    """The warehouse behind a store, past its gate."""
+    return online._gate_for(online.purpose, pd.DataFrame())._warehouse
 
 
 def any_purpose(original: Any) -> Any:
@@ -88,14 +79,15 @@ def looks_the_country_up(original: Any) -> Any:
 
     def make(estimator: Any, permissions: Any, language: str | None = None) -> Any:
         made = original(estimator, permissions, language)
-        warehouse = estimator._shop.warehouse
+        warehouse = warehouse_of(estimator._online)
         homes = warehouse.table("customers")
         found = (
             warehouse.collect(homes.filter(homes.customer == permissions.customer))["country"]
             .fillna("nowhere")
             .tolist()
         )
-        return replace(made, answer={**made.answer, "lives_in": sorted(found)})
+        told = f"{made.answer.disclosure} {sorted(found)}"
+        return replace(made, answer=replace(made.answer, disclosure=told))
 
     return make
 
@@ -106,7 +98,7 @@ def hides_what_was_bought(original: Any) -> Any:
     def hidden(
         recommender: Any, request: Any, permissions: Any, assortment: Any
     ) -> tuple[str, ...]:
-        warehouse = recommender._shop.warehouse
+        warehouse = warehouse_of(recommender._online)
         lines = warehouse.table("transactions")
         bought = warehouse.collect(
             lines.filter(lines.customer == permissions.customer).select("product_id").distinct()
@@ -120,7 +112,7 @@ def answers_kept_by_customer(original: Any) -> Any:
     """Who asks again gets the answer of the last time."""
 
     def make(estimator: Any, permissions: Any, language: str | None = None) -> Any:
-        kept = vars(estimator._shop).setdefault("kept", {})
+        kept = vars(estimator._online).setdefault("kept", {})
         if permissions.customer not in kept:
             kept[permissions.customer] = original(estimator, permissions, language)
         return kept[permissions.customer]
@@ -128,23 +120,22 @@ def answers_kept_by_customer(original: Any) -> Any:
     return make
 
 
-NO_FIRST_MASK = Swap(OnlineStore, "under", row_as_it_was_stored)
-FORGETS_PRODUCTS = (
-    NO_FIRST_MASK,
-    Swap(serving.recommending.recommender, "_history", products_need_nothing),
-)
-FORGETS_COLUMNS = (
-    NO_FIRST_MASK,
-    Swap(serving.recommending.recommender, "_history", history_needs_nothing),
-)
 LEAKS = (
     Leak(
         "the mask forgets a column",
         "churn",
-        (NO_FIRST_MASK, Swap(Masking, "allow", first_column_stays)),
+        (Swap(Withholding, "allow", first_column_stays),),
     ),
-    Leak("the mask forgets which products were bought", "next_purchase", FORGETS_PRODUCTS),
-    Leak("the mask forgets the history's columns", "next_purchase", FORGETS_COLUMNS),
+    Leak(
+        "the mask forgets which products were bought",
+        "next_purchase",
+        (Swap(Withholding, "allow", products_need_nothing),),
+    ),
+    Leak(
+        "the mask forgets the history's columns",
+        "next_purchase",
+        (Swap(Withholding, "allow", history_needs_nothing),),
+    ),
     Leak(
         "an answer takes another purpose's consent",
         "churn",

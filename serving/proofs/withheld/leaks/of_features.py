@@ -203,7 +203,8 @@ def averages_of_everybody(original: Any) -> Any:
         wide = opened(gate)
         everybody = pd.DataFrame({"customer": wide.customers(), "as_of": spine["as_of"].max()})
         averages = original(wide, names, everybody, shop)[list(names)].mean()
-        return original(gate, names, spine, shop).fillna(averages)
+        filled: pd.DataFrame = original(gate, names, spine, shop).fillna(averages)
+        return filled
 
     return customer_frame
 

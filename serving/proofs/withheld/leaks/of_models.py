@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import experiments.training.next_purchase
+import experiments.training.tasks.next_purchase.data
 import models.churn.rows
 import models.next_purchase.orders
 import models.targets
@@ -18,7 +18,7 @@ LEAKS = (
     Leak(
         "the ranker learns from withheld orders",
         "next_purchase",
-        (Swap(experiments.training.next_purchase, "orders", through_open_gate),),
+        (Swap(experiments.training.tasks.next_purchase.data, "orders", through_open_gate),),
     ),
     Leak(
         "usual prices count withheld ones",

@@ -1,0 +1,1 @@
+"""One module or folder for each model that can be trained; its `TASK` says all about it."""

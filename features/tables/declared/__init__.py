@@ -1,0 +1,1 @@
+"""The tables there are, one file each: a module whose `TABLE` declares a table adds it."""

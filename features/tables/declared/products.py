@@ -1,0 +1,31 @@
+"""Products: what the shop sells, as it says so itself or as its order lines tell."""
+
+from __future__ import annotations
+
+from features.catalog import PRODUCT
+from features.tables.table import CatalogEntry, Column, Facts, Kind
+
+NAME = "products"
+PRODUCT_ID = "product_id"
+TITLE = "title"
+PRODUCT_CATEGORY = "product_category"
+BRAND = "brand"
+
+
+def _fact(label: str) -> CatalogEntry:
+    return CatalogEntry(PRODUCT, label, purposes=())
+
+
+TABLE = Facts(
+    name=NAME,
+    noun="product",
+    key=PRODUCT_ID,
+    called=TITLE,
+    columns=(
+        Column(PRODUCT_ID, Kind.ID, required=True),
+        Column(TITLE, Kind.TEXT, entry=_fact("Name of the product")),
+        Column(PRODUCT_CATEGORY, Kind.TEXT, entry=_fact("Department of the product")),
+        Column(BRAND, Kind.TEXT, entry=_fact("Brand of the product")),
+    ),
+    stated_in=("transactions",),
+)

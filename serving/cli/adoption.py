@@ -1,0 +1,29 @@
+"""Workspaces of an earlier version, whose models MLflow alone knew: they are taken over once."""
+
+from __future__ import annotations
+
+from features.database.engine import Database
+from features.shop.workspace import Workspace
+from serving.bootstrap import Sayso, assemble
+
+
+def adopt_models(workspace: Workspace) -> None:
+    """Take the models' versions over from MLflow where the workspace's database knows of none.
+
+    Raises `ModelUnavailable` where MLflow has a store and cannot be asked.
+    """
+    from models.tracking import Tracking  # noqa: PLC0415 - takes a second, and is needed once
+
+    database = Database.open(workspace.database_url)
+    try:
+        Tracking.of(workspace, database)
+    finally:
+        database.close()
+
+
+def assembled(workspace: Workspace) -> Sayso:
+    """The service of a workspace within this process, its champions taken up."""
+    adopt_models(workspace)
+    sayso = assemble(workspace, "")
+    sayso.watch.look()
+    return sayso
