@@ -107,8 +107,8 @@ def test_a_process_of_its_own_reads_what_is_read_here(served_root: Path) -> None
         assert reader(stock, shop) == read_here(stock, shop)
         there, here = reader(read_statistics, shop), read_statistics(shop)
         assert (there.generation, there.ledger_seq) == (here.generation, here.ledger_seq)
-        for name, array in here.statistics._arrays.items():
-            assert there.statistics._arrays[name].tobytes() == array.tobytes()
+        for name, array in here.statistics.arrays.items():
+            assert there.statistics.arrays[name].tobytes() == array.tobytes()
         assert there.bought.keys() == here.bought.keys()
     finally:
         reader.close()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from features.database.engine import Database
 from features.shop.workspace import Workspace
-from serving.bootstrap import Sayso, assemble
+
+if TYPE_CHECKING:
+    from serving.bootstrap import Sayso
 
 
 def adopt_models(workspace: Workspace) -> None:
@@ -23,6 +27,8 @@ def adopt_models(workspace: Workspace) -> None:
 
 def assembled(workspace: Workspace) -> Sayso:
     """The service of a workspace within this process, its champions taken up."""
+    from serving.bootstrap import assemble  # noqa: PLC0415 - `serve` has no use for it
+
     adopt_models(workspace)
     sayso = assemble(workspace, "")
     sayso.watch.look()

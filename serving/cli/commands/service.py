@@ -8,11 +8,7 @@ from typing import Annotated
 
 import typer
 
-from features.config.environment import Settings
-from features.shop.workspace import Workspace
-from serving.cli.adoption import adopt_models
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, WorkspaceOption
-from serving.server import base_url, command, environment, require_free
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +25,12 @@ def serve(
     debug: DebugOption = False,
 ) -> None:
     """Run the HTTP service until Ctrl-C."""
+    # imported here, since they take most of a second that `sayso serve --help` does without
+    from features.config.environment import Settings  # noqa: PLC0415 - see above
+    from features.shop.workspace import Workspace  # noqa: PLC0415 - see above
+    from serving.cli.adoption import adopt_models  # noqa: PLC0415 - see above
+    from serving.server import base_url, command, environment, require_free  # noqa: PLC0415 - see above
+
     opened = Workspace.open(workspace, Settings())
     require_free(port)
     # Which also brings the schema up to date, before several workers could try.
