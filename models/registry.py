@@ -110,12 +110,6 @@ class Registry:
             ) from error
         return folder
 
-    @property
-    def empty(self) -> bool:
-        """Whether no version of any model is known."""
-        with self._database.read() as connection:
-            return connection.execute(select(model_versions.c.version).limit(1)).first() is None
-
     def add(self, version: Version, files: Path | None, roles: tuple[str, ...]) -> None:
         """Take in a version, what it is, and a copy of its sealed `files` (None: they are gone)."""
         folder = self._folder / version.model / version.version
@@ -151,6 +145,12 @@ class Registry:
             content = json.dumps({**json.loads(found.content), "tags": dict(tags)})
             connection.execute(update(model_versions).where(*mine).values(content=content))
             _give_role(connection, version, CHAMPION)
+
+
+def knows_of_none(database: Database) -> bool:
+    """Whether a database was told of no version of any model."""
+    with database.read() as connection:
+        return connection.execute(select(model_versions.c.version).limit(1)).first() is None
 
 
 _SAME_VERSION = (model_versions.c.model == model_roles.c.model) & (

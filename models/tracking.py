@@ -31,6 +31,7 @@ from models.registry import (
     OVERRIDE,
     Registry,
     Version,
+    knows_of_none,
 )
 from models.trees.booster import Stated
 
@@ -194,7 +195,7 @@ class Tracking(Registry):
         kept them: it knows of none, and MLflow has a store.
         """
         file = make_url(self._uri).database if self._uri.startswith("sqlite:") else None
-        return (file is None or Path(file).exists()) and self.empty
+        return (file is None or Path(file).exists()) and knows_of_none(self._database)
 
     def adopt(self) -> None:
         """Take in all versions, their files and who is champion from MLflow.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from features.database.engine import Database
 from features.shop.workspace import Workspace
+from models.registry import knows_of_none
 
 if TYPE_CHECKING:
     from serving.bootstrap import Sayso
@@ -16,11 +17,12 @@ def adopt_models(workspace: Workspace) -> None:
 
     Raises `ModelUnavailable` where MLflow has a store and cannot be asked.
     """
-    from models.tracking import Tracking  # noqa: PLC0415 - takes a second, and is needed once
-
     database = Database.open(workspace.database_url)
     try:
-        Tracking.of(workspace, database)
+        if knows_of_none(database):
+            from models.tracking import Tracking  # noqa: PLC0415 - takes a second, and is needed once
+
+            Tracking.of(workspace, database)
     finally:
         database.close()
 
