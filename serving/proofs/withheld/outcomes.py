@@ -5,7 +5,7 @@ training data, answers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -101,7 +101,7 @@ def _purchase_data(twin: Twin) -> bytes:
     examples, _ = data.examples(data.begins(until)[0])
     histories, statistics = examples.histories, data.maker(until).statistics
     return _bytes(
-        *astuple(statistics),
+        *statistics.arrays.values(),
         histories.starts,
         histories.products,
         histories.columns,
