@@ -250,7 +250,7 @@ def test_one_early_order_changes_no_forecast(registry: Tracking, tmp_path: Path)
         first = (
             order_lines()
             .iloc[:1]
-            .assign(order_id="test", customer_id="c000", ordered_at="2019-01-01 10:00:00")
+            .assign(order_id="test", customer_id="c001", ordered_at="2019-01-01 10:00:00")
         )
         shop = make(
             Bad(
@@ -267,5 +267,5 @@ def test_one_early_order_changes_no_forecast(registry: Tracking, tmp_path: Path)
     without, with_it = trained
     assert with_it.version.parameters["moments"] == without.version.parameters["moments"]
     assert with_it.comparison["sayso"]["log_loss"] == pytest.approx(
-        without.comparison["sayso"]["log_loss"], abs=0.02
+        without.comparison["sayso"]["log_loss"], abs=0.015
     )
