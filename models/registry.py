@@ -46,6 +46,15 @@ class Version:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A version to take in: its sealed `files` (None: they are gone), and what it is."""
+
+    version: Version
+    files: Path | None
+    roles: tuple[str, ...]
+
+
 def override_of(version: Version) -> dict[str, str] | None:
     """In spite of which gates a version was promoted, why and when; None where it passed them
     all.
@@ -110,31 +119,24 @@ class Registry:
             ) from error
         return folder
 
-    def add(self, version: Version, files: Path | None, roles: tuple[str, ...]) -> None:
-        """Take in a version, what it is, and a copy of its sealed `files` (None: they are gone)."""
-        folder = self._folder / version.model / version.version
-        if files is not None:
+    def add(self, *entries: Entry) -> None:
+        """Take in versions, what they are and copies of their files: all of them, or none."""
+        for entry in entries:
+            self._copy(entry)
+        with self._database.write() as connection:
+            for entry in entries:
+                connection.execute(insert(model_versions), _stated(entry.version))
+                for role in entry.roles:
+                    _give_role(connection, entry.version, role)
+
+    def _copy(self, entry: Entry) -> None:
+        folder = self._folder / entry.version.model / entry.version.version
+        if entry.files is not None:
             half = folder.with_name(f"{folder.name}.partial")
             for old in (half, folder):
                 shutil.rmtree(old, ignore_errors=True)
-            shutil.copytree(files, half)
+            shutil.copytree(entry.files, half)
             half.rename(folder)
-        content = {
-            "metrics": dict(version.metrics),
-            "parameters": dict(version.parameters),
-            "tags": dict(version.tags),
-        }
-        row = {
-            "model": version.model,
-            "version": version.version,
-            "run_id": version.run_id,
-            "trained_at": clock.to_text(version.trained_at),
-            "content": json.dumps(content),
-        }
-        with self._database.write() as connection:
-            connection.execute(insert(model_versions), row)
-            for role in roles:
-                _give_role(connection, version, role)
 
     def name_champion(self, version: Version, tags: Mapping[str, str]) -> None:
         """Make a version the champion, with these `tags` in place of those that it had."""
@@ -161,6 +163,22 @@ _SAME_VERSION = (model_versions.c.model == model_roles.c.model) & (
 def _row_of(model: str, version: str) -> Any:
     column = model_versions.c
     return select(model_versions).where(column.model == model, column.version == version)
+
+
+def _stated(version: Version) -> dict[str, str]:
+    """The row of a version."""
+    content = {
+        "metrics": dict(version.metrics),
+        "parameters": dict(version.parameters),
+        "tags": dict(version.tags),
+    }
+    return {
+        "model": version.model,
+        "version": version.version,
+        "run_id": version.run_id,
+        "trained_at": clock.to_text(version.trained_at),
+        "content": json.dumps(content),
+    }
 
 
 def _give_role(connection: Connection, version: Version, role: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -29,6 +29,7 @@ from models.registry import (
     FILES_DIGEST,
     GATE,
     OVERRIDE,
+    Entry,
     Registry,
     Version,
     knows_of_none,
@@ -153,7 +154,7 @@ class Tracking(Registry):
                 )
                 client.set_registered_model_alias(run.model, CHALLENGER, made.version)
                 version = self._described(client.get_model_version(run.model, made.version))
-                self.add(version, Path(folder), (CHALLENGER,))
+                self.add(Entry(version, Path(folder), (CHALLENGER,)))
         return version
 
     def promote(
@@ -198,23 +199,28 @@ class Tracking(Registry):
         return (file is None or Path(file).exists()) and knows_of_none(self._database)
 
     def adopt(self) -> None:
-        """Take in all versions, their files and who is champion from MLflow.
+        """Take in all versions, their files and who is champion from MLflow: all, or none.
 
         A version whose files are gone or were changed is taken in without them.
         """
-        for model in ADOPTED:
-            found = self._known(model)
-            held = {alias: self._alias(model, alias) for alias in (CHAMPION, CHALLENGER)}
-            for one in map(self._described, found):
-                roles = tuple(alias for alias, number in held.items() if number == one.version)
-                files: Path | None = None
-                try:
-                    files = self._logged(one)
-                except ModelUnavailable as error:
-                    log.warning("%s", error)
-                self.add(one, files, roles)
-            if found:
-                log.warning("took %d versions of %s over from MLflow", len(found), model)
+        entries = [entry for model in ADOPTED for entry in self._entries(model)]
+        with self._one_at_a_time:
+            if not entries or not self.may_know_more:  # another process was quicker
+                return
+            self.add(*entries)
+        log.warning("took %d versions of models over from MLflow", len(entries))
+
+    def _entries(self, model: str) -> Iterator[Entry]:
+        known = self._known(model)
+        held = {alias: self._alias(model, alias) for alias in (CHAMPION, CHALLENGER)}
+        for one in map(self._described, known):
+            files: Path | None = None
+            try:
+                files = self._logged(one)
+            except ModelUnavailable as error:
+                log.warning("%s", error)
+            roles = tuple(alias for alias, number in held.items() if number == one.version)
+            yield Entry(one, files, roles)
 
     def _known(self, model: str) -> list[ModelVersion]:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`

@@ -39,7 +39,7 @@ def environment(workspace: Workspace, port: int) -> dict[str, str]:
     """The server's environment: which workspace, and nothing sent home."""
     # A registry that is down is noticed in seconds and asked again soon.
     return {
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": ("1"),
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
         **os.environ,
         "SAYSO_WORKSPACE": str(workspace.root),

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from models.next_purchase.examples import PurchaseData, history_masking
 from models.next_purchase.orders import orders
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from models.next_purchase.ranker import NextPurchaseSettings, fit_next_purchase
-from models.registry import CHALLENGER, CHAMPION, Version
+from models.registry import CHALLENGER, CHAMPION, Entry, Version
 from models.tracking import Run, Tracking
 from tests.made_up_registries import registry_in
 from tests.synthetic_shop import write_orders
@@ -220,6 +221,18 @@ def test_what_mlflow_alone_knows_is_taken_over(tmp_path: Path) -> None:
         assert (tracking.folder(version) / "manifest.json").is_file()
     with pytest.raises(ModelUnavailable, match="`churn` version 3 cannot be read"):
         tracking.folder(lost)
+
+
+def test_versions_are_taken_in_together_or_not_at_all(tmp_path: Path) -> None:
+    """Where the files of one cannot be copied none is known afterwards, so it is tried again."""
+    tracking = registry_in(tmp_path)
+    first = tracking.record(run_of(1))
+    one, two = (replace(first, version=number) for number in ("7", "8"))
+    files = tracking.folder(first)
+    with pytest.raises(FileNotFoundError):
+        tracking.add(Entry(one, files, (CHAMPION,)), Entry(two, tmp_path / "absent", ()))
+    assert [version.version for version, _ in tracking.versions(MODEL)] == ["1"]
+    assert tracking.by_alias(MODEL, CHAMPION) is None
 
 
 # ---- nobody's data ----
