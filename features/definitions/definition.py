@@ -82,6 +82,18 @@ class Definition:
             ) from error
 
 
+@dataclass(frozen=True)
+class Computed:
+    """A definition in one shop, as an expression of rows alone."""
+
+    definition: Definition
+    shop: ShopFacts
+
+    def __call__(self, rows: ibis.Table) -> ibis.Table:
+        """The features of `rows`, one row per key."""
+        return self.definition.table(rows, self.shop)
+
+
 def defines(
     *features: Feature, reads: Iterable[str], keys: tuple[str, ...] = ("customer", "as_of")
 ) -> Callable[[Expression], Definition]:

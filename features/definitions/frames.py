@@ -10,12 +10,12 @@ from datetime import datetime
 import pandas as pd
 
 from features.catalog import Catalog
-from features.definitions.definition import Definition, ShopFacts
+from features.definitions.definition import Computed, Definition, ShopFacts
 from features.definitions.definitions import STANDARD, Definitions
 from features.definitions.feature import ModelName
 from features.definitions.history import TIMES_BOUGHT
 from features.errors import FeatureError
-from features.warehouse.gate import Gate
+from features.warehouse.gate import Gate, GateView
 
 
 def features_for(
@@ -52,8 +52,10 @@ def customer_frame(
     `features` (float64), `NaN` where the customer withholds a field that the feature reads.
     """
     frame = spine[["customer", "as_of"]].astype({"as_of": "datetime64[us]"})
+    view = gate.over(spine)
     for definition in definitions.needed(features):
-        frame = _joined(frame, gate, definition, spine, shop)
+        part = _computed(view, definition, shop)
+        frame = frame.merge(part, how="left", on=list(definition.keys))
     return frame.reindex(columns=["customer", "as_of", *features]).set_axis(spine.index)
 
 
@@ -70,8 +72,9 @@ def history_frame(
     One row per product bought; no row for a customer who withholds what was bought.
     """
     frame: pd.DataFrame | None = None
+    view = gate.over(spine)
     for definition in definitions.needed(features):
-        part = _computed(gate, definition, spine, shop)
+        part = _computed(view, definition, shop)
         frame = part if frame is None else frame.merge(part, how="outer", on=list(definition.keys))
     if frame is None:
         raise FeatureError(
@@ -107,19 +110,9 @@ def feature_frame(
     ]
 
 
-def _joined(
-    frame: pd.DataFrame, gate: Gate, definition: Definition, spine: pd.DataFrame, shop: ShopFacts
-) -> pd.DataFrame:
-    return frame.merge(
-        _computed(gate, definition, spine, shop), how="left", on=list(definition.keys)
-    )
-
-
-def _computed(
-    gate: Gate, definition: Definition, spine: pd.DataFrame, shop: ShopFacts
-) -> pd.DataFrame:
+def _computed(view: GateView, definition: Definition, shop: ShopFacts) -> pd.DataFrame:
     """The features of one definition."""
-    frame = gate.collect(definition.table(gate.rows(definition.reads, spine), shop))
+    frame = view.collect(definition.reads, Computed(definition, shop))
     if frame.empty and "product_id" in frame:
         # Pandas cannot merge two empty columns of its own text type.
         frame["product_id"] = pd.Series([], dtype="object")

@@ -10,7 +10,7 @@ since a grant may have ended meanwhile (`features.shop.withholding`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import ibis
@@ -23,6 +23,8 @@ from features.tables.table import PLUMBING, RECORDED_AT, SOURCE
 from features.tables.tables import STANDARD, Tables
 from features.warehouse.store import Warehouse
 
+Expression = Callable[[ibis.Table], ibis.Table]
+"""Makes what is asked from rows; hashable, and equal where it makes the same."""
 BEGINNING = pd.Timestamp(0)
 """Earlier than anything that is recorded."""
 
@@ -64,36 +66,27 @@ class Gate:
         Raises `FeatureError` where a field is not declared for the gate's purpose, `WorkspaceError`
         where no source fills it.
         """
-        columns = self._columns(fields)
-        allowed = (
-            spine[["customer", "as_of"]]
-            .drop_duplicates()
-            .merge(self._covered(fields), on="customer")
-        )
-        asked = ibis.memtable(
-            allowed.astype({"as_of": "datetime64[us]", "covers_from": "datetime64[us]"})
-        )
-        table = self._table_of(fields)
-        kept = self._kept(table, fields)
-        recorded_at = kept[RECORDED_AT]
-        seen = kept.join(
-            asked,
-            [
-                kept["customer"] == asked["customer"],
-                recorded_at < asked["as_of"],
-                recorded_at >= asked["covers_from"],
-            ],
-        )
-        if self._tables.is_state(table):
-            newest = ibis.row_number().over(
-                group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT)
-            )
-            seen = seen.filter(newest == 0)
-        return seen.select("customer", "as_of", *columns)
+        self.refuse_undeclared(fields)
+        return self._seen(fields, ibis.memtable(self.asked(fields, spine)))
 
     def collect(self, table: ibis.Table) -> pd.DataFrame:
         """The rows of an expression made from `rows`; each can be collected once."""
         return self._warehouse.collect(table)
+
+    def over(self, spine: pd.DataFrame) -> GateView:
+        """The gate's rows at the moments of `spine`, for several expressions."""
+        return GateView(self, spine)
+
+    def collect_made(
+        self, fields: tuple[str, ...], asked: pd.DataFrame, made: Expression
+    ) -> pd.DataFrame:
+        """What `made` makes of the rows that are `asked` for."""
+        sources = tuple(self._catalog.readable_sources(self._now.date()))
+        return self._warehouse.collect_made(
+            (type(self), made, fields, sources),
+            lambda table: made(self._seen(fields, table)),
+            asked,
+        )
 
     def customers_granting(self, fields: Collection[str]) -> pd.Index:
         """Customers (int64) who granted every category of `fields`; all who granted anything where
@@ -152,10 +145,42 @@ class Gate:
             pd.concat(covered, axis=1, join="inner").max(axis=1).rename("covers_from").reset_index()
         )
 
-    def _kept(self, table: str, fields: Collection[str]) -> ibis.Table:
-        """Rows of `table` that are young enough for all of `fields` and come from a data source
-        that may be read.
+    def asked(self, fields: Collection[str], spine: pd.DataFrame) -> pd.DataFrame:
+        """Whose rows of `fields` may be seen at which moments, and how far back: customer, as_of,
+        covers_from, the later of where the grants begin and where retention ends.
         """
+        oldest = self._now - timedelta(days=self._catalog.retention_days(fields))
+        asked = (
+            spine[["customer", "as_of"]]
+            .drop_duplicates()
+            .merge(self._covered(fields), on="customer")
+            .astype({"as_of": "datetime64[us]", "covers_from": "datetime64[us]"})
+        )
+        kept_since = np.datetime64(oldest.replace(tzinfo=None), "us")
+        return asked.assign(covers_from=np.maximum(asked["covers_from"], kept_since))
+
+    def _seen(self, fields: Collection[str], asked: ibis.Table) -> ibis.Table:
+        """The rows that pass for `asked`, a table of what `_asked` gives."""
+        table = self._table_of(fields)
+        kept = self._readable(table, fields)
+        recorded_at = kept[RECORDED_AT]
+        seen = kept.join(
+            asked,
+            [
+                kept["customer"] == asked["customer"],
+                recorded_at < asked["as_of"],
+                recorded_at >= asked["covers_from"],
+            ],
+        )
+        if self._tables.is_state(table):
+            newest = ibis.row_number().over(
+                group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT)
+            )
+            seen = seen.filter(newest == 0)
+        return seen.select("customer", "as_of", *(field.partition(".")[2] for field in fields))
+
+    def _readable(self, table: str, fields: Collection[str]) -> ibis.Table:
+        """Rows of `table` from the data sources that may be read."""
         recorded = self._warehouse.table(table)
         if SOURCE not in recorded.columns:
             raise WorkspaceError(
@@ -169,11 +194,9 @@ class Gate:
                 f" column; of `{table}` it has {_list(filled)}. Correct or remove the field there,"
                 " or name its column under `columns` of a source, and run `sayso ingest`"
             )
-        oldest = (self._now - timedelta(days=self._catalog.retention_days(fields))).replace(
-            tzinfo=None
+        return recorded.filter(
+            recorded[SOURCE].isin(self._catalog.readable_sources(self._now.date()))
         )
-        sources = self._catalog.readable_sources(self._now.date())
-        return recorded.filter(recorded[RECORDED_AT] >= oldest, recorded[SOURCE].isin(sources))
 
     @staticmethod
     def _table_of(fields: Collection[str]) -> str:
@@ -201,13 +224,44 @@ class Gate:
             }.values()
         )
 
-    def _columns(self, fields: Collection[str]) -> list[str]:
+    def kind_of(self, fields: Collection[str]) -> tuple[frozenset[str], int]:
+        """What decides whose rows of `fields` are asked for: their categories, and for how many
+        days they may be kept.
+        """
+        return self._catalog.categories_of(fields), self._catalog.retention_days(fields)
+
+    def refuse_undeclared(self, fields: Collection[str]) -> None:
+        """Raise `FeatureError` for a field that is not declared for the gate's purpose."""
         if refused := self._catalog.refused(fields, self.purpose):
             raise FeatureError(
                 f"the field `{refused[0]}` is not declared for the purpose `{self.purpose}` in"
                 " sayso.toml; declare it there or do not read it"
             )
-        return [field.partition(".")[2] for field in fields]
+
+
+class GateView:
+    """A gate's rows at the moments of one spine.
+
+    Whose rows are asked for is worked out once for all fields of the same categories and retention.
+    """
+
+    def __init__(self, gate: Gate, spine: pd.DataFrame) -> None:
+        self._gate = gate
+        self._spine = spine
+        self._asked: dict[tuple[frozenset[str], int], pd.DataFrame] = {}
+
+    def collect(self, fields: Collection[str], made: Expression) -> pd.DataFrame:
+        """What `made` makes of the gate's `rows` of `fields`, collected.
+
+        The SQL of equal expressions, such as those of a feature definition, is made once. Raises
+        what `Gate.rows` raises.
+        """
+        gate = self._gate
+        gate.refuse_undeclared(fields)
+        kind = gate.kind_of(fields)
+        if kind not in self._asked:
+            self._asked[kind] = gate.asked(fields, self._spine)
+        return gate.collect_made(tuple(fields), self._asked[kind], made)
 
 
 def _list(names: Collection[str]) -> str:

@@ -9,18 +9,21 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
+from typing import cast
 
 import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
+from ibis.formats.pandas import PandasData
 
 from features.errors import WorkspaceError
 from features.private_file import replace_text, sync
@@ -29,6 +32,8 @@ from features.tables.table import CUSTOMER, RECORDED_AT
 
 MEMORY_LIMIT = "1GB"
 WAIT_SECONDS = 60.0
+ASKED = "asked"
+MOST_STATEMENTS = 500
 HALF = ".partial"
 """What names end with whose content is not all there yet; found where a process was killed, and
 cleared away by the next change.
@@ -46,6 +51,7 @@ class Warehouse:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tables: dict[Path, ibis.Table] = {}
+        self._statements: dict[Hashable, _Statement] = {}
         self._one_at_a_time = RLock()  # a connection to DuckDB serves one thread at a time
         self._lock = FileLock(folder / "lock", timeout=WAIT_SECONDS)
 
@@ -97,6 +103,34 @@ class Warehouse:
                 self.connection.con.unregister(brought.name)
             return frame
 
+    def collect_made(
+        self, key: Hashable, made: Callable[[ibis.Table], ibis.Table], asked: pd.DataFrame
+    ) -> pd.DataFrame:
+        """The rows of what `made` makes of the table `asked`.
+
+        The SQL is made once by `key`, which stands for `made`, and by the columns of `asked`.
+        """
+        rows = pa.Table.from_pandas(asked, preserve_index=False)
+        with self._one_at_a_time:
+            whole = (self.generation, rows.schema.remove_metadata(), key)
+            if whole not in self._statements:
+                self._statements[whole] = self._statement(made, rows.schema)
+            statement, raw = self._statements[whole], self.connection.con
+            raw.register(ASKED, rows)
+            try:
+                found = raw.execute(statement.sql).to_arrow_table()
+            finally:
+                raw.unregister(ASKED)
+        return statement.frame(found)
+
+    def _statement(
+        self, made: Callable[[ibis.Table], ibis.Table], columns: pa.Schema
+    ) -> _Statement:
+        if len(self._statements) >= MOST_STATEMENTS:
+            self._statements.clear()
+        table = made(ibis.table(ibis.Schema.from_pyarrow(columns), name=ASKED))
+        return _Statement(self.connection.compile(table), table.schema())
+
     def has(self, name: str) -> bool:
         """Whether a source filled that table."""
         return self._file(name).is_file()
@@ -120,15 +154,13 @@ class Warehouse:
 
         Raises `WorkspaceError` where no order is left.
         """
-        last = self.collect(
-            self.table(transactions.NAME).aggregate(last=ibis._[RECORDED_AT].max())
-        )["last"].iloc[0]
-        if pd.isna(last):
+        last = _last(self._file(transactions.NAME), RECORDED_AT)
+        if last is None:
             raise WorkspaceError(
                 "the warehouse holds no order any more; load newer ones with `sayso ingest`"
             )
-        midnight: datetime = (last.normalize() + timedelta(days=1)).to_pydatetime()
-        return midnight
+        midnight = datetime.combine(last, time())
+        return midnight + timedelta(days=1)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -229,6 +261,37 @@ class Warehouse:
 
     def _file(self, name: str) -> Path:
         return self.folder / self.generation / f"{name}.parquet"
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """The SQL of an expression, and the columns of what it gives."""
+
+    sql: str
+    columns: ibis.Schema
+
+    def frame(self, found: pa.Table) -> pd.DataFrame:
+        """The rows `found`, as Ibis gives those of an expression."""
+        frame = pd.DataFrame(
+            {
+                name: column.to_pylist() if column.null_count else column.to_pandas()
+                for name, column in zip(found.column_names, found.columns, strict=True)
+            }
+        )
+        converted: pd.DataFrame = PandasData.convert_table(frame, self.columns)
+        return converted
+
+
+def _last(file: Path, column: str) -> datetime | None:
+    """The largest time in a column, by what the file says of its parts; None where there is
+    none.
+    """
+    about = pq.read_metadata(file)
+    position = about.schema.names.index(column)
+    parts = (about.row_group(part).column(position) for part in range(about.num_row_groups))
+    known = (part.statistics for part in parts if part.statistics is not None)
+    times = [cast("datetime", part.max) for part in known if part.has_min_max]
+    return max(times, default=None)
 
 
 def _write(table: pa.Table, file: Path) -> None:

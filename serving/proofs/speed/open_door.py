@@ -14,7 +14,7 @@ import pandas as pd
 from features.shop.shop import Shop
 from features.tables.declared import customers, transactions
 from features.tables.table import RECORDED_AT
-from features.warehouse.gate import Gate
+from features.warehouse.gate import BEGINNING, Gate
 
 
 class OpenDoor(Gate):
@@ -25,31 +25,30 @@ class OpenDoor(Gate):
     """
 
     def __init__(self, shop: Shop) -> None:
-        self._opened = shop.warehouse
-        self._tables = shop.workspace.tables
-
-    def rows(self, fields: Collection[str], spine: pd.DataFrame) -> ibis.Table:
-        """All rows that were recorded before as_of."""
-        name = next(iter(fields)).partition(".")[0]
-        recorded, asked = self._opened.table(name), ibis.memtable(spine)
-        seen = recorded.join(
-            asked,
-            [recorded["customer"] == asked["customer"], recorded[RECORDED_AT] < asked["as_of"]],
+        nobody = pd.DataFrame({"customer": [], "category": [], "covers_from": []})
+        super().__init__(
+            shop.warehouse,
+            shop.config.catalog,
+            "",
+            nobody,
+            shop.clock(),
+            tables=shop.workspace.tables,
         )
-        if self._tables.is_state(name):
-            newest = ibis.row_number().over(
-                group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT)
-            )
-            seen = seen.mutate(age=newest).filter(ibis._.age == 0)
-        return seen.select("customer", "as_of", *(field.partition(".")[2] for field in fields))
 
-    def collect(self, table: ibis.Table) -> pd.DataFrame:
-        """The rows of an expression."""
-        return self._opened.collect(table)
+    def refuse_undeclared(self, fields: Collection[str]) -> None:
+        """Nothing is refused."""
+
+    def asked(self, _fields: Collection[str], spine: pd.DataFrame) -> pd.DataFrame:
+        """Everybody, as far back as anything was recorded."""
+        return spine.assign(covers_from=BEGINNING).astype({"covers_from": "datetime64[us]"})
+
+    def _readable(self, table: str, _fields: Collection[str]) -> ibis.Table:
+        """All rows, whatever their source."""
+        return self._warehouse.table(table)
 
     def spine(self, as_of: datetime) -> pd.DataFrame:
         """Everybody of whom anything was recorded before `as_of`."""
-        tables = [self._opened.table(name) for name in (transactions.NAME, customers.NAME)]
+        tables = [self._warehouse.table(name) for name in (transactions.NAME, customers.NAME)]
         known = [
             self.collect(table.filter(table[RECORDED_AT] < as_of).select("customer").distinct())[
                 "customer"
