@@ -18,6 +18,7 @@ from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.cli import COMMANDS, imported
 from serving.live.assortment import stock
+from serving.live.program_text import MAPPINGS, OWN, Mapping
 from serving.live.reader_process import ReaderEnded, ReaderProcess, read_here
 from serving.live.statistics import read_statistics
 from serving.server import free_port, running
@@ -102,7 +103,7 @@ def test_the_newest_revision_is_told_by_the_names_of_files() -> None:
 def test_a_process_of_its_own_reads_what_is_read_here(served_root: Path) -> None:
     """Assortment and statistics are the same, whichever process reads them."""
     workspace = Workspace.open(served_root)
-    shop, reader = Shop(workspace), ReaderProcess(workspace, ("serving.live.assortment",))
+    shop, reader = Shop(workspace), ReaderProcess(("serving.live.assortment",))
     try:
         assert reader(stock, shop) == read_here(stock, shop)
         there, here = reader(read_statistics, shop), read_statistics(shop)
@@ -119,7 +120,7 @@ def test_what_a_process_of_its_own_raises_is_raised_here(served_root: Path, tmp_
     """A fault of reading reaches whoever asked, and the process goes on."""
     workspace = Workspace.open(copied(served_root, tmp_path / "shop"))
     (workspace.warehouse / "current").unlink()
-    shop, reader = Shop(workspace), ReaderProcess(workspace)
+    shop, reader = Shop(workspace), ReaderProcess()
     try:
         for _ in range(2):
             with pytest.raises(WorkspaceError, match="the warehouse is empty"):
@@ -131,7 +132,7 @@ def test_what_a_process_of_its_own_raises_is_raised_here(served_root: Path, tmp_
 def test_a_process_that_ended_is_started_anew(served_root: Path) -> None:
     """Killed while it rests or asked after it ended, the process is there for the next question."""
     workspace = Workspace.open(served_root)
-    shop, reader = Shop(workspace), ReaderProcess(workspace)
+    shop, reader = Shop(workspace), ReaderProcess()
     try:
         first = reader.wake()
         first.kill()
@@ -149,6 +150,32 @@ def test_a_process_that_ended_is_started_anew(served_root: Path) -> None:
 def end_now(_shop: Shop) -> None:
     """End this process as a killed one ends."""
     os._exit(1)
+
+
+@pytest.mark.skipif(not MAPPINGS.is_file(), reason="the system does not tell what a process holds")
+def test_a_process_lets_go_of_code_and_goes_on() -> None:
+    """After letting go of its libraries' code a process is smaller, and computes as before."""
+    code = (
+        "import pandas as pd\n"
+        "from serving.live.program_text import let_go, mappings\n"
+        "def held(): return sum(part.kilobytes['Rss'] for part in mappings())\n"
+        "before = held()\n"
+        "assert let_go() > 10 * 2**20\n"
+        "assert held() < before - 10 * 2**10, (before, held())\n"
+        "assert pd.DataFrame({'a': [1, 1, 2]}).groupby('a').size().tolist() == [2, 1]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own code
+
+
+def test_memory_that_differs_from_its_file_is_kept() -> None:
+    """Only what may not change, and has not, is let go of."""
+    clean = Mapping(0, 4096, "r-xp", "/lib/x.so", {"Rss": 4, "Private_Dirty": 0, "Anonymous": 0})
+    assert clean.unchanged
+    assert not clean._replace(access="rw-p").unchanged
+    assert not clean._replace(file="[heap]").unchanged
+    assert not clean._replace(file="").unchanged
+    for name in OWN:
+        assert not clean._replace(kilobytes={**clean.kilobytes, name: 4}).unchanged
 
 
 @pytest.mark.slow

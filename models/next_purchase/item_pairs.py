@@ -48,8 +48,9 @@ def similarity(bought: sp.csr_matrix) -> sp.csr_matrix:
         together = without_few(bought_by[mine] @ bought)
         together.setdiag(0, k=first)
         together.eliminate_zeros()
-        scaled = sp.diags(1 / norms[mine]) @ together @ sp.diags(1 / norms)
-        nearest.append(largest(scaled.tocsr(), NEIGHBOURS))
+        rows = np.repeat(1 / norms[mine], np.diff(together.indptr))
+        together.data = rows * together.data * (1 / norms)[together.indices]
+        nearest.append(largest(together, NEIGHBOURS))
     pairs: sp.csr_matrix = sp.vstack(nearest, format="csr")
     return pairs
 
@@ -82,7 +83,7 @@ def following(before: sp.csr_matrix, last: sp.csr_matrix) -> sp.csr_matrix:
     order, and in it. On the diagonal it says how often a product is bought again.
     """
     had = np.asarray(before.sum(axis=0)).ravel()
-    return largest((sp.diags(1 / (had + DOUBT)) @ without_few(before.T @ last)).tocsr(), FOLLOWING)
+    return largest(_rows_over(without_few(before.T @ last), had), FOLLOWING)
 
 
 def ordered_next(customers: Rows, orders: Rows, products: Rows, count: int) -> sp.csr_matrix:
@@ -102,7 +103,13 @@ def ordered_next(customers: Rows, orders: Rows, products: Rows, count: int) -> s
         begins, customers[lines], orders[lines] + 1, starts, products
     )
     followed = sp.csr_matrix((numbers, others, ends), shape=(count, count))
-    return largest((sp.diags(1 / (had + DOUBT)) @ followed).tocsr(), NEXT)
+    return largest(_rows_over(followed, had), NEXT)
+
+
+def _rows_over(counts: sp.csr_matrix, had: NDArray[np.int64] | Floats) -> sp.csr_matrix:
+    """Each row's counts as shares of the customers who `had` (products,) its product."""
+    counts.data = np.repeat(1 / (had + DOUBT), np.diff(counts.indptr)) * counts.data
+    return counts
 
 
 @compiled

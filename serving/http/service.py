@@ -7,6 +7,7 @@ answers requests is therefore imported when a worker makes its `SaysoService`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import bentoml
@@ -66,21 +67,26 @@ class SaysoService:
 
     def __init__(self) -> None:
         # imported here, since the supervisor, which makes no service, spares 250 MB
-        from features.shop.workspace import Workspace  # noqa: PLC0415 - see above
         from serving.live.reader_process import ReaderProcess  # noqa: PLC0415 - see above
 
-        settings = Settings()
-        workspace = Workspace.open(settings.workspace, settings)
-        self._reader = ReaderProcess(workspace, READ_BY)
+        self._reader = ReaderProcess(READ_BY)
         self._reader.wake()
-        from serving.bootstrap import assemble  # noqa: PLC0415 - while the reader starts
+        from features.shop.workspace import Workspace  # noqa: PLC0415 - while the reader starts
+        from serving.bootstrap import assemble  # noqa: PLC0415 - see above
+        from serving.live.program_text import let_go  # noqa: PLC0415 - see above
 
+        settings = Settings()
         self._sayso = assemble(
-            workspace, settings.public_url or "http://127.0.0.1:3000", self._reader
+            Workspace.open(settings.workspace, settings),
+            settings.public_url or "http://127.0.0.1:3000",
+            self._reader,
         )
         self._sayso.watch.also(self._reader.rest)
-        self._sayso.watch.start()
-        app.load().state.sayso = self._sayso
+        with ThreadPoolExecutor(1) as beside:
+            watching = beside.submit(self._sayso.watch.start)
+            app.load().state.sayso = self._sayso
+            watching.result()
+        let_go()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML's own is not typed
     def close(self) -> None:

@@ -16,12 +16,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from threading import Lock
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
-from features.database.engine import Database
 from features.errors import SaysoError
-from features.shop.shop import Shop
-from features.shop.workspace import Workspace
+
+if TYPE_CHECKING:  # a worker starts the process before it imports anything of these
+    from features.shop.shop import Shop
+    from features.shop.workspace import Workspace
 
 REST_AFTER_SECONDS = 5.0
 """How long the process waits for more to read; starting it takes about a second."""
@@ -46,31 +47,34 @@ def read_here(read: Callable[[Shop], Found], shop: Shop) -> Found:
 
 
 class ReaderProcess:
-    """Reads from one workspace; called as `read_here` is, with a function of one of `modules`."""
+    """Reads in a process that imports `modules` when it starts; called as `read_here` is, with a
+    function of one of them.
+    """
 
-    def __init__(self, workspace: Workspace, modules: Sequence[str] = ()) -> None:
-        self._workspace = workspace
+    def __init__(self, modules: Sequence[str] = ()) -> None:
         self._modules = modules
         self._process: subprocess.Popen[bytes] | None = None
         self._one_at_a_time = Lock()
         self._used = time.monotonic()
 
-    def __call__(self, read: Callable[[Shop], Found], shop: Shop) -> Found:  # noqa: ARG002 - the process has a shop of its own
-        """What `read` finds in the workspace's shop, and what it raises.
+    def __call__(self, read: Callable[[Shop], Found], shop: Shop) -> Found:
+        """What `read` finds in the workspace of `shop`, and what it raises.
 
         Raises `ReaderEnded` where the process ended meanwhile; the next call starts another.
         """
         with self._one_at_a_time:
-            found, fault = self._ask(read)
+            found, fault = self._ask(read, shop.workspace)
             self._used = time.monotonic()
         if fault is not None:
             raise fault
         return found  # type: ignore[no-any-return]  # what comes out of a pipe has no type
 
-    def _ask(self, read: Callable[[Shop], Found]) -> tuple[Any, Exception | None]:
+    def _ask(
+        self, read: Callable[[Shop], Found], workspace: Workspace
+    ) -> tuple[Any, Exception | None]:
         process = self.wake()
         try:
-            _send(read, process.stdin)
+            _send((workspace, read), process.stdin)
             return pickle.load(process.stdout)  # type: ignore[arg-type,no-any-return]  # noqa: S301 - our own process wrote it
         except (EOFError, OSError) as error:
             self.close()
@@ -87,7 +91,6 @@ class ReaderProcess:
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for the worker, and ends this one with it
             )
-            _send(self._workspace, self._process.stdin)
         return self._process
 
     def rest(self) -> None:
@@ -120,17 +123,21 @@ def main() -> None:
     os.dup2(2, 1)  # so that nothing else that is printed comes between the answers
     for module in sys.argv[1:]:
         import_module(module)
-    asked = sys.stdin.buffer
-    shop = _shop(pickle.load(asked))  # noqa: S301 - the worker that started this process wrote it
+    shop: Shop | None = None
     while True:
         try:
-            read = pickle.load(asked)  # noqa: S301 - as above
+            workspace, read = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own process wrote it
         except EOFError:
             return
+        if shop is None or shop.workspace != workspace:
+            shop = _shop(workspace)
         _send(_answer(read, shop), answers)
 
 
 def _shop(workspace: Workspace) -> Shop:
+    from features.database.engine import Database  # noqa: PLC0415 - not in the asking process
+    from features.shop.shop import Shop  # noqa: PLC0415 - see above
+
     shop = Shop(workspace)
     shop.database = Database(workspace.database_url)  # the worker has migrated it
     return shop
