@@ -9,7 +9,7 @@ from tests.serving_shop import CATEGORIES, copied, sharing
 from tests.walk import AFTERWARDS, RECOMMENDATION, WITHDRAWAL, Walk, told, walks
 
 pytest_plugins = ["tests.serving_fixtures"]
-MOST = {RECOMMENDATION: (55, 190), WITHDRAWAL: (19, 60), AFTERWARDS: (66, 340)}
+MOST = {RECOMMENDATION: (55, 190), WITHDRAWAL: (19, 60), AFTERWARDS: (60, 310)}
 """Own files and switches between them at the most."""
 
 
