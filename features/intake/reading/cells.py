@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.intake.reading.date_formats import ISO_PATTERN
+from features.intake.reading.date_formats import EPOCHS, ISO_PATTERN, normalised
+from features.intake.reading.money import notation_of
 from features.tables.table import Kind
 
 Mask = NDArray[np.bool_]
@@ -29,7 +30,6 @@ SPREADSHEET_ERROR = r"^#(N/A|REF!|VALUE!|NAME\?|NULL!|NUM!|DIV/0!)$"
 ROUNDED = r"^[0-9]([.,][0-9]+)?E[+]?[0-9]+$"
 NOTHING = r"^(NULL|null|None|NA|N/A|n/a|nan|NaN|NAN|NaT|<NA>|\\N)$"
 NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
-DECIMAL_COMMA = r"^[+-]?[0-9]+,([0-9]{1,2}|[0-9]{4,})$"
 ID_LENGTH = 200
 TITLE_LENGTH = 2_000
 LARGEST_PRICE = 1e9
@@ -83,8 +83,11 @@ def read_title(raw: pa.Array[Any]) -> Cells:
 
 
 def read_price(raw: pa.Array[Any], *, decimal_comma: bool) -> Cells:
-    """Finite numbers as float64, negative ones among them; `decimal_comma` lets `2,50` be two and a
-    half.
+    """Finite numbers as float64, negative ones among them, with or without the sign or code of a
+    currency.
+
+    The whole column tells how it writes them (`features.intake.reading.money`); where it does not,
+    `decimal_comma` lets `2,500` be two and a half.
     """
     codes, numbers, faults = _distinct_numbers(raw, decimal_comma=decimal_comma)
     faults.append(Fault(np.abs(numbers) > LARGEST_PRICE, "which is more than anything costs"))
@@ -117,15 +120,22 @@ def read_moment(raw: pa.Array[Any], *, date_format: str | None, now: datetime) -
     return _spread(codes, moments, faults)
 
 
-def is_readable(found: pa.DataType, kind: Kind) -> bool:
-    """Whether cells of the type `found` can be read as a column of `kind`."""
+def is_readable(found: pa.DataType, kind: Kind, date_format: str | None = None) -> bool:
+    """Whether cells of the type `found` can be read as a column of `kind`; numbers are moments in
+    a `date_format` that counts since 1970.
+    """
     found = found.value_type if pa.types.is_dictionary(found) else found
     if pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_null(found):
         return True
     if kind is Kind.MOMENT:
-        return bool(pa.types.is_timestamp(found) or pa.types.is_date(found))
+        counted = date_format in EPOCHS and (
+            pa.types.is_integer(found) or pa.types.is_floating(found)
+        )
+        return bool(counted or pa.types.is_timestamp(found) or pa.types.is_date(found))
     if kind.is_number and pa.types.is_decimal(found):
         return True
+    if pa.types.is_boolean(found):
+        return not kind.is_number
     return bool(pa.types.is_integer(found) or pa.types.is_floating(found))
 
 
@@ -176,28 +186,31 @@ def _distinct_numbers(
             [Fault(missing, EMPTY), Fault(~missing & ~np.isfinite(numbers), "which is not finite")],
         )
     codes, texts = _distinct_texts(raw)
-    if decimal_comma:
-        texts = texts.where(
-            ~_matches(texts, DECIMAL_COMMA), texts.str.replace(",", ".", regex=False)
-        )
-    good = _matches(texts, NUMBER)
-    numbers = pd.to_numeric(texts.where(good)).to_numpy(dtype="float64", na_value=np.nan)
     empty = texts.isna().to_numpy()
+    notation = notation_of(texts.dropna().tolist(), decimal_comma=decimal_comma)
+    plain = _matches(texts, NUMBER) if notation.decimal == "." else np.zeros(len(texts), dtype=bool)
+    numbers = pd.to_numeric(texts.where(plain)).to_numpy(dtype="float64", na_value=np.nan).copy()
+    others = np.flatnonzero(~plain & ~empty)
+    numbers[others] = [_or_nan(notation.number(text)) for text in texts.iloc[others]]
     return (
         codes,
         numbers,
         [
             Fault(empty, EMPTY),
-            Fault(~empty & ~good, "which is no number"),
+            Fault(~empty & np.isnan(numbers), "which is no number"),
             Fault(np.isinf(numbers), "which is not finite"),
         ],
     )
 
 
+def _or_nan(number: float | None) -> float:
+    return np.nan if number is None else number
+
+
 def _distinct_moments(
     raw: pa.Array[Any], date_format: str | None
 ) -> tuple[NDArray[np.int64], pd.Series, list[Fault]]:
-    if not _is_text(raw.type):
+    if not _is_text(raw.type) and date_format not in EPOCHS:
         codes, values = _distinct(raw)
         # only nanoseconds may lose digits on the way to microseconds; anything else that does not
         # fit is an error
@@ -208,10 +221,14 @@ def _distinct_moments(
             [Fault(values.is_null().to_numpy(zero_copy_only=False), EMPTY)],
         )
     codes, texts = _distinct_texts(raw)
-    good = _matches(texts, ISO_PATTERN if date_format is None else "[0-9]")
-    moments = pd.to_datetime(
-        texts.where(good), format=date_format or "ISO8601", utc=True, errors="coerce"
-    )
+    if date_format in EPOCHS:
+        moments = _since_1970(texts, date_format)
+    else:
+        texts = texts.map(normalised, na_action="ignore").astype("str")
+        good = _matches(texts, ISO_PATTERN if date_format is None else "[0-9]")
+        moments = pd.to_datetime(
+            texts.where(good), format=date_format or "ISO8601", utc=True, errors="coerce"
+        )
     empty = texts.isna().to_numpy()
     wanted = (
         "as ISO 8601 writes it (2011-12-31 or 2011-12-31T23:59:59)"
@@ -224,6 +241,14 @@ def _distinct_moments(
         moments.dt.tz_localize(None).astype("datetime64[us]"),
         [Fault(empty, EMPTY), unread],
     )
+
+
+def _since_1970(texts: pd.Series, date_format: str) -> pd.Series:
+    """Moments counted since 1970 in the format's unit."""
+    factor, pattern = EPOCHS[date_format]
+    good = texts.str.fullmatch(pattern.pattern).fillna(value=False).astype(bool)
+    micros = (pd.to_numeric(texts.where(good)).astype("float64") * factor).round().astype("Int64")
+    return pd.Series(micros.astype("datetime64[us]")).dt.tz_localize("UTC")
 
 
 def _is_text(kind: pa.DataType) -> bool:

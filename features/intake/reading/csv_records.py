@@ -7,15 +7,22 @@ is given up after its first line, and reading goes on with the next one: one bad
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from features.errors import SourceError
+from features.intake.reading.containers import DAMAGED, damaged, open_bytes
+from features.intake.reading.encodings import UTF_8, encoding_of
 
 DELIMITERS = ",;\t|"
-UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+EXCEL_DELIMITER = re.compile('"?sep=(.)"?', re.IGNORECASE)
+LOOKED_AT = 100
+ROWS_BELOW = 20
 
 
 class Record(NamedTuple):
@@ -30,28 +37,33 @@ class Record(NamedTuple):
 
 
 class CsvFile:
-    """A CSV file in UTF-8.
+    """A CSV file, also packed (`.gz`, in a `.zip`), in UTF-8, UTF-16 or Windows' encoding.
 
-    The delimiter is the one of comma, semicolon, tab and bar that is most frequent in its header.
+    The delimiter is the one of comma, semicolon, tab and bar that is most frequent in its header,
+    unless Excel's line `sep=;` names another. `header_line` (from 1) is where the header stands:
+    below that line, blank lines, and titles of a report, which fill at most half as many cells as
+    the rows do.
     """
 
     def __init__(self, file: Path) -> None:
         """Read the header. Raises `SourceError` where there is none that can be used."""
         self.file = file
-        try:
-            with file.open("rb") as handle:
-                mark = handle.read(2)
-        except OSError as error:
+        self._encoding = encoding_of(file)
+        begin = self._begin()
+        header, self.delimiter, self.header_line = _header_of(begin)
+        if header is None:
             raise SourceError(
-                f"the file cannot be opened ({error.strerror}); put it there and let Sayso read it",
-                file=file,
-            ) from None
-        if mark in UTF_16_MARKS:
-            raise SourceError("this is UTF-16; save it as CSV in UTF-8", file=file)
-        header = next(self._text_lines(), "")
-        self.delimiter = max(DELIMITERS, key=header.count)
+                "the file has no header; its first line must name the columns",
+                file=self.file,
+                line=1,
+            )
         self.columns = [name.strip() for name in self._header()]
-        self._check_header(header)
+        if not _is_utf8(header):
+            raise SourceError(
+                "the header is not UTF-8; save the file as CSV in UTF-8",
+                file=self.file,
+                line=self.header_line,
+            )
 
     def records(self) -> Iterator[Record]:
         """Every row after the header; blank lines at the end of the file are none.
@@ -65,36 +77,39 @@ class CsvFile:
                 yield from held
                 held.clear()
 
-    def _header(self) -> list[str]:
+    def _begin(self) -> list[str]:
         try:
-            return next(csv.reader(self._text_lines(), delimiter=self.delimiter, strict=True), [])
+            return list(islice(self._text_lines(), LOOKED_AT))
+        except UnicodeError:
+            raise SourceError(
+                "the file's text cannot be read; save it as CSV in UTF-8", file=self.file
+            ) from None
+
+    def _header(self) -> list[str]:
+        lines = islice(self._text_lines(), self.header_line - 1, None)
+        try:
+            return next(csv.reader(lines, delimiter=self.delimiter, strict=True), [])
         except csv.Error as error:
             raise SourceError(
                 f"the header cannot be read ({error}); write one column name a cell",
                 file=self.file,
-                line=1,
+                line=self.header_line,
             ) from None
-
-    def _check_header(self, header: str) -> None:
-        if not header.strip():
-            raise SourceError(
-                "the file has no header; its first line must name the columns",
-                file=self.file,
-                line=1,
-            )
-        if not _is_utf8(header):
-            raise SourceError(
-                "the header is not UTF-8; save the file as CSV in UTF-8", file=self.file, line=1
-            )
 
     def _text_lines(self) -> Iterator[str]:
         # bytes that are no UTF-8 become lone surrogates, so that they spoil their own row and not
         # the file
-        with self.file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
-            yield from handle
+        errors = "surrogateescape" if self._encoding == UTF_8 else "replace"
+        content = open_bytes(self.file)
+        try:
+            with TextIOWrapper(content, self._encoding, errors, newline="") as lines:
+                yield from lines
+        except DAMAGED as error:
+            raise damaged(self.file, error) from None
 
     def _all_records(self) -> Iterator[Record]:
-        lines = _Lines(self._text_lines())
+        above = self.header_line - 1
+        lines = _Lines(islice(self._text_lines(), above, None), above)
         reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
         next(reader)
         while True:
@@ -153,10 +168,10 @@ class CsvFile:
 class _Lines:
     """Lines of the file; those that a record took wrongly can be read again."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, lines: Iterable[str], before: int) -> None:
         self._lines = iter(lines)
         self._again: deque[str] = deque()
-        self._before = 0
+        self._before = before
         self.taken: list[str] = []
 
     def __iter__(self) -> _Lines:
@@ -182,6 +197,30 @@ class _Lines:
         """Leave the record's first line to it and read the others again."""
         self._again.extendleft(reversed(self.taken[1:]))
         del self.taken[1:]
+
+
+def _header_of(begin: Sequence[str]) -> tuple[str | None, str, int]:
+    """The header among the first lines of a file (None: there is none), the delimiter, and the
+    header's line from 1.
+    """
+    stated = EXCEL_DELIMITER.fullmatch(begin[0].strip()) if begin else None
+    delimiters = stated[1] if stated else DELIMITERS
+    first = 1 if stated else 0
+    filled = [at for at in range(first, len(begin)) if begin[at].strip(" \t\r\n,;|")]
+    for position, at in enumerate(filled):
+        line = begin[at]
+        delimiter = max(delimiters, key=line.count)
+        below = [begin[other] for other in filled[position + 1 : position + 1 + ROWS_BELOW]]
+        if not _is_title(line, delimiter, below, delimiters):
+            return line, delimiter, at + 1
+    return None, delimiters[0], 1
+
+
+def _is_title(line: str, delimiter: str, below: Sequence[str], delimiters: str) -> bool:
+    """Whether a line fills at most half as many cells as the lines `below` it have."""
+    cells = sum(bool(cell.strip(' "\r\n')) for cell in line.split(delimiter))
+    widths = [max(row.count(each) for each in delimiters) + 1 for row in below]
+    return len(widths) > 1 and 2 * cells <= sorted(widths)[len(widths) // 2]
 
 
 def printable(text: str) -> str:

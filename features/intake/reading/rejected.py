@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from features.intake.reading.source_files import raw_rows
+from features.intake.reading.source_files import opened
 
 COLUMNS = ("file", "line", "reason")
 OF_ERASED = "it is of a customer who was erased; what stands there is not repeated here"
@@ -33,7 +33,7 @@ def with_raw(rejected: pd.DataFrame, root: Path) -> pd.DataFrame:
     there.
     """
     parts = [
-        part.assign(raw=part["line"].map(raw_rows(root / str(file), set(part["line"]))))
+        part.assign(raw=part["line"].map(opened(root / str(file)).raw(set(part["line"]))))
         for file, part in rejected.groupby("file")
     ]
     columns = [*COLUMNS, "raw"]

@@ -28,15 +28,10 @@ from features.intake.reading.cells import (
     read_quantity,
     read_title,
 )
-from features.intake.reading.date_formats import ISO_PATTERN, formats_of
+from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
+from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
-from features.intake.reading.source_files import (
-    RawTable,
-    column_types,
-    files_of,
-    read_raw,
-    without_copies,
-)
+from features.intake.reading.source_files import files_of, opened, without_copies
 from features.tables.table import Column, Kind
 from features.tables.tables import STANDARD, Tables
 
@@ -122,8 +117,9 @@ def _check_mapping(
 def _read_file(
     source: Source, declared: Mapping[str, Column], file: Path, name: str, now: datetime
 ) -> SourceRows:
-    _check_columns(source, declared, file)
-    raw = read_raw(file, set(source.columns.values()))
+    table = opened(file)
+    _check_columns(source, declared, file, table)
+    raw = table.read(sorted(set(source.columns.values())))
     try:
         columns = {
             column: _read_column(declared[column], source, raw, now) for column in source.columns
@@ -157,8 +153,10 @@ def _read_file(
     return SourceRows(_completed(rows[readable], declared), rejections(sorted(rejected)))
 
 
-def _check_columns(source: Source, declared: Mapping[str, Column], file: Path) -> None:
-    found = column_types(file)
+def _check_columns(
+    source: Source, declared: Mapping[str, Column], file: Path, table: TableFile
+) -> None:
+    found = table.types
     if missing := sorted({name for name in source.columns.values() if name not in found}):
         raise SourceError(
             f"the column {_list(missing)} is missing; found are {_list(found)}. "
@@ -166,7 +164,7 @@ def _check_columns(source: Source, declared: Mapping[str, Column], file: Path) -
             file=file,
         )
     for column, name in source.columns.items():
-        if not is_readable(found[name], declared[column].kind):
+        if not is_readable(found[name], declared[column].kind, source.date_format):
             raise SourceError(
                 f"the column `{name}` is of type {found[name]}, which `{column}` cannot be; export"
                 " it as text",
@@ -199,7 +197,7 @@ def _check_dates(source: Source, file: Path, raw: pa.Array[Any], cells: Cells, c
     ):
         return
     texts = texts.str.strip()
-    texts = texts[texts != ""]
+    texts = texts[texts != ""].map(normalised)
     forms = formats_of(texts.unique().tolist())
     if len(texts) and texts.str.fullmatch(ISO_PATTERN).all():
         raise SourceError(

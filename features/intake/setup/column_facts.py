@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from features.intake.reading.cells import read_price
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of
-from features.intake.reading.source_files import column_types, read_raw
+from features.intake.reading.source_files import opened
 
 ROWS_LOOKED_AT = 50_000
 MOST = 0.9
@@ -89,10 +89,9 @@ def facts_of(file: Path) -> dict[str, ColumnFacts]:
 
     Raises `SourceError` where it cannot be read.
     """
-    plain = [
-        name for name, kind in column_types(file).items() if name and not pa.types.is_nested(kind)
-    ]
-    raw = read_raw(file, plain)
+    table = opened(file)
+    plain = [name for name, kind in table.types.items() if name and not pa.types.is_nested(kind)]
+    raw = table.read(plain)
     return {
         name: ColumnFacts(name, cells[:ROWS_LOOKED_AT], _distinct_texts(cells), raw.decimal_comma)
         for name, cells in raw.cells.items()

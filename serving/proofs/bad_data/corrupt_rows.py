@@ -103,7 +103,9 @@ SHAPE = {
     "the header again": Kind(lambda _row, dialect: dialect.text(HEADER).encode(), "day is 'day'"),
 }
 ENCODING = {
-    "Latin-1": _end("name is 'Large mug\\xfc', which holds bytes that are not UTF-8", b"\xfc"),
+    "Latin-1 beside UTF-8": _end(
+        "name is 'Large mug\\xfcü', which holds bytes that are not UTF-8", b"\xfc\xc3\xbc"
+    ),
     "a character cut in half": _end("bytes that are not UTF-8", b"\xc3"),
     "a surrogate": _end("bytes that are not UTF-8", b"\xed\xa0\x80"),
     "UTF-16": Kind(lambda row, dialect: dialect.text(row).encode("utf-16-le"), "NUL byte"),
@@ -159,9 +161,9 @@ NUMBERS = {
     "a quantity in hexadecimal": _cell("units is '0x10', which is no number", units="0x10"),
     "an endless quantity": _cell("units is 'inf', which is no number", units="inf"),
     "a quantity of zero": _cell("units is 0, which is no purchase", units="0"),
-    "a currency sign": _cell("price is '$3.50', which is no number", price="$3.50"),
+    "two currency signs": _cell("price is '$3.50 €', which is no number", price="$3.50 €"),
     "a price that is not a number": _cell("price is 'NaN', which is no number", price="NaN"),
-    "a thousands separator": _cell("price is '1,234.50', which is no number", price="1,234.50"),
+    "thousands of two digits": _cell("price is '12,34.50', which is no number", price="12,34.50"),
     "a negative price": _cell("price is -3.5, which is negative", price="-3.50"),
 }
 KINDS: Mapping[str, Kind] = {**SHAPE, **ENCODING, **UNSEEN, **ABSENT, **IDS, **DATES, **NUMBERS}

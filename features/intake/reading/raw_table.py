@@ -1,0 +1,84 @@
+"""What every kind of file gives: some columns of raw cells, with the line of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.errors import SourceError
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Some columns of a file, unread: `cells` by column name, `lines` (int64) of the rows, and rows
+    that have no cells.
+
+    A row of a CSV or Excel file has the line on which it begins (counted from 1, the header too), a
+    row of JSON lines its line, and a row of a Parquet file its number from 1.
+    """
+
+    cells: dict[str, pa.Array[Any]]
+    lines: NDArray[np.int64]
+    misshapen: tuple[tuple[int, str], ...] = ()
+    decimal_comma: bool = False
+    """Whether commas are likely to be decimal, since something else stands between cells."""
+
+
+class TableFile(Protocol):
+    """A file that holds a table."""
+
+    @property
+    def types(self) -> dict[str, pa.DataType]:
+        """Its columns and the types of their cells."""
+
+    def read(self, columns: Collection[str]) -> RawTable:
+        """Those of `columns`, which it is known to have. Raises `SourceError`."""
+
+    def raw(self, lines: Collection[int]) -> dict[int, str]:
+        """What stands at those lines, for people to look at."""
+
+
+def as_text(value: object) -> str | None:
+    """A cell of a typed file as CSV would hold it; None where it holds nothing."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 2**53 else repr(value)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)
+
+
+def text_table(
+    names: Sequence[str],
+    rows: Iterable[Sequence[str | None]],
+    lines: Sequence[int],
+    misshapen: Iterable[tuple[int, str]] = (),
+) -> RawTable:
+    """A table of text cells from rows of them."""
+    by_column = list(zip(*rows, strict=True)) or [()] * len(names)
+    cells: dict[str, pa.Array[Any]] = {
+        name: pa.array(column, pa.string()) for name, column in zip(names, by_column, strict=True)
+    }
+    return RawTable(cells, np.array(lines, dtype="int64"), tuple(misshapen))
+
+
+def require_once(names: Sequence[str], columns: Collection[str], file: Path, line: int) -> None:
+    """Raise `SourceError` where the header names one of `columns` more than once."""
+    if twice := [name for name in columns if names.count(name) > 1]:
+        raise SourceError(
+            f"the header names {twice[0]!r} more than once; give each column its own name",
+            file=file,
+            line=line,
+        )
