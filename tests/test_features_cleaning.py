@@ -9,14 +9,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.config.schema import Cleaning
-from features.intake.cleaning import RULES, clean
+from features.config.schema import Cleaning, Source
+from features.intake.cleaning import RULES, Cleaned, clean
+from features.tables.declared import transactions
+from features.tables.table import Kind
 
 CLEANING = Cleaning(
     cancellation_prefix="C",
     non_products=("POST", "BANK CHARGES", "gift_*", "a.b"),
     wholesale_units=1000,
 )
+
+
+def cleaned_of(
+    lines: pd.DataFrame,
+    cleaning: Cleaning = CLEANING,
+    called: dict[str, str] | None = None,
+    **said: Any,
+) -> Cleaned:
+    """The lines of a source with these rules, cleaned in euros."""
+    columns: Any = called or {}
+    source = Source(
+        name="orders",
+        file="orders.csv",
+        table="transactions",
+        columns=columns,
+        cleaning=cleaning,
+        **said,
+    )
+    for column in transactions.TABLE.only_read:
+        if column.name not in lines:
+            kind = "float64" if column.kind in (Kind.PRICE, Kind.QUANTITY) else "str"
+            lines = lines.assign(**{column.name: pd.Series(None, index=lines.index, dtype=kind)})
+    return clean(lines, source, "EUR")
 
 
 def lines(*changes: dict[str, Any]) -> pd.DataFrame:
@@ -29,6 +54,7 @@ def lines(*changes: dict[str, Any]) -> pd.DataFrame:
         "product_id": "mug",
         "quantity": 2,
         "unit_price": 1.5,
+        "ordered_at": pd.Timestamp(2026, 1, 1),
     }
     frame = pd.DataFrame(
         [{**good, "line": line, **change} for line, change in enumerate(changes, start=2)]
@@ -63,7 +89,7 @@ def lines(*changes: dict[str, Any]) -> pd.DataFrame:
 )
 def test_the_first_rule_that_fits_has_the_line(change: dict[str, Any], rule: str) -> None:
     """A line is set aside under exactly one rule, the first in the documented order."""
-    cleaned = clean(lines(change), CLEANING, {})
+    cleaned = cleaned_of(lines(change))
     assert cleaned.set_aside["rule"].tolist() == [rule]
     assert cleaned.counts == {**dict.fromkeys(RULES, 0), rule: 1}
     assert cleaned.kept.empty
@@ -78,12 +104,12 @@ def test_a_purchase_is_kept(change: dict[str, Any]) -> None:
     """What no rule names is kept: a code in a longer code, a dot that is no wildcard, another case
     of the prefix.
     """
-    assert len(clean(lines(change), CLEANING, {}).kept) == 1
+    assert len(cleaned_of(lines(change)).kept) == 1
 
 
 def test_without_rules_only_what_is_never_a_purchase_is_set_aside() -> None:
     """A shop that states no rule keeps its odd codes and its large lines."""
-    cleaned = clean(
+    cleaned = cleaned_of(
         lines(
             {"order_id": "C1"}, {"product_id": "POST"}, {"quantity": 90_000}, {"customer_id": None}
         ),
@@ -105,7 +131,7 @@ def test_what_no_rule_takes_must_be_a_purchase(change: dict[str, Any], reason: s
     """A negative price or no unit at all is an error where no rule explains it, named as the shop
     names the column.
     """
-    cleaned = clean(lines({}, change), CLEANING, {"unit_price": "UnitPrice"})
+    cleaned = cleaned_of(lines({}, change), CLEANING, {"unit_price": "UnitPrice"})
     assert cleaned.rejected.to_dict("records") == [
         {"file": "orders.csv", "line": 3, "reason": reason}
     ]
@@ -114,7 +140,7 @@ def test_what_no_rule_takes_must_be_a_purchase(change: dict[str, Any], reason: s
 
 def test_no_lines_are_cleaned_to_no_lines() -> None:
     """An empty source has nothing to keep, set aside or reject."""
-    cleaned = clean(lines({}).iloc[:0], CLEANING, {})
+    cleaned = cleaned_of(lines({}).iloc[:0])
     assert cleaned.kept.empty
     assert cleaned.set_aside.empty
     assert cleaned.rejected.empty
@@ -137,7 +163,7 @@ def test_no_lines_are_cleaned_to_no_lines() -> None:
 def test_every_line_is_kept_set_aside_or_rejected_once(changes: list[dict[str, Any]]) -> None:
     """Cleaning neither loses nor doubles a line."""
     frame = lines(*changes)
-    cleaned = clean(frame, CLEANING, {})
+    cleaned = cleaned_of(frame)
     assert (
         sorted([*cleaned.kept["line"], *cleaned.set_aside["line"], *cleaned.rejected["line"]])
         == frame["line"].tolist()

@@ -63,10 +63,19 @@ SourceTable = Annotated[str, AfterValidator(_table_of_sources)]
 """A table that a source may fill."""
 
 
+def names(mapped: str | Iterable[str]) -> str:
+    """The file's name or names of a column, as they stand in a sentence."""
+    return mapped if isinstance(mapped, str) else " and ".join(mapped)
+
+
 class Section(BaseModel):
     """A table of `sayso.toml`; a key that it does not know is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+"""A currency's code in ISO 4217."""
 
 
 class Shop(Section):
@@ -79,6 +88,8 @@ class Shop(Section):
     """How long the content of a decision is kept; that it was made stays on record."""
     language: Text = "en"
     currency: Text = "GBP"
+    rates: dict[Currency, Annotated[float, Field(gt=0)]] = {}
+    """What one unit of another currency is in the shop's own."""
     home_country: str | None = None
 
 
@@ -98,14 +109,44 @@ class Cleaning(Section):
     """A line of more units than this is a reseller's."""
 
 
+class StatusesSection(Section):
+    """What the words in a source's column `status` mean: whether an order was a purchase.
+
+    Words that stand here nowhere are read as most shops mean them, where they are known
+    (`features.intake.order_statuses`).
+    """
+
+    bought: tuple[Text, ...] = ()
+    pending: tuple[Text, ...] = ()
+    failed: tuple[Text, ...] = ()
+    cancelled: tuple[Text, ...] = ()
+    refunded: tuple[Text, ...] = ()
+    returned: tuple[Text, ...] = ()
+    test: tuple[Text, ...] = ()
+
+
 class Source(Section):
     """A file of the shop and how its columns are called in the warehouse."""
 
     name: Text
     file: Text
     table: SourceTable
-    columns: dict[str, Text]
+    columns: dict[str, Text | tuple[Text, ...]]
+    """Each column of the warehouse by the file's name for it; several names are joined, such as
+    those of a date and a time.
+    """
     date_format: str | None = None
+    fill_down: bool = False
+    """Whether what all lines of an order share stands on its first line alone."""
+    currency: Currency | None = None
+    """The currency of its prices where no column and no sign says it; the shop's where it is not
+    given.
+    """
+    guests: tuple[str, ...] = ()
+    """Customer ids that stand for anybody who has no account; their e-mail address tells them
+    apart.
+    """
+    statuses: StatusesSection = StatusesSection()
     cleaning: Cleaning = Cleaning()
     third_party: bool = False
     """Whether somebody other than the shop collected the data.
@@ -116,6 +157,12 @@ class Source(Section):
     evidence: Text | None = None
     checked_on: date | None = None
     check_every_days: Days = 365
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """The names of all columns of the file that are read."""
+        mapped = self.columns.values()
+        return tuple(n for each in mapped for n in ([each] if isinstance(each, str) else each))
 
 
 class PurposeSection(Section):

@@ -7,11 +7,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
-from features.config.schema import Cleaning
+from features.config.schema import Cleaning, Source, names
+from features.intake.order_statuses import BOUGHT, MEANINGS
+from features.intake.purchases import (
+    in_one_currency,
+    netted,
+    statuses,
+    with_amounts,
+    with_customers,
+)
 from features.intake.reading.rejected import rejections
 from features.tables.declared.transactions import (
     AMOUNT,
@@ -22,14 +31,29 @@ from features.tables.declared.transactions import (
 )
 from features.tables.table import CUSTOMER_ID
 
-RULES = ("cancellation", "return", "non_product", "no_customer", "free_of_charge", "wholesale")
+NO_RATES: Mapping[str, float] = MappingProxyType({})
+STATES = ("no_purchase", *(meaning for meaning in MEANINGS if meaning != BOUGHT))
+RULES = (
+    *STATES,
+    "cancellation",
+    "return",
+    "non_product",
+    "no_customer",
+    "free_of_charge",
+    "wholesale",
+    "taken_back",
+)
 """In this order a line is tried, and the first rule that fits has it:
 
-cancellation: the order's number starts as cancellations do; return: a negative quantity;
-non_product: postage, a fee, a voucher or a correction; no_customer: nobody is named;
-free_of_charge: a price of 0, hence a gift or a correction; wholesale: more units than a person
-buys.
+no_purchase: an event of another kind, such as a view; test, cancelled, refunded, returned, failed,
+pending: what its status or its refund says; cancellation: the order's number starts as
+cancellations do; return: a negative quantity; non_product: postage, a fee, a voucher or a
+correction; no_customer: nobody is named; free_of_charge: a price of 0, hence a gift or a
+correction; wholesale: more units than a person buys; taken_back: a purchase of which all was
+cancelled or returned later.
 """
+BACK = ("cancellation", "return")
+"""Rules of lines that take back what was bought before."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +73,35 @@ class Cleaned:
         return {rule: int(found.get(rule, 0)) for rule in RULES}
 
 
-def clean(lines: pd.DataFrame, cleaning: Cleaning, called: Mapping[str, str]) -> Cleaned:
-    """Split the transaction lines that `features.intake.reading.sources` read.
+def clean(
+    lines: pd.DataFrame,
+    source: Source,
+    currency: str,
+    rates: Mapping[str, float] = NO_RATES,
+) -> Cleaned:
+    """Split the transaction lines that `features.intake.reading.sources` read, prices in the shop's
+    `currency`.
 
     The rules come first, so a correction with a negative price is set aside and not an error; what
-    no rule takes must have a positive quantity and no negative price. `called` gives the shop's
-    name of a column, for the reasons.
+    no rule takes must have a positive quantity, no negative price and a status that is known. What
+    is kept has what is left of a purchase, after refunds and returns.
+
+    Raises `SourceError` where prices are in another currency that has no rate.
     """
-    rule = _rule(lines, cleaning)
-    remaining = lines[rule == ""]
-    faults = _faults(remaining, called)
+    converted = in_one_currency(with_customers(lines, source), source, currency, rates)
+    state, unknown = statuses(converted, source)
+    found = with_amounts(converted, source)
+    rule = _rule(found, source.cleaning, state)
+    remaining = found[rule == ""]
+    faults = _faults(remaining, source)
+    faults = faults.where(unknown[rule == ""] == "", unknown[rule == ""])
     bad = remaining[faults != ""]
     rejected = rejections(zip(bad["file"], bad["line"], faults[faults != ""], strict=True))
-    return Cleaned(
-        remaining[faults == ""], lines[rule != ""].assign(rule=rule[rule != ""]), rejected
-    )
+    whole = remaining[faults == ""]
+    left = netted(whole, found[rule.isin(BACK)])
+    gone = (left[QUANTITY] <= 0) & (whole[QUANTITY] > 0)
+    aside = [found[rule != ""].assign(rule=rule[rule != ""]), whole[gone].assign(rule="taken_back")]
+    return Cleaned(left[~gone], pd.concat(aside).sort_index(), rejected)
 
 
 def of_customers(rows: pd.DataFrame) -> Cleaned:
@@ -74,10 +112,11 @@ def of_customers(rows: pd.DataFrame) -> Cleaned:
     return Cleaned(rows[~nobody], rows[nobody].assign(rule="no_customer"), rejections())
 
 
-def _rule(lines: pd.DataFrame, cleaning: Cleaning) -> pd.Series:
+def _rule(lines: pd.DataFrame, cleaning: Cleaning, state: pd.Series) -> pd.Series:
     """Name of the rule that sets each line aside, "" for none."""
     prefix, most = cleaning.cancellation_prefix, cleaning.wholesale_units
     fits = {
+        **{each: state == each for each in STATES},
         "cancellation": lines[ORDER_ID].str.startswith(prefix) if prefix else False,
         "return": lines[QUANTITY] < 0,
         "non_product": _is_non_product(lines[PRODUCT_ID], cleaning.non_products),
@@ -85,7 +124,7 @@ def _rule(lines: pd.DataFrame, cleaning: Cleaning) -> pd.Series:
         "free_of_charge": lines[UNIT_PRICE] == 0,
         "wholesale": lines[QUANTITY] > most if most is not None else False,
     }
-    return _first(lines.index, {rule: fits[rule] for rule in RULES})
+    return _first(lines.index, {rule: fits[rule] for rule in RULES if rule in fits})
 
 
 def _is_non_product(product_ids: pd.Series, codes: tuple[str, ...]) -> pd.Series:
@@ -98,7 +137,7 @@ def _is_non_product(product_ids: pd.Series, codes: tuple[str, ...]) -> pd.Series
     )
 
 
-def _faults(lines: pd.DataFrame, called: Mapping[str, str]) -> pd.Series:
+def _faults(lines: pd.DataFrame, source: Source) -> pd.Series:
     """Why each line cannot be a purchase, "" where it can."""
     reasons = pd.Series("", index=lines.index, dtype="str")
     for column, bad, words in (
@@ -106,7 +145,7 @@ def _faults(lines: pd.DataFrame, called: Mapping[str, str]) -> pd.Series:
         (UNIT_PRICE, lines[UNIT_PRICE] < 0, "which is negative"),
         (AMOUNT, lines[AMOUNT] < 0, "which is negative"),
     ):
-        named = called.get(column, column)
+        named = names(source.columns.get(column, column))
         new = bad & (reasons == "")
         said = [f"{named} is {value}, {words}" for value in lines.loc[new, column]]
         reasons[new] = np.array(said, dtype=object)

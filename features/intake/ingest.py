@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from features.catalog import Catalog
 from features.clock import Clock, utc_now
+from features.config.schema import Shop as ShopSection
 from features.config.schema import Source
 from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
@@ -20,6 +21,7 @@ from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean, of_customers
 from features.intake.overlaps import in_an_earlier_file
+from features.intake.purchases import SOLD
 from features.intake.reading.rejected import rejections, with_raw, without_erased, write_rejected
 from features.intake.reading.sources import read_source
 from features.intake.warehouse_tables import events_table, facts_table, states_table
@@ -42,12 +44,37 @@ from features.warehouse.store import Warehouse
 
 
 @dataclass(frozen=True)
+class Counted:
+    """How many lines, and orders with such lines."""
+
+    lines: int
+    orders: int
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """The purchases in the warehouse: lines, orders, customers, units; `gross` is quantity times
+    price as sold, before discounts and refunds, and `net` after both.
+    """
+
+    lines: int
+    orders: int
+    customers: int
+    units: float
+    gross: float
+    net: float
+    currency: str
+
+
+@dataclass(frozen=True)
 class IngestReport:
     """What a run of ingest found.
 
-    Rows of all sources were `read`; each of them was `kept`, `set_aside` (by rule) or `rejected`.
-    `first` and `last` are the moments (naive UTC) of the first and the last order. `copies` are
-    files left out as they repeat another, `not_read` says which sources may not be read, and why.
+    `purchases` says what the warehouse holds now, and `by_status` what was set aside from order
+    lines, by rule. Rows of all sources were `read`; each of them was `kept`, `set_aside` (by rule)
+    or `rejected`. `first` and `last` are the moments (naive UTC) of the first and the last order.
+    `copies` are files left out as they repeat another, `not_read` says which sources may not be
+    read, and why.
     """
 
     read: int
@@ -57,6 +84,8 @@ class IngestReport:
     rejected_files: tuple[Path, ...]
     copies: tuple[str, ...]
     not_read: dict[str, str]
+    purchases: Purchases
+    by_status: dict[str, Counted]
     customers: int
     products: int
     orders: int
@@ -72,6 +101,7 @@ class _Sorted:
     table: Table
     kept: pd.DataFrame
     set_aside: dict[str, int]
+    by_status: dict[str, Counted]
     rejected: pd.DataFrame
     copies: tuple[str, ...]
 
@@ -94,7 +124,7 @@ def ingest(
     for position, source in enumerate(config.sources):
         progress(f"reading {source.name}", 0.6 * position / len(config.sources))
         if source.name not in faults:
-            parts.append(_sort(source, workspace.root, now, workspace.tables))
+            parts.append(_sort(source, workspace.root, now, workspace.tables, config.shop))
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
     progress("naming customers", 0.6)
     vault, warehouse = Vault(database, workspace.master_keys), Warehouse(workspace.warehouse)
@@ -114,7 +144,9 @@ def ingest(
         warehouse.replace(corrected(tables, database, vault))
         files = write_rejected(workspace.rejected, rejected)
     progress("done", 1.0)
-    return _report(parts, tables, set_aside, faults, tuple(files.values()))
+    report = _report(parts, tables, set_aside, faults, tuple(files.values()))
+    held = _purchases(rows[transactions.NAME], report.orders, config.shop.currency)
+    return replace(report, purchases=held)
 
 
 def _admitted(
@@ -155,13 +187,15 @@ def _named(
     }
 
 
-def _sort(source: Source, root: Path, now: datetime, tables: Tables) -> _Sorted:
+def _sort(source: Source, root: Path, now: datetime, tables: Tables, shop: ShopSection) -> _Sorted:
     found, table = read_source(source, root, now, tables), tables[source.table]
     if isinstance(table, Facts):
         kept, repeated = _each_once(found.rows, table)
-        return _Sorted(source, table, kept, {}, pd.concat([found.rejected, repeated]), found.copies)
+        return _Sorted(
+            source, table, kept, {}, {}, pd.concat([found.rejected, repeated]), found.copies
+        )
     cleaned = (
-        clean(found.rows, source.cleaning, source.columns)
+        clean(found.rows, source, shop.currency, shop.rates)
         if table.name == transactions.NAME
         else of_customers(found.rows)
     )
@@ -170,8 +204,31 @@ def _sort(source: Source, root: Path, now: datetime, tables: Tables) -> _Sorted:
         table,
         cleaned.kept,
         cleaned.counts,
+        _counted(cleaned.set_aside) if table.name == transactions.NAME else {},
         pd.concat([found.rejected, cleaned.rejected]),
         found.copies,
+    )
+
+
+def _counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
+    """Lines that were set aside and their orders, by rule."""
+    return {
+        str(rule): Counted(len(part), int(part[transactions.ORDER_ID].nunique()))
+        for rule, part in set_aside.groupby("rule")
+    }
+
+
+def _purchases(rows: pd.DataFrame, orders: int, currency: str) -> Purchases:
+    """What order lines come to."""
+    sold = rows[SOLD].astype("float64") * rows[transactions.UNIT_PRICE]
+    return Purchases(
+        lines=len(rows),
+        orders=orders,
+        customers=int(rows[CUSTOMER].nunique()),
+        units=float(rows[transactions.QUANTITY].sum()),
+        gross=round(float(sold.sum()), 2),
+        net=round(float(rows[transactions.AMOUNT].sum()), 2),
+        currency=currency,
     )
 
 
@@ -231,6 +288,15 @@ def _together(frames: Sequence[pd.DataFrame], none: pd.DataFrame) -> pd.DataFram
     return pd.concat(filled, ignore_index=True) if filled else none[:0]
 
 
+def _by_status(parts: Sequence[_Sorted]) -> dict[str, Counted]:
+    """What was set aside from the order lines of all sources, by rule."""
+    found: dict[str, Counted] = {}
+    for rule, more in (item for part in parts for item in part.by_status.items()):
+        before = found.get(rule, Counted(0, 0))
+        found[rule] = Counted(before.lines + more.lines, before.orders + more.orders)
+    return found
+
+
 def _set_aside(parts: Sequence[_Sorted]) -> dict[str, int]:
     total = Counter(dict.fromkeys(RULES, 0))
     for part in parts:
@@ -277,6 +343,8 @@ def _report(
         rejected_files=files,
         copies=tuple(name for part in parts for name in part.copies),
         not_read=faults,
+        purchases=Purchases(0, 0, 0, 0.0, 0.0, 0.0, ""),
+        by_status=_by_status(parts),
         customers=orders[CUSTOMER].nunique(),
         products=tables[products.NAME].num_rows,
         orders=orders[transactions.ORDER_ID].nunique(),

@@ -111,7 +111,11 @@ class Column:
     required: bool = False
     """Whether every source of the table has to map it."""
     may_be_empty: bool = False
-    """Whether an id may be missing; texts may always be, numbers and moments never."""
+    """Whether an id or a number may be missing; texts may always be, moments never. A missing
+    number is 0.
+    """
+    of_order: bool = False
+    """Whether all lines of an order share it, so that an export may state it on the first alone."""
     derived: Derivation | None = None
     """The column where a source has none, from the columns that come before it."""
     if_empty: Derivation | None = None
@@ -138,13 +142,17 @@ class Table:
     """Groups of columns of which a source has to map one at least."""
     categories: tuple[StandardCategory, ...] = ()
     """Categories that a new catalog has on account of this table."""
+    only_read: tuple[Column, ...] = ()
+    """Columns that a source may map and that decide what becomes of its rows, such as an order's
+    status; they are not kept.
+    """
     stated_in: tuple[str, ...] = ()
     """Other tables whose sources may state columns of this one too."""
     own_sources: bool = True
     """Whether a source may fill it; else its columns stand in sources of `stated_in` alone."""
 
     def __post_init__(self) -> None:
-        names = [column.name for column in self.columns]
+        names = [column.name for column in (*self.columns, *self.only_read)]
         if twice := {name for name in names if names.count(name) > 1}:
             raise self.fault(f"{_list(twice)} is declared twice")
         if reserved := RESERVED.intersection(names):
@@ -170,15 +178,17 @@ class Table:
     def stated(self) -> tuple[Column, ...]:
         """The columns that a source of the table may map."""
         return (
-            Column(CUSTOMER_ID, Kind.ID, required=True, may_be_empty=True),
+            Column(CUSTOMER_ID, Kind.ID, required=True, may_be_empty=True, of_order=True),
             *self.columns,
             self._recorded_at,
+            *self.only_read,
         )
 
     @property
     def content(self) -> tuple[str, ...]:
         """Names of the columns in which rows of different files are alike that are the same."""
-        return tuple(column.name for column in self.stated if column.tells_apart)
+        own = (column for column in self.stated if column not in self.only_read)
+        return tuple(column.name for column in own if column.tells_apart)
 
     @property
     def kept(self) -> tuple[tuple[str, str], ...]:

@@ -82,21 +82,25 @@ def read_title(raw: pa.Array[Any]) -> Cells:
     return _spread(codes, texts.str.replace(r"\s+", " ", regex=True), faults)
 
 
-def read_price(raw: pa.Array[Any], *, decimal_comma: bool) -> Cells:
+def read_price(raw: pa.Array[Any], *, decimal_comma: bool, may_be_empty: bool = False) -> Cells:
     """Finite numbers as float64, negative ones among them, with or without the sign or code of a
     currency.
 
     The whole column tells how it writes them (`features.intake.reading.money`); where it does not,
-    `decimal_comma` lets `2,500` be two and a half.
+    `decimal_comma` lets `2,500` be two and a half. A cell that `may_be_empty` is 0 then.
     """
     codes, numbers, faults = _distinct_numbers(raw, decimal_comma=decimal_comma)
+    if may_be_empty:
+        faults, numbers = faults[1:], np.where(faults[0].mask, 0.0, numbers)
     faults.append(Fault(np.abs(numbers) > LARGEST_PRICE, "which is more than anything costs"))
     return _spread(codes, pd.Series(numbers), faults)
 
 
-def read_quantity(raw: pa.Array[Any], *, decimal_comma: bool) -> Cells:
-    """Whole numbers as int64, negative ones among them."""
+def read_quantity(raw: pa.Array[Any], *, decimal_comma: bool, may_be_empty: bool = False) -> Cells:
+    """Whole numbers as int64, negative ones among them; a cell that `may_be_empty` is 0 then."""
     codes, numbers, faults = _distinct_numbers(raw, decimal_comma=decimal_comma)
+    if may_be_empty:
+        faults, numbers = faults[1:], np.where(faults[0].mask, 0.0, numbers)
     faults.append(
         Fault(
             np.abs(numbers) > LARGEST_QUANTITY, f"which is more than {LARGEST_QUANTITY:,.0f} units"

@@ -146,10 +146,15 @@ def notation_of(texts: Iterable[str], *, decimal_comma: bool = False) -> Notatio
     return Notation(decimal, settled=True, longest=longest[decimal])
 
 
-def currencies_of(texts: Sequence[str]) -> Counter[str]:
+def currency_of(text: str) -> str | None:
+    """The currency that a cell names beside its number; None where it names none."""
+    money = parsed(text)
+    return None if money is None else money.currency
+
+
+def currencies_of(texts: Iterable[str]) -> Counter[str]:
     """How many of the cells name each currency."""
-    found = (parsed(text) for text in texts)
-    return Counter(money.currency for money in found if money is not None and money.currency)
+    return Counter(code for text in texts if (code := currency_of(text)))
 
 
 def _currency(sign: str) -> str | None:

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from features.config.schema import Source
+from features.config.schema import Source, names
 from features.errors import SourceError
+from features.intake.order_statuses import JOINED
 from features.intake.reading.cells import (
     EMPTY,
     Cells,
@@ -29,9 +31,12 @@ from features.intake.reading.cells import (
     read_title,
 )
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
+from features.intake.reading.fill_down import filled_down
+from features.intake.reading.money import currency_of
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
 from features.intake.reading.source_files import files_of, opened, without_copies
+from features.tables.declared.transactions import CURRENCY
 from features.tables.table import Column, Kind
 from features.tables.tables import STANDARD, Tables
 
@@ -119,7 +124,9 @@ def _read_file(
 ) -> SourceRows:
     table = opened(file)
     _check_columns(source, declared, file, table)
-    raw = table.read(sorted(set(source.columns.values())))
+    raw = table.read(sorted(set(source.file_columns)))
+    if source.fill_down:
+        raw = filled_down(raw, source, declared)
     try:
         columns = {
             column: _read_column(declared[column], source, raw, now) for column in source.columns
@@ -131,20 +138,16 @@ def _read_file(
         ) from None
     for column, its in declared.items():
         if its.kind is Kind.MOMENT and column in columns:
-            _check_dates(
-                source,
-                file,
-                raw.cells[source.columns[column]],
-                columns[column],
-                source.columns[column],
-            )
-    reasons = dict(_reasons(source, raw, columns))
+            cells = _cells(source.columns[column], its.kind, raw)
+            _check_dates(source, file, cells, columns[column], names(source.columns[column]))
+    reasons = dict(_reasons(source, declared, raw, columns))
     rejected = [(name, line, reason) for line, reason in raw.misshapen]
     rejected += [(name, int(raw.lines[position]), reason) for position, reason in reasons.items()]
     rows = pd.DataFrame(
         {
             "file": name,
             "line": raw.lines,
+            **_currencies(source, declared, raw),
             **{column: cells.values for column, cells in columns.items()},
         }
     )
@@ -157,13 +160,14 @@ def _check_columns(
     source: Source, declared: Mapping[str, Column], file: Path, table: TableFile
 ) -> None:
     found = table.types
-    if missing := sorted({name for name in source.columns.values() if name not in found}):
+    if missing := sorted({name for name in source.file_columns if name not in found}):
         raise SourceError(
             f"the column {_list(missing)} is missing; found are {_list(found)}. "
             f"Correct `columns` of the source `{source.name}` in sayso.toml, or the file",
             file=file,
         )
-    for column, name in source.columns.items():
+    for column, mapped in source.columns.items():
+        name = mapped if isinstance(mapped, str) else mapped[0]
         if not is_readable(found[name], declared[column].kind, source.date_format):
             raise SourceError(
                 f"the column `{name}` is of type {found[name]}, which `{column}` cannot be; export"
@@ -173,18 +177,54 @@ def _check_columns(
 
 
 def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -> Cells:
-    cells = raw.cells[source.columns[column.name]]
+    cells = _cells(source.columns[column.name], column.kind, raw)
+    comma, empty = raw.decimal_comma, column.may_be_empty
     match column.kind:
         case Kind.MOMENT:
             return read_moment(cells, date_format=source.date_format, now=now)
         case Kind.QUANTITY:
-            return read_quantity(cells, decimal_comma=raw.decimal_comma)
+            return read_quantity(cells, decimal_comma=comma, may_be_empty=empty)
         case Kind.PRICE:
-            return read_price(cells, decimal_comma=raw.decimal_comma)
+            return read_price(cells, decimal_comma=comma, may_be_empty=empty)
         case Kind.ID:
             return read_id(cells, required=not column.may_be_empty)
         case Kind.TEXT:
             return read_title(cells)
+
+
+def _cells(mapped: str | tuple[str, ...], kind: Kind, raw: RawTable) -> pa.Array[Any]:
+    """The cells of a column; where it is several in the file, joined."""
+    if isinstance(mapped, str):
+        return raw.cells[mapped]
+    parts: list[Any] = [_trimmed(raw.cells[name]) for name in mapped]
+    between = JOINED if kind is Kind.TEXT else " "
+    joined: pa.Array[Any] = pc.binary_join_element_wise(*parts, between, null_handling="skip")
+    return joined
+
+
+def _trimmed(cells: pa.Array[Any]) -> pa.Array[Any]:
+    """Texts without spaces around them; null where nothing is left."""
+    texts: Any = pc.utf8_trim_whitespace(cells.cast(pa.string()))
+    empty: Any = pc.equal(texts, pa.scalar(""))
+    trimmed: pa.Array[Any] = pc.if_else(empty, pa.scalar(None, pa.string()), texts)
+    return trimmed
+
+
+def _currencies(
+    source: Source, declared: Mapping[str, Column], raw: RawTable
+) -> dict[str, pd.Series]:
+    """The currencies that stand beside prices, where no column says them."""
+    prices = [
+        mapped
+        for column, mapped in source.columns.items()
+        if declared[column].kind is Kind.PRICE and isinstance(mapped, str)
+    ]
+    texts = [name for name in prices if pa.types.is_string(raw.cells[name].type)]
+    if CURRENCY not in declared or CURRENCY in source.columns or not texts:
+        return {}
+    cells = pd.Series(raw.cells[texts[0]].to_pandas(), dtype="str").str.strip()
+    signs = {text: currency_of(text) for text in cells.dropna().unique()}
+    return {CURRENCY: cells.map(signs).astype("str")} if any(signs.values()) else {}
 
 
 def _check_dates(source: Source, file: Path, raw: pa.Array[Any], cells: Cells, column: str) -> None:
@@ -217,19 +257,22 @@ def _of(source: Source) -> str:
     return f" of the source `{source.name}` in sayso.toml"
 
 
-def _reasons(source: Source, raw: RawTable, columns: dict[str, Cells]) -> Iterator[tuple[int, str]]:
+def _reasons(
+    source: Source, declared: Mapping[str, Column], raw: RawTable, columns: dict[str, Cells]
+) -> Iterator[tuple[int, str]]:
     """Position and reason of every row that holds a fault; of several the first in the order of the
     mapping.
     """
     judged = np.zeros(len(raw.lines), dtype=bool)
     for column, cells in columns.items():
-        name = source.columns[column]
+        name = names(source.columns[column])
+        stated = _cells(source.columns[column], declared[column].kind, raw)
         for fault in cells.faults:
             positions = np.flatnonzero(fault.mask & ~judged)
             judged |= fault.mask
             for position, value in zip(
                 positions.tolist(),
-                raw.cells[name].take(pa.array(positions, pa.int64())).to_pylist(),
+                stated.take(pa.array(positions, pa.int64())).to_pylist(),
                 strict=True,
             ):
                 yield (

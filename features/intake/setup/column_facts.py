@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,8 @@ from features.intake.reading.date_formats import ISO_PATTERN, formats_of
 from features.intake.reading.source_files import opened
 
 ROWS_LOOKED_AT = 50_000
+MAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
+TIME_OF_DAY = r"[0-9]{1,2}[:.][0-9]{2}([:.][0-9]{2})?(\s?[AaPp]\.?[Mm]\.?)?"
 MOST = 0.9
 """Cells that must agree before a column counts as something; a few may be corrupt."""
 
@@ -62,6 +65,12 @@ class ColumnFacts:
         return bool(self.numbers.notna().mean() >= MOST)
 
     @cached_property
+    def is_amount(self) -> bool:
+        """Whether what is filled of it are numbers."""
+        known = self.numbers[self.values.notna().to_numpy()]
+        return bool(len(known)) and bool(known.notna().mean() >= MOST)
+
+    @cached_property
     def is_whole(self) -> bool:
         """Whether it holds whole numbers."""
         return self.is_number and bool((self.numbers.dropna() % 1 == 0).mean() >= MOST)
@@ -70,7 +79,35 @@ class ColumnFacts:
     def values(self) -> pd.Series:
         """Its first rows as they are, missing where a cell is empty."""
         cells = pd.Series(self.raw.to_pandas())
-        return cells.mask(cells == "") if pa.types.is_string(self.raw.type) else cells
+        return cells.mask(cells.str.strip() == "") if pa.types.is_string(self.raw.type) else cells
+
+    @cached_property
+    def filled(self) -> float:
+        """Share of its cells that hold something."""
+        return float(self.values.notna().mean()) if len(self.values) else 0.0
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many different values it holds."""
+        return int(self.values.nunique())
+
+    @cached_property
+    def is_mail(self) -> bool:
+        """Whether it holds e-mail addresses."""
+        found = pd.Series(self.texts[:1000], dtype="str")
+        return bool(len(found)) and bool(found.str.fullmatch(MAIL).mean() >= MOST)
+
+    @cached_property
+    def is_time_of_day(self) -> bool:
+        """Whether it holds times without dates."""
+        found = pd.Series(self.texts[:1000], dtype="str")
+        return bool(len(found)) and bool(found.str.fullmatch(TIME_OF_DAY).mean() >= MOST)
+
+    @cached_property
+    def has_times(self) -> bool:
+        """Whether its dates have times of day."""
+        found = pd.Series(self.texts[:1000], dtype="str")
+        return bool(len(found)) and bool(found.str.contains(r"[0-9][:.][0-9]{2}").mean() >= MOST)
 
     @property
     def words(self) -> float:
@@ -96,6 +133,17 @@ def facts_of(file: Path) -> dict[str, ColumnFacts]:
         name: ColumnFacts(name, cells[:ROWS_LOOKED_AT], _distinct_texts(cells), raw.decimal_comma)
         for name, cells in raw.cells.items()
     }
+
+
+def joined(parts: Sequence[ColumnFacts]) -> ColumnFacts:
+    """The facts of several columns joined by a space, such as a date and a time."""
+    texts = [pd.Series(part.raw.cast(pa.string()).to_pandas(), dtype="str") for part in parts]
+    whole = texts[0].str.strip()
+    for more in texts[1:]:
+        whole = whole.str.cat(more.str.strip(), sep=" ")
+    raw = pa.array(whole, pa.string(), from_pandas=True)
+    name = " and ".join(part.name for part in parts)
+    return ColumnFacts(name, raw, _distinct_texts(raw), parts[0].decimal_comma)
 
 
 def _distinct_texts(cells: pa.Array[Any]) -> tuple[str, ...]:

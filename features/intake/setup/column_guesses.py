@@ -4,27 +4,84 @@ says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from features.config.schema import names
 from features.errors import SourceError
-from features.intake.setup.column_facts import ColumnFacts, facts_of
-from features.intake.setup.column_synonyms import SPELLINGS, named
+from features.intake.order_statuses import KNOWN
+from features.intake.order_statuses import bare as status_word
+from features.intake.setup.column_checks import fault_of, repeats, settles
+from features.intake.setup.column_facts import ColumnFacts, facts_of, joined
+from features.intake.setup.column_synonyms import SPELLINGS, bare, rank
+from features.intake.setup.layouts import Layout, layout_of
+from features.intake.setup.source_settings import source_settings
 from features.tables.declared import products, transactions
-from features.tables.declared.products import PRODUCT_ID, TITLE
-from features.tables.declared.transactions import AMOUNT, ORDER_ID, ORDERED_AT, QUANTITY, UNIT_PRICE
-from features.tables.table import CUSTOMER_ID, Kind
+from features.tables.declared.customers import COUNTRY
+from features.tables.declared.products import BRAND, PRODUCT_CATEGORY, PRODUCT_ID, TITLE
+from features.tables.declared.transactions import (
+    AMOUNT,
+    CANCELLED_AT,
+    CURRENCY,
+    CUSTOMER_EMAIL,
+    DISCOUNT,
+    EVENT,
+    ORDER_DISCOUNT,
+    ORDER_ID,
+    ORDER_REFUND,
+    ORDERED_AT,
+    QUANTITY,
+    REFUNDED_AMOUNT,
+    REFUNDED_QUANTITY,
+    STATUS,
+    TEST,
+    UNIT_PRICE,
+)
+from features.tables.table import CUSTOMER_ID, RECORDED_AT
 from features.tables.tables import STANDARD
 
+FEWEST_FILLED = 0.02
 ORDER_COLUMNS = STANDARD.stated_in(transactions.NAME)
 """What a source of order lines may state; whatever is recognised is one of these."""
 WORDS_OF_TITLE = 2
 FEW_UNITS = 20
 """A shop's usual line has no more units, which tells a number of units from a sum of money."""
+IN_TURN = (
+    ORDERED_AT,
+    ORDER_ID,
+    CUSTOMER_EMAIL,
+    CUSTOMER_ID,
+    QUANTITY,
+    PRODUCT_ID,
+    UNIT_PRICE,
+    AMOUNT,
+    DISCOUNT,
+    ORDER_DISCOUNT,
+    REFUNDED_QUANTITY,
+    REFUNDED_AMOUNT,
+    ORDER_REFUND,
+    STATUS,
+    EVENT,
+    CANCELLED_AT,
+    TEST,
+    CURRENCY,
+    TITLE,
+    COUNTRY,
+    PRODUCT_CATEGORY,
+    BRAND,
+    RECORDED_AT,
+)
+"""Columns in the order in which they are looked for: what tells the others apart comes first."""
+NOT_A_PRICE = re.compile(
+    r"ship|versand|freight|livraison|envio|discount|rabatt|remise|descuento|tax|mwst|steuer|tva|iva"
+    r"|fee|gebuhr|frais|tip|weight|gewicht|stock|balance|refund|erstatt|total|gesamt|summe|rating",
+)
+"""Parts of names of numbers that are no price of an item."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +99,16 @@ class Guess:
 
 @dataclass(frozen=True)
 class Recognised:
-    """How a file is to be read."""
+    """How a file is to be read: the table, which of its columns is what, and the settings of a
+    source that go with it.
+    """
 
     table: str
-    columns: dict[str, str]
+    columns: dict[str, str | tuple[str, ...]]
     date_format: str | None
     guesses: tuple[Guess, ...]
+    layout: str | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 def recognise(file: Path) -> Recognised:
@@ -56,83 +117,166 @@ def recognise(file: Path) -> Recognised:
     Raises `SourceError` where a column without which nothing can be predicted is not there.
     """
     facts = facts_of(file)
-    found = {column: _Found(name, "its name") for column, name in _by_name(facts).items()}
-    if _is_products(found):
-        return _recognised(
-            file,
-            products.NAME,
-            {column: found[column] for column in products.TABLE.by_name if column in found},
-            facts,
-        )
-    found |= _by_cells(facts, found)
-    found = _put_right(facts, found)
-    _check_complete(file, facts, found)
-    return _recognised(file, transactions.NAME, found, facts)
+    layout = layout_of(facts)
+    if layout is not None:
+        found = {
+            column: _Found(name, f"the layout {layout.name} says so")
+            for column, name in layout.chosen(facts).items()
+        }
+        table, down = layout.table, layout.fill_down
+    else:
+        found, table, down = {}, "", _is_filled_down(facts)
+    search = _Search(facts, found, fill_down=down)
+    if table in ("", products.NAME) and (table or _is_products(facts)):
+        wanted = set(products.TABLE.by_name)
+        search.by_name(column for column in IN_TURN if column in wanted)
+        return _recognised(file, products.NAME, search, layout)
+    search.by_name(IN_TURN)
+    search.by_cells()
+    search.found = _put_right(facts, search.found)
+    _check_complete(file, facts, search)
+    return _recognised(file, transactions.NAME, search, layout)
 
 
 @dataclass(frozen=True)
 class _Found:
-    name: str
+    name: str | tuple[str, ...]
     why: str
     sure: bool = True
 
-
-def _by_name(facts: Mapping[str, ColumnFacts]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for column, spellings in SPELLINGS.items():
-        free = [
-            name
-            for name, its in facts.items()
-            if name not in found.values() and _can_be(its, column)
-        ]
-        if name := named(free, spellings):
-            found[column] = name
-    return found
+    @property
+    def first(self) -> str:
+        return self.name if isinstance(self.name, str) else self.name[0]
 
 
-def _can_be(its: ColumnFacts, column: str) -> bool:
-    kind = ORDER_COLUMNS[column].kind
-    if kind is Kind.MOMENT:
-        return its.is_moment
-    return its.is_number if kind.is_number else True
+class _Search:
+    """What was `found` so far among the columns of a file, and why others were passed over."""
 
+    def __init__(
+        self, facts: Mapping[str, ColumnFacts], found: dict[str, _Found], *, fill_down: bool
+    ) -> None:
+        self.facts = facts
+        self.found = found
+        self.fill_down = fill_down
+        self.passed_over: dict[str, list[tuple[str, str]]] = {}
 
-def _is_products(found: Collection[str]) -> bool:
-    return PRODUCT_ID in found and CUSTOMER_ID not in found and ORDERED_AT not in found
+    def by_name(self, wanted: Iterable[str]) -> None:
+        """Find columns by what they are called, the most telling name whose cells fit."""
+        for column in wanted:
+            if column in self.found:
+                continue
+            ranked = sorted(
+                (place, position, name)
+                for position, name in enumerate(self.facts)
+                if (place := rank(name, SPELLINGS[column])) is not None and self._is_free(name)
+            )
+            for _, _, name in ranked:
+                fault = self._fault(column, name)
+                if fault is None:
+                    self.found[column] = _Found(name, "its name")
+                    break
+                self.passed_over.setdefault(column, []).append((name, fault))
+        self._join_times()
 
-
-def _by_cells(facts: Mapping[str, ColumnFacts], found: Mapping[str, _Found]) -> dict[str, _Found]:
-    """Columns that no name gave, from what their cells hold."""
-    new: dict[str, _Found] = {}
-
-    def free() -> list[ColumnFacts]:
-        taken = {its.name for its in (*found.values(), *new.values())}
-        return [its for name, its in facts.items() if name not in taken]
-
-    def take(column: str, candidates: list[ColumnFacts], why: str) -> None:
-        if column not in {**found, **new} and candidates:
-            new[column] = _Found(candidates[0].name, why, sure=False)
-
-    take(ORDERED_AT, [its for its in free() if its.is_moment], "its cells are dates")
-    if AMOUNT not in found:
-        take(
-            UNIT_PRICE,
-            [its for its in free() if its.is_number and not its.is_whole],
-            "its cells are numbers with decimals",
+    def by_cells(self) -> None:
+        """Find columns that no name gave, from what their cells hold."""
+        self._take(ORDERED_AT, lambda its: its.is_moment, "its cells are dates")
+        if AMOUNT not in self.found:
+            self._take(
+                UNIT_PRICE,
+                lambda its: (
+                    its.is_amount and not its.is_whole and not NOT_A_PRICE.search(bare(its.name))
+                ),
+                "its cells are numbers with decimals",
+            )
+        self._take(
+            QUANTITY,
+            lambda its: its.is_whole and 0 < its.numbers.median() <= FEW_UNITS,
+            "its cells are small whole numbers",
         )
-    take(
-        QUANTITY,
-        [its for its in free() if its.is_whole and 0 < its.numbers.median() <= FEW_UNITS],
-        "its cells are small whole numbers",
+        for column, name, why in _ids(self._free(), self.facts, self.found):
+            if column not in self.found and self._fault(column, name) is None:
+                self.found[column] = _Found(name, why, sure=False)
+        self._take(
+            TITLE,
+            lambda its: its.words >= WORDS_OF_TITLE and repeats(its),
+            "its cells are texts of several words",
+        )
+
+    def _take(self, column: str, fits: Callable[[ColumnFacts], bool], why: str) -> None:
+        if column in self.found:
+            return
+        for its in self._free():
+            if fits(its) and self._fault(column, its.name) is None:
+                self.found[column] = _Found(its.name, why, sure=False)
+                return
+
+    def _join_times(self) -> None:
+        """Where dates have no time, a column of times beside them belongs to them."""
+        date = self.found.get(ORDERED_AT)
+        if date is None or not isinstance(date.name, str) or self.facts[date.name].has_times:
+            return
+        times = [its.name for its in self._free() if its.is_time_of_day]
+        if times:
+            self.found[ORDERED_AT] = _Found((date.name, times[0]), date.why, date.sure)
+
+    def _fault(self, column: str, name: str) -> str | None:
+        beside = {c: self.facts[f.first] for c, f in self.found.items() if f.first in self.facts}
+        its = self.facts[name]
+        return fault_of(ORDER_COLUMNS[column], its, beside, fill_down=self.fill_down)
+
+    def _is_free(self, name: str) -> bool:
+        return all(
+            name != f.name and (isinstance(f.name, str) or name not in f.name)
+            for f in self.found.values()
+        )
+
+    def _free(self) -> list[ColumnFacts]:
+        return [its for name, its in self.facts.items() if self._is_free(name)]
+
+
+def _is_products(facts: Mapping[str, ColumnFacts]) -> bool:
+    """Whether a table has products, and neither customers nor orders."""
+    named = {
+        column
+        for column in (PRODUCT_ID, CUSTOMER_ID, ORDERED_AT, ORDER_ID, QUANTITY)
+        if any(
+            place is not None and place < len(SPELLINGS[column]) and its.filled > 0
+            for name, its in facts.items()
+            for place in (rank(name, SPELLINGS[column]),)
+        )
+    }
+    return PRODUCT_ID in named and not named & {CUSTOMER_ID, ORDERED_AT}
+
+
+def _is_filled_down(facts: Mapping[str, ColumnFacts]) -> bool:
+    """Whether an order's columns stand on its first line alone: a customer's or a moment's cells
+    are empty just where an order goes on.
+    """
+    orders = [
+        its
+        for name, its in facts.items()
+        if rank(name, SPELLINGS[ORDER_ID]) is not None and its.filled > FEWEST_FILLED
+    ]
+    shared = [
+        its
+        for name, its in facts.items()
+        for column in (CUSTOMER_ID, CUSTOMER_EMAIL, ORDERED_AT)
+        if rank(name, SPELLINGS[column]) is not None and FEWEST_FILLED < its.filled < 1
+    ]
+    return any(_goes_on(order, its) for order in orders for its in shared if its is not order)
+
+
+def _goes_on(order: ColumnFacts, its: ColumnFacts) -> bool:
+    number = order.values.astype("object")
+    whole = number.where(number.notna()).ffill()
+    first = (whole != whole.shift()).to_numpy()
+    empty = its.values.isna().to_numpy()
+    return (
+        bool(empty.any())
+        and not bool((empty & first).sum() > 0.1 * first.sum())
+        and bool(empty[~first].mean() > 0.9)
     )
-    for column, name, why in _ids(free(), facts, {**found, **new}):
-        take(column, [facts[name]], why)
-    take(
-        TITLE,
-        [its for its in free() if its.words >= WORDS_OF_TITLE and _repeats(its)],
-        "its cells are texts of several words",
-    )
-    return new
 
 
 def _ids(
@@ -147,17 +291,18 @@ def _ids(
         if not its.is_moment
         and (its.is_whole or not its.is_number)
         and its.words < WORDS_OF_TITLE
-        and _repeats(its)
+        and repeats(its)
+        and not set(map(status_word, its.texts)) & KNOWN.keys()
     ]
-    ids.sort(key=lambda its: its.values.nunique(), reverse=True)
+    ids.sort(key=lambda its: its.distinct, reverse=True)
     if ORDERED_AT not in found or not ids:
         return []
-    moment = facts[found[ORDERED_AT].name].values
+    moment = facts[found[ORDERED_AT].first].values
     guessed: list[tuple[str, str, str]] = []
     if ORDER_ID in found:
-        order: pd.Series | None = facts[found[ORDER_ID].name].values
+        order: pd.Series | None = facts[found[ORDER_ID].first].values
     else:
-        orders = [its for its in ids if _settles(its.values, moment) and its.values.nunique() > 1]
+        orders = [its for its in ids if settles(its.values, moment) and its.distinct > 1]
         order = orders[0].values if orders else None
         if orders:
             guessed.append(
@@ -166,7 +311,7 @@ def _ids(
             ids = [its for its in ids if its is not orders[0]]
     within = moment if order is None else order
     for its in ids:
-        column = CUSTOMER_ID if _settles(within, its.values) else PRODUCT_ID
+        column = CUSTOMER_ID if settles(within, its.values) else PRODUCT_ID
         why = (
             "one order has one value of it"
             if column == CUSTOMER_ID
@@ -176,16 +321,6 @@ def _ids(
     return guessed
 
 
-def _repeats(its: ColumnFacts) -> bool:
-    distinct = its.values.nunique()
-    return bool(1 < distinct < 0.9 * len(its.values))
-
-
-def _settles(one: pd.Series, other: pd.Series) -> bool:
-    """Whether nearly every value of `one` stands beside a single value of `other`."""
-    return bool((other.groupby(one.to_numpy()).nunique() <= 1).mean() > 0.95)
-
-
 def _put_right(facts: Mapping[str, ColumnFacts], found: dict[str, _Found]) -> dict[str, _Found]:
     """Names that mislead: an `amount` of units, a `price` of the whole line."""
     amount, price, quantity = (found.get(column) for column in (AMOUNT, UNIT_PRICE, QUANTITY))
@@ -193,14 +328,14 @@ def _put_right(facts: Mapping[str, ColumnFacts], found: dict[str, _Found]) -> di
         amount
         and price
         and not quantity
-        and facts[amount.name].is_whole
-        and facts[amount.name].numbers.median() <= FEW_UNITS
+        and facts[amount.first].is_whole
+        and facts[amount.first].numbers.median() <= FEW_UNITS
     ):
         quantity = _Found(
             amount.name, "its cells are small whole numbers beside a price", sure=False
         )
         amount = None
-    if price and quantity and not amount and _is_of_line(facts, price.name, quantity.name, found):
+    if price and quantity and not amount and _is_of_line(facts, price.first, quantity.first, found):
         amount, price = (
             _Found(
                 price.name,
@@ -224,7 +359,7 @@ def _is_of_line(
         return False
     lines = pd.DataFrame(
         {
-            "product": facts[found[PRODUCT_ID].name].values,
+            "product": facts[found[PRODUCT_ID].first].values,
             "price": facts[price].numbers,
             "units": facts[quantity].numbers,
         }
@@ -238,35 +373,61 @@ def _is_of_line(
     return bool(growth.median() > 0.5)
 
 
-def _check_complete(file: Path, facts: Collection[str], found: Collection[str]) -> None:
+def _check_complete(file: Path, facts: Collection[str], search: _Search) -> None:
+    found = search.found
+    if CUSTOMER_ID not in found and CUSTOMER_EMAIL in found:
+        found[CUSTOMER_ID] = found.pop(CUSTOMER_EMAIL)
     missing = [
         name for name, column in ORDER_COLUMNS.items() if column.required and name not in found
     ]
     if UNIT_PRICE not in found and AMOUNT not in found:
         missing.append(UNIT_PRICE)
     if missing:
+        nearly = "".join(
+            f" `{name}` was not taken as {column}, since {why}."
+            for column in missing
+            for name, why in search.passed_over.get(column, [])
+        )
         raise SourceError(
-            f"no column was recognised as {', '.join(missing)}; found are {', '.join(facts)}. Sayso"
-            " needs one line per product bought, with the customer, the product, the time and the"
-            " price; rename the columns so, or run `sayso init` without --from and write them into"
-            " sayso.toml",
+            f"no column was recognised as {', '.join(missing)}; found are {', '.join(facts)}."
+            f"{nearly} Sayso needs one line per product bought, with the customer, the product, the"
+            " time and the price; rename the columns so, or run `sayso init` without --from and"
+            f' write them into sayso.toml, such as `{missing[0]} = "the column\'s name"`',
             file=file,
         )
 
 
-def _recognised(
-    file: Path, table: str, found: Mapping[str, _Found], facts: Mapping[str, ColumnFacts]
-) -> Recognised:
-    columns = {column: found[column].name for column in SPELLINGS if column in found}
+def _recognised(file: Path, table: str, search: _Search, layout: Layout | None) -> Recognised:
+    found, facts = search.found, search.facts
+    order = (*SPELLINGS, *(column for column in found if column not in SPELLINGS))
+    columns = {column: found[column].name for column in order if column in found}
+    settings = source_settings(facts, columns, fill_down=search.fill_down)
     guesses = [
-        Guess(file.stem, column, name, found[column].why, found[column].sure)
+        Guess(file.stem, column, names(name), found[column].why, found[column].sure)
         for column, name in columns.items()
     ]
-    guesses += _absences(file.stem, columns) if table == transactions.NAME else []
-    form = _date_format(file.stem, facts[columns[ORDERED_AT]]) if ORDERED_AT in columns else None
+    if table == transactions.NAME:
+        guesses += _absences(file.stem, columns)
+    form = _date_format(file.stem, _dates(facts, columns)) if ORDERED_AT in columns else None
+    told = (*guesses, *settings.guesses(file.stem), *([form] if form else []))
     return Recognised(
-        table, columns, form.found if form else None, (*guesses, *([form] if form else []))
+        table,
+        columns,
+        form.found if form else None,
+        told,
+        layout.name if layout else None,
+        settings.of_source,
     )
+
+
+def _dates(
+    facts: Mapping[str, ColumnFacts], columns: Mapping[str, str | tuple[str, ...]]
+) -> ColumnFacts:
+    """The dates of a file; where they stand in two columns, joined."""
+    mapped = columns[ORDERED_AT]
+    if isinstance(mapped, str):
+        return facts[mapped]
+    return joined([facts[name] for name in mapped])
 
 
 def _absences(source: str, columns: Collection[str]) -> list[Guess]:

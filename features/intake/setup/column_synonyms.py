@@ -1,17 +1,31 @@
-"""How shops call the columns of their order tables, in English, German and French."""
+"""How shops call the columns of their order tables, in English, German, French, Spanish and
+Polish.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from features.tables.declared.customers import COUNTRY
 from features.tables.declared.products import BRAND, PRODUCT_CATEGORY, TITLE
 from features.tables.declared.transactions import (
     AMOUNT,
+    CANCELLED_AT,
+    CURRENCY,
+    CUSTOMER_EMAIL,
+    DISCOUNT,
+    EVENT,
+    ORDER_DISCOUNT,
     ORDER_ID,
+    ORDER_REFUND,
     ORDERED_AT,
     PRODUCT_ID,
     QUANTITY,
+    REFUNDED_AMOUNT,
+    REFUNDED_QUANTITY,
+    STATUS,
+    TEST,
     UNIT_PRICE,
 )
 from features.tables.table import CUSTOMER_ID, RECORDED_AT
@@ -23,6 +37,8 @@ _SPELLED = {
         memberid buyerid buyer shopperid accountid householdid householdkey visitorid
         customeremail email kundennummer kundennr kundenid kundeid kunde kdnr idclient
         numeroclient numclient noclient nclient codeclient idacheteur
+        buyerusername buyername loginkupujacego idcliente codigocliente cliente nrklienta
+        idklienta klient kupujacy customeridentifier payerid accountname account
     """,
     ORDER_ID: """
         orderid orderno ordernumber ordernr order ordercode ordername invoiceno
@@ -32,6 +48,9 @@ _SPELLED = {
         auftragsnummer auftragsnr auftrag rechnungsnummer rechnungsnr belegnummer
         belegnr bonnummer numerocommande numcommande nocommande ncommande idcommande
         commande numerofacture nofacture nfacture facture ticket
+        amazonorderid idpedido numeropedido numerodepedido pedido nrzamowienia
+        numerzamowienia idzamowienia zamowienie orderreference orderref salesrecordnumber
+        paymentid id name
     """,
     PRODUCT_ID: """
         productid productno productnumber productcode productkey prodid stockcode sku
@@ -41,6 +60,9 @@ _SPELLED = {
         produktnummer produktnr produktid produkt warennummer reference ref
         referenceproduit codeproduit idproduit numeroproduit produit codearticle
         idarticle referencearticle
+        listingid internalreference lineitemsku codigoproducto idproducto referencia
+        codigo producto idproduktu kodproduktu numerproduktu symbol numeroarticle
+        customlabel itemtitle productname lineitemname itemname
     """,
     ORDERED_AT: """
         orderedat orderdate orderdatetime ordertime ordertimestamp
@@ -51,35 +73,45 @@ _SPELLED = {
         bestelldatum bestellzeit auftragsdatum rechnungsdatum kaufdatum belegdatum
         verkaufsdatum datum zeitpunkt datecommande datedecommande datefacture dateachat
         datevente horodatage
+        fechapedido fecha fechadecompra datazamowienia datazakupu data paidat
+        completeddate purchasedon transactiondateutc createddate createddateutc saledate
     """,
     QUANTITY: """
         quantity quantityordered orderquantity qty qtyordered units unitssold
         unitsordered amountofitems numberofitems numitems itemcount itemquantity
         lineitemquantity itemqty pieces pcs count menge anzahl stueck stuck stueckzahl
         stuckzahl bestellmenge quantite qte nombre nbarticles
+        cantidad unidades ilosc liczbasztuk sztuk quantitypurchased
     """,
     UNIT_PRICE: """
         unitprice priceperunit priceeach itemprice lineitemprice productprice price
         unitcost sellingprice saleprice salesprice retailprice unitpricegbp unitpriceeur
         unitpriceusd einzelpreis stueckpreis stuckpreis verkaufspreis preis prixunitaire
         prixunite prixdevente prix
+        rate itemcost cost preciounitario precio cenajednostkowa cena cenazasztuke
+        soldfor pricepaid
     """,
     AMOUNT: """
         amount lineamount linetotal totalprice totalamount total linevalue salesvalue
         salesamount sales revenue itemtotal subtotal spend value netamount grossamount
         gesamtpreis gesamtbetrag zeilensumme betrag summe umsatz wert montant
         montantligne montanttotal prixtotal totalligne
+        itemtotal linesubtotal importe totallinea wartosc kwota suma netsales grosssales
+        linenettotal
     """,
     TITLE: """
         title producttitle productname itemname itemtitle articlename description
         productdescription itemdescription lineitemname name bezeichnung
         artikelbezeichnung produktbezeichnung artikelname produktname beschreibung titel
         designation libelle nomproduit nomduproduit nomarticle titre
+        nombreproducto nombre titulo descripcion nazwaproduktu nazwa tytul productvariant
     """,
     COUNTRY: """
         country countrycode customercountry shippingcountry shipcountry billingcountry
         countryname land lieferland rechnungsland kundenland pays payslivraison
         paysclient
+        paisenvio pais paisdeenvio kraj krajdostawy shipcountrycode shippingcountrycode
+        countryshipping countrybilling
     """,
     PRODUCT_CATEGORY: """
         productcategory category categoryname itemcategory department productgroup
@@ -88,6 +120,47 @@ _SPELLED = {
     """,
     BRAND: """
         brand brandname vendor manufacturer marke hersteller marque fabricant
+    """,
+    CUSTOMER_EMAIL: """
+        customeremail email emailaddress mail billingemail emailbilling buyeremail clientemail
+        useremail contactemail emailadresse kundenemail emailkunde adressemail
+        correo correoelectronico adresemail adresemailkupujacego
+    """,
+    STATUS: """
+        orderstatus status financialstatus paymentstatus orderstate state saleststatus
+        transactionstatus bestellstatus auftragsstatus statut etat etatcommande estado
+        estadopedido statuszamowienia
+    """,
+    CANCELLED_AT: """
+        cancelledat canceledat datecancelled datecanceled cancelledon cancelleddate
+        stornodatum dateannulation
+    """,
+    TEST: "test istest testorder isatest",
+    EVENT: "eventtype eventname event action activity interactiontype kind type",
+    CURRENCY: """
+        currency currencycode ordercurrency wahrung waehrung devise moneda waluta
+        transactioncurrency
+    """,
+    DISCOUNT: """
+        lineitemdiscount itemdiscount linediscount productdiscount discountperline
+        positionsrabatt zeilenrabatt remiseligne
+    """,
+    ORDER_DISCOUNT: """
+        orderdiscount discountamount cartdiscount cartdiscountamount totaldiscount
+        discounttotal couponamount discount gesamtrabatt rabattbetrag remise descuento rabat
+        rabatt
+    """,
+    REFUNDED_QUANTITY: """
+        refundedquantity quantityrefunded refundedqty qtyrefunded returnedquantity
+        quantityreturned qtyreturned erstattetemenge retournierteemenge
+    """,
+    REFUNDED_AMOUNT: """
+        itemrefundedamount linerefundedamount itemrefund linerefund refundedlineamount
+        itemrefunded
+    """,
+    ORDER_REFUND: """
+        refundedamount amountrefunded refundamount orderrefund orderrefundamount refundtotal
+        totalrefunded refund erstattungsbetrag montantrembourse
     """,
     RECORDED_AT: """
         recordedat recordedon loadedat insertedat syncedat erfasstam enregistrele
@@ -99,15 +172,58 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 """Spellings by warehouse column, the more telling first, as `bare` writes them."""
 
 
+AFFIXES = (
+    "lineitems",
+    "lineitem",
+    "orderlines",
+    "orderline",
+    "orderitems",
+    "orderitem",
+    "lines",
+    "line",
+    "items",
+    "item",
+    "order",
+    "products",
+    "product",
+    "customer",
+    "billing",
+)
+"""What exports put before the names of columns."""
+
+
 def bare(name: str) -> str:
     """A column's name in lower case without accents, spaces and punctuation."""
     decomposed = unicodedata.normalize("NFKD", name.casefold())
     return "".join(character for character in decomposed if character.isalnum())
 
 
-def named(columns: list[str], spellings: tuple[str, ...]) -> str | None:
-    """The column whose name is the most telling of `spellings`, or None."""
-    by_bare_name = {bare(column): column for column in reversed(columns)}
-    return next(
-        (by_bare_name[spelling] for spelling in spellings if spelling in by_bare_name), None
-    )
+def variants(name: str) -> tuple[str, ...]:
+    """What a column may be called when all that exports add to its name is taken off: the whole
+    name first, then without what stands in brackets, the last part of a path, and without words
+    such as `lineitem`.
+    """
+    without = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", name)
+    last = re.split(r"[/.:>]", without.rstrip("/.:> "))[-1]
+    found = [bare(name), bare(without), bare(last)]
+    found += [
+        each.removeprefix(affix)
+        for each in tuple(found)
+        for affix in AFFIXES
+        if each.startswith(affix) and each != affix
+    ]
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
+def rank(name: str, spellings: tuple[str, ...]) -> int | None:
+    """How telling a column's name is among `spellings`, 0 for the most telling; None where it is
+    none of them.
+
+    A whole name comes before a name of which something had to be taken off.
+    """
+    ranks = [
+        spellings.index(variant) + (0 if position == 0 else len(spellings))
+        for position, variant in enumerate(variants(name))
+        if variant in spellings
+    ]
+    return min(ranks, default=None)

@@ -127,6 +127,11 @@ def toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def toml_list(texts: Iterable[str]) -> str:
+    """`texts` as a TOML array."""
+    return f"[{', '.join(toml_string(text) for text in texts)}]"
+
+
 def _fill(context: Mapping[str, object], *, features: Mapping[str, tuple[str, ...]]) -> str:
     environment = jinja2.Environment(
         trim_blocks=True,
@@ -135,6 +140,7 @@ def _fill(context: Mapping[str, object], *, features: Mapping[str, tuple[str, ..
         autoescape=False,  # noqa: S701
     )
     environment.filters["toml"] = toml_string
+    environment.filters["toml_list"] = toml_list
     template = (
         resources("features.intake.setup")
         .joinpath("templates", "sayso.toml.j2")
@@ -167,7 +173,7 @@ def _recognised(
             table=known.table,
             columns=known.columns,
             date_format=known.date_format,
-        )
+        ).model_copy(update=dict(known.settings))
         guesses += [replace(guess, source=source.name) for guess in known.guesses]
         if source.table == transactions.NAME:
             habits = habits_of(read_source(source, root, clock()).rows)
@@ -188,7 +194,7 @@ def _guessed(source: str, habits: Habits, now: datetime) -> list[Guess]:
     """What the lines of a source tell of the shop, and what nothing tells."""
     guesses = _guessed_cleaning(source, habits)
     currency, why = (
-        (habits.currency, "it is the home country's")
+        (habits.currency, "the lines name it, or it is the home country's")
         if habits.currency
         else ("EUR", "nothing in the file tells")
     )

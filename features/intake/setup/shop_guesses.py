@@ -11,8 +11,15 @@ from datetime import datetime
 import pandas as pd
 
 from features.config.schema import Cleaning
+from features.intake.purchases import currency_code
 from features.tables.declared.customers import COUNTRY
-from features.tables.declared.transactions import ORDER_ID, ORDERED_AT, PRODUCT_ID, QUANTITY
+from features.tables.declared.transactions import (
+    CURRENCY,
+    ORDER_ID,
+    ORDERED_AT,
+    PRODUCT_ID,
+    QUANTITY,
+)
 from features.tables.table import RECORDED_AT
 
 NON_PRODUCTS = (
@@ -111,7 +118,7 @@ def habits_of(lines: pd.DataFrame) -> Habits:
             wholesale_units=WHOLESALE_UNITS if large else None,
         ),
         home,
-        CURRENCIES.get(home.casefold()) if home else None,
+        _currency(lines) or (CURRENCIES.get(home.casefold()) if home else None),
         lines[RECORDED_AT].min().to_pydatetime() if len(lines) else None,
         _sold_within_days(lines),
         {
@@ -121,6 +128,12 @@ def habits_of(lines: pd.DataFrame) -> Habits:
             "home_country": int((countries == home).sum()),
         },
     )
+
+
+def _currency(lines: pd.DataFrame) -> str | None:
+    """The currency that most lines name; None where none does."""
+    named = lines[CURRENCY].dropna()
+    return currency_code(str(named.mode().iloc[0])) if len(named) else None
 
 
 def _sold_within_days(lines: pd.DataFrame) -> int:

@@ -21,6 +21,7 @@ TABLE = States(
         Column(
             COUNTRY,
             Kind.TEXT,
+            of_order=True,
             entry=CatalogEntry("location", "Your country", purposes=(*PERSONAL, FAIRNESS)),
         ),
     ),

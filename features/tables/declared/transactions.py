@@ -1,7 +1,8 @@
 """Transactions: the order lines, each a product that a customer bought.
 
 A source without `order_id` has one order per customer and moment, one without `quantity` one unit
-a line, and one of `unit_price` and `amount` follows from the other.
+a line, and one of `unit_price` and `amount` follows from the other. Status, discounts and refunds
+are read to tell what was a purchase, and what was paid for it (`features.intake.purchases`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,15 @@ QUANTITY = "quantity"
 UNIT_PRICE = "unit_price"
 AMOUNT = "amount"
 ORDERED_AT = "ordered_at"
+CUSTOMER_EMAIL = "customer_email"
+STATUS = "status"
+CANCELLED_AT = "cancelled_at"
+TEST = "test"
+EVENT = "event"
+CURRENCY = "currency"
+DISCOUNT, ORDER_DISCOUNT = "discount", "order_discount"
+REFUNDED_QUANTITY = "refunded_quantity"
+REFUNDED_AMOUNT, ORDER_REFUND = "refunded_amount", "order_refund"
 
 
 def _order_of_customer_at_moment(rows: pd.DataFrame) -> pd.Series:
@@ -47,6 +57,7 @@ TABLE = Events(
         Column(
             ORDER_ID,
             Kind.ID,
+            of_order=True,
             if_empty=_order_of_customer_at_moment,
             entry=CatalogEntry("purchases", "Your orders"),
         ),
@@ -79,8 +90,22 @@ TABLE = Events(
             ORDERED_AT,
             Kind.MOMENT,
             required=True,
+            of_order=True,
             entry=CatalogEntry("order_times", "When you ordered"),
         ),
+    ),
+    only_read=(
+        Column(CUSTOMER_EMAIL, Kind.ID, may_be_empty=True, of_order=True),
+        Column(STATUS, Kind.TEXT, of_order=True),
+        Column(CANCELLED_AT, Kind.TEXT, of_order=True),
+        Column(TEST, Kind.TEXT, of_order=True),
+        Column(EVENT, Kind.TEXT),
+        Column(CURRENCY, Kind.TEXT, of_order=True),
+        Column(DISCOUNT, Kind.PRICE, may_be_empty=True),
+        Column(ORDER_DISCOUNT, Kind.PRICE, may_be_empty=True),
+        Column(REFUNDED_QUANTITY, Kind.QUANTITY, may_be_empty=True),
+        Column(REFUNDED_AMOUNT, Kind.PRICE, may_be_empty=True),
+        Column(ORDER_REFUND, Kind.PRICE, may_be_empty=True),
     ),
     one_of=((UNIT_PRICE, AMOUNT),),
     categories=(

@@ -1,0 +1,255 @@
+"""Whose order a line is, what was paid for it, and what came back of it.
+
+Cancelled, refunded and returned goods are taken out of the purchases that they belong to: a line of
+which everything came back is none, and of any other what is left counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.config.schema import Source, names
+from features.errors import SourceError
+from features.intake.order_statuses import BOUGHT, PURCHASES, YES, bare, meaning_of
+from features.intake.reading.money import CODES, SIGNS
+from features.tables.declared.transactions import (
+    AMOUNT,
+    CANCELLED_AT,
+    CURRENCY,
+    CUSTOMER_EMAIL,
+    DISCOUNT,
+    EVENT,
+    ORDER_DISCOUNT,
+    ORDER_ID,
+    ORDER_REFUND,
+    ORDERED_AT,
+    PRODUCT_ID,
+    QUANTITY,
+    REFUNDED_AMOUNT,
+    REFUNDED_QUANTITY,
+    STATUS,
+    TEST,
+    UNIT_PRICE,
+)
+from features.tables.table import CUSTOMER_ID
+
+SOLD = "sold"
+"""Units of a line as it was ordered, before anything came back."""
+GUESTS = frozenset(("0", "-1", "guest", "gast", "guest customer", "invité", "invitado", "gość"))
+PRICES = (
+    UNIT_PRICE,
+    AMOUNT,
+    DISCOUNT,
+    ORDER_DISCOUNT,
+    REFUNDED_AMOUNT,
+    ORDER_REFUND,
+)
+WHOLE = 0.999
+"""Share of an order's amount from which a refund is one of the whole order."""
+
+
+def with_customers(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """The lines with the customer of each: guests have no account, and are told apart by their
+    e-mail address; who has one has the account that is known with this address.
+    """
+    if CUSTOMER_EMAIL not in source.columns:
+        return lines
+    ids, mails = lines[CUSTOMER_ID], lines[CUSTOMER_EMAIL].astype("str").str.casefold()
+    guests = GUESTS | {guest.casefold() for guest in source.guests}
+    guest = ids.isna() | ids.str.casefold().isin(guests)
+    known = lines[~guest & mails.notna()].assign(mail=mails)
+    account = known.drop_duplicates("mail").set_index("mail")[CUSTOMER_ID]
+    named = mails.map(account).where(mails.isin(account.index), mails)
+    return lines.assign(**{CUSTOMER_ID: ids.where(~guest, named)})
+
+
+def in_one_currency(
+    lines: pd.DataFrame, source: Source, currency: str, rates: Mapping[str, float]
+) -> pd.DataFrame:
+    """The lines with all prices in the shop's `currency`.
+
+    Raises `SourceError` where some are in another one of which no rate is stated: sums of several
+    currencies mean nothing.
+    """
+    said = _said(lines, CURRENCY, source.currency or currency).map(currency_code)
+    strange = said[(said != currency) & ~said.isin(list(rates))]
+    if len(strange):
+        counts = strange.value_counts()
+        told = ", ".join(f"{count:,} in {code}" for code, count in counts.items())
+        column = source.columns.get(CURRENCY)
+        where = f"the column `{column}`" if column else "their signs"
+        raise SourceError(
+            f"of {len(lines):,} lines {told}, as {where} say, and the shop's currency is"
+            f" {currency}; state what one is worth in sayso.toml, such as [shop.rates]"
+            f" {counts.index[0]} = 0.9, or the shop's `currency`",
+            file=Path(source.file),
+        )
+    rate = said.map({**rates, currency: 1.0}).astype("float64")
+    if (rate == 1.0).all():
+        return lines
+    return lines.assign(**{name: lines[name] * rate for name in PRICES if name in lines})
+
+
+def with_amounts(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """The lines with what is left of each: units that did not come back, and what was paid for
+    them after discounts and refunds. `sold` are the units as ordered.
+    """
+    sold, amount = lines[QUANTITY], lines[AMOUNT].astype("float64")
+    if DISCOUNT in source.columns and AMOUNT not in source.columns:
+        amount = amount - _positive(lines, DISCOUNT)
+    if ORDER_DISCOUNT in source.columns:
+        amount = amount - _spread(lines, ORDER_DISCOUNT, amount)
+    left = (sold - _positive(lines, REFUNDED_QUANTITY)).where(sold > 0, sold)
+    if REFUNDED_AMOUNT in source.columns:
+        amount = amount - _positive(lines, REFUNDED_AMOUNT)
+    elif REFUNDED_QUANTITY in source.columns:
+        amount = amount * (left / sold.where(sold != 0, 1))
+    if ORDER_REFUND in source.columns:
+        amount = amount - _spread(lines, ORDER_REFUND, amount)
+    amount = amount.round(6).where(sold <= 0, amount.round(6).clip(lower=0.0))
+    changed: dict[str, pd.Series] = {
+        QUANTITY: left.astype("int64"),
+        AMOUNT: amount + 0.0,
+        SOLD: sold,
+    }
+    return lines.assign(**changed)
+
+
+def statuses(lines: pd.DataFrame, source: Source) -> tuple[pd.Series, pd.Series]:
+    """What each line's order is ("" for a purchase), and what is wrong with its status ("" for
+    nothing).
+    """
+    words = _said(lines, STATUS)
+    found = {word: meaning_of(word, source.statuses) for word in words.unique()}
+    faults = {
+        word: f"{_named(source, STATUS)} is {word!r}, and nothing says whether that is a purchase;"
+        f" add the word to a list under [sources.statuses], such as bought = [{word!r}]"
+        for word, meaning in found.items()
+        if meaning is None
+    }
+    meanings = {
+        word: "" if meaning in (None, BOUGHT) else meaning for word, meaning in found.items()
+    }
+    state = words.map(meanings)
+    state = state.where(~_says(lines, CANCELLED_AT), "cancelled")
+    state = state.where(~_is_refunded(lines, source), "refunded")
+    tests = _said(lines, TEST).map(lambda word: bare(word) in YES)
+    state = state.where(~tests.astype(bool), "test")
+    kinds = _said(lines, EVENT, "purchase")
+    bought = kinds.map({kind: bare(kind) in PURCHASES for kind in kinds.unique()})
+    state = state.where(bought.astype(bool), "no_purchase")
+    return state, words.map(lambda word: faults.get(word, "")).astype("str")
+
+
+def netted(lines: pd.DataFrame, back: pd.DataFrame) -> pd.DataFrame:
+    """The purchases `lines` without what came `back` of them later: lines of a customer and product
+    with negative units, each against the newest earlier purchases, first those of its price.
+
+    Both have customer_id, product_id, ordered_at, quantity, amount and unit_price; what is left of
+    a purchase may be 0 units.
+    """
+    keys = [CUSTOMER_ID, PRODUCT_ID]
+    came = back.dropna(subset=keys)
+    if came.empty:
+        return lines
+    wanted = pd.MultiIndex.from_frame(came[keys]).unique()
+    touched = lines[pd.MultiIndex.from_frame(lines[keys]).isin(wanted)]
+    left: dict[Any, int] = touched[QUANTITY].to_dict()
+    by_key = {
+        key: part.sort_values(ORDERED_AT, ascending=False, kind="stable")
+        for key, part in touched.groupby(keys)
+    }
+    for key, part in came.sort_values(ORDERED_AT, kind="stable").groupby(keys):
+        if key in by_key:
+            _take_back(by_key[key], part, left)
+    quantity = lines[QUANTITY].copy()
+    quantity.update(pd.Series(left, dtype="int64"))
+    share = quantity / lines[QUANTITY].where(lines[QUANTITY] != 0, 1)
+    return lines.assign(**{QUANTITY: quantity, AMOUNT: lines[AMOUNT] * share})
+
+
+def _take_back(bought: pd.DataFrame, back: pd.DataFrame, left: dict[Any, int]) -> None:
+    """Take the units of `back` from `left`, by the lines of `bought`, newest first."""
+    purchases = list(zip(bought.index, bought[ORDERED_AT], bought[UNIT_PRICE], strict=True))
+    returns = zip(back[ORDERED_AT], back[UNIT_PRICE].abs(), -back[QUANTITY], strict=True)
+    for moment, price, units in returns:
+        earlier = [(at, cost) for at, when, cost in purchases if when <= moment]
+        same = [at for at, cost in earlier if np.isclose(cost, price)]
+        others = [at for at, cost in earlier if not np.isclose(cost, price)]
+        remaining = int(units)
+        for at in _best_first(same, remaining, left) + others:
+            taken = min(left[at], remaining)
+            left[at] -= taken
+            remaining -= taken
+            if not remaining:
+                break
+
+
+def _best_first(lines: list[Any], units: int, left: Mapping[Any, int]) -> list[Any]:
+    """Lines of just as many units before the others."""
+    return sorted(lines, key=lambda at: left[at] != units)
+
+
+def _is_refunded(lines: pd.DataFrame, source: Source) -> pd.Series:
+    """Whether everything of a line, or of its order, was refunded."""
+    none = pd.Series(data=False, index=lines.index)
+    sold = lines[QUANTITY]
+    back = (sold > 0) & (_positive(lines, REFUNDED_QUANTITY) >= sold)
+    if "refund" in names(source.columns.get(QUANTITY, "")).casefold():
+        back |= sold == 0  # the column has what is left after refunds
+    if REFUNDED_AMOUNT in source.columns:
+        back |= (lines[AMOUNT] > 0) & (_positive(lines, REFUNDED_AMOUNT) >= WHOLE * lines[AMOUNT])
+    if ORDER_REFUND in source.columns:
+        total = lines[AMOUNT].groupby(_orders(lines)).transform("sum")
+        refund = _positive(lines, ORDER_REFUND).groupby(_orders(lines)).transform("max")
+        discount = _positive(lines, ORDER_DISCOUNT).groupby(_orders(lines)).transform("max")
+        paid = total - discount
+        back |= (paid > 0) & (refund >= WHOLE * paid)
+    return none | back
+
+
+def _spread(lines: pd.DataFrame, column: str, amount: pd.Series) -> pd.Series:
+    """An order's sum over its lines, in proportion to their amounts; it may stand on the first line
+    or on all of them.
+    """
+    orders = _orders(lines)
+    total = amount.groupby(orders).transform("sum")
+    whole = _positive(lines, column).groupby(orders).transform("max")
+    return (whole * amount / total.where(total > 0)).fillna(0.0)
+
+
+def _orders(lines: pd.DataFrame) -> pd.Series:
+    """A number for each order; a line without an order number is one of its own."""
+    own = pd.Series(np.arange(len(lines)), index=lines.index).astype("str").radd("\0")
+    return lines[ORDER_ID].astype("object").where(lines[ORDER_ID].notna(), own)
+
+
+def _positive(lines: pd.DataFrame, column: str) -> pd.Series:
+    return lines[column].astype("float64").abs().fillna(0.0)
+
+
+def _says(lines: pd.DataFrame, column: str) -> pd.Series:
+    """Whether a cell says yes or when, rather than no or nothing."""
+    words = _said(lines, column).str.strip().str.casefold()
+    return ~words.isin(["", "0", "false", "no", "nein", "non", "0000-00-00 00:00:00", "none"])
+
+
+def _said(lines: pd.DataFrame, column: str, otherwise: str = "") -> pd.Series:
+    """The texts of a column, `otherwise` where a cell is empty."""
+    cells = lines[column]
+    return cells.astype("object").where(cells.notna(), otherwise).astype("str")
+
+
+def currency_code(said: str) -> str:
+    """The code of a currency by its code or sign, as it stands where neither is known."""
+    word = said.strip()
+    return SIGNS.get(word, word.upper() if word.upper() in CODES else word)
+
+
+def _named(source: Source, column: str) -> str:
+    return names(source.columns[column]) if column in source.columns else column

@@ -1,0 +1,48 @@
+"""Exports that state an order's own columns on its first line alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from features.config.schema import Source
+from features.intake.reading.raw_table import RawTable
+from features.tables.declared.transactions import ORDER_ID
+from features.tables.table import Column
+
+
+def filled_down(raw: RawTable, source: Source, declared: Mapping[str, Column]) -> RawTable:
+    """`raw` with the empty cells of columns that all lines of an order share filled from the line
+    above of the same order.
+
+    An order begins where another number of an order stands than before; a line without a number
+    goes on with the order above it.
+    """
+    number = source.columns.get(ORDER_ID)
+    if not isinstance(number, str):
+        return raw
+    numbers = _texts(raw.cells[number]).ffill()
+    run = (numbers != numbers.shift()).cumsum()
+    shared = [
+        name
+        for column, mapped in source.columns.items()
+        if declared[column].of_order
+        for name in ([mapped] if isinstance(mapped, str) else mapped)
+    ]
+    filled = {
+        name: pa.array(_texts(raw.cells[name]).groupby(run).ffill(), pa.string(), from_pandas=True)
+        for name in shared
+        if name != number
+    }
+    filled[number] = pa.array(numbers, pa.string(), from_pandas=True)
+    return replace(raw, cells={**raw.cells, **filled})
+
+
+def _texts(cells: pa.Array[Any]) -> pd.Series:
+    """Cells as str, missing where nothing stands in them."""
+    texts = pd.Series(cells.cast(pa.string()).to_pandas(), dtype="str")
+    return texts.where(texts.str.strip() != "")

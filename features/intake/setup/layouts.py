@@ -1,0 +1,93 @@
+"""Layouts of the exports of known systems, one small file each (`layouts/*.toml`).
+
+A layout says by which headers it is known, which column is what, and where that is documented. A
+shop or a partner adds one by adding a file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files as resources
+
+from pydantic import BaseModel, ConfigDict
+
+from features.intake.setup.column_facts import ColumnFacts
+from features.intake.setup.column_synonyms import bare
+
+FILLED = 0.5
+"""Of the columns that may be something, the first is taken of which so many cells are filled."""
+
+Choice = str | tuple[str, ...]
+
+
+class Layout(BaseModel):
+    """How the export of a system is read.
+
+    `needs` are the headers by which it is known. `columns` gives for each of the warehouse's
+    columns the headers that may hold it, the best first; several headers in one entry are joined.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = ""
+    system: str
+    cites: str
+    table: str = "transactions"
+    needs: tuple[str, ...]
+    fill_down: bool = False
+    columns: dict[str, tuple[Choice, ...]]
+
+    def fits(self, headers: Mapping[str, str]) -> bool:
+        """Whether a file with these headers (by their bare names) is such an export."""
+        return all(bare(name) in headers for name in self.needs)
+
+    def chosen(self, facts: Mapping[str, ColumnFacts]) -> dict[str, Choice]:
+        """The file's columns by the warehouse's, those that are there and filled."""
+        headers = by_bare_name(facts)
+        found: dict[str, Choice] = {}
+        for column, choices in self.columns.items():
+            present = [c for choice in choices if (c := _present(choice, headers)) is not None]
+            filled = [c for c in present if _filled(c, facts) >= FILLED]
+            used = [c for c in present if _filled(c, facts) > 0]
+            if best := filled or used:
+                found[column] = best[0]
+        return found
+
+
+def layout_of(facts: Mapping[str, ColumnFacts]) -> Layout | None:
+    """The layout that needs most of the headers that are there; None where no layout fits."""
+    headers = by_bare_name(facts)
+    fitting = [layout for layout in layouts() if layout.fits(headers)]
+    return max(fitting, key=lambda layout: len(layout.needs), default=None)
+
+
+@cache
+def layouts() -> tuple[Layout, ...]:
+    """All layouts there are, by their names."""
+    folder = resources("features.intake.setup").joinpath("layouts")
+    found = sorted((file for file in folder.iterdir()), key=lambda file: file.name)
+    return tuple(
+        Layout.model_validate(
+            {"name": file.name.removesuffix(".toml"), **tomllib.loads(file.read_text("utf-8"))}
+        )
+        for file in found
+        if file.name.endswith(".toml")
+    )
+
+
+def by_bare_name(facts: Mapping[str, ColumnFacts]) -> dict[str, str]:
+    """The file's headers by their bare names."""
+    return {bare(name): name for name in reversed(list(facts))}
+
+
+def _present(choice: Choice, headers: Mapping[str, str]) -> Choice | None:
+    if isinstance(choice, str):
+        return headers.get(bare(choice))
+    found = tuple(headers[bare(name)] for name in choice if bare(name) in headers)
+    return found if len(found) == len(choice) else None
+
+
+def _filled(choice: Choice, facts: Mapping[str, ColumnFacts]) -> float:
+    return facts[choice if isinstance(choice, str) else choice[0]].filled

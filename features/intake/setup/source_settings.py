@@ -1,0 +1,95 @@
+"""Settings of a source that its cells tell: what the words of its status mean, which customers are
+guests, whether an order's columns stand on its first line alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from features.config.schema import StatusesSection
+from features.intake.order_statuses import BOUGHT, JOINED, sorted_words
+from features.intake.purchases import GUESTS
+from features.intake.setup.column_facts import ColumnFacts
+from features.tables.declared.transactions import CUSTOMER_EMAIL, STATUS
+from features.tables.table import CUSTOMER_ID
+
+if TYPE_CHECKING:
+    from features.intake.setup.column_guesses import Guess
+
+MOST_WORDS = 60
+"""A column of more different words is no status that an owner could go through."""
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Statuses by meaning, the words of which nothing is known, and the other settings."""
+
+    statuses: Mapping[str, tuple[str, ...]]
+    unknown: tuple[str, ...]
+    guests: tuple[str, ...]
+    fill_down: bool
+
+    @property
+    def of_source(self) -> dict[str, object]:
+        """The settings as a source of `sayso.toml` has them, those that are not the default."""
+        said: dict[str, object] = {}
+        if self.statuses:
+            said["statuses"] = StatusesSection.model_validate(dict(self.statuses))
+        if self.guests:
+            said["guests"] = self.guests
+        if self.fill_down:
+            said["fill_down"] = True
+        return said
+
+    def guesses(self, source: str) -> Iterator[Guess]:
+        """What an owner should see of them."""
+        from features.intake.setup.column_guesses import Guess  # noqa: PLC0415 - both know the other
+
+        for meaning, words in self.statuses.items():
+            why = "orders in this state " + (
+                "are purchases" if meaning == BOUGHT else "are no purchases"
+            )
+            sure = not set(words) & set(self.unknown)
+            yield Guess(source, f"statuses.{meaning}", ", ".join(words), why, sure)
+        if self.guests:
+            why = "customers without an account, told apart by their e-mail address"
+            yield Guess(source, "guests", ", ".join(self.guests), why, sure=True)
+        if self.fill_down:
+            why = "an order's customer and time stand on its first line alone"
+            yield Guess(source, "fill_down", "true", why, sure=True)
+
+
+def source_settings(
+    facts: Mapping[str, ColumnFacts],
+    columns: Mapping[str, str | tuple[str, ...]],
+    *,
+    fill_down: bool,
+) -> SourceSettings:
+    """The settings that go with the recognised `columns`."""
+    statuses, unknown = _statuses(facts, columns)
+    return SourceSettings(statuses, unknown, _guests(facts, columns), fill_down)
+
+
+def _statuses(
+    facts: Mapping[str, ColumnFacts], columns: Mapping[str, str | tuple[str, ...]]
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    mapped = columns.get(STATUS, ())
+    named = [mapped] if isinstance(mapped, str) else mapped
+    texts = [text.replace(JOINED, " ") for name in named for text in facts[name].texts]
+    known, unknown = sorted_words(texts)
+    if len(texts) > MOST_WORDS:
+        return known, ()
+    if unknown:
+        known[BOUGHT] = (*known.get(BOUGHT, ()), *unknown)
+    return known, unknown
+
+
+def _guests(
+    facts: Mapping[str, ColumnFacts], columns: Mapping[str, str | tuple[str, ...]]
+) -> tuple[str, ...]:
+    customer = columns.get(CUSTOMER_ID)
+    if CUSTOMER_EMAIL not in columns or not isinstance(customer, str):
+        return ()
+    return tuple(text for text in facts[customer].texts if text.casefold() in GUESTS)
