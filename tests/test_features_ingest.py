@@ -179,8 +179,8 @@ def test_the_same_file_twice_adds_nothing(shop: Shop) -> None:
 
 
 def test_lines_of_overlapping_exports_are_loaded_once(shop: Shop) -> None:
-    """Of files of one source each purchase counts once; equal lines within a file are as many
-    purchases.
+    """Of files that share orders the later one replaces what the earlier says since its own first
+    order, lines that it leaves out too; equal lines within a file are as many purchases.
     """
     first, second, third, last = ROWS.splitlines(keepends=True)
     shop.configure(('file = "transactions.csv"', 'file = "*.csv"'))
@@ -188,12 +188,23 @@ def test_lines_of_overlapping_exports_are_loaded_once(shop: Shop) -> None:
         HEADER + first + first + second + third, encoding="utf-8"
     )
     report = shop.ingest(HEADER + third.replace("Mug", "A mug") + first + first + first + last)
-    assert (report.read, report.kept, report.rejected) == (9, 6, 0)
-    assert report.set_aside["in_an_earlier_file"] == 3
+    assert (report.read, report.kept, report.rejected) == (9, 5, 0)
+    assert report.set_aside["in_a_later_export"] == 4
     lines = shop.table("transactions")
     held = lines[["order_id", "product_id"]].value_counts().to_dict()
-    assert held == {("1", "mug"): 3, ("1", "cup"): 1, ("2", "mug"): 1, ("3", "mug"): 1}
-    assert lines["amount"].sum() == 3 * 7 + 2.25 + 2 * 3.5
+    assert held == {("1", "mug"): 3, ("2", "mug"): 1, ("3", "mug"): 1}
+    assert lines["amount"].sum() == 3 * 7 + 2 * 3.5
+
+
+def test_exports_that_share_no_order_stand_side_by_side(shop: Shop) -> None:
+    """Files of two branches over the same days lose nothing to one another."""
+    shop.configure(('file = "transactions.csv"', 'file = "*.csv"'))
+    (shop.root / "branch.csv").write_text(
+        HEADER + ROWS.replace("ann,", "ann,B").replace("bob,", "bob,B"),
+        encoding="utf-8",
+    )
+    report = shop.ingest(HEADER + ROWS)
+    assert (report.read, report.kept, report.set_aside["in_a_later_export"]) == (8, 8, 0)
 
 
 def test_a_file_given_twice_is_loaded_once(tmp_path: Path) -> None:
@@ -370,12 +381,13 @@ def test_online_retail_is_loaded_with_known_figures(tmp_path: Path) -> None:
         "free_of_charge": 34,
         "wholesale": 103,
         "taken_back": 3_013,
+        "in_a_later_export": 0,
         "in_an_earlier_file": 0,
         "past_retention": 0,
         "erased_customers": 0,
     }
     assert report.not_read == {}
-    assert (report.customers, report.products, report.orders) == (0, 0, 0)
+    assert (report.customers, report.products, report.orders) == (4_318, 3_645, 18_244)
 
 
 # ---- what is not taken in ----

@@ -20,7 +20,7 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean, of_customers
-from features.intake.overlaps import in_an_earlier_file
+from features.intake.overlaps import in_a_later_export, in_an_earlier_file
 from features.intake.purchases import SOLD
 from features.intake.reading.rejected import rejections, with_raw, without_erased, write_rejected
 from features.intake.reading.sources import read_source
@@ -41,6 +41,8 @@ from features.tables.table import (
 from features.tables.tables import Tables
 from features.warehouse.retention import without_expired
 from features.warehouse.store import Warehouse
+
+NOTHING = pd.Series(dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,8 @@ def _named(
     """Rows of a customers' table with the pseudonyms, and how many were left out, by reason."""
     if rows.empty:
         return rows.assign(customer=pd.Series(dtype="int64")), {}
+    replaced = in_a_later_export(rows) if table.name == transactions.NAME else NOTHING
+    rows = rows[~replaced] if replaced.any() else rows
     again = in_an_earlier_file(rows, table.content)
     rows = rows[~again]
     days = max(
@@ -181,7 +185,12 @@ def _named(
     young = rows[~old]
     named = young.assign(customer=customers.assign(young[CUSTOMER_ID]))
     erased = named[CUSTOMER].isna()
-    left_out = {"in_an_earlier_file": again, "past_retention": old, "erased_customers": erased}
+    left_out = {
+        "in_a_later_export": replaced,
+        "in_an_earlier_file": again,
+        "past_retention": old,
+        "erased_customers": erased,
+    }
     return named[~erased].astype({CUSTOMER: "int64"}), {
         why: int(rows_out.sum()) for why, rows_out in left_out.items()
     }

@@ -1,4 +1,9 @@
-"""Events that several files hold: exports overlap, and each purchase counts once."""
+"""What several files hold: exports overlap, and each purchase counts once.
+
+An order has a number, and a later export of the same orders knows better: it replaces the orders
+that it holds, and what it leaves out since its own first order is gone. Exports that share no
+order, such as those of two branches, stand side by side. Rows without a number count once each.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from features.tables.declared.transactions import ORDER_ID, ORDERED_AT
 from features.tables.table import SOURCE
 
 
@@ -22,3 +28,23 @@ def in_an_earlier_file(lines: pd.DataFrame, content: Sequence[str]) -> pd.Series
     event = lines.groupby([*content], sort=False, dropna=False).ngroup()
     number = event.groupby([files.ngroup(), event], sort=False).cumcount()
     return pd.DataFrame({"event": event, "number": number}).duplicated()
+
+
+def in_a_later_export(lines: pd.DataFrame) -> pd.Series:
+    """Which lines a later export replaces, as bool with the index of `lines`, which have
+    `order_id`, `ordered_at`, `source` and `file`, in the order of the files.
+
+    Of two exports that share an order the later one speaks for all orders since its own first.
+    """
+    replaced = pd.Series(data=False, index=lines.index)
+    numbered = lines[lines[ORDER_ID].notna()]
+    exports = [part for _, part in numbered.groupby([SOURCE, "file"], sort=False)]
+    orders = [set(part[ORDER_ID]) for part in exports]
+    for at, later in enumerate(exports):
+        begins = later[ORDERED_AT].min()
+        for before in range(at):
+            if orders[before] & orders[at]:
+                earlier = exports[before]
+                gone = (earlier[ORDERED_AT] >= begins) | earlier[ORDER_ID].isin(orders[at])
+                replaced[earlier.index[gone.to_numpy()]] = True
+    return replaced
