@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,8 @@ from features.warehouse.retention import without_expired
 from features.warehouse.store import Warehouse
 
 NOTHING = pd.Series(dtype=bool)
+QUOTED = r"""(?<= is )('[^']*'|"[^"]*"|[-0-9.e+]+)"""
+KINDS = 5
 
 
 @dataclass(frozen=True)
@@ -109,12 +112,16 @@ class _Sorted:
 
 
 def ingest(
-    workspace: Workspace, database: Database, progress: Progress = silent, clock: Clock = utc_now
+    workspace: Workspace,
+    database: Database,
+    progress: Progress = silent,
+    clock: Clock = utc_now,
+    accept: float = 1.0,
 ) -> IngestReport:
     """Rebuild the warehouse from all sources of `sayso.toml`, and `rejected/` with it.
 
-    Raises `SourceError` where a source cannot be read or no purchase is left; then nothing has
-    changed.
+    Raises `SourceError` where a source cannot be read, no purchase is left, or a larger share of
+    a source's lines than `accept` would be rejected; then nothing has changed.
     """
     now, config = clock(), workspace.config
     faults = {
@@ -127,6 +134,8 @@ def ingest(
         progress(f"reading {source.name}", 0.6 * position / len(config.sources))
         if source.name not in faults:
             parts.append(_sort(source, workspace.root, now, workspace.tables, config.shop))
+    for part in parts:
+        _refuse_many(part, accept)
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
     progress("naming customers", 0.6)
     vault, warehouse = Vault(database, workspace.master_keys), Warehouse(workspace.warehouse)
@@ -304,6 +313,25 @@ def _by_status(parts: Sequence[_Sorted]) -> dict[str, Counted]:
         before = found.get(rule, Counted(0, 0))
         found[rule] = Counted(before.lines + more.lines, before.orders + more.orders)
     return found
+
+
+def _refuse_many(part: _Sorted, accept: float) -> None:
+    """Raise `SourceError` where more than the share `accept` of a source's lines is rejected."""
+    rejected = part.rejected
+    read = len(part.kept) + len(rejected) + sum(part.set_aside.values())
+    if len(rejected) <= accept * read:
+        return
+    kinds = rejected["reason"].str.replace(QUOTED, "...", regex=True).value_counts()
+    told = "; ".join(f"{count:,} because {kind}" for kind, count in kinds.head(KINDS).items())
+    first = rejected.iloc[0]
+    share = len(rejected) / read
+    raise SourceError(
+        f"{len(rejected):,} of {read:,} lines ({share:.1%}) of the source `{part.source.name}`"
+        f" would be rejected: {told}. The first is line {first['line']}, since {first['reason']}."
+        f" Correct the file or the source in sayso.toml, or load the rest with"
+        f" `sayso ingest --accept {math.ceil(share * 100) / 100:g}`",
+        file=Path(str(first["file"])),
+    )
 
 
 def _set_aside(parts: Sequence[_Sorted]) -> dict[str, int]:

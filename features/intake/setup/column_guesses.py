@@ -46,6 +46,8 @@ from features.tables.table import CUSTOMER_ID, RECORDED_AT
 from features.tables.tables import STANDARD
 
 FEWEST_FILLED = 0.02
+LAYOUT = "layout"
+"""What a guess is about that names the layout of a file."""
 ORDER_COLUMNS = STANDARD.stated_in(transactions.NAME)
 """What a source of order lines may state; whatever is recognised is one of these."""
 WORDS_OF_TITLE = 2
@@ -409,6 +411,9 @@ def _recognised(file: Path, table: str, search: _Search, layout: Layout | None) 
     if table == transactions.NAME:
         guesses += _absences(file.stem, columns)
     form = _date_format(file.stem, _dates(facts, columns)) if ORDERED_AT in columns else None
+    if layout is not None:
+        why = f"its headers are those of {layout.system}"
+        guesses.insert(0, Guess(file.stem, LAYOUT, layout.name, why, sure=True))
     told = (*guesses, *settings.guesses(file.stem), *([form] if form else []))
     return Recognised(
         table,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Annotated
 import typer
 
 from features.config.environment import Settings
+from features.config.reading import read_config
+from features.config.schema import Source
 from features.definitions.frames import feature_frame
 from features.intake.ingest import IngestReport, ingest
+from features.intake.setup.column_guesses import LAYOUT, Guess
 from features.intake.setup.new_workspace import create
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
@@ -24,6 +28,9 @@ from serving.cli.options import (
     WorkspaceOption,
 )
 from serving.cli.screen import Screen
+
+ACCEPTED = 0.02
+"""The share of a source's lines that may be rejected unless the owner says otherwise."""
 
 
 def register(app: typer.Typer) -> None:
@@ -67,12 +74,40 @@ def init(
     screen.say(
         f"Read it, change what is wrong, then: [bold]sayso ingest --workspace {directory}[/bold]"
     )
-    screen.result({"workspace": str(directory), "guesses": [asdict(guess) for guess in guesses]})
+    sources = read_config(directory / "sayso.toml").sources
+    screen.result(
+        {
+            "workspace": str(directory),
+            "sources": [_told(source, guesses) for source in sources] if guesses else [],
+            "guesses": [asdict(guess) for guess in guesses],
+        }
+    )
+
+
+def _told(source: Source, guesses: Sequence[Guess]) -> dict[str, object]:
+    """A source as it was recognised."""
+    mine = [guess for guess in guesses if guess.source == source.name]
+    layout = next((guess.found for guess in mine if guess.column == LAYOUT), None)
+    return {
+        "file": source.file,
+        "layout": layout,
+        "columns": source.columns,
+        "sure": all(guess.sure for guess in mine if guess.column in source.columns),
+    }
 
 
 def load(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
+    accept: Annotated[
+        float,
+        typer.Option(
+            "--accept",
+            min=0.0,
+            max=1.0,
+            help="The share of a source's lines that may be rejected; with more nothing is loaded.",
+        ),
+    ] = ACCEPTED,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -80,7 +115,7 @@ def load(
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
     with screen.progress() as progress:
-        report = ingest(shop.workspace, shop.database, progress)
+        report = ingest(shop.workspace, shop.database, progress, accept=accept)
         refresh_online(shop)
     show_ingest(screen, report)
     screen.result(
@@ -100,6 +135,24 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
     )
     if aside:
         screen.say(f"Set aside by the cleaning rules: {aside}.")
+    bought = report.purchases
+    rows: list[tuple[object, ...]] = [
+        (
+            "purchases",
+            f"{bought.lines:,}",
+            f"{bought.orders:,}",
+            f"{bought.customers:,}",
+            f"{bought.units:,.0f}",
+            f"{bought.gross:,.2f}",
+            f"{bought.net:,.2f}",
+        )
+    ]
+    rows += [
+        (rule.replace("_", " "), f"{found.lines:,}", f"{found.orders:,}", "", "", "", "")
+        for rule, found in report.by_status.items()
+    ]
+    columns = ("", "lines", "orders", "customers", "units", f"gross {bought.currency}", "net")
+    screen.table("Is this your shop?", columns, rows)
     for fault in report.not_read.values():
         screen.say(f"[bold]Not read:[/bold] {fault}.")
     if report.rejected:
