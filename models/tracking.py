@@ -21,6 +21,7 @@ from sqlalchemy import make_url
 
 from features.database.engine import Database
 from features.errors import ModelUnavailable
+from features.shop.binding import open_database
 from features.shop.workspace import Workspace
 from models.artifact_digest import require_sealed, seal
 from models.registry import (
@@ -96,7 +97,7 @@ class Tracking(Registry):
     @classmethod
     def of(cls, workspace: Workspace, database: Database | None = None) -> Tracking:
         """The registry and store of a workspace, with the versions that MLflow alone knows of."""
-        database = database or Database.open(workspace.database_url)
+        database = database or open_database(workspace)
         made = cls(workspace.mlflow_uri, workspace.artifacts, database, workspace.models)
         if made.may_know_more:
             made.adopt()

@@ -273,6 +273,7 @@ def test_all_who_need_the_first_master_key_get_the_same(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     folder.mkdir()
     with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: MasterKeys(folder / "master.keys").make(), range(32)))
         found = list(pool.map(lambda _: MasterKeys(folder / "master.keys").all(), range(32)))
     assert len(set(found)) == 1
     assert [file.name for file in folder.iterdir()] == ["master.keys"]

@@ -32,5 +32,10 @@ class Settings(BaseSettings):
 
     A file with mode 0600 in the workspace where it is not given.
     """
+    erasure_list: Path | None = None
+    """File that lists who was erased, by tags that cannot be turned back, so that a backup that is
+    put back brings nobody back; on another disk it survives the loss of this one. A file in the
+    workspace where it is not given.
+    """
     threads: int = 4
     """Requests that one worker of the service answers at a time."""

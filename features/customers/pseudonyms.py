@@ -119,6 +119,27 @@ def suppress(connection: Connection, vault: Vault, external_id: str, now: str) -
         connection.execute(insert(suppressed).values(tag=tag, erased_at=now))
 
 
+def suppressions(connection: Connection) -> dict[str, str]:
+    """When each of those who are kept out was erased, by tag."""
+    return {row.tag: row.erased_at for row in connection.execute(select(suppressed))}
+
+
+def named_by(connection: Connection, vault: Vault, tags: Collection[str]) -> list[str]:
+    """The shop's ids of the customers whom `tags` of the erased stand for, and who are here all the
+    same; within a transaction that writes.
+    """
+    ids = list(connection.execute(select(customers.c.external_id)).scalars())
+    wanted = set(tags)
+    return [
+        external_id
+        for start in range(0, len(ids), BATCH)
+        for external_id, tag in vault.tags(
+            connection, SUPPRESSION, ids[start : start + BATCH]
+        ).items()
+        if tag in wanted
+    ]
+
+
 def _erased(connection: Connection, vault: Vault, external_ids: Collection[str]) -> frozenset[str]:
     """Those of the ids that are to be kept out."""
     if connection.execute(select(suppressed.c.tag).limit(1)).one_or_none() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +11,16 @@ from pathlib import Path
 from features.config.environment import Settings
 from features.config.reading import read_config
 from features.config.schema import Config
+from features.customers.erasure_list import ErasureList
 from features.customers.master_keys import MasterKeys
 from features.errors import WorkspaceError
-from features.private_file import own_text
+from features.private_file import made_text, present_text
 from features.tables.tables import STANDARD, Tables
+
+BINDING = "database.binding"
+"""File of a workspace that says which database is its own; `features.shop.binding` reads and writes
+it.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,18 @@ class Workspace:
     @property
     def database_url(self) -> str:
         """Address of the database."""
-        return self.settings.database_url or f"sqlite:///{self.root / 'sayso.db'}"
+        return self.settings.database_url or self.own_database_url
+
+    @property
+    def own_database_url(self) -> str:
+        """Address of the database where the environment names none: where the workspace was moved
+        to, else a file in it.
+        """
+        try:
+            moved = json.loads((self.root / BINDING).read_text(encoding="utf-8")).get("url")
+        except (OSError, ValueError, AttributeError):  # whoever opens the database says so
+            moved = None
+        return moved or f"sqlite:///{self.root / 'sayso.db'}"
 
     @property
     def mlflow_uri(self) -> str:
@@ -79,17 +97,37 @@ class Workspace:
         """Folder of MLflow's artifacts."""
         return self.root / "mlartifacts"
 
+    @property
+    def begun(self) -> bool:
+        """Whether it belongs to a database already, and its keys were made."""
+        return (self.root / BINDING).exists()
+
+    @property
+    def secret_file(self) -> Path:
+        """File of the key that signs links, readable by its owner alone."""
+        return self.root / "secret"
+
+    def make_secret(self) -> None:
+        """Make the file of the secret where neither it nor the environment has one."""
+        if self.settings.secret is None:
+            made_text(self.secret_file, lambda: secrets.token_urlsafe(32))
+
     def secret(self) -> str:
-        """Key that signs links: from the environment, else from a file readable by its owner alone,
-        made when first asked for.
+        """Key that signs links: from the environment, else from its file, which is made before the
+        workspace's first database is.
+
+        Raises `WorkspaceError` where the file is gone since, or empty.
         """
         if self.settings.secret is not None:
             return self.settings.secret.get_secret_value()
-        file = self.root / "secret"
-        if not (secret := own_text(file, lambda: secrets.token_urlsafe(32))):
+        if not self.begun:
+            self.make_secret()
+        if not (secret := present_text(self.secret_file)):
             raise WorkspaceError(
-                f"{file} is empty, so links cannot be signed; remove it, and a new one is made (old"
-                " links then end)"
+                f"{self.secret_file}, which signs links, is"
+                f" {'missing' if secret is None else 'empty'}: put it back from where keys are"
+                " kept, or set SAYSO_SECRET. If it is lost, `sayso doctor --new-secret` makes"
+                " another, and the links sent so far end."
             )
         return secret
 
@@ -102,6 +140,11 @@ class Workspace:
         return MasterKeys(
             self.root / "master.keys", None if stated is None else stated.get_secret_value()
         )
+
+    @property
+    def erasure_list(self) -> ErasureList:
+        """The list of the erased, which outlives the database."""
+        return ErasureList(self.settings.erasure_list or self.root / "erased.list")
 
     @property
     def anchor_key(self) -> Path:
