@@ -27,13 +27,13 @@ class ErasureList:
 
     def add(self, erased: Mapping[str, str]) -> None:
         """Append tags with the times (ISO 8601) of their erasures, but for those that are there; on
-        disk once this returns.
+        disk once this returns. The list is begun where it is not there.
         """
-        known = self.read() if self.file.exists() else {}
-        lines = [f"{tag} {moment}\n" for tag, moment in erased.items() if tag not in known]
-        if not lines:
-            return
         new = not self.file.exists()
+        known = {} if new else self.read()
+        lines = [f"{tag} {moment}\n" for tag, moment in erased.items() if tag not in known]
+        if not (new or lines):
+            return
         descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "a", encoding="ascii") as handle:
             handle.write("".join(lines))

@@ -6,7 +6,7 @@ The one place where the shop's own id of a customer stands beside that number.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 from sqlalchemy import Connection, insert, select
@@ -122,6 +122,13 @@ def suppress(connection: Connection, vault: Vault, external_id: str, now: str) -
 def suppressions(connection: Connection) -> dict[str, str]:
     """When each of those who are kept out was erased, by tag."""
     return {row.tag: row.erased_at for row in connection.execute(select(suppressed))}
+
+
+def keep_out(connection: Connection, erased: Mapping[str, str]) -> None:
+    """Keep out all whom tags stand for, each with the time of its erasure."""
+    rows = [{"tag": tag, "erased_at": moment} for tag, moment in erased.items()]
+    if rows:
+        insert_missing(connection, suppressed, ["tag"], rows)
 
 
 def named_by(connection: Connection, vault: Vault, tags: Collection[str]) -> list[str]:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from features.clock import utc_now
 from features.consent.anchors import make_anchor_key
+from features.customers.pseudonyms import suppressions
 from features.customers.vault import SHOP, Vault
 from features.database.copying import holds_nothing
 from features.database.engine import Database
@@ -228,7 +229,8 @@ def _knows_some(database: Database, warehouse: Warehouse) -> bool:
 
 
 def _make_keys(workspace: Workspace, database: Database) -> None:
-    """Make what is made once: the secret, the master key and the key of the anchors.
+    """Make what is made once: the secret, the master key, the key of the anchors and the list of
+    the erased.
 
     From now on one that is missing was lost, and is not made anew.
     """
@@ -237,6 +239,7 @@ def _make_keys(workspace: Workspace, database: Database) -> None:
     vault = Vault(database, workspace.master_keys)
     with database.write() as connection:
         vault.keys_for_sealing(connection, [SHOP])
+        workspace.erasure_list.add(suppressions(connection))
 
 
 def _absent(database: Database) -> bool:

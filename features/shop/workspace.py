@@ -17,6 +17,7 @@ from features.errors import WorkspaceError
 from features.private_file import made_text, present_text
 from features.tables.tables import STANDARD, Tables
 
+CONFIG_NAME = "sayso.toml"
 BINDING = "database.binding"
 """File of a workspace that says which database is its own; `features.shop.binding` reads and writes
 it.
@@ -43,18 +44,31 @@ class Workspace:
 
         Raises `WorkspaceError` where there is none.
         """
-        root = root.resolve()
-        if not (root / "sayso.toml").is_file():
+        opened = cls.found(root, settings, tables)
+        root = opened.root
+        if not (root / CONFIG_NAME).is_file() and not opened.begun:
             raise WorkspaceError(
                 f"{root} is no workspace: it has no sayso.toml. Make one with `sayso init"
                 f" {root.name}`, or name another with --workspace."
             )
-        return cls(root, settings or Settings(), tables)
+        if not (root / CONFIG_NAME).is_file():
+            raise WorkspaceError(
+                f"{root / CONFIG_NAME} is missing beside this workspace's data: put it back from a"
+                " backup. It is not made anew, since the consents refer to what stood in it."
+            )
+        return opened
+
+    @classmethod
+    def found(
+        cls, root: Path, settings: Settings | None = None, tables: Tables = STANDARD
+    ) -> Workspace:
+        """What is in `root`, even where its `sayso.toml` is lost: for who looks for faults."""
+        return cls(root.resolve(), settings or Settings(), tables)
 
     @cached_property
     def config(self) -> Config:
         """`sayso.toml`, checked."""
-        return read_config(self.root / "sayso.toml", self.tables)
+        return read_config(self.root / CONFIG_NAME, self.tables)
 
     @property
     def warehouse(self) -> Path:

@@ -33,8 +33,8 @@ from features.shop.binding import (
     identity_in,
     open_database,
 )
+from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from features.warehouse.store import Warehouse
 from serving.decisions.record import verify_decisions
 
 
@@ -103,8 +103,7 @@ def _moved(
     if bound is None:
         raise MoveRefused("the workspace has no database yet that could be moved")
     _prepare(target, bound)
-    warehouse = Warehouse(workspace.warehouse)
-    with warehouse.alone(), source.write() as old:
+    with Shop(workspace).warehouse.alone(), source.write() as old:
         identity = Identity(new_identity(), bound.id, None, None)
         verified = fill(old, target, identity, Vault(target, workspace.master_keys), progress, now)
         mark_moved(old, identity.id, without_password(target.url), now())
