@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from dataclasses import dataclass
@@ -154,6 +155,14 @@ class Workspace:
         return MasterKeys(
             self.root / "master.keys", None if stated is None else stated.get_secret_value()
         )
+
+    @property
+    def mark(self) -> str:
+        """Six characters that tell this shop from another of the same name, wherever its database
+        goes: of a hash of the anchors' key, which tells nothing of the key.
+        """
+        key = present_text(self.anchor_key) or ""
+        return hashlib.sha256(b"sayso shop" + key.encode()).hexdigest()[:6]
 
     @property
     def erasure_list(self) -> ErasureList:
