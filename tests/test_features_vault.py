@@ -238,7 +238,9 @@ def test_a_missing_master_key_is_named(database: Database, vault: Vault, tmp_pat
     and nothing is lost.
     """
     sealed = sealed_for(database, vault)
-    other = Vault(database, MasterKeys(tmp_path / "other.keys"))
+    foreign = MasterKeys(tmp_path / "other.keys")
+    foreign.make()
+    other = Vault(database, foreign)
     for attempt in (other.keys, other.keys_for_sealing):
         with (
             database.write() as connection,
@@ -301,6 +303,7 @@ def test_a_rotation_wraps_every_key_anew(
 
 def test_a_rotation_of_nothing(vault: Vault, masters: MasterKeys) -> None:
     """Where nothing is sealed yet the master key is replaced all the same."""
+    masters.make()
     old = masters.all()
     assert vault.rotate() == 0
     assert masters.all() != old

@@ -159,6 +159,7 @@ class Vault:
         """
         with self._database.write() as connection:
             _keep_others_out(connection)
+            self._newest(connection)
             self._masters.begin_rotation()
         count = 0
         while changed := self._rewrap(BATCH):

@@ -6,30 +6,30 @@ Nothing is made anew in place of what is missing: it would hide that it was lost
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from features.config.environment import Env
 from features.config.reading import read_config
 from features.database.engine import Database
 from features.database.tables import consent_events, ledger_head, payload_keys
 from features.errors import SaysoError
 from features.shop.binding import database_fault
-from features.shop.workspace import BINDING, CONFIG_NAME, Workspace
-
-OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+from features.shop.production import no_api_key, production_faults
+from features.shop.workspace import CONFIG_NAME, Workspace
 
 
 def faults(workspace: Workspace, database: Database | None = None) -> list[str]:
     """Everything that is missing or does not fit, one sentence each with what to do; nothing where
-    the workspace can be used.
+    the workspace can be used. In production, what that needs is looked for as well.
 
     `database` is an open one of the workspace; without it, one is opened for this.
     """
     found = [*_of_catalog(workspace), *_of_secrets(workspace)]
+    if workspace.settings.env is Env.PRODUCTION:
+        found += [fault for fault in production_faults(workspace) if fault not in found]
     opened = database or Database(workspace.database_url)
     try:
         found += _of_database(workspace, opened)
@@ -41,28 +41,6 @@ def faults(workspace: Workspace, database: Database | None = None) -> list[str]:
         if database is None:
             opened.close()
     return found
-
-
-def private_files(workspace: Workspace) -> list[Path]:
-    """What nobody but its owner may open: keys, the database, the list of the erased, and the
-    folders of the warehouse and of refused rows.
-    """
-    files = [
-        workspace.secret_file,
-        workspace.master_keys.file,
-        workspace.anchor_key,
-        workspace.root / BINDING,
-        workspace.erasure_list.file,
-        *workspace.root.glob("sayso.db*"),
-        workspace.warehouse,
-        workspace.rejected,
-    ]
-    return [file for file in files if file.exists()]
-
-
-def open_files(workspace: Workspace) -> list[Path]:
-    """Those of the private files that others than their owner may open."""
-    return [file for file in private_files(workspace) if file.stat().st_mode & OPEN_TO_OTHERS]
 
 
 def _of_catalog(workspace: Workspace) -> Iterator[str]:
@@ -102,6 +80,8 @@ def _of_database(workspace: Workspace, database: Database) -> Iterator[str]:
         with database.read() as connection:
             yield from _of_ledger(connection)
             yield from _of_master_keys(workspace, connection)
+            if workspace.settings.env is Env.PRODUCTION and (fault := no_api_key(connection)):
+                yield fault
 
 
 def _of_ledger(connection: Connection) -> Iterator[str]:

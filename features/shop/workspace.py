@@ -147,6 +147,23 @@ class Workspace:
         return secret
 
     @property
+    def private_files(self) -> list[Path]:
+        """What nobody but its owner may open, as far as it is there: keys, the database, the list
+        of the erased, and the folders of the warehouse and of refused rows.
+        """
+        files = [
+            self.secret_file,
+            self.master_keys.file,
+            self.anchor_key,
+            self.root / BINDING,
+            self.erasure_list.file,
+            *self.root.glob("sayso.db*"),
+            self.warehouse,
+            self.rejected,
+        ]
+        return [file for file in files if file.exists()]
+
+    @property
     def master_keys(self) -> MasterKeys:
         """Where the master keys are kept: the environment, else a file readable by its owner
         alone.

@@ -20,7 +20,8 @@ from features.database.engine import Database
 from features.errors import SaysoError
 from features.private_file import made_text
 from features.shop.binding import adopt_database, identity_in, proven_own
-from features.shop.faults import faults, open_files
+from features.shop.faults import faults
+from features.shop.private_files import open_files
 from features.shop.shop import Shop
 from features.shop.workspace import BINDING, Workspace
 from models.registry import CHALLENGER, CHAMPION, Registry
