@@ -16,5 +16,13 @@ def open_files(workspace: Workspace) -> list[Path]:
 
 
 def open_to_others(file: Path) -> bool:
-    """Whether others than its owner may open a file or folder."""
-    return bool(file.stat().st_mode & OTHERS)
+    """Whether others than its owner may open a file or folder; one that is gone by now, nobody."""
+    try:
+        return bool(file.stat().st_mode & OTHERS)
+    except FileNotFoundError:
+        return False
+
+
+def close_to_others(file: Path) -> None:
+    """Let nobody but its owner open a file or folder."""
+    file.chmod(0o700 if file.is_dir() else 0o600)

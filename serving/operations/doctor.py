@@ -21,7 +21,7 @@ from features.errors import SaysoError
 from features.private_file import made_text
 from features.shop.binding import adopt_database, identity_in, proven_own
 from features.shop.faults import faults
-from features.shop.private_files import open_files
+from features.shop.private_files import close_to_others, open_files
 from features.shop.shop import Shop
 from features.shop.workspace import BINDING, Workspace
 from models.registry import CHALLENGER, CHAMPION, Registry
@@ -95,7 +95,7 @@ class Doctor:
     def _modes(self) -> Iterator[Ailment]:
         for file in open_files(self.workspace):
             if self.fix:
-                file.chmod(0o700 if file.is_dir() else 0o600)
+                close_to_others(file)
             yield Ailment(
                 f"others than its owner may open {file}; close it with chmod"
                 f" {'700' if file.is_dir() else '600'}",

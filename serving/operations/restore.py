@@ -23,6 +23,7 @@ from features.database.identity import Identity, new_identity, without_password
 from features.errors import SaysoError
 from features.progress import Progress, part_of, silent
 from features.shop.binding import Binding, adopt_database, bind
+from features.shop.private_files import close_to_others
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.operations.archive import DATABASE, ERASED, KEYS, MANIFEST, Manifest, unpacked
@@ -85,8 +86,9 @@ class Restoring:
             erased = self._erased(content, manifest)
             made = Path(staging) / "workspace"
             shutil.copytree(content, made, ignore=partial(_not_taken, content))
-            made.chmod(0o700)
             self._take_keys(content, made)
+            for file in (made, *self._staged(made).private_files):
+                close_to_others(file)
             again, kept_out = self._erase_again(made, erased, part_of(progress, 0.2, 0.6), now)
             where = self._place_database(made, root, part_of(progress, 0.6, 0.9), now)
             if root.exists():
@@ -123,8 +125,7 @@ class Restoring:
         for name in KEY_FILES:
             found = [folder / name for folder in folders if (folder / name).is_file()]
             if found:
-                shutil.copy2(found[0], made / name)
-                (made / name).chmod(0o600)
+                shutil.copyfile(found[0], made / name)
             elif stated.get(name) is None:
                 missing.append(name)
         if missing:
