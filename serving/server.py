@@ -106,9 +106,8 @@ def require_sound(workspace: Workspace) -> None:
     if found := list(dict.fromkeys(found)):
         where = " in production" if settings.env is Env.PRODUCTION else ""
         listed = "".join(f"\n  {number}. {fault}" for number, fault in enumerate(found, 1))
-        raise ServerFailed(
-            f"the workspace cannot be served{where}, as {len(found)} things are wrong:{listed}"
-        )
+        count = "one thing is" if len(found) == 1 else f"{len(found)} things are"
+        raise ServerFailed(f"the workspace cannot be served{where}, as {count} wrong:{listed}")
 
 
 def free_port() -> int:

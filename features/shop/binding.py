@@ -149,7 +149,7 @@ def _require(
     if found is not None and found.moved_to == bound.id:
         _refuse_moved(workspace, found)
     if _absent(database):
-        what = f"the database {shown} of this workspace is not there"
+        what = f"there is no database {shown}"
     elif found is not None and found.came_from == bound.id:
         what = (
             f"{shown} is a copy of this workspace's database, made by a move that was not finished"

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from features.config.environment import Settings
 from features.config.reading import read_config
 from features.config.schema import Config
 from features.customers.erasure_list import ErasureList
 from features.customers.master_keys import MasterKeys
+from features.database.sqlite_file import file_of
 from features.errors import WorkspaceError
 from features.private_file import made_text, present_text
 from features.tables.tables import STANDARD, Tables
@@ -157,11 +160,18 @@ class Workspace:
             self.anchor_key,
             self.root / BINDING,
             self.erasure_list.file,
-            *self.root.glob("sayso.db*"),
+            *self._database_files,
             self.warehouse,
             self.rejected,
         ]
         return [file for file in files if file.exists()]
+
+    @property
+    def _database_files(self) -> list[Path]:
+        """The files of a SQLite database, with those that it writes beside it."""
+        url = make_url(self.database_url)
+        file = file_of(url) if url.get_backend_name() == "sqlite" else None
+        return [] if file is None else sorted(file.parent.glob(f"{file.name}*"))
 
     @property
     def master_keys(self) -> MasterKeys:
