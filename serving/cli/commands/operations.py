@@ -51,7 +51,9 @@ def move(
     debug: DebugOption = False,
 ) -> None:
     """Take everything that the database holds to another one, check it there and use that from now
-    on; the old one becomes read-only. Stop the service first, and start it afterwards.
+    on.
+
+    The old one becomes read-only. Stop the service first, and start it afterwards.
     """
     screen = Screen(as_json=as_json)
     with screen.progress() as progress:
@@ -86,8 +88,9 @@ def backup(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Write database, warehouse and models, as they were at one moment, to a file or folder; the
-    service may go on meanwhile.
+    """Write database, warehouse and models, as they were at one moment, to a file or folder.
+
+    The service may go on meanwhile.
     """
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
@@ -171,8 +174,9 @@ def doctor(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Say what is wrong with a workspace and what to do about it, and mend what is safe; 1 where
-    something is left.
+    """Say what is wrong with a workspace and what to do about it, and mend what is safe.
+
+    It ends with 1 where something is left.
     """
     screen = Screen(as_json=as_json)
     found = Doctor(Workspace.found(workspace, Settings()), fix, new_secret, new_anchor_key).look()
