@@ -36,9 +36,7 @@ from tests.made_once import made_once
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with something of every kind in it."""
-    made = made_once(
-        tmp_path_factory, "furnished", lambda folder: furnish(folder, lambda *_: None) and None
-    )
+    made = made_once(tmp_path_factory, "furnished", lambda folder: furnish(folder, lambda *_: None))
     return made / "shop"
 
 

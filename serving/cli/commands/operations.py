@@ -21,6 +21,23 @@ from serving.operations.moving import Verified, migrate
 from serving.operations.restore import Restoring
 
 
+OutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="FILE|DIR",
+        help="Where to write it: an archive where the name ends with .tar.gz, else a folder.",
+    ),
+]
+WithKeysOption = Annotated[
+    bool,
+    typer.Option(
+        "--with-keys",
+        help="Put master.keys, secret and anchor.key in it; without them keep these elsewhere.",
+    ),
+]
+
+
 class Ill(SaysoError):
     """Something about a workspace is left to be mended."""
 
@@ -68,21 +85,8 @@ def move(
 
 
 def backup(
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            metavar="FILE|DIR",
-            help="Where to write it: an archive where the name ends with .tar.gz, else a folder.",
-        ),
-    ],
-    with_keys: Annotated[
-        bool,
-        typer.Option(
-            "--with-keys",
-            help="Put master.keys, secret and anchor.key in it; without them keep these elsewhere.",
-        ),
-    ] = False,
+    out: OutOption,
+    with_keys: WithKeysOption = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     as_json: JsonOption = False,

@@ -11,6 +11,25 @@ import typer
 
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, WorkspaceOption
 
+HostOption = Annotated[
+    str | None, typer.Option("--host", help="Address to listen on; SAYSO_HOST otherwise.")
+]
+PortOption = Annotated[int, typer.Option("--port", min=1, max=65_535, help="Port to listen on.")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes that answer; SAYSO_WORKERS otherwise."),
+]
+CertificateOption = Annotated[
+    Path | None, typer.Option("--tls-certificate", help="Certificate (PEM) to speak TLS with.")
+]
+KeyOption = Annotated[Path | None, typer.Option("--tls-key", help="The certificate's key.")]
+ProxyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--trusted-proxy", help="Addresses of the proxy that ends TLS before the service."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -18,27 +37,12 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    host: Annotated[
-        str | None, typer.Option("--host", help="Address to listen on; SAYSO_HOST otherwise.")
-    ] = None,
-    port: Annotated[
-        int, typer.Option("--port", min=1, max=65_535, help="Port to listen on.")
-    ] = 3000,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes that answer; SAYSO_WORKERS otherwise."),
-    ] = None,
-    certificate: Annotated[
-        Path | None,
-        typer.Option("--tls-certificate", help="Certificate (PEM) to speak TLS with."),
-    ] = None,
-    key: Annotated[Path | None, typer.Option("--tls-key", help="The certificate's key.")] = None,
-    proxy: Annotated[
-        str | None,
-        typer.Option(
-            "--trusted-proxy", help="Addresses of the proxy that ends TLS before the service."
-        ),
-    ] = None,
+    host: HostOption = None,
+    port: PortOption = 3000,
+    workers: WorkersOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
+    proxy: ProxyOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     debug: DebugOption = False,
