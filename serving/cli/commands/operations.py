@@ -20,7 +20,6 @@ from serving.operations.doctor import Doctor
 from serving.operations.moving import Verified, migrate
 from serving.operations.restore import Restoring
 
-
 OutOption = Annotated[
     Path,
     typer.Option(
