@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def own_text(file: Path, make: Callable[[], str]) -> str:
+def made_text(file: Path, make: Callable[[], str]) -> str:
     """What stands in `file`; where it is not there yet it is made, and of several who make it at
     once the first one counts.
     """
@@ -20,7 +20,16 @@ def own_text(file: Path, make: Callable[[], str]) -> str:
         with contextlib.suppress(FileExistsError):
             os.link(partial, file)
         partial.unlink()
+        sync(file.parent)
     return file.read_text(encoding="ascii")
+
+
+def present_text(file: Path) -> str | None:
+    """What stands in `file`; None where it is not there."""
+    try:
+        return file.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
 
 
 def replace_text(file: Path, text: str) -> None:

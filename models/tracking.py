@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 import lightgbm
@@ -21,8 +21,10 @@ from sqlalchemy import make_url
 
 from features.database.engine import Database
 from features.errors import ModelUnavailable
+from features.shop.binding import open_database
 from features.shop.workspace import Workspace
 from models.artifact_digest import require_sealed, seal
+from models.mlflow_names import Names, registered, registered_parts
 from models.registry import (
     CHALLENGER,
     CHAMPION,
@@ -34,17 +36,19 @@ from models.registry import (
     Version,
     knows_of_none,
 )
-from models.trees.booster import Stated
+from models.training_run import Run
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.entities import RunInfo
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models.model import ModelInfo
 
 BEFORE = "champion.before"
 """Tag of a version: the one that was champion before it."""
+REGISTERED = "registered_as"
+"""Tag of a version here: what MLflow calls it, where that differs."""
 FOLDER = "sayso"
 """Folder of a run's artifacts that holds the model as data."""
 CARD = "model_card.html"
@@ -58,37 +62,24 @@ ADOPTED = ("churn", "next_purchase")
 log = logging.getLogger("sayso.tracking")
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one training run leaves behind. `save` writes the model's files to a folder.
-
-    `trials` are the attempts (parameters, metrics) that its settings were chosen from; each becomes
-    a nested run.
-    """
-
-    model: str
-    booster: Stated
-    save: Callable[[Path], None]
-    parameters: Mapping[str, object]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-    documents: Mapping[str, Any] = field(default_factory=dict)
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-    trials: Sequence[tuple[Mapping[str, object], Mapping[str, float]]] = ()
-    pages: Mapping[str, str] = field(default_factory=dict)
-    """Texts by their file's name, such as a model card."""
-    data_digest: str = ""
-    """SHA-256 of all rows learnt from, in hexadecimal."""
-
-
 class Tracking(Registry):
     """The registry of a workspace, and MLflow's store at `uri` beside it, where runs are logged and
-    versions registered; MLflow's artifacts lie in `artifacts`.
+    versions registered under `names`.
+
+    MLflow's artifacts lie in `artifacts`, or where its server keeps them.
     """
 
-    def __init__(self, uri: str, artifacts: Path, database: Database, folder: Path) -> None:
+    def __init__(
+        self,
+        uri: str,
+        artifacts: Path,
+        database: Database,
+        folder: Path,
+        names: Names | None = None,
+    ) -> None:
         super().__init__(database, folder)
         self._uri = uri
+        self._names = names or Names()
         self._artifacts = artifacts
         self._one_at_a_time = FileLock(artifacts.with_name(f"{artifacts.name}.lock"))
         _prepare_mlflow(uri)
@@ -96,11 +87,18 @@ class Tracking(Registry):
     @classmethod
     def of(cls, workspace: Workspace, database: Database | None = None) -> Tracking:
         """The registry and store of a workspace, with the versions that MLflow alone knows of."""
-        database = database or Database.open(workspace.database_url)
-        made = cls(workspace.mlflow_uri, workspace.artifacts, database, workspace.models)
+        database = database or open_database(workspace)
+        names = Names(
+            workspace.config.shop.name, workspace.mark if is_shared(workspace.mlflow_uri) else ""
+        )
+        made = cls(workspace.mlflow_uri, workspace.artifacts, database, workspace.models, names)
         if made.may_know_more:
             made.adopt()
         return made
+
+    @property
+    def _shared(self) -> bool:
+        return is_shared(self._uri)
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -121,41 +119,43 @@ class Tracking(Registry):
         """Log a run, register its model and make it the challenger."""
         import mlflow  # noqa: PLC0415 - see `_client`
 
-        client = self._client
         with self._one_at_a_time:
             self._ensure(run.model)
-        mlflow.set_experiment(run.model)
+        mlflow.set_experiment(self._names.of(run.model))
         with mlflow.start_run(tags=dict(run.tags)) as active:
-            mlflow.log_params(dict(run.parameters))
-            mlflow.log_metrics(dict(run.metrics))
-            for number, (parameters, metrics) in enumerate(run.trials):
-                with mlflow.start_run(run_name=f"trial {number}", nested=True):
-                    mlflow.log_params(dict(parameters))
-                    mlflow.log_metrics(dict(metrics))
-            if run.data_digest:
-                mlflow.log_input(_data_set(run), context="training")
-            for name, document in run.documents.items():
-                mlflow.log_dict(document, f"{name}.json")
-            for name, text in run.pages.items():
-                mlflow.log_text(text, name)
-            for name, figure in run.figures.items():
-                mlflow.log_figure(figure, f"plots/{name}.png")
+            _log(run)
             with tempfile.TemporaryDirectory() as folder:
                 run.save(Path(folder))
-                files = {FILES_DIGEST: seal(Path(folder))}
+                digest = seal(Path(folder))
                 mlflow.log_artifacts(folder, FOLDER)
                 logged = _log_booster(run)
-                made = client.create_model_version(
-                    run.model,
-                    logged,
-                    run_id=active.info.run_id,
-                    tags={**run.tags, **files},
-                    description=_description(run, active.info),
-                )
-                client.set_registered_model_alias(run.model, CHALLENGER, made.version)
-                version = self._described(client.get_model_version(run.model, made.version))
-                self.add(Entry(version, Path(folder), (CHALLENGER,)))
+                with self._one_at_a_time:
+                    version = self._register(run, logged, active.info, digest)
+                    self.add(Entry(version, Path(folder), (CHALLENGER,)))
         return version
+
+    def _register(self, run: Run, logged: ModelInfo, info: RunInfo, digest: str) -> Version:
+        """The version that a run becomes, in MLflow and here.
+
+        Both count alike, unless MLflow begins anew, as another server does.
+        """
+        name = self._names.of(run.model)
+        made = self._client.create_model_version(
+            name,
+            logged.model_uri,
+            run_id=info.run_id,
+            model_id=logged.model_id,
+            tags={**run.tags, FILES_DIGEST: digest},
+            description=_description(run, info),
+        )
+        self._client.set_registered_model_alias(name, CHALLENGER, made.version)
+        found = self._described(self._client.get_model_version(name, made.version), run.model)
+        known = [int(one.version) for one, _ in self.versions(run.model)]
+        number = str(max(int(made.version), max(known, default=0) + 1))
+        if (name, str(made.version)) == (run.model, number):
+            return found
+        own = {REGISTERED: registered(name, str(made.version))}
+        return replace(found, version=number, tags={**found.tags, **own})
 
     def promote(
         self, version: Version, gates: Mapping[str, str], override: Mapping[str, str] | None = None
@@ -181,13 +181,22 @@ class Tracking(Registry):
 
     def _name_champion(self, version: Version, tags: Mapping[str, str]) -> None:
         """In our database, which alone decides, and so that MLflow shows the same."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `_client`
+
         before = self.version(version.model, version.version).tags
-        for name in before.keys() - tags.keys():
-            self._client.delete_model_version_tag(version.model, version.version, name)
-        for name, said in tags.items():
-            if before.get(name) != said:
-                self._client.set_model_version_tag(version.model, version.version, name, said)
-        self._client.set_registered_model_alias(version.model, CHAMPION, version.version)
+        own = registered(version.model, version.version)
+        where = registered_parts(before.get(REGISTERED, own))
+        try:
+            for name in before.keys() - tags.keys():
+                self._client.delete_model_version_tag(*where, name)
+            for name, said in tags.items():
+                if before.get(name) != said:
+                    self._client.set_model_version_tag(*where, name, said)
+            self._client.set_registered_model_alias(where[0], CHAMPION, where[1])
+        except MlflowException as error:
+            if error.error_code not in NO_SUCH:
+                raise
+            log.warning("MLflow does not know version %s of %s", where[1], where[0])
         self.name_champion(version, tags)
 
     @property
@@ -195,6 +204,8 @@ class Tracking(Registry):
         """Whether MLflow may know of versions that our database was never told of, as before it
         kept them: it knows of none, and MLflow has a store.
         """
+        if self._shared:  # no version of before kept its models there
+            return False
         file = make_url(self._uri).database if self._uri.startswith("sqlite:") else None
         return (file is None or Path(file).exists()) and knows_of_none(self._database)
 
@@ -213,7 +224,7 @@ class Tracking(Registry):
     def _entries(self, model: str) -> Iterator[Entry]:
         known = self._known(model)
         held = {alias: self._alias(model, alias) for alias in (CHAMPION, CHALLENGER)}
-        for one in map(self._described, known):
+        for one in (self._described(found, model) for found in known):
             files: Path | None = None
             try:
                 files = self._logged(one)
@@ -271,29 +282,33 @@ class Tracking(Registry):
     def _ensure(self, model: str) -> None:
         """Make the experiment and the registered model where they are not there yet.
 
-        The experiment of a workspace that was moved or copied would go on to write where it was, so
-        it is put aside under another name.
+        A server says itself where artifacts go. In a store of the workspace's own, the experiment
+        of one that was moved or copied would go on to write where it was, so it is put aside under
+        another name.
         """
-        experiment, location = (
-            self._client.get_experiment_by_name(model),
-            (self._artifacts / model).as_uri(),
-        )
-        if experiment is not None and experiment.artifact_location != location:
+        name = self._names.of(model)
+        location = None if self._shared else (self._artifacts / model).as_uri()
+        experiment = self._client.get_experiment_by_name(name)
+        if (
+            experiment is not None
+            and location is not None
+            and experiment.artifact_location != location
+        ):
             self._client.rename_experiment(
-                experiment.experiment_id, f"{model} before the move, {experiment.experiment_id}"
+                experiment.experiment_id, f"{name} before the move, {experiment.experiment_id}"
             )
             experiment = None
         if experiment is None:
-            self._client.create_experiment(model, artifact_location=location)
-        if not self._client.search_registered_models(f"name = '{model}'"):
-            self._client.create_registered_model(model)
+            self._client.create_experiment(name, artifact_location=location)
+        if not self._client.search_registered_models(f"name = '{name}'"):
+            self._client.create_registered_model(name)
 
-    def _described(self, found: ModelVersion) -> Version:
+    def _described(self, found: ModelVersion, model: str) -> Version:
         run_id = str(found.run_id)
         run = self._client.get_run(run_id)
         trained_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
         return Version(
-            found.name,
+            model,
             str(found.version),
             run_id,
             trained_at,
@@ -313,9 +328,34 @@ def _prepare_mlflow(uri: str) -> None:
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
 
 
-def _log_booster(run: Run) -> str:
-    """Log the booster with its columns by name, so that `mlflow.lightgbm.load_model` gives it back;
-    returns its address.
+def is_shared(uri: str) -> bool:
+    """Whether `uri` is a server's, where other shops may have their models too."""
+    return uri.startswith(("http:", "https:"))
+
+
+def _log(run: Run) -> None:
+    """Log to the run under way what it was made with and how good it is."""
+    import mlflow  # noqa: PLC0415 - see `_client`
+
+    mlflow.log_params(dict(run.parameters))
+    mlflow.log_metrics(dict(run.metrics))
+    for number, (parameters, metrics) in enumerate(run.trials):
+        with mlflow.start_run(run_name=f"trial {number}", nested=True):
+            mlflow.log_params(dict(parameters))
+            mlflow.log_metrics(dict(metrics))
+    if run.data_digest:
+        mlflow.log_input(_data_set(run), context="training")
+    for name, document in run.documents.items():
+        mlflow.log_dict(document, f"{name}.json")
+    for name, text in run.pages.items():
+        mlflow.log_text(text, name)
+    for name, figure in run.figures.items():
+        mlflow.log_figure(figure, f"plots/{name}.png")
+
+
+def _log_booster(run: Run) -> ModelInfo:
+    """Log the booster with its columns by name, so that `mlflow.lightgbm.load_model` gives it
+    back.
     """
     import mlflow  # noqa: PLC0415
     from mlflow.models import infer_signature  # noqa: PLC0415 - see `_client`
@@ -324,10 +364,10 @@ def _log_booster(run: Run) -> str:
     nothing_known = pd.DataFrame([[np.nan] * booster.num_feature()], columns=booster.feature_name())
     signature = infer_signature(nothing_known, booster.predict(nothing_known))
     requirement = [f"lightgbm=={lightgbm.__version__}"]
-    logged = mlflow.lightgbm.log_model(
+    logged: ModelInfo = mlflow.lightgbm.log_model(
         booster, name=run.model, signature=signature, pip_requirements=requirement
     )
-    return str(logged.model_uri)
+    return logged
 
 
 def _data_set(run: Run) -> MetaDataset:

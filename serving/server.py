@@ -13,10 +13,16 @@ from pathlib import Path
 
 import httpx
 
+from features.config.environment import Env, Settings
 from features.errors import SaysoError
+from features.shop.faults import faults
+from features.shop.production import tls_faults
 from features.shop.workspace import Workspace
 
 HOST = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - which is told from other addresses, not listened on
+NOBODY = "nobody"
+"""A proxy that is believed: the name of none."""
 SERVICE = "serving.http.service:SaysoService"
 READY_WITHIN_SECONDS = 90.0
 
@@ -27,12 +33,21 @@ class ServerFailed(SaysoError):
 
 def base_url(workspace: Workspace, port: int) -> str:
     """Address under which customers reach the service."""
-    return workspace.settings.public_url or f"http://{HOST}:{port}"
+    settings = workspace.settings
+    scheme = "http" if settings.tls_certificate is None else "https"
+    host = HOST if settings.host in EVERYWHERE else settings.host
+    return settings.public_url or f"{scheme}://{host}:{port}"
 
 
-def command(port: int) -> list[str]:
-    """The command that serves on `port`."""
-    return [sys.executable, "-m", "bentoml", "serve", SERVICE, "--host", HOST, "--port", str(port)]
+def command(port: int, settings: Settings | None = None) -> list[str]:
+    """The command that serves on `port`, as `settings` say where to listen and with which TLS."""
+    chosen = settings or Settings.model_construct()
+    tls = {"--ssl-certfile": chosen.tls_certificate, "--ssl-keyfile": chosen.tls_key}
+    return [
+        *(sys.executable, "-m", "bentoml", "serve", SERVICE),
+        *("--host", chosen.host, "--port", str(port)),
+        *(part for name, file in tls.items() if file for part in (name, str(file))),
+    ]
 
 
 def environment(workspace: Workspace, port: int) -> dict[str, str]:
@@ -46,10 +61,20 @@ def environment(workspace: Workspace, port: int) -> dict[str, str]:
         "SAYSO_DATABASE_URL": workspace.database_url,
         "SAYSO_MLFLOW_URI": workspace.mlflow_uri,
         "SAYSO_PUBLIC_URL": base_url(workspace, port),
-        "SAYSO_THREADS": str(workspace.settings.threads),
+        **_stated(workspace.settings),
+        "FORWARDED_ALLOW_IPS": workspace.settings.trusted_proxy or NOBODY,
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(workspace.root / "bentoml"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+
+def _stated(settings: Settings) -> dict[str, str]:
+    """What flags may have changed of the settings, so that the workers go by the same."""
+    names = ("env", "threads", "workers", "tls_certificate", "tls_key", "trusted_proxy")
+    values = {name: getattr(settings, name) for name in names}
+    return {
+        f"SAYSO_{name.upper()}": str(value) for name, value in values.items() if value is not None
     }
 
 
@@ -70,6 +95,19 @@ def require_free(port: int) -> None:
         raise ServerFailed(
             f"port {port} is in use; stop what listens there or choose another with --port"
         )
+
+
+def require_sound(workspace: Workspace) -> None:
+    """Raises `ServerFailed` with everything that keeps the workspace from being served, in one
+    message.
+    """
+    settings = workspace.settings
+    found = [*tls_faults(settings.tls_certificate, settings.tls_key), *faults(workspace)]
+    if found := list(dict.fromkeys(found)):
+        where = " in production" if settings.env is Env.PRODUCTION else ""
+        listed = "".join(f"\n  {number}. {fault}" for number, fault in enumerate(found, 1))
+        count = "one thing is" if len(found) == 1 else f"{len(found)} things are"
+        raise ServerFailed(f"the workspace cannot be served{where}, as {count} wrong:{listed}")
 
 
 def free_port() -> int:

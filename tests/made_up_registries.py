@@ -12,7 +12,8 @@ from sqlalchemy import select, update
 from features.database.engine import Database
 from features.database.tables import model_versions
 from models.registry import Registry, Version
-from models.tracking import Run, Tracking
+from models.tracking import Tracking
+from models.training_run import Run
 
 STORE = "mlflow.db"
 

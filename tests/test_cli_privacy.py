@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from features.consent.anchors import make_anchor_key
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import read_all
 from features.database.tables import payload_keys
@@ -223,7 +224,10 @@ def test_a_file_that_is_no_anchor_of_this_shop_is_refused(root, untrained_root, 
     good = anchored(root, tmp_path)
     altered = tmp_path / "altered.json"
     altered.write_text(json.dumps({**json.loads(good.read_text()), "seq": 1}))
-    other = anchored(copied(untrained_root, tmp_path / "other"), tmp_path, "other.json")
+    theirs = copied(untrained_root, tmp_path / "other")
+    (theirs / "anchor.key").unlink()
+    make_anchor_key(theirs / "anchor.key")
+    other = anchored(theirs, tmp_path, "other.json")
     prose = tmp_path / "prose.json"
     prose.write_text("an anchor, honestly")
     listed = tmp_path / "list.json"

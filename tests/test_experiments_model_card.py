@@ -14,8 +14,9 @@ from experiments.audits.explainability import deletion, some_of
 from experiments.audits.explanation_plots import summary_plot
 from features.shop.shop import Shop
 from models.metrics import most_calibration_error_by_chance
+from models.mlflow_names import registered_parts
 from models.registry import CHAMPION
-from models.tracking import Tracking
+from models.tracking import REGISTERED, Tracking
 from tests.serving_shop import CANARY
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -97,7 +98,8 @@ def test_the_version_links_to_its_card(champion, served):
     """The description in the registry leads to the card of the version's own run."""
     version, _ = champion
     client = Tracking.of(served.workspace)._client
-    described = client.get_model_version(version.model, version.version).description
+    name, number = registered_parts(version.tags[REGISTERED])
+    described = client.get_model_version(name, number).description
     assert f"/runs/{version.run_id}/artifacts/model_card.html" in described
 
 
@@ -127,7 +129,7 @@ def test_the_model_is_loaded_with_its_signature(champion, served):
     """
     version, _ = champion
     assert Tracking.of(served.workspace)._client
-    address = f"models:/{version.model}@{CHAMPION}"
+    address = f"models:/{registered_parts(version.tags[REGISTERED])[0]}@{CHAMPION}"
     booster = mlflow.lightgbm.load_model(address)
     names = mlflow.models.get_model_info(address).signature.inputs.input_names()
     assert names == booster.feature_name()

@@ -21,7 +21,7 @@ READERS = {
         "serving/rights/file_stores.py",
         "serving/rights/upkeep.py",
     },
-    "who_ordered": {"features/shop/consent_import.py"},
+    "who_ordered": {"features/shop/binding.py", "features/shop/consent_import.py"},
     "count": {"serving/rights/file_stores.py"},
 }
 """Methods of the warehouse that read rows of customers, and the modules that may call them."""
@@ -33,10 +33,12 @@ MAY_NAME_THE_CLASS = {
     "features/warehouse/gate.py",
     "features/intake/ingest.py",
     "features/intake/public_orders.py",
+    "features/shop/binding.py",
     "features/shop/shop.py",
 }
 MAY_OPEN_THE_FOLDER = {
     "features/intake/ingest.py",
+    "features/shop/binding.py",
     "features/shop/shop.py",
     "features/shop/workspace.py",
 }

@@ -238,7 +238,9 @@ def test_a_missing_master_key_is_named(database: Database, vault: Vault, tmp_pat
     and nothing is lost.
     """
     sealed = sealed_for(database, vault)
-    other = Vault(database, MasterKeys(tmp_path / "other.keys"))
+    foreign = MasterKeys(tmp_path / "other.keys")
+    foreign.make()
+    other = Vault(database, foreign)
     for attempt in (other.keys, other.keys_for_sealing):
         with (
             database.write() as connection,
@@ -273,6 +275,7 @@ def test_all_who_need_the_first_master_key_get_the_same(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     folder.mkdir()
     with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: MasterKeys(folder / "master.keys").make(), range(32)))
         found = list(pool.map(lambda _: MasterKeys(folder / "master.keys").all(), range(32)))
     assert len(set(found)) == 1
     assert [file.name for file in folder.iterdir()] == ["master.keys"]
@@ -300,6 +303,7 @@ def test_a_rotation_wraps_every_key_anew(
 
 def test_a_rotation_of_nothing(vault: Vault, masters: MasterKeys) -> None:
     """Where nothing is sealed yet the master key is replaced all the same."""
+    masters.make()
     old = masters.all()
     assert vault.rotate() == 0
     assert masters.all() != old

@@ -16,7 +16,7 @@ from sqlalchemy import Executable, insert, literal, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from features.clock import Clock
-from features.consent.anchors import Anchor, AnchorRefused, Anchors
+from features.consent.anchors import Anchor, AnchorRefused, Anchors, make_anchor_key
 from features.consent.chain import link
 from features.consent.event import ACTIONS
 from features.consent.grants import fold
@@ -343,6 +343,7 @@ def rewritten(database: Database, keep: int = 10, **changed: Any) -> None:
 @pytest.fixture
 def anchors(database: Database, tmp_path: Path, clock: Clock) -> Anchors:
     """Anchors of the ledger."""
+    make_anchor_key(tmp_path / "anchor.key")
     return Anchors(database, tmp_path / "anchor.key", clock)
 
 
@@ -452,6 +453,7 @@ def test_an_anchor_of_a_foreign_key_is_refused(
     """Somebody else's anchor is refused though its signature fits, and so is one whose key was
     swapped for the right one.
     """
+    make_anchor_key(tmp_path / "their.key")
     theirs = Anchors(database, tmp_path / "their.key", clock).take()
     with pytest.raises(AnchorRefused, match="another key"):
         anchors.read(anchor_file(tmp_path, theirs))

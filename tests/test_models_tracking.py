@@ -36,7 +36,8 @@ from models.next_purchase.orders import orders
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
 from models.next_purchase.ranker import NextPurchaseSettings, fit_next_purchase
 from models.registry import CHALLENGER, CHAMPION, Entry, Version
-from models.tracking import Run, Tracking
+from models.tracking import Tracking
+from models.training_run import Run
 from tests.made_up_registries import registry_in
 from tests.synthetic_shop import write_orders
 

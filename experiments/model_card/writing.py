@@ -15,7 +15,7 @@ from experiments.model_card.document import Card, Section, Table, between, figur
 from experiments.model_card.wording import CardWording, spoken
 from experiments.trials.champion_recipe import PREFIX as AGAINST
 from features.shop.shop import Shop
-from models.tracking import Run
+from models.training_run import Run
 
 Metrics = Mapping[str, float]
 

@@ -24,7 +24,8 @@ from experiments.trials.tuning import Tried, tuned
 from explain.attribution import Attribution
 from features.progress import Progress, silent
 from features.shop.shop import Shop
-from models.tracking import Run, Tracking
+from models.tracking import Tracking
+from models.training_run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,7 +14,8 @@ from features.consent.training_sets import remember
 from features.shop.shop import Shop
 from features.warehouse.gate import Gate
 from models.registry import Version
-from models.tracking import Run, Tracking
+from models.tracking import Tracking
+from models.training_run import Run
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Env(StrEnum):
+    """What a workspace is served for."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
 
 
 class Settings(BaseSettings):
@@ -32,5 +40,24 @@ class Settings(BaseSettings):
 
     A file with mode 0600 in the workspace where it is not given.
     """
+    erasure_list: Path | None = None
+    """File that lists who was erased, by tags that cannot be turned back, so that a backup that is
+    put back brings nobody back; on another disk it survives the loss of this one. A file in the
+    workspace where it is not given.
+    """
     threads: int = 4
     """Requests that one worker of the service answers at a time."""
+    env: Env = Env.DEVELOPMENT
+    """`production` starts only with all that a shop open to the world needs."""
+    host: str = "127.0.0.1"
+    """Address that the service listens on."""
+    workers: int = Field(default=1, ge=1)
+    """Processes of the service that answer."""
+    tls_certificate: Path | None = None
+    """File of the certificate (PEM, with its chain) that the service speaks TLS with."""
+    tls_key: Path | None = None
+    """File of the certificate's key."""
+    trusted_proxy: str | None = None
+    """Addresses, separated by commas, of the proxy before the service; what it says of callers is
+    believed, and it ends TLS. Nobody is believed where it is not given.
+    """

@@ -21,7 +21,7 @@ from features.consent.chain import canonical
 from features.database.engine import Database
 from features.database.tables import ledger_head
 from features.errors import SaysoError
-from features.private_file import own_text
+from features.private_file import made_text, present_text
 
 
 class AnchorRefused(SaysoError):
@@ -51,9 +51,7 @@ class Anchor:
 
 
 class Anchors:
-    """Takes and checks anchors with the key in `key_file`, which is made when it is first
-    needed.
-    """
+    """Takes and checks anchors with the key in `key_file`."""
 
     def __init__(self, database: Database, key_file: Path, clock: Clock) -> None:
         self._database = database
@@ -96,11 +94,18 @@ class Anchors:
 
     def _key(self) -> Ed25519PrivateKey:
         try:
-            text = own_text(
-                self._key_file, lambda: Ed25519PrivateKey.generate().private_bytes_raw().hex()
-            )
+            if (text := present_text(self._key_file)) is None:
+                raise AnchorRefused(
+                    f"{self._key_file} is missing, and another key would make the anchors taken so"
+                    " far worthless; put it back from where keys are kept"
+                )
             return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text))
         except ValueError:
             raise AnchorRefused(
                 f"{self._key_file} holds no signing key; put the one back that was there"
             ) from None
+
+
+def make_anchor_key(file: Path) -> None:
+    """Make the key that signs anchors, where it is not there yet."""
+    made_text(file, lambda: Ed25519PrivateKey.generate().private_bytes_raw().hex())

@@ -33,15 +33,24 @@ def verify_ledger(database: Database, catalog: Catalog, anchors: Sequence[Anchor
     where a notice is no longer the text that was agreed to.
     """
     with database.read() as connection:
-        walk = _AnchoredWalk({anchor.seq: anchor.hash for anchor in anchors})
-        state = fold(walk.events(connection))
-        if state != _stored(connection):
-            raise LedgerBroken(
-                "the chain holds, but the state that answers obey is not what the events amount to;"
-                " find out who changed it, and make it anew with `sayso consent rebuild`",
-                seq=walk.seq,
-            )
+        verified = verify_ledger_within(connection, anchors)
         _check_notices(connection, catalog)
+    return verified
+
+
+def verify_ledger_within(connection: Connection, anchors: Sequence[Anchor] = ()) -> int:
+    """Recompute chain and state, as they stand in a transaction; the number of events that hold.
+
+    Raises `LedgerBroken`.
+    """
+    walk = _AnchoredWalk({anchor.seq: anchor.hash for anchor in anchors})
+    state = fold(walk.events(connection))
+    if state != _stored(connection):
+        raise LedgerBroken(
+            "the chain holds, but the state that answers obey is not what the events amount to;"
+            " find out who changed it, and make it anew with `sayso consent rebuild`",
+            seq=walk.seq,
+        )
     return walk.seq
 
 

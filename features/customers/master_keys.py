@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import WorkspaceError
-from features.private_file import own_text, replace_text
+from features.private_file import made_text, present_text, replace_text
 
 SIZE = 32
+
+
+class MasterKeyMissing(WorkspaceError):
+    """There is no master key, neither in the environment nor in its file."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +47,17 @@ class MasterKeys:
 
         Read anew each time, as a rotation may be under way.
 
-        Raises `WorkspaceError` where what is there is no key.
+        Raises `MasterKeyMissing` where there is none, `WorkspaceError` where what is there is no
+        key.
         """
         try:
-            text = (
-                self.stated
-                if self.stated is not None
-                else own_text(self.file, lambda: _as_text((_new(),)))
-            )
+            text = self.stated if self.stated is not None else present_text(self.file)
+            if text is None:
+                raise MasterKeyMissing(
+                    "the master keys are missing, so nothing encrypted can be read or written: put"
+                    f" {self.file} back from where keys are kept, or set SAYSO_MASTER_KEY. No new"
+                    " key is made in their place, since that would lose what they encrypt."
+                )
             parts = text.replace(",", " ").split()
             keys = tuple(MasterKey(base64.b64decode(part, validate=True)) for part in parts)
         except (binascii.Error, ValueError):
@@ -62,6 +69,11 @@ class MasterKeys:
                 " newest first"
             )
         return keys
+
+    def make(self) -> None:
+        """Make the first key where there is none: for a database in which nothing is encrypted."""
+        if self.stated is None:
+            made_text(self.file, lambda: _as_text((_new(),)))
 
     def by_name(self) -> dict[str, MasterKey]:
         """All of them, by their names."""

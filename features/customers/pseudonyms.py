@@ -6,7 +6,7 @@ The one place where the shop's own id of a customer stands beside that number.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 from sqlalchemy import Connection, insert, select
@@ -117,6 +117,34 @@ def suppress(connection: Connection, vault: Vault, external_id: str, now: str) -
     (tag,) = vault.tags(connection, SUPPRESSION, [external_id]).values()
     if connection.execute(select(suppressed).where(suppressed.c.tag == tag)).one_or_none() is None:
         connection.execute(insert(suppressed).values(tag=tag, erased_at=now))
+
+
+def suppressions(connection: Connection) -> dict[str, str]:
+    """When each of those who are kept out was erased, by tag."""
+    return {row.tag: row.erased_at for row in connection.execute(select(suppressed))}
+
+
+def keep_out(connection: Connection, erased: Mapping[str, str]) -> None:
+    """Keep out all whom tags stand for, each with the time of its erasure."""
+    rows = [{"tag": tag, "erased_at": moment} for tag, moment in erased.items()]
+    if rows:
+        insert_missing(connection, suppressed, ["tag"], rows)
+
+
+def named_by(connection: Connection, vault: Vault, tags: Collection[str]) -> list[str]:
+    """The shop's ids of the customers whom `tags` of the erased stand for, and who are here all the
+    same; within a transaction that writes.
+    """
+    ids = list(connection.execute(select(customers.c.external_id)).scalars())
+    wanted = set(tags)
+    return [
+        external_id
+        for start in range(0, len(ids), BATCH)
+        for external_id, tag in vault.tags(
+            connection, SUPPRESSION, ids[start : start + BATCH]
+        ).items()
+        if tag in wanted
+    ]
 
 
 def _erased(connection: Connection, vault: Vault, external_ids: Collection[str]) -> frozenset[str]:

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 
-from features.customers.master_keys import MasterKey, MasterKeys
+from features.customers.master_keys import MasterKey, MasterKeyMissing, MasterKeys
 from features.database.engine import Database, insert_missing
 from features.database.tables import payload_keys
 from features.errors import SaysoError, WorkspaceError
@@ -74,13 +74,13 @@ class Vault:
         A key was destroyed, or never needed, where it is missing.
         """
         wanted, found = list(customers), {}
-        masters = self._masters.by_name()
         for start in range(0, len(wanted), BATCH):
             rows = connection.execute(
                 select(payload_keys).where(
                     payload_keys.c.customer.in_(wanted[start : start + BATCH])
                 )
-            )
+            ).all()
+            masters = self._masters.by_name() if rows else {}
             found.update(
                 {
                     row.customer: _unwrapped(row.customer, row.master, row.wrapped, masters)
@@ -96,7 +96,7 @@ class Vault:
         known = self.keys(connection, customers)
         if missing := [customer for customer in dict.fromkeys(customers) if customer not in known]:
             _keep_rotation_out(connection)
-            newest = self._masters.all()[0]
+            newest = self._newest(connection)
             rows = [
                 {"customer": c, "master": newest.name, "wrapped": _wrapped(c, _new(), newest)}
                 for c in missing
@@ -104,6 +104,19 @@ class Vault:
             insert_missing(connection, payload_keys, ["customer"], rows)
             known |= self.keys(connection, missing)  # another writer may have been first
         return known
+
+    def _newest(self, connection: Connection) -> MasterKey:
+        """The key to wrap with.
+
+        It is made where nothing was ever wrapped; beside what was, one that is missing is lost.
+        """
+        try:
+            return self._masters.all()[0]
+        except MasterKeyMissing:
+            if connection.execute(select(payload_keys.c.customer).limit(1)).first() is not None:
+                raise
+            self._masters.make()
+            return self._masters.all()[0]
 
     def key(self, connection: Connection, customer: int | None) -> PayloadKey:
         """The key of one customer (of nobody: None), made where there is none; within a transaction
@@ -146,6 +159,7 @@ class Vault:
         """
         with self._database.write() as connection:
             _keep_others_out(connection)
+            self._newest(connection)
             self._masters.begin_rotation()
         count = 0
         while changed := self._rewrap(BATCH):

@@ -25,7 +25,6 @@ ONE_WRITER = 0x5A150
 """PostgreSQL's lock that a transaction which writes holds to its end, as it holds the whole file in
 SQLite.
 """
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 class Database:
@@ -71,7 +70,7 @@ class Database:
         would be one that is lost.
         """
         if self.engine.dialect.name == "sqlite" and (file := file_of(self.engine.url)):
-            file.touch()
+            file.touch(mode=0o600)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

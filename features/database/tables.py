@@ -289,3 +289,20 @@ model_roles = Table(
     Column("version", String(20), nullable=False),
 )
 """Which version of a model is champion, and which its challenger."""
+
+database_identity = Table(
+    "database_identity",
+    metadata,
+    Column("one_row", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(40), nullable=False),
+    Column("made_at", String(32), nullable=False),
+    Column("came_from", String(40)),
+    Column("moved_to", String(40)),
+    Column("moved_where", Text),
+    Column("moved_at", String(32)),
+)
+"""What tells this database from any other: its workspace knows the `id`.
+
+`came_from` is the database that it is a copy of; where it was moved itself, `moved_to` is the id of
+the copy that took its place and `moved_where` its address, without a password.
+"""

@@ -19,6 +19,7 @@ from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.definitions.definition import ShopFacts
+from features.shop.binding import open_database
 from features.shop.workspace import Workspace
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
@@ -38,8 +39,8 @@ class Shop:
 
     @cached_property
     def database(self) -> Database:
-        """The database, at the newest schema."""
-        return Database.open(self.workspace.database_url)
+        """The workspace's own database, at the newest schema."""
+        return open_database(self.workspace)
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -168,7 +168,7 @@ class Warehouse:
 
         Raises `WorkspaceError` where somebody else does for longer than `WAIT_SECONDS`.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._lock.acquire()
         except Timeout:

@@ -68,6 +68,23 @@ COMMANDS = {
         " numbers behind them.",
     ),
     "serve": Listed("commands.service", "Run the HTTP service until Ctrl-C."),
+    "migrate": Listed(
+        "commands.operations",
+        "Take everything that the database holds to another one, check it there and use that from"
+        " now on.",
+    ),
+    "backup": Listed(
+        "commands.operations",
+        "Write database, warehouse and models, as they were at one moment, to a file or folder.",
+    ),
+    "restore": Listed(
+        "commands.operations",
+        "Make a workspace from a backup, in which whoever was erased since stays erased.",
+    ),
+    "doctor": Listed(
+        "commands.operations",
+        "Say what is wrong with a workspace and what to do about it, and mend what is safe.",
+    ),
     "selftest": Listed(
         "commands.selftest",
         "Put what Sayso promises to the test, each in a shop of its own that is thrown away"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from features.database.engine import Database
+from features.shop.binding import open_database
 from features.shop.workspace import Workspace
 from models.registry import knows_of_none
 
@@ -17,7 +17,7 @@ def adopt_models(workspace: Workspace) -> None:
 
     Raises `ModelUnavailable` where MLflow has a store and cannot be asked.
     """
-    database = Database.open(workspace.database_url)
+    database = open_database(workspace)
     try:
         if knows_of_none(database):
             from models.tracking import Tracking  # noqa: PLC0415 - takes a second, and is needed once

@@ -57,6 +57,7 @@ READ_BY = ("serving.live.assortment", "serving.live.statistics")
 @bentoml.service(
     name="sayso",
     threads=Settings().threads,
+    workers=Settings().workers,
     traffic={"timeout": 30},
     logging={"access": {"enabled": False}},
     metrics={"enabled": False},

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 
 from features.config.reading import ConfigError, read_config
-from features.intake.setup.new_workspace import CONFIG_NAME
-from features.shop.workspace import Workspace
+from features.shop.workspace import CONFIG_NAME, Workspace
 from serving.live.fingerprint import stamp
 
 log = logging.getLogger("sayso.catalog")

@@ -10,6 +10,7 @@ from serving.proofs.control.proof import PROOF as CONTROL
 from serving.proofs.durability.proof import DURABILITY
 from serving.proofs.erasure.proof import ERASURE
 from serving.proofs.faults.proof import FAULTS_FAIL_CLOSED
+from serving.proofs.moving.proof import MOVING
 from serving.proofs.offline.proof import OFFLINE
 from serving.proofs.races.proof import PROOF as RACES
 from serving.proofs.speed.proof import SPEED
@@ -25,6 +26,7 @@ _ALL = (
     ERASURE,
     FAULTS_FAIL_CLOSED,
     BAD_DATA,
+    MOVING,
     OFFLINE,
     SPEED,
 )

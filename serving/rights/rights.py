@@ -113,6 +113,8 @@ class Rights:
             customers.suppress(
                 connection, self._shop.vault, person.customer_id, clock.to_text(self._shop.clock())
             )
+        with self._shop.database.read() as connection:
+            self._shop.workspace.erasure_list.add(customers.suppressions(connection))
 
     def _receipt(
         self, connection: Connection, person: Person, found: Mapping[str, int]

@@ -81,7 +81,7 @@ def write_rejected(folder: Path, by_source: Mapping[str, pd.DataFrame]) -> dict[
         if len(rejected)
     }
     for name, file in written.items():
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = file.with_suffix(".partial")
         by_source[name].to_csv(partial, index=False, encoding="utf-8")
         os.replace(partial, file)

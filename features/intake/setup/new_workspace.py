@@ -26,11 +26,11 @@ from features.intake.setup.standard_catalog import (
     retention_days,
     spoken,
 )
+from features.shop.workspace import BINDING, CONFIG_NAME
 from features.tables.declared import customers, products, transactions
 from features.tables.table import CUSTOMER_ID, RETENTION_DAYS, StandardCategory
 from features.tables.tables import STANDARD, Tables
 
-CONFIG_NAME = "sayso.toml"
 EXAMPLE = Source(
     name="orders",
     file="transactions.csv",
@@ -67,6 +67,14 @@ def create(
         raise WorkspaceError(
             f"{root} is a workspace already: it has a {CONFIG_NAME}. Edit that, or name another"
             " folder."
+        )
+    if (lost := [name for name in (BINDING, "sayso.db") if (root / name).exists()]) or (
+        root / "warehouse" / "current"
+    ).exists():
+        raise WorkspaceError(
+            f"{root} holds a workspace's {lost[0] if lost else 'warehouse'} and no {CONFIG_NAME}:"
+            " put that back from a backup, since the consents refer to what stood in it, or name"
+            " another folder."
         )
     if root.exists() and not root.is_dir():
         raise WorkspaceError(f"{root} is a file; name a folder for the workspace.")

@@ -14,13 +14,20 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from features.errors import ConsentError, ModelUnavailable, NotFound, SaysoError
+from features.errors import (
+    ConsentError,
+    ModelUnavailable,
+    NotFound,
+    SaysoError,
+    WorkspaceError,
+)
 from features.shop.corrections import CorrectionRefused
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
 from serving.reviews.review import AlreadyResolved, ReviewRefused
 
+RETRY_SECONDS = 30
 MEDIA_TYPE = "application/problem+json"
 STATUS_OF: Mapping[type[SaysoError], int] = {
     NotFound: 404,
@@ -125,6 +132,11 @@ async def _refused(_request: Request, error: Exception) -> JSONResponse:
 
 async def _refused_by_rule(_request: Request, error: Exception) -> JSONResponse:
     status = next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 500)
+    if isinstance(error, WorkspaceError):
+        # What is missing is never made anew on the way to an answer: its operator has to see it.
+        log.error("nothing can be answered from this workspace: %s", error)
+        later = {"Retry-After": str(RETRY_SECONDS)}
+        return problem(503, "The shop's data cannot be used just now. Try later.", headers=later)
     if status == 500:
         log.error("a request failed: %s", type(error).__name__)
         return problem(500, "Something went wrong on our side.")

@@ -13,7 +13,8 @@ from pathlib import Path
 from features.database.engine import Database
 from models.artifact_digest import seal
 from models.registry import Version
-from models.tracking import Run, Tracking
+from models.tracking import Tracking
+from models.training_run import Run
 
 
 class KeptModels(Tracking):

@@ -1,0 +1,1 @@
+"""What an operator does to a whole workspace: move it, back it up, put it back, mend it."""
