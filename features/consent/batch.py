@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from features.catalog import CustomerIds
 from features.consent.event import ConsentEvent
 from features.consent.grants import STATE_COLUMNS, State, fold, is_in_force
+from features.consent.timing import Rule, rule_for
 from features.customers import pseudonyms as customers
 from features.customers.vault import PayloadKey, Vault
 from features.database.engine import upsert
@@ -23,12 +25,16 @@ class LedgerBatch:
     """Some events on their way into the ledger, with what the database knows of their customers."""
 
     def __init__(
-        self, connection: Connection, vault: Vault, events: Sequence[ConsentEvent]
+        self,
+        connection: Connection,
+        vault: Vault,
+        events: Sequence[ConsentEvent],
+        ids: CustomerIds,
     ) -> None:
         self.events = events
         self._connection = connection
         self._pseudonyms = customers.find_or_add(
-            connection, vault, {event.customer_id for event in events}
+            connection, vault, {event.customer_id for event in events}, ids
         )
         keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
         self._tags = vault.tags(connection, "idempotency", keys) if keys else {}
@@ -68,6 +74,21 @@ class LedgerBatch:
         return self._known.get(self._tags[event.idempotency_key]) or self._known.get(
             event.idempotency_key
         )
+
+    def kept(self, before: Mapping[str, Any]) -> int:
+        """The number that the customer of an event of the ledger has now."""
+        return customers.kept(self._connection, before["customer"])
+
+    def rule(self, row: Mapping[str, Any], *, stated: bool) -> Rule:
+        """By which rule of time a row counts; `stated` tells that its event named a moment."""
+        standing = self._state.get((row["customer"], row["purpose"], row["category"]))
+        return rule_for(row, standing, self._said, stated=stated)
+
+    def _said(self, seq: int) -> Mapping[str, Any]:
+        if self._rows and seq >= self._rows[0]["seq"]:
+            return self._rows[seq - self._rows[0]["seq"]]
+        query = select(consent_events).where(consent_events.c.seq == seq)
+        return self._connection.execute(query).mappings().one()
 
     def seal_evidence(self, event: ConsentEvent, seq: int) -> str | None:
         """Keep the event's evidence encrypted; its digest goes into the chain and tells nothing

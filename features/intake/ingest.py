@@ -98,7 +98,7 @@ def ingest(
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
     progress("naming customers", 0.6)
     vault, warehouse = Vault(database, workspace.master_keys), Warehouse(workspace.warehouse)
-    customers = Customers(database, vault)
+    customers = Customers(database, vault, config.catalog.ids)
     with warehouse.alone():  # whoever is erased, or put right, from here on finds the new tables
         rejected = {name: without_erased(rows, customers.erased) for name, rows in rejected.items()}
         rows, left_out = _admitted(parts, workspace.tables, customers, config.catalog, now)

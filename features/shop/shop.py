@@ -64,7 +64,7 @@ class Shop:
     @cached_property
     def customers(self) -> Customers:
         """The mapping between the shop's customer ids and the pseudonyms."""
-        return Customers(self.database, self.vault)
+        return Customers(self.database, self.vault, self.config.catalog.ids)
 
     @property
     def facts(self) -> ShopFacts:
