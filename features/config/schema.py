@@ -358,9 +358,7 @@ class Config(Section):
                 )
                 for s in self.sources
             },
-            ids=CustomerIds(
-                self.customers.ids == "casefold", self.customers.ignore_leading_zeros
-            ),
+            ids=CustomerIds(self.customers.ids == "casefold", self.customers.ignore_leading_zeros),
             time_zone=self.shop.time_zone,
         )
 

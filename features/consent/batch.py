@@ -19,6 +19,7 @@ from features.database.tables import consent_events, consent_state, evidence, on
 from features.errors import ConsentError
 
 STATE_KEY = ("customer", "purpose", "category")
+IDEMPOTENCY = "idempotency"
 
 
 class LedgerBatch:
@@ -37,7 +38,7 @@ class LedgerBatch:
             connection, vault, {event.customer_id for event in events}, ids
         )
         keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
-        self._tags = vault.tags(connection, "idempotency", keys) if keys else {}
+        self._tags = vault.tags(connection, IDEMPOTENCY, keys) if keys else {}
         self._known = _written_before(connection, [*keys, *self._tags.values()])
         witnessed = [
             self._pseudonyms[event.customer_id]
@@ -86,9 +87,10 @@ class LedgerBatch:
 
     def _said(self, seq: int) -> Mapping[str, Any]:
         if self._rows and seq >= self._rows[0]["seq"]:
-            return self._rows[seq - self._rows[0]["seq"]]
+            row: Mapping[str, Any] = self._rows[seq - self._rows[0]["seq"]]
+            return row
         query = select(consent_events).where(consent_events.c.seq == seq)
-        return self._connection.execute(query).mappings().one()
+        return dict(self._connection.execute(query).mappings().one())
 
     def seal_evidence(self, event: ConsentEvent, seq: int) -> str | None:
         """Keep the event's evidence encrypted; its digest goes into the chain and tells nothing
@@ -161,6 +163,15 @@ def _states(connection: Connection, pseudonyms: list[int]) -> dict[State, dict[s
         }
         for row in rows
     }
+
+
+def keys_written_before(
+    connection: Connection, vault: Vault, keys: Sequence[str]
+) -> frozenset[str]:
+    """Those of some idempotency keys that events of the ledger have."""
+    tags = vault.tags(connection, IDEMPOTENCY, keys) if keys else {}
+    known = _written_before(connection, [*keys, *tags.values()])
+    return frozenset(key for key in keys if key in known or tags[key] in known)
 
 
 def _written_before(connection: Connection, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:

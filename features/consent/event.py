@@ -108,9 +108,7 @@ def valid_until(event: ConsentEvent, catalog: Catalog, occurred: datetime) -> st
     days = catalog.purposes[event.purpose].valid_days
     ends = [] if days is None else [occurred + timedelta(days=days)]
     if event.valid_until is not None:
-        ends.append(
-            moment_of(event.valid_until, "valid_until", occurred, zone_of(event, catalog))
-        )
+        ends.append(moment_of(event.valid_until, "valid_until", occurred, zone_of(event, catalog)))
     return clock.to_text(min(ends)) if ends else None
 
 

@@ -87,9 +87,9 @@ def takes_effect(event: Mapping[str, Any], standing: Mapping[str, Any] | None) -
     """Whether an event changes where its customer stands: as the rule says that was kept with it
     (`features.consent.timing`).
 
-    Events of before have none. Of these what withholds always does. A renewal goes on with a grant and cannot make one. A grant does not
-    where it happened before the refusal or withdrawal that stands: one that was delivered late
-    cannot undo that.
+    Events of before have none. Of these what withholds always does. A renewal goes on with a grant
+    and cannot make one. A grant does not where it happened before the refusal or withdrawal that
+    stands: one that was delivered late cannot undo that.
     """
     if (rule := event.get("rule")) is not None:
         return rule in EFFECTIVE

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select, update
 from features import clock
 from features.catalog import Catalog
 from features.clock import Clock, utc_now
-from features.consent.batch import LedgerBatch
+from features.consent.batch import LedgerBatch, keys_written_before
 from features.consent.chain import link
 from features.consent.event import (
     ALLOWING,
@@ -162,6 +162,15 @@ class Ledger:
             )
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def written_before(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of some idempotency keys that events of the ledger have."""
+        found: set[str] = set()
+        with self._database.write() as connection:
+            for start in range(0, len(keys), BATCH):
+                part = keys[start : start + BATCH]
+                found |= keys_written_before(connection, self._vault, part)
+        return frozenset(found)
+
     def position(self) -> int:
         """Sequence number of the newest event; 0 where there is none."""
         with self._database.read() as connection:
@@ -264,9 +273,7 @@ def withdrawn(
     return frozenset(connection.execute(query).scalars())
 
 
-def _repeated(
-    event: ConsentEvent, before: Mapping[str, Any], *, same_customer: bool
-) -> Receipt:
+def _repeated(event: ConsentEvent, before: Mapping[str, Any], *, same_customer: bool) -> Receipt:
     """Receipt of an event that is in the ledger already.
 
     Raises `ConsentError` where its key stands for another event.

@@ -33,14 +33,21 @@ KINDS = (
 
 def normalised(external_id: str, ids: CustomerIds) -> str:
     """The one form of all ids that are of the same customer."""
-    found = unicodedata.normalize("NFC", _trimmed(external_id))
-    if ids.casefold or ADDRESS.fullmatch(found):
-        # The canonical caseless match of the Unicode standard (section 3.13, D145).
-        folded = unicodedata.normalize("NFD", found).casefold()
-        found = unicodedata.normalize("NFC", folded)
-    if ids.ignore_leading_zeros and found.isdecimal():
+    trimmed = _trimmed(external_id)
+    found = comparable(trimmed, trimmed, ids)
+    if ids.ignore_leading_zeros and found.isascii() and found.isdigit():
         found = found.lstrip("0") or "0"
     return found
+
+
+def comparable(text: str, external_id: str, ids: CustomerIds) -> str:
+    """`text`, in which an id is looked for, in the form in which one like `external_id` stands
+    there however it is written.
+    """
+    if ids.casefold or ADDRESS.fullmatch(external_id):
+        # The canonical caseless match of the Unicode standard (section 3.13, D145).
+        text = unicodedata.normalize("NFD", text).casefold()
+    return unicodedata.normalize("NFC", text)
 
 
 def is_nobody(external_id: str) -> bool:

@@ -98,9 +98,7 @@ class Customers:
         return {customer: known[customer] for customer in pseudonyms if customer in known}
 
 
-def find(
-    connection: Connection, external_id: str, ids: CustomerIds = ADDRESSES
-) -> int | None:
+def find(connection: Connection, external_id: str, ids: CustomerIds = ADDRESSES) -> int | None:
     """Pseudonym of the shop's id within a transaction that is already open."""
     if is_nobody(external_id):
         return None
@@ -129,9 +127,7 @@ def find_or_add(
         rows = [{"customer": secrets.randbits(62), "external_id": form} for form in sorted(added)]
         insert_missing(connection, customers, ["external_id"], rows)
         known |= _known(connection, added)
-    return {
-        one: known[form] for one, form in forms.items() if form in known and form not in closed
-    }
+    return {one: known[form] for one, form in forms.items() if form in known and form not in closed}
 
 
 def suppress(
@@ -148,6 +144,19 @@ def suppress(
     (tag,) = vault.tags(connection, SUPPRESSION, [normalised(external_id, ids)]).values()
     if connection.execute(select(suppressed).where(suppressed.c.tag == tag)).one_or_none() is None:
         connection.execute(insert(suppressed).values(tag=tag, erased_at=now))
+
+
+def erased_among(connection: Connection, vault: Vault, ids: CustomerIds) -> frozenset[int]:
+    """Customers who are still there and whose id is to be kept out: their erasure was cut off, or
+    their id was written in another way when they were erased.
+    """
+    known = {row.external_id: row.customer for row in connection.execute(select(customers))}
+    asked = list(known)
+    parts = (
+        _erased(connection, vault, asked[start : start + BATCH], ids)
+        for start in range(0, len(asked), BATCH)
+    )
+    return frozenset(known[one] for part in parts for one in part)
 
 
 def _erased(

@@ -19,6 +19,7 @@ from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.definitions.definition import ShopFacts
+from features.shop.one_person import bring_together
 from features.shop.workspace import Workspace
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
@@ -38,8 +39,12 @@ class Shop:
 
     @cached_property
     def database(self) -> Database:
-        """The database, at the newest schema."""
-        return Database.open(self.workspace.database_url)
+        """The database, at the newest schema, its customers under the rule of their ids."""
+        database = Database.open(self.workspace.database_url)
+        vault = Vault(database, self.workspace.master_keys)
+        parts = (self.config, self.workspace.tables, self.warehouse, self.clock)
+        bring_together(database, vault, *parts)
+        return database
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.customers.id_normalisation import NOTHING
 from features.intake.reading.date_formats import ISO_PATTERN
 from features.tables.table import Kind
 
@@ -27,7 +28,6 @@ UNSEEN = r"[\p{C}\x{FFFD}]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 SPREADSHEET_ERROR = r"^#(N/A|REF!|VALUE!|NAME\?|NULL!|NUM!|DIV/0!)$"
 ROUNDED = r"^[0-9]([.,][0-9]+)?E[+]?[0-9]+$"
-NOTHING = r"^(NULL|null|None|NA|N/A|n/a|nan|NaN|NAN|NaT|<NA>|\\N)$"
 NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 DECIMAL_COMMA = r"^[+-]?[0-9]+,([0-9]{1,2}|[0-9]{4,})$"
 ID_LENGTH = 200
@@ -63,7 +63,8 @@ def read_id(raw: pa.Array[Any], *, required: bool) -> Cells:
             _matches(texts, ROUNDED), "which a spreadsheet has rounded; export the column as text"
         ),
         Fault(
-            _matches(texts, NOTHING), "which stands for nothing; leave a cell without a value empty"
+            _matches(texts, f"^{NOTHING}$"),
+            "which stands for nothing; leave a cell without a value empty",
         ),
         Fault(_longer(texts, ID_LENGTH), f"which is longer than {ID_LENGTH} characters"),
     ]
