@@ -196,6 +196,7 @@ def test_a_receipt_lists_every_store_before_and_after(mine):
             "decisions",
             "opt outs",
             "corrections",
+            "merged numbers",
         ),
         *(
             "contact permissions",

@@ -63,7 +63,8 @@ SourceTable = Annotated[str, AfterValidator(_table_of_sources)]
 """A table that a source may fill."""
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """A time zone's name. Raises `ValueError` for what is none."""
     try:
         ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError):
@@ -71,7 +72,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
-Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_zone)]
+Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(known_zone)]
 """A time zone of the IANA database."""
 
 

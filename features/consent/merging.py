@@ -63,7 +63,7 @@ def most_restrictive(standings: Sequence[Standing], catalog: Catalog) -> dict[st
     every grant that is older than any of theirs.
     """
 
-    def allows(one: Standing) -> tuple[bool, bool, str]:
+    def allows(one: Mapping[str, Any]) -> tuple[bool, bool, str]:
         known = one["purpose"] in catalog.purposes
         versions = catalog.versions_in_force(one["purpose"]) if known else ()
         return (
@@ -72,7 +72,7 @@ def most_restrictive(standings: Sequence[Standing], catalog: Catalog) -> dict[st
             one["valid_until"] or "~",
         )
 
-    least: dict[str, Any] = dict(min(standings, key=allows))
+    least = min(standings, key=allows)
     if least["action"] in ALLOWING:
         reach = [one["covers_from"] for one in standings if one["covers_from"] is not None]
         return {**least, "covers_from": max(reach, default=None)}

@@ -94,7 +94,9 @@ def ingest(
     for position, source in enumerate(config.sources):
         progress(f"reading {source.name}", 0.6 * position / len(config.sources))
         if source.name not in faults:
-            parts.append(_sort(source, workspace.root, now, workspace.tables))
+            zone = source.time_zone or config.shop.time_zone
+            zoned = source.model_copy(update={"time_zone": zone})
+            parts.append(_sort(zoned, workspace.root, now, workspace.tables))
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
     progress("naming customers", 0.6)
     vault, warehouse = Vault(database, workspace.master_keys), Warehouse(workspace.warehouse)

@@ -30,6 +30,8 @@ SPREADSHEET_ERROR = r"^#(N/A|REF!|VALUE!|NAME\?|NULL!|NUM!|DIV/0!)$"
 ROUNDED = r"^[0-9]([.,][0-9]+)?E[+]?[0-9]+$"
 NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 DECIMAL_COMMA = r"^[+-]?[0-9]+,([0-9]{1,2}|[0-9]{4,})$"
+OFFSET = r":[0-9]{2}.*(Z|[+-][0-9]{2}:?[0-9]{2})$"
+"""The end of a moment of ISO 8601 that states its offset."""
 ID_LENGTH = 200
 TITLE_LENGTH = 2_000
 LARGEST_PRICE = 1e9
@@ -106,12 +108,15 @@ def read_quantity(raw: pa.Array[Any], *, decimal_comma: bool) -> Cells:
     return _spread(codes, pd.Series(np.where(unreadable, 0, numbers).astype("int64")), faults)
 
 
-def read_moment(raw: pa.Array[Any], *, date_format: str | None, now: datetime) -> Cells:
-    """Moments as naive UTC in microseconds; a moment without a zone is taken as UTC.
+def read_moment(
+    raw: pa.Array[Any], *, date_format: str | None, now: datetime, zone: str = "UTC"
+) -> Cells:
+    """Moments as naive UTC in microseconds; one without an offset is of `zone`, and of a time that
+    its clocks show twice the first.
 
     Raises `ValueError` where `date_format` is no strptime format.
     """
-    codes, moments, faults = _distinct_moments(raw, date_format)
+    codes, moments, faults = _distinct_moments(raw, date_format, zone)
     today = pd.Timestamp(now).tz_convert(None) if now.tzinfo else pd.Timestamp(now)
     faults.append(Fault((moments > today + ZONE_SLACK).to_numpy(), "which lies in the future"))
     faults.append(Fault((moments < EARLIEST).to_numpy(), f"which is before {EARLIEST.year}"))
@@ -196,7 +201,7 @@ def _distinct_numbers(
 
 
 def _distinct_moments(
-    raw: pa.Array[Any], date_format: str | None
+    raw: pa.Array[Any], date_format: str | None, zone: str
 ) -> tuple[NDArray[np.int64], pd.Series, list[Fault]]:
     if not _is_text(raw.type):
         codes, values = _distinct(raw)
@@ -205,7 +210,7 @@ def _distinct_moments(
         in_microseconds = values.cast(pa.timestamp("us"), safe="[ns" not in str(values.type))
         return (
             codes,
-            in_microseconds.to_pandas(),
+            _by_clocks(in_microseconds.to_pandas(), zone),
             [Fault(values.is_null().to_numpy(zero_copy_only=False), EMPTY)],
         )
     codes, texts = _distinct_texts(raw)
@@ -213,6 +218,10 @@ def _distinct_moments(
     moments = pd.to_datetime(
         texts.where(good), format=date_format or "ISO8601", utc=True, errors="coerce"
     )
+    states = date_format is not None and "%z" in date_format
+    offset = _matches(texts, OFFSET) if date_format is None else np.full(len(texts), states)
+    moments = moments.dt.tz_localize(None)
+    moments = moments.where(offset, _by_clocks(moments, zone))
     empty = texts.isna().to_numpy()
     wanted = (
         "as ISO 8601 writes it (2011-12-31 or 2011-12-31T23:59:59)"
@@ -222,9 +231,19 @@ def _distinct_moments(
     unread = Fault(~empty & moments.isna().to_numpy(), f"which is no date {wanted}")
     return (
         codes,
-        moments.dt.tz_localize(None).astype("datetime64[us]"),
+        moments.astype("datetime64[us]"),
         [Fault(empty, EMPTY), unread],
     )
+
+
+def _by_clocks(moments: pd.Series, zone: str) -> pd.Series:
+    """Naive UTC of what clocks in `zone` show; moments that state where they are stay."""
+    if moments.dt.tz is not None or zone == "UTC":
+        return moments
+    first = np.ones(len(moments), dtype=bool)
+    local = moments.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    utc: pd.Series = local.dt.tz_convert(None)
+    return utc
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -178,7 +178,8 @@ def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -
     cells = raw.cells[source.columns[column.name]]
     match column.kind:
         case Kind.MOMENT:
-            return read_moment(cells, date_format=source.date_format, now=now)
+            zone = source.time_zone or "UTC"
+            return read_moment(cells, date_format=source.date_format, now=now, zone=zone)
         case Kind.QUANTITY:
             return read_quantity(cells, decimal_comma=raw.decimal_comma)
         case Kind.PRICE:

@@ -36,8 +36,10 @@ def consent(request: ConsentRequest, ledger: ConsentLedger) -> AnswerResponse:
     The answer comes once it is durable, and every later answer obeys it.
     """
     receipt = ledger.append(ConsentEvent(**document(request)))
-    told = {"takes_effect": receipt.takes_effect, "explanation": receipt.explanation}
-    return AnswerResponse(ConsentReceipt(**vars(receipt), **told), 201)
+    told = ConsentReceipt(
+        **vars(receipt), takes_effect=receipt.takes_effect, explanation=receipt.explanation
+    )
+    return AnswerResponse(told, 201)
 
 
 @router.get(
