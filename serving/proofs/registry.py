@@ -11,6 +11,7 @@ from serving.proofs.durability.proof import DURABILITY
 from serving.proofs.erasure.proof import ERASURE
 from serving.proofs.faults.proof import FAULTS_FAIL_CLOSED
 from serving.proofs.offline.proof import OFFLINE
+from serving.proofs.person.proof import PROOF as PERSON
 from serving.proofs.races.proof import PROOF as RACES
 from serving.proofs.speed.proof import SPEED
 from serving.proofs.stage.proof import Proof
@@ -26,6 +27,7 @@ _ALL = (
     FAULTS_FAIL_CLOSED,
     BAD_DATA,
     OFFLINE,
+    PERSON,
     SPEED,
 )
 PROOFS: Mapping[str, Proof] = {proof.name: proof for proof in _ALL}

@@ -49,7 +49,7 @@ class Rights:
 
     def export(self, customer_id: str) -> dict[str, Any]:
         """Everything held of a customer, with a few plain words before it. Raises `NotFound`."""
-        person = self._person(customer_id)
+        person = self.whose(customer_id)
         with self._shop.database.read() as connection:
             held = {
                 store.name.replace(" ", "_"): store.export(connection, person)
@@ -78,7 +78,7 @@ class Rights:
         database last, in one transaction with the receipt; so an erasure that was cut off can be
         called again. Raises `NotFound`.
         """
-        person = self._person(customer_id)
+        person = self.whose(customer_id)
         with self._shop.database.read() as connection:
             found = {store.name: store.count(connection, person) for store in self._stores}
         self._stop_use(person)
@@ -95,7 +95,7 @@ class Rights:
         self._shop.database.scrub()
         return receipt
 
-    def _person(self, customer_id: str) -> Person:
+    def whose(self, customer_id: str) -> Person:
         """Whom an id is of, however it is written. Raises `NotFound`."""
         customer = self._shop.customers.pseudonym(customer_id)
         with self._shop.database.read() as connection:
