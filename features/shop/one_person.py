@@ -158,16 +158,15 @@ def _replace(
 def _rewrite(
     warehouse: Warehouse, tables: Tables, merged: Mapping[int, int], nobody: frozenset[int]
 ) -> None:
-    numbers = pd.Series(merged, dtype="int64")
     gone = np.array(sorted(nobody), dtype="int64")
 
     def renumbered(name: str, rows: pa.Table) -> pa.Table:
         if CUSTOMER not in rows.column_names:
             return rows
         whose = rows[CUSTOMER].to_pandas()
-        if not (whose.isin(numbers.index) | whose.isin(gone)).any():
+        if not (whose.isin(list(merged)) | whose.isin(gone)).any():
             return rows
-        kept = whose.map(numbers).fillna(whose).astype("int64")
+        kept = pd.Series([merged.get(one, one) for one in whose.tolist()], dtype="int64")
         at, field = rows.column_names.index(CUSTOMER), rows.schema.field(CUSTOMER)
         changed = rows.set_column(at, field, pa.array(kept, field.type))
         stays = ~whose.isin(gone)
@@ -177,5 +176,5 @@ def _rewrite(
             stays &= ~again
         return changed.filter(pa.array(stays))
 
-    if warehouse.filled and (len(numbers) or len(gone)):
+    if warehouse.filled and (merged or nobody):
         warehouse.rewrite(renumbered)

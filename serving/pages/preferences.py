@@ -29,7 +29,7 @@ ACTIONS = {
     "objected": "Objected to",
     "expired": "Ran out",
     "privacy_signal": "Stopped by a signal of your browser",
-    "merged": "Moved, as your customer number was written in two ways",
+    "merged": "Moved to your customer number",
 }
 """What happened to a category, in words."""
 NOT_HIDING = frozenset({"all", "channel", "frequency"})
