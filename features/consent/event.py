@@ -173,8 +173,8 @@ def _check_texts(event: ConsentEvent, customer_id: str) -> None:
         )
     if event.method == OWN_PAGE and not event.own_page:
         raise ConsentError(
-            f"the method `{OWN_PAGE}` is of what a customer says on their own page; say how the shop"
-            " asked them, such as `web_form`",
+            f"the method `{OWN_PAGE}` is of what a customer says on their own page; say how the"
+            " shop asked them, such as `web_form`",
             field="method",
         )
     for field, longest in LONGEST.items():
