@@ -106,7 +106,7 @@ def _held_against_orders(
     """The report with how many of the file's customers are known by their orders; the others may
     order yet.
     """
-    in_file = pd.Series(pseudonyms, dtype="Int64").dropna()
+    in_file = pd.Series(pseudonyms, dtype="Int64").dropna().drop_duplicates()
     who_ordered = shop.warehouse.who_ordered() if shop.warehouse.filled else pd.Index([])
     new = in_file[~in_file.isin(who_ordered)]
     report = replace(report, customers=len(in_file), without_orders=len(new))
