@@ -79,13 +79,13 @@ def _grant(
     event: Mapping[str, Any], standing: Mapping[str, Any], said: Said, *, stated: bool
 ) -> Rule:
     """A grant beats what withholds only where it is known to be newer."""
-    if standing["action"] in ALLOWING:
+    if standing["action"] in ALLOWING or not stated:
         return Rule.NEWEST
     if event["stated_at"] is not None and standing["action"] != EXPIRED:
         return Rule.DATED_AHEAD
     if event["occurred_at"] < standing["occurred_at"]:
         return Rule.OLDER_GRANT
-    again = stated and event["occurred_at"] == standing["occurred_at"]
+    again = event["occurred_at"] == standing["occurred_at"]
     if again and said(standing["seq"])["rule"] == Rule.LATE_WITHDRAWAL:
         return Rule.OLDER_GRANT  # the very grant that the withdrawal ended, sent once more
     return Rule.NEWEST

@@ -194,7 +194,7 @@ def _say(
             [ConsentEvent(**{**vars(event), "idempotency_key": None}) for event in repeated]
         )
         return True
-    return len(repeated) < len(events)
+    return any(receipt.takes_effect and not receipt.repeated for receipt in receipts)
 
 
 def _event(
