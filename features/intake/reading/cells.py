@@ -205,12 +205,13 @@ def _distinct_moments(
 ) -> tuple[NDArray[np.int64], pd.Series, list[Fault]]:
     if not _is_text(raw.type):
         codes, values = _distinct(raw)
+        states_zone = pa.types.is_timestamp(values.type) and values.type.tz is not None
         # only nanoseconds may lose digits on the way to microseconds; anything else that does not
         # fit is an error
         in_microseconds = values.cast(pa.timestamp("us"), safe="[ns" not in str(values.type))
         return (
             codes,
-            _by_clocks(in_microseconds.to_pandas(), zone),
+            _by_clocks(in_microseconds.to_pandas(), "UTC" if states_zone else zone),
             [Fault(values.is_null().to_numpy(zero_copy_only=False), EMPTY)],
         )
     codes, texts = _distinct_texts(raw)
@@ -237,8 +238,8 @@ def _distinct_moments(
 
 
 def _by_clocks(moments: pd.Series, zone: str) -> pd.Series:
-    """Naive UTC of what clocks in `zone` show; moments that state where they are stay."""
-    if moments.dt.tz is not None or zone == "UTC":
+    """Naive UTC of what clocks in `zone` show."""
+    if zone == "UTC":
         return moments
     first = np.ones(len(moments), dtype=bool)
     local = moments.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
