@@ -20,6 +20,7 @@ from features.consent.verification import verify_ledger
 from features.customers import pseudonyms
 from features.database.tables import (
     consent_events,
+    consent_state,
     contact_permissions,
     customer_id_rule,
     customers,
@@ -28,7 +29,7 @@ from features.database.tables import (
 )
 from features.errors import NotFound
 from features.intake.ingest import ingest
-from features.intake.setup.new_workspace import EXAMPLE
+from features.intake.setup.new_workspace import EXAMPLE, create
 from features.shop.consent_import import import_consents
 from features.shop.corrections import Correction, correct, read_corrections
 from features.shop.shop import Shop
@@ -38,6 +39,7 @@ from serving.proofs.person.trial import write_orders
 from serving.proofs.stage.empty_shop import make_empty_shop
 from serving.rights.rights import Rights
 from serving.rights.upkeep import upkeep
+from tests.first_revision import ANN, BOB, SPOKEN, database_of_first_revision, old_ledger
 
 PURPOSE = "recommendations"
 ONE, OTHER = "plain one", "plain other"
@@ -264,3 +266,28 @@ def test_a_rule_of_the_shop_merges_too(shop: Shop) -> None:
     shop.database = again.database
     assert again.customers.find("A1") == again.customers.find("a1") is not None
     assert stands(again, "A1") == "withdrawn"
+
+
+def test_a_database_of_the_first_revision_is_brought_together(
+    tmp_path: Path, database_url: str
+) -> None:
+    """What the very first version wrote of two spellings is one person's after the upgrade, under
+    a chain that holds from its first event.
+    """
+    old = database_of_first_revision(database_url)
+    old_ledger(old, *SPOKEN)
+    with old.write() as connection:
+        bob = update(customers).where(customers.c.customer == BOB)
+        connection.execute(bob.values(external_id=" ann"))
+    old.close()
+    create(tmp_path / "shop")
+    settings = Settings(database_url=database_url)
+    opened = Shop(Workspace.open(tmp_path / "shop", settings))
+    assert opened.customers.find("ann") == opened.customers.find("ann  ") == ANN
+    with opened.database.read() as connection:
+        query = select(consent_state.c.action).where(
+            consent_state.c.customer == ANN, consent_state.c.category == "purchases"
+        )
+        assert connection.execute(query).scalar_one() == "withdrawn"
+    assert verify_ledger(opened.database, opened.config.catalog) > len(SPOKEN)
+    opened.database.close()

@@ -94,8 +94,7 @@ def ingest(
     for position, source in enumerate(config.sources):
         progress(f"reading {source.name}", 0.6 * position / len(config.sources))
         if source.name not in faults:
-            zone = source.time_zone or config.shop.time_zone
-            zoned = source.model_copy(update={"time_zone": zone})
+            zoned = _in_a_zone(source, config.shop.time_zone)
             parts.append(_sort(zoned, workspace.root, now, workspace.tables))
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
     progress("naming customers", 0.6)
@@ -155,6 +154,11 @@ def _named(
     return named[~erased].astype({CUSTOMER: "int64"}), {
         why: int(rows_out.sum()) for why, rows_out in left_out.items()
     }
+
+
+def _in_a_zone(source: Source, of_shop: str) -> Source:
+    """The source with the zone of its times without an offset: its own, else the shop's."""
+    return source.model_copy(update={"time_zone": source.time_zone or of_shop})
 
 
 def _sort(source: Source, root: Path, now: datetime, tables: Tables) -> _Sorted:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from features.consent.contact_permissions import contact_columns, import_contact_permissions
 from features.consent.event import ConsentEvent
-from features.consent.ledger import Ledger
+from features.consent.ledger import Ledger, Receipt
 from features.consent.timing import Rule
 from features.customers.id_normalisation import id_shape
 from features.customers.pseudonyms import merged_numbers
@@ -85,13 +85,12 @@ def import_consents(file: Path, shop: Shop, time_zone: str | None = None) -> Imp
         if pd.notna(pseudonym)
     ]
     receipts = shop.ledger.append_all(_each_once(known, shop))
-    rules = Counter(receipt.rule for receipt in receipts if not receipt.repeated)
     repeated = sum(receipt.repeated for receipt in receipts)
     report = ImportReport(
         len(receipts) - repeated,
         repeated,
         len(events) - len(known),
-        by_rule={str(rule): count for rule, count in rules.items() if rule != Rule.NEWEST},
+        by_rule=_by_rule(receipts),
     )
     return _held_against_orders(
         report,
@@ -187,6 +186,12 @@ def _refuse_faulty(file: Path, events: list[ConsentEvent], ledger: Ledger) -> No
             file=file,
             line=faults[0][0],
         )
+
+
+def _by_rule(receipts: Sequence[Receipt]) -> dict[str, int]:
+    """How many new events a rule of time decided on, by rule."""
+    rules = [receipt.rule for receipt in receipts if not receipt.repeated]
+    return dict(Counter(str(rule) for rule in rules if rule != Rule.NEWEST))
 
 
 def _each_once(known: Sequence[tuple[ConsentEvent, int]], shop: Shop) -> list[ConsentEvent]:
