@@ -18,6 +18,7 @@ READERS = {
     "rows_of": {"features/shop/corrections.py", "serving/rights/file_stores.py"},
     "rewrite": {
         "features/shop/corrections.py",
+        "features/shop/one_person.py",
         "serving/rights/file_stores.py",
         "serving/rights/upkeep.py",
     },
@@ -33,6 +34,7 @@ MAY_NAME_THE_CLASS = {
     "features/warehouse/gate.py",
     "features/intake/ingest.py",
     "features/intake/public_orders.py",
+    "features/shop/one_person.py",
     "features/shop/shop.py",
 }
 MAY_OPEN_THE_FOLDER = {
