@@ -173,8 +173,8 @@ def test_every_listed_reader_is_one():
 
 
 def test_features_are_made_through_the_gate_alone():
-    """Of the modules below serving, only the gate and corrections get at rows, and only the gate at
-    whole tables.
+    """Of the modules below serving, only the gate, corrections and what brings one person's ids
+    together get at rows, and only the gate at whole tables.
 
     The import of consents learns who ordered and nothing of it.
     """
