@@ -34,11 +34,15 @@ from features.shop.consent_import import import_consents
 from features.shop.corrections import Correction, correct, read_corrections
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from serving.decisions.deciding import Made
+from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
 from serving.proofs.person.trial import write_orders
 from serving.proofs.stage.empty_shop import make_empty_shop
+from serving.reviews.queue import Reviews
 from serving.rights.rights import Rights
 from serving.rights.upkeep import upkeep
+from tests.decided import Said, decide
 from tests.first_revision import ANN, BOB, SPOKEN, database_of_first_revision, old_ledger
 
 PURPOSE = "recommendations"
@@ -197,6 +201,24 @@ def test_everything_of_the_person_goes_along(shop: Shop) -> None:
     with again.database.read() as connection:
         assert connection.execute(select(merged_customers)).all() == []
     assert all(again.warehouse.count(number) == 0 for number in numbers.values())
+
+
+def test_decisions_of_before_are_the_person_s(shop: Shop) -> None:
+    """A decision that was recorded under the other number is found as the person's, can be
+    contested by them, and stands in their export.
+    """
+    shop.ledger.append_all([said(ONE, "granted"), said(OTHER, "granted")])
+    made = Made({}, Said({}, ("a mug",)), None)
+    id = decide(shop, "recommendation", OTHER, PURPOSE, lambda _: made).decision_id
+    written(shop)
+    again = reopened(shop)
+    kept = again.customers.pseudonym(ALSO)
+    found, customer_id = DecisionLog(again.database, again.vault, {}).find(id)
+    assert (found.customer, customer_id) == (kept, WRITTEN)
+    review, new = Reviews(again).ask(id, "It is wrong.")
+    assert new
+    assert [one.id for one in Reviews(again).of(kept)] == [review.id]
+    assert len(Rights(again).export(WRITTEN)["decisions"]) == 1
 
 
 def test_an_import_of_before_adds_nothing(shop: Shop, tmp_path: Path) -> None:
