@@ -101,6 +101,23 @@ class DataSource:
 
 
 @dataclass(frozen=True)
+class CustomerIds:
+    """When two of the shop's ids are of one customer, beyond what always holds (see
+    `features.customers.id_normalisation`): `casefold` takes `A1` and `a1` for one, and
+    `ignore_leading_zeros` takes `077` and `77` for one.
+    """
+
+    casefold: bool = False
+    ignore_leading_zeros: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the database keeps of the rule that its ids were brought to."""
+        more = ("casefold", self.casefold), ("no leading zeros", self.ignore_leading_zeros)
+        return ", ".join(["addresses", *(name for name, stated in more if stated)])
+
+
+@dataclass(frozen=True)
 class Field:
     """A column of a warehouse table."""
 
@@ -130,6 +147,9 @@ class Catalog:
     purposes: Mapping[str, Purpose]
     notices: tuple[Notice, ...]
     sources: Mapping[str, DataSource]
+    ids: CustomerIds = CustomerIds()
+    time_zone: str = "UTC"
+    """The zone in which a time without an offset is read."""
 
     def categories_of(self, fields: Iterable[str]) -> frozenset[str]:
         """Categories that have to be granted before all of `fields` may be read; a product's own

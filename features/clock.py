@@ -5,7 +5,7 @@ does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 Clock = Callable[[], datetime]
 """Gives the present moment; a parameter wherever the moment matters, so that a test can hold it
@@ -24,10 +24,14 @@ def to_text(moment: datetime) -> str:
     return aware.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def from_text(text: str) -> datetime:
-    """The moment that `to_text` wrote; also reads other ISO 8601 texts.
+def from_text(text: str, zone: tzinfo = UTC, *, later: bool = False) -> datetime:
+    """The moment that `to_text` wrote; also reads other ISO 8601 texts, those without an offset as
+    a time of `zone`.
 
-    Raises `ValueError` for anything else.
+    Where a clock that is put back shows a time twice it is the first moment, or with `later` the
+    second. Raises `ValueError` for anything else.
     """
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone, fold=int(later))
+    return moment.astimezone(UTC)

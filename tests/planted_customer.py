@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from features.consent.contact_permissions import contact_columns, import_contact_permissions
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
-from features.database.tables import audit_log, exposures
+from features.database.tables import audit_log, exposures, merged_customers
 from features.shop.corrections import Correction, correct
 from features.shop.online import online_stores
 from features.shop.shop import Shop
@@ -78,6 +78,8 @@ def plant(shop: Shop, *ids: str) -> None:
             connection.execute(
                 insert(exposures).values(decision_id=f"dec_{customer}", customer=customer, **told)
             )
+            before = {"customer": customer ^ 1, "kept": customer, "merged_at": "2024-01-01"}
+            connection.execute(insert(merged_customers).values(**before))
             look = {"key_id": "key_1", "kind": "planted-look", "at": "2024-01-01"}
             connection.execute(
                 insert(audit_log).values(id=f"acc_{customer}", customer=customer, **look)

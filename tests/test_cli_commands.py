@@ -298,6 +298,8 @@ def test_consents_come_in_once_and_can_be_shown(mine, tmp_path):
         ([GRANT[:-1]], HEADER[:-1], ["occurred_at"]),
         ([GRANT, ["newcomer", "advertising", *GRANT[2:]]], HEADER, ["line 3", "advertising"]),
         ([["", *GRANT[1:]]], HEADER, ["line 2", "customer"]),
+        ([["null", *GRANT[1:]]], HEADER, ["line 2", "'null' is nobody's id"]),
+        ([["NaN", *GRANT[1:]]], HEADER, ["line 2", "'NaN' is nobody's id"]),
         ([[*GRANT[:6], "yesterday"]], HEADER, ["line 2", "yesterday"]),
         ([[*GRANT[:4], "", *GRANT[5:]]], HEADER, ["line 2", "notice"]),
     ],
@@ -310,6 +312,23 @@ def test_a_faulty_consent_file_is_refused_as_a_whole(root, tmp_path, rows, heade
         *words,
     )
     assert told(sayso("consent", "verify", "--json", workspace=root)) == before
+
+
+def test_an_import_says_what_does_not_count_and_reads_times_in_a_zone(mine, tmp_path):
+    """A withdrawal stands against a grant that only looks newer for want of an offset, and the
+    command says by which rule; a zone that does not exist is wrong use.
+    """
+    withdrawal = ["traveller", *GRANT[1:3], "withdrawn", "1", "form", "2024-05-01T11:00:00Z"]
+    told(sayso("consent", "import", consent_file(tmp_path, withdrawal), "--json", workspace=mine))
+    local = consent_file(tmp_path, ["traveller", *GRANT[1:6], "2024-05-01T12:30:00"])
+    done = sayso("consent", "import", local, "--time-zone", "Europe/Athens", workspace=mine)
+    assert "1 events by the rule `older_grant`" in done.stdout
+    shown = told(sayso("consent", "show", " traveller", "--json", workspace=mine))
+    assert shown["history"][-1]["occurred_at"] == "2024-05-01T09:30:00.000000Z"
+    assert shown["history"][-1]["rule"] == "older_grant"
+    assert "withdrawn" in {entry["action"] for entry in shown["state"]}
+    wrong = sayso("consent", "import", local, "--time-zone", "Mars/Olympus", workspace=mine)
+    assert wrong.returncode == 2
 
 
 def test_a_consent_file_that_is_none_is_refused(root, tmp_path):

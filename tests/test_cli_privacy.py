@@ -362,9 +362,10 @@ def test_upkeep_tells_what_it_did_and_finds_nothing_twice(mine):
     )
     say(mine, over)
     first, second = (told(sayso("upkeep", "--json", workspace=mine)) for _ in range(2))
-    assert set(first) == {"expired", "deleted", "decisions_emptied", "not_read"}
+    assert set(first) == {"expired", "deleted", "decisions_emptied", "not_read", "erased"}
     assert first["expired"] == 1
-    assert second == {"expired": 0, "deleted": {}, "decisions_emptied": 0, "not_read": {}}
+    nothing = {"expired": 0, "deleted": {}, "decisions_emptied": 0, "not_read": {}, "erased": 0}
+    assert second == nothing
     people = sayso("upkeep", workspace=mine)
     assert people.returncode == 0
     assert "0 consents ran out" in people.stdout

@@ -18,6 +18,7 @@ READERS = {
     "rows_of": {"features/shop/corrections.py", "serving/rights/file_stores.py"},
     "rewrite": {
         "features/shop/corrections.py",
+        "features/shop/one_person.py",
         "serving/rights/file_stores.py",
         "serving/rights/upkeep.py",
     },
@@ -34,6 +35,7 @@ MAY_NAME_THE_CLASS = {
     "features/intake/ingest.py",
     "features/intake/public_orders.py",
     "features/shop/binding.py",
+    "features/shop/one_person.py",
     "features/shop/shop.py",
 }
 MAY_OPEN_THE_FOLDER = {
@@ -173,8 +175,8 @@ def test_every_listed_reader_is_one():
 
 
 def test_features_are_made_through_the_gate_alone():
-    """Of the modules below serving, only the gate and corrections get at rows, and only the gate at
-    whole tables.
+    """Of the modules below serving, only the gate, corrections and what brings one person's ids
+    together get at rows, and only the gate at whole tables.
 
     The import of consents learns who ordered and nothing of it.
     """
@@ -182,7 +184,8 @@ def test_features_are_made_through_the_gate_alone():
     below = {
         path for readers in telling.values() for path in readers if not path.startswith("serving/")
     }
-    assert below == {"features/warehouse/gate.py", "features/shop/corrections.py"}
+    rewriting = {"features/shop/corrections.py", "features/shop/one_person.py"}
+    assert below == {"features/warehouse/gate.py", *rewriting}
     assert READERS["table"] == {"features/warehouse/gate.py"}
 
 

@@ -480,3 +480,52 @@ def test_stray_quotation_marks_never_take_the_rest_of_the_file(
         HEADER + "".join(parts).encode() + b"\n" + GOOD + GOOD + AFTER,
     )
     assert found.rows["order_id"].tolist()[-1] == "A2"
+
+
+@pytest.mark.parametrize(
+    ("stated", "moment"),
+    [
+        ("2024-06-05 10:00:00", "2024-06-05 07:00"),
+        ("2024-06-05", "2024-06-04 21:00"),
+        ("2024-06-05T10:00:00Z", "2024-06-05 10:00"),
+        ("2024-06-05T10:00:00+02:00", "2024-06-05 08:00"),
+        ("2024-10-27 03:30:00", "2024-10-27 00:30"),
+        ("2024-03-31 03:30:00", "2024-03-31 01:00"),
+    ],
+)
+def test_a_time_without_an_offset_is_of_the_source_s_zone(
+    tmp_path: Path, stated: str, moment: str
+) -> None:
+    """Clocks in Athens say when it was; what states its offset is not moved, of an hour that is
+    shown twice it is the first, and one that is left out begins where it ends.
+    """
+    row = f"7,A1,mug,{stated},2,3.50,Blue mug\n".encode()
+    found = read(tmp_path, HEADER + row, time_zone="Europe/Athens")
+    assert found.rows["ordered_at"].tolist() == [pd.Timestamp(moment)]
+
+
+def test_parquet_without_a_zone_is_of_the_source_s_zone(tmp_path: Path) -> None:
+    """The same holds for moments that are stored as such; those with a zone are not moved."""
+    for type_, moment in (("us", "2024-06-05 07:00"), ("us, tz=UTC", "2024-06-05 10:00")):
+        unit, _, zone = type_.partition(", tz=")
+        when = pa.array([datetime(2024, 6, 5, 10)], pa.timestamp(unit, zone or None))  # noqa: DTZ001 - without a zone is what it is about
+        texts = {
+            "client": "7",
+            "order": "A1",
+            "sku": "mug",
+            "units": "2",
+            "price": "3",
+            "name": "M",
+        }
+        columns = {name: pa.array([text]) for name, text in texts.items()}
+        file = tmp_path / "orders.parquet"
+        pq.write_table(pa.table({**columns, "day": when}), file)
+        source = Source(
+            name="orders",
+            file=file.name,
+            table="transactions",
+            columns=COLUMNS,
+            time_zone="Europe/Athens",
+        )
+        found = read_source(source, tmp_path, NOW)
+        assert found.rows["ordered_at"].tolist() == [pd.Timestamp(moment)]

@@ -4,6 +4,7 @@ and never grants.
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from sqlalchemy import func, select
 
@@ -15,6 +16,7 @@ from tests.serving_shop import CANARY, CATEGORIES, FOR_CHURN, FOR_ITEMS
 pytest_plugins = ["tests.serving_fixtures"]
 
 GPC = {"Sec-GPC": "1"}
+OLD = "2020-01-01T00:00:00Z"
 
 
 def signals(shop: Shop, customer: str) -> list[dict]:
@@ -138,3 +140,84 @@ def test_an_unknown_customer_leaves_nothing(service, served):
             ).one_or_none()
             is None
         )
+
+
+def test_churn_is_not_estimated_for_who_signals(service, served, pool):
+    """The estimate is withheld with the reason, the signal recorded for its purpose alone and
+    confirmed in the answer's head; later requests use nothing either.
+    """
+    customer = pool.one()
+    asked = service.http.post("/v1/churn", json={"customer_id": customer}, headers=GPC)
+    answer = service.answer(asked)
+    assert (answer["available"], answer["unavailable_because"]) == (False, "privacy_signal")
+    assert "probability" not in answer
+    assert asked.headers["Privacy-Signal"] == "honoured"
+    assert {event["purpose"] for event in signals(served, customer)} == {FOR_CHURN}
+    assert used(served, customer, FOR_ITEMS) == set(CATEGORIES)
+    assert service.replay(answer["decision_id"])["replay"] == {"identical": True}
+    assert service.churn(customer)["unavailable_because"] == "no_consent"
+
+
+def test_recommendations_confirm_the_signal(service, pool):
+    """The head of the answer says that the signal was honoured, and of no other answer."""
+    body = {"customer_id": pool.one()}
+    signalled = service.http.post("/v1/recommendations", json=body, headers=GPC)
+    assert signalled.headers["Privacy-Signal"] == "honoured"
+    plain = service.http.post("/v1/recommendations", json=body)
+    assert "Privacy-Signal" not in plain.headers
+
+
+@pytest.mark.parametrize(
+    ("page", "what_if"),
+    [("why", "Without it, "), ("preferences", "If you stop this, "), ("panel", None)],
+)
+def test_a_page_obeys_the_signal_and_confirms_it(service, served, pool, page, what_if):
+    """Opened by a browser that signals, a page works nothing out, says so, and the ledger has the
+    signal for both purposes.
+    """
+    customer = pool.one()
+    answer = service.recommend(customer)
+    address = {
+        "why": answer["why_url"],
+        "panel": answer["why_url"] + "/panel",
+        "preferences": answer["preferences_url"],
+    }[page]
+    assert what_if is None or what_if in service.page(address).text
+    shown = httpx.get(address, headers=GPC, timeout=30.0)
+    assert "Your browser asks not to be profiled. We noted that" in shown.text
+    assert what_if is None or what_if not in shown.text
+    assert {event["purpose"] for event in signals(served, customer)} == {FOR_ITEMS, FOR_CHURN}
+    assert used(served, customer, FOR_ITEMS) == used(served, customer, FOR_CHURN) == set()
+    assert "asks not to be profiled. We noted" not in service.page(address).text
+
+
+def test_what_is_chosen_on_the_page_stands_in_spite_of_the_signal(service, served, pool):
+    """Who allows a category on their page, by a browser that signals all the time, has chosen it
+    knowingly: it holds when they look again.
+    """
+    customer = pool.one(("purchases", "order_times", "spending"))
+    address = service.recommend(customer)["preferences_url"]
+    form = {"purpose": FOR_ITEMS, "category": "location", "action": "granted"}
+    done = httpx.post(address, data=form, headers=GPC, timeout=30.0, follow_redirects=True)
+    assert done.status_code == 200
+    assert used(served, customer, FOR_ITEMS) == {"location"}
+    assert "Your browser asks not to be profiled. We noted that." in done.text
+
+
+def test_an_answer_says_by_which_rule_a_consent_counts(service, pool):
+    """The receipt tells whether what was said takes effect, and why, in a word and a sentence."""
+    customer = pool.one()
+    said = {"customer_id": f" {customer} ", "purpose": FOR_ITEMS, "category": "purchases"}
+    said |= {"method": "form", "action": "withdrawn"}
+    now = service.answer(service.http.post("/v1/consents", json=said), 201)
+    assert (now["takes_effect"], now["rule"]) == (True, "newest")
+    late = {
+        **said,
+        "action": "granted",
+        "notice_version": "1",
+        "occurred_at": "2020-01-01T00:00:00Z",
+    }
+    then = service.answer(service.http.post("/v1/consents", json=late), 201)
+    assert (then["takes_effect"], then["rule"]) == (False, "older_grant")
+    assert "older than the refusal or withdrawal" in then["explanation"]
+    assert "purchases" not in service.recommend(customer)["consent"]["used"]

@@ -36,6 +36,15 @@ from serving.reviews.review import (
 )
 from serving.rights.upkeep import upkeep
 from tests.decided import Said, decide
+from tests.first_revision import (
+    ANN,
+    MARCH,
+    SPOKEN,
+    database_of_first_revision,
+    fill,
+    old_decision,
+    old_ledger,
+)
 from tests.synthetic_shop import END
 
 PURPOSE = "recommendations"
@@ -361,16 +370,15 @@ def test_decisions_from_before_there_were_reviews_can_be_contested(database_url,
     """A filled database of the second revision is brought to the third with its ledger and
     decisions whole, and takes reviews.
     """
-    database = Database(database_url)
+    database = database_of_first_revision(database_url)
+    old_ledger(database, *SPOKEN)
+    fill(database, "decisions", old_decision("dec_1", ANN, MARCH))
     database.migrate("0002")
-    asked = Asked(shop, database, masters)
-    asked.ledger.append(ConsentEvent("ann", PURPOSE, "purchases", "granted", "test", "1"))
-    id = decided(asked)
     database.migrate()
     with database.read() as connection:
         assert verify_decisions(connection) == 1
-    assert verify_ledger(database, shop.config.catalog) == 1
-    assert Reviews(asked).ask(id, TEXT)[1]
+    assert verify_ledger(database, shop.config.catalog) == len(SPOKEN)
+    assert Reviews(Asked(shop, database, masters)).ask("dec_1", TEXT)[1]
     database.close()
 
 

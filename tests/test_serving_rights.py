@@ -75,7 +75,8 @@ def rows_of(shop: Shop, customer: int, *, others: bool = False) -> dict[str, lis
         for table in metadata.sorted_tables:
             if "customer" in table.c:
                 rows = [dict(row) for row in connection.execute(select(table)).mappings()]
-                found[table.name] = [row for row in rows if (row["customer"] == customer) != others]
+                whose = "kept" if "kept" in table.c else "customer"
+                found[table.name] = [row for row in rows if (row[whose] == customer) != others]
     return found
 
 
@@ -196,6 +197,7 @@ def test_a_receipt_lists_every_store_before_and_after(mine):
             "decisions",
             "opt outs",
             "corrections",
+            "merged numbers",
         ),
         *(
             "contact permissions",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from features.catalog import Catalog, Category, DataSource, Notice, Purpose
+from features.catalog import Catalog, Category, CustomerIds, DataSource, Notice, Purpose
 from features.catalog import Field as CatalogField
 from features.tables.declared import customers
 from features.tables.tables import STANDARD, Tables
@@ -68,6 +68,19 @@ def names(mapped: str | Iterable[str]) -> str:
     return mapped if isinstance(mapped, str) else " and ".join(mapped)
 
 
+def known_zone(name: str) -> str:
+    """A time zone's name. Raises `ValueError` for what is none."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError(f"{name!r} is no time zone; write one such as Europe/London") from None
+    return name
+
+
+Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(known_zone)]
+"""A time zone of the IANA database."""
+
+
 class Section(BaseModel):
     """A table of `sayso.toml`; a key that it does not know is an error."""
 
@@ -91,6 +104,20 @@ class Shop(Section):
     rates: dict[Currency, Annotated[float, Field(gt=0)]] = {}
     """What one unit of another currency is in the shop's own."""
     home_country: str | None = None
+    time_zone: Zone = "UTC"
+    """In which a time without an offset is read, where its source states no zone of its own."""
+
+
+class CustomersSection(Section):
+    """Which of the shop's customer ids are of one customer.
+
+    Spaces around an id, its Unicode form and the case of an e-mail address never count.
+    """
+
+    ids: Literal["exact", "casefold"] = "exact"
+    """`casefold` takes `A1` and `a1` for one customer."""
+    ignore_leading_zeros: bool = False
+    """Whether `077` and `77` are one customer."""
 
 
 class Cleaning(Section):
@@ -147,6 +174,8 @@ class Source(Section):
     apart.
     """
     statuses: StatusesSection = StatusesSection()
+    time_zone: Zone | None = None
+    """In which a time without an offset is read; the shop's where none is stated."""
     cleaning: Cleaning = Cleaning()
     third_party: bool = False
     """Whether somebody other than the shop collected the data.
@@ -235,18 +264,6 @@ class Models(Section):
     """After a withdrawal, versions trained on that customer's data are to be replaced within so
     many days.
     """
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ValueError(f"{name!r} is no time zone; write one such as Europe/London") from None
-    return name
-
-
-Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_zone)]
-"""A time zone of the IANA database."""
 
 
 def channel_name(said: str) -> str:
@@ -343,6 +360,7 @@ class Config(Section):
     notices: tuple[NoticeSection, ...]
     fields: dict[TableName, dict[str, FieldSection]]
     models: Models
+    customers: CustomersSection = CustomersSection()
     reviews: ReviewsSection = ReviewsSection()
     contact_policy: ContactPolicySection = ContactPolicySection()
     audit: Audit = Audit()
@@ -388,6 +406,8 @@ class Config(Section):
                 )
                 for s in self.sources
             },
+            ids=CustomerIds(self.customers.ids == "casefold", self.customers.ignore_leading_zeros),
+            time_zone=self.shop.time_zone,
         )
 
     def _fields(self) -> Iterator[CatalogField]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from features.catalog import CustomerIds
 from features.consent.event import ConsentEvent
 from features.consent.grants import STATE_COLUMNS, State, fold, is_in_force
+from features.consent.timing import Rule, rule_for
 from features.customers import pseudonyms as customers
 from features.customers.vault import PayloadKey, Vault
 from features.database.engine import upsert
@@ -17,21 +19,26 @@ from features.database.tables import consent_events, consent_state, evidence, on
 from features.errors import ConsentError
 
 STATE_KEY = ("customer", "purpose", "category")
+IDEMPOTENCY = "idempotency"
 
 
 class LedgerBatch:
     """Some events on their way into the ledger, with what the database knows of their customers."""
 
     def __init__(
-        self, connection: Connection, vault: Vault, events: Sequence[ConsentEvent]
+        self,
+        connection: Connection,
+        vault: Vault,
+        events: Sequence[ConsentEvent],
+        ids: CustomerIds,
     ) -> None:
         self.events = events
         self._connection = connection
         self._pseudonyms = customers.find_or_add(
-            connection, vault, {event.customer_id for event in events}
+            connection, vault, {event.customer_id for event in events}, ids
         )
         keys = [event.idempotency_key for event in events if event.idempotency_key is not None]
-        self._tags = vault.tags(connection, "idempotency", keys) if keys else {}
+        self._tags = vault.tags(connection, IDEMPOTENCY, keys) if keys else {}
         self._known = _written_before(connection, [*keys, *self._tags.values()])
         witnessed = [
             self._pseudonyms[event.customer_id]
@@ -68,6 +75,22 @@ class LedgerBatch:
         return self._known.get(self._tags[event.idempotency_key]) or self._known.get(
             event.idempotency_key
         )
+
+    def kept(self, before: Mapping[str, Any]) -> int:
+        """The number that the customer of an event of the ledger has now."""
+        return customers.kept(self._connection, before["customer"])
+
+    def rule(self, row: Mapping[str, Any], *, stated: bool) -> Rule:
+        """By which rule of time a row counts; `stated` tells that its event named a moment."""
+        standing = self._state.get((row["customer"], row["purpose"], row["category"]))
+        return rule_for(row, standing, self._said, stated=stated)
+
+    def _said(self, seq: int) -> Mapping[str, Any]:
+        if self._rows and seq >= self._rows[0]["seq"]:
+            row: Mapping[str, Any] = self._rows[seq - self._rows[0]["seq"]]
+            return row
+        query = select(consent_events).where(consent_events.c.seq == seq)
+        return dict(self._connection.execute(query).mappings().one())
 
     def seal_evidence(self, event: ConsentEvent, seq: int) -> str | None:
         """Keep the event's evidence encrypted; its digest goes into the chain and tells nothing
@@ -140,6 +163,15 @@ def _states(connection: Connection, pseudonyms: list[int]) -> dict[State, dict[s
         }
         for row in rows
     }
+
+
+def keys_written_before(
+    connection: Connection, vault: Vault, keys: Sequence[str]
+) -> frozenset[str]:
+    """Those of some idempotency keys that events of the ledger have."""
+    tags = vault.tags(connection, IDEMPOTENCY, keys) if keys else {}
+    known = _written_before(connection, [*keys, *tags.values()])
+    return frozenset(key for key in keys if key in known or tags[key] in known)
 
 
 def _written_before(connection: Connection, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from features import clock
 from features.clock import Clock
+from features.customers.id_normalisation import is_nobody
 from features.customers.pseudonyms import Customers
 from features.database.engine import Database, upsert
 from features.database.tables import contact_permissions
@@ -75,12 +76,14 @@ def import_contact_permissions(
 ) -> int:
     """Keep the permissions of `frame` (texts alone) in place of earlier ones; how many.
 
-    Raises `SourceError` for a value that is neither yes nor no; nothing is kept then.
+    Raises `SourceError` for a value that is neither yes nor no, and for what is nobody's id;
+    nothing is kept then.
     """
     # Some exports mark numbers as text with an apostrophe.
     named = frame[columns.customer].str.lstrip("'")
     stated = frame[named != ""]
     allowed = {column: _allowed(stated[column], column, file) for column in columns.channels}
+    _refuse_nobody(named[named != ""], file)
     pseudonyms = customers.assign(named[named != ""])
     recorded_at = clock.to_text(now())
     newest: dict[tuple[int, str], dict[str, object]] = {}
@@ -100,6 +103,14 @@ def import_contact_permissions(
             batch = rows[start : start + BATCH]
             upsert(connection, contact_permissions, ("customer", "channel"), batch)
     return len(rows)
+
+
+def _refuse_nobody(named: pd.Series, file: Path) -> None:
+    nobody = named[named.map(is_nobody)]
+    for position, id in nobody.items():
+        raise SourceError(
+            f"the customer is {id!r}, which is nobody's id", file=file, line=int(str(position)) + 2
+        )
 
 
 def _allowed(words: pd.Series, column: str, file: Path) -> list[bool]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from features import clock
 from features.catalog import Catalog, Notice
+from features.customers.id_normalisation import is_nobody, normalised
 from features.errors import ConsentError
 
 GRANTED, RENEWED = "granted", "renewed"
@@ -17,6 +19,10 @@ WITHDRAWN, EXPIRED, PRIVACY_SIGNAL = "withdrawn", "expired", "privacy_signal"
 ALLOWING = (GRANTED, RENEWED)
 """Actions after which data may be used; after any other one it may not."""
 ACTIONS = (GRANTED, "refused", WITHDRAWN, EXPIRED, RENEWED, "objected", PRIVACY_SIGNAL)
+MERGED = "merged"
+"""What closes the number of an id that was merged into another; nobody says it."""
+OWN_PAGE = "preference_page"
+"""The method of what a customer says on their own page; nobody else may state it."""
 
 LONGEST = {
     "customer_id": 128,
@@ -36,6 +42,9 @@ class ConsentEvent:
     `method` says how the customer was asked and `actor` who passed it on (both in the shop's words,
     never naming the customer); what proves it, such as the reference of a form, is `evidence`,
     which is kept encrypted and can be deleted.
+
+    A moment without an offset is of `time_zone`, or where that is None of the shop's zone.
+    `own_page` tells that the customer said it on their own page.
     """
 
     customer_id: str
@@ -50,6 +59,8 @@ class ConsentEvent:
     notice_language: str | None = None
     valid_until: str | None = None
     evidence: str | None = None
+    time_zone: str | None = None
+    own_page: bool = False
 
 
 def check_event(event: ConsentEvent, catalog: Catalog, received: datetime) -> None:
@@ -73,10 +84,10 @@ def check_event(event: ConsentEvent, catalog: Catalog, received: datetime) -> No
             field="action",
         )
     _check_notice(event, catalog)
-    _check_texts(event)
-    if moment_of(event.occurred_at, "occurred_at", received) > received + CLOCKS_DIFFER:
+    _check_texts(event, normalised(event.customer_id, catalog.ids))
+    if said_at(event, catalog, received) > received + CLOCKS_DIFFER:
         raise ConsentError(f"{event.occurred_at!r} lies in the future", field="occurred_at")
-    moment_of(event.valid_until, "valid_until", received)
+    moment_of(event.valid_until, "valid_until", received, zone_of(event, catalog))
 
 
 def notice_of(event: ConsentEvent, catalog: Catalog) -> Notice | None:
@@ -97,16 +108,37 @@ def valid_until(event: ConsentEvent, catalog: Catalog, occurred: datetime) -> st
     days = catalog.purposes[event.purpose].valid_days
     ends = [] if days is None else [occurred + timedelta(days=days)]
     if event.valid_until is not None:
-        ends.append(moment_of(event.valid_until, "valid_until", occurred))
+        ends.append(moment_of(event.valid_until, "valid_until", occurred, zone_of(event, catalog)))
     return clock.to_text(min(ends)) if ends else None
 
 
-def moment_of(stated: str | None, field: str, otherwise: datetime) -> datetime:
-    """The moment that a text states. Raises `ConsentError` where it states none."""
+def zone_of(event: ConsentEvent, catalog: Catalog) -> ZoneInfo:
+    """The zone that the event's times without an offset are of."""
+    return ZoneInfo(event.time_zone or catalog.time_zone)
+
+
+def said_at(event: ConsentEvent, catalog: Catalog, received: datetime) -> datetime:
+    """The moment at which the customer said it: `received` where the event states none.
+
+    Where a clock that was put back showed the time twice, a grant is taken for the earlier moment
+    and what withholds for the later one. Raises `ConsentError` where it states no moment.
+    """
+    later = event.action not in ALLOWING
+    zone = zone_of(event, catalog)
+    return moment_of(event.occurred_at, "occurred_at", received, zone, later=later)
+
+
+def moment_of(
+    stated: str | None, field: str, otherwise: datetime, zone: ZoneInfo, *, later: bool = False
+) -> datetime:
+    """The moment that a text states, by the clocks of `zone` where it has no offset.
+
+    Raises `ConsentError` where it states none.
+    """
     if stated is None:
         return otherwise
     try:
-        return clock.from_text(stated)
+        return clock.from_text(stated, zone, later=later)
     except (ValueError, OverflowError):
         raise ConsentError(
             f"{stated!r} is no moment; write it as 2026-11-21T20:40:00Z", field=field
@@ -133,9 +165,20 @@ def _check_notice(event: ConsentEvent, catalog: Catalog) -> None:
         )
 
 
-def _check_texts(event: ConsentEvent) -> None:
+def _check_texts(event: ConsentEvent, customer_id: str) -> None:
+    if is_nobody(event.customer_id):
+        raise ConsentError(
+            f"{event.customer_id[:40]!r} is nobody's id; write the one that the orders have",
+            field="customer_id",
+        )
+    if event.method == OWN_PAGE and not event.own_page:
+        raise ConsentError(
+            f"the method `{OWN_PAGE}` is of what a customer says on their own page; say how the"
+            " shop asked them, such as `web_form`",
+            field="method",
+        )
     for field, longest in LONGEST.items():
-        text = getattr(event, field)
+        text = customer_id if field == "customer_id" else getattr(event, field)
         if text is not None and (not 0 < len(text) <= longest or not text.isprintable()):
             raise ConsentError(
                 f"this must be a text of 1 to {longest} printable characters, and is {text[:40]!r}",

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from features import clock
 from features.catalog import Catalog
 from features.consent.event import ALLOWING, EXPIRED, RENEWED
+from features.consent.timing import EFFECTIVE, Rule
 from features.database.tables import consent_state
 
 State = tuple[int, str, str]
@@ -83,12 +84,15 @@ def grants(
 
 
 def takes_effect(event: Mapping[str, Any], standing: Mapping[str, Any] | None) -> bool:
-    """Whether an event changes where its customer stands.
+    """Whether an event changes where its customer stands: as the rule says that was kept with it
+    (`features.consent.timing`).
 
-    What withholds always does. A renewal goes on with a grant and cannot make one. A grant does not
-    where it happened before the refusal or withdrawal that stands: one that was delivered late
-    cannot undo that.
+    Events of before have none. Of these what withholds always does. A renewal goes on with a grant
+    and cannot make one. A grant does not where it happened before the refusal or withdrawal that
+    stands: one that was delivered late cannot undo that.
     """
+    if (rule := event.get("rule")) is not None:
+        return rule in EFFECTIVE
     if event["action"] == RENEWED:
         return standing is not None and standing["action"] in (*ALLOWING, EXPIRED)
     if event["action"] not in ALLOWING or standing is None or standing["action"] in ALLOWING:
@@ -108,9 +112,10 @@ def fold(
         standing = state.get(key)
         if takes_effect(event, standing):
             state[key] = {name: event[name] for name in STATE_COLUMNS}
+            late = event.get("rule") == Rule.LATE_WITHDRAWAL
             if (
                 standing is not None
-                and standing["action"] not in ALLOWING
+                and (late or standing["action"] not in ALLOWING)
                 and event["action"] not in ALLOWING
             ):
                 # The later one shuts out late grants.

@@ -18,18 +18,20 @@ from sqlalchemy import Connection, select, update
 from features import clock
 from features.catalog import Catalog
 from features.clock import Clock, utc_now
-from features.consent.batch import LedgerBatch
+from features.consent.batch import LedgerBatch, keys_written_before
 from features.consent.chain import link
 from features.consent.event import (
     ALLOWING,
     EXPIRED,
     ConsentEvent,
     check_event,
-    moment_of,
     notice_of,
+    said_at,
     valid_until,
 )
 from features.consent.grants import grants, is_in_force
+from features.consent.timing import EFFECTIVE, WORDS
+from features.customers.pseudonyms import numbers_of
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.database.tables import consent_events, consent_state, ledger_head
@@ -41,7 +43,16 @@ UNKNOWN = "unknown"
 SAID = ("purpose", "category", "action", "notice_version", "method")
 """What an event says; two events under one idempotency key must agree in it."""
 LATER_COLUMNS = frozenset(
-    {"notice", "notice_language", "notice_digest", "valid_until", "covers_from", "evidence_digest"}
+    {
+        "notice",
+        "notice_language",
+        "notice_digest",
+        "valid_until",
+        "covers_from",
+        "evidence_digest",
+        "stated_at",
+        "rule",
+    }
 )
 """Columns that the events of the first schema do not have."""
 BATCH = 5_000
@@ -51,12 +62,24 @@ BATCH = 5_000
 class Receipt:
     """Proof that an event is in the ledger.
 
-    `repeated` tells that it was there before, under the same idempotency key.
+    `repeated` tells that it was there before, under the same idempotency key. `rule` is the rule of
+    time by which it counts (`features.consent.timing`); None for an event of before there were any.
     """
 
     seq: int
     hash: str
     repeated: bool = False
+    rule: str | None = None
+
+    @property
+    def takes_effect(self) -> bool:
+        """Whether the event changed where its customer stands."""
+        return self.rule is None or self.rule in EFFECTIVE
+
+    @property
+    def explanation(self) -> str | None:
+        """The rule in words."""
+        return None if self.rule is None else WORDS[self.rule]
 
 
 class Ledger:
@@ -128,14 +151,25 @@ class Ledger:
         ]
 
     def history(self, customer: int) -> list[dict[str, Any]]:
-        """A customer's events, oldest first, in the columns of `consent_events`."""
+        """A customer's events, oldest first, in the columns of `consent_events`; those under
+        numbers that were merged into theirs are among them.
+        """
         with self._database.read() as connection:
             query = (
                 select(consent_events)
-                .where(consent_events.c.customer == customer)
+                .where(consent_events.c.customer.in_(numbers_of(connection, customer)))
                 .order_by(consent_events.c.seq)
             )
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def written_before(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of some idempotency keys that events of the ledger have."""
+        found: set[str] = set()
+        with self._database.write() as connection:
+            for start in range(0, len(keys), BATCH):
+                part = keys[start : start + BATCH]
+                found |= keys_written_before(connection, self._vault, part)
+        return frozenset(found)
 
     def position(self) -> int:
         """Sequence number of the newest event; 0 where there is none."""
@@ -166,22 +200,25 @@ class Ledger:
         received = self._clock()  # behind the lock, so that times follow the order of the ledger
         seq, previous = head.seq, head.hash
         for start in range(0, len(events), BATCH):
-            batch = LedgerBatch(connection, self._vault, events[start : start + BATCH])
+            part = events[start : start + BATCH]
+            batch = LedgerBatch(connection, self._vault, part, self._catalog.ids)
             for event in batch.events:
                 if (before := batch.before(event)) is not None:
-                    yield _repeated(event, batch.customer(event), before)
+                    same = batch.kept(before) == batch.customer(event)
+                    yield _repeated(event, before, same_customer=same)
                     continue
                 row = self._row(event, batch, seq + 1, previous, received)
                 batch.take(row)
                 seq, previous = seq + 1, row["hash"]
-                yield Receipt(seq, previous)
+                yield Receipt(seq, previous, rule=row["rule"])
             batch.store()
         connection.execute(update(ledger_head).values(seq=seq, hash=previous))
 
     def _row(
         self, event: ConsentEvent, batch: LedgerBatch, seq: int, previous: str, received: datetime
     ) -> dict[str, Any]:
-        occurred = min(moment_of(event.occurred_at, "occurred_at", received), received)
+        stated = said_at(event, self._catalog, received)
+        occurred = min(stated, received)
         notice = notice_of(event, self._catalog)
         row: dict[str, Any] = {
             "seq": seq,
@@ -201,7 +238,9 @@ class Ledger:
             "notice_digest": notice and notice.digest,
             "valid_until": valid_until(event, self._catalog, occurred),
             "evidence_digest": batch.seal_evidence(event, seq),
+            "stated_at": clock.to_text(stated) if stated > received else None,
         }
+        row["rule"] = batch.rule(row, stated=event.occurred_at is not None).value
         earlier = event.action not in ALLOWING or (
             notice is not None and notice.covers_earlier_data
         )
@@ -234,14 +273,14 @@ def withdrawn(
     return frozenset(connection.execute(query).scalars())
 
 
-def _repeated(event: ConsentEvent, customer: int, before: Mapping[str, Any]) -> Receipt:
+def _repeated(event: ConsentEvent, before: Mapping[str, Any], *, same_customer: bool) -> Receipt:
     """Receipt of an event that is in the ledger already.
 
     Raises `ConsentError` where its key stands for another event.
     """
-    if before["customer"] != customer or any(getattr(event, name) != before[name] for name in SAID):
+    if not same_customer or any(getattr(event, name) != before[name] for name in SAID):
         raise ConsentError(
             f"the key was used before, for event {before['seq']}, which says something else",
             field="idempotency_key",
         )
-    return Receipt(before["seq"], before["hash"], repeated=True)
+    return Receipt(before["seq"], before["hash"], repeated=True, rule=before["rule"])

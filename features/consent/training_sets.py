@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,6 +80,17 @@ def leave(connection: Connection, customer: int, now: datetime) -> None:
                 training_sets.c.purpose == found.purpose
             )
             connection.execute(update(training_sets).where(this).values(**left))
+
+
+def renumber(connection: Connection, into: Mapping[int, int]) -> None:
+    """Put the kept number in place of each number that was merged into it."""
+    for found in read_all(connection):
+        members = found.customers.tolist()
+        if into.keys().isdisjoint(members):
+            continue
+        whose = np.unique(np.array([into.get(one, one) for one in members], dtype=np.int64))
+        this = (training_sets.c.run_id == found.run_id) & (training_sets.c.purpose == found.purpose)
+        connection.execute(update(training_sets).where(this).values(customers=_packed(whose)))
 
 
 def withdrawn_since(connection: Connection, sets: Sequence[TrainingSet]) -> tuple[int, str | None]:

@@ -1,6 +1,7 @@
 """Customers and their pseudonyms: outside the database a customer is a random number.
 
-The one place where the shop's own id of a customer stands beside that number.
+The one place where the shop's own id of a customer stands beside that number, in the one form that
+`features.customers.id_normalisation` gives it.
 """
 
 from __future__ import annotations
@@ -11,46 +12,60 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 from sqlalchemy import Connection, insert, select
 
+from features.catalog import CustomerIds
+from features.customers.id_normalisation import is_nobody, normalised
 from features.customers.vault import Vault
 from features.database.engine import Database, insert_missing
-from features.database.tables import customers, suppressed
+from features.database.tables import customers, merged_customers, suppressed
 from features.errors import NotFound
 
 BATCH = 5_000
 SUPPRESSION = "suppressed customer"
+ADDRESSES = CustomerIds()
+"""The rule where `sayso.toml` states none."""
 
 
 class Customers:
-    """The mapping between the shop's customer ids and Sayso's pseudonyms."""
+    """The mapping between the shop's customer ids and Sayso's pseudonyms; `ids` says when two ids
+    are of one customer.
+    """
 
-    def __init__(self, database: Database, vault: Vault) -> None:
+    def __init__(self, database: Database, vault: Vault, ids: CustomerIds = ADDRESSES) -> None:
         self._database = database
         self._vault = vault
+        self._ids = ids
 
     def assign(self, external_ids: pd.Series) -> pd.Series:
         """Pseudonyms (Int64, same index) of the shop's ids (str); an id seen for the first time
         gets a new one.
 
-        Missing for customers who were erased: they are not taken in again.
+        Missing for customers who were erased, who are not taken in again, and for what is nobody's
+        id.
         """
         wanted = external_ids.unique().tolist()
         pseudonyms: dict[str, int] = {}
         with self._database.write() as connection:
             for start in range(0, len(wanted), BATCH):
-                pseudonyms |= find_or_add(connection, self._vault, wanted[start : start + BATCH])
+                asked = wanted[start : start + BATCH]
+                pseudonyms |= find_or_add(connection, self._vault, asked, self._ids)
         return external_ids.map(pd.Series(pseudonyms, dtype="Int64")).astype("Int64")
 
     def find(self, external_id: str) -> int | None:
         """Pseudonym of the shop's id, or None where the shop never told of such a customer."""
         with self._database.read() as connection:
-            return find(connection, external_id)
+            return find(connection, external_id, self._ids)
+
+    def kept(self, customer: int) -> int:
+        """The number that a customer has now, by one that they had before ids were merged."""
+        with self._database.read() as connection:
+            return kept(connection, customer)
 
     def erased(self, external_ids: Collection[str]) -> frozenset[str]:
         """Those of the shop's ids that are of customers who were erased."""
         asked = list(external_ids)
         with self._database.write() as connection:
             parts = (
-                _erased(connection, self._vault, asked[start : start + BATCH])
+                _erased(connection, self._vault, asked[start : start + BATCH], self._ids)
                 for start in range(0, len(asked), BATCH)
             )
             return frozenset().union(*parts)
@@ -83,38 +98,50 @@ class Customers:
         return {customer: known[customer] for customer in pseudonyms if customer in known}
 
 
-def find(connection: Connection, external_id: str) -> int | None:
+def find(connection: Connection, external_id: str, ids: CustomerIds = ADDRESSES) -> int | None:
     """Pseudonym of the shop's id within a transaction that is already open."""
+    if is_nobody(external_id):
+        return None
     return connection.execute(
-        select(customers.c.customer).where(customers.c.external_id == external_id)
+        select(customers.c.customer).where(customers.c.external_id == normalised(external_id, ids))
     ).scalar()
 
 
 def find_or_add(
-    connection: Connection, vault: Vault, external_ids: Collection[str]
+    connection: Connection,
+    vault: Vault,
+    external_ids: Collection[str],
+    ids: CustomerIds = ADDRESSES,
 ) -> dict[str, int]:
-    """Pseudonyms of the shop's ids, made where there are none: somebody may consent before the
-    first order.
+    """Pseudonyms of the shop's ids as they were given, made where there are none: somebody may
+    consent before the first order.
 
-    Customers who were erased are left out.
+    Customers who were erased are left out, and so is what is nobody's id.
     """
-    known = _known(connection, external_ids)
-    new = [external_id for external_id in external_ids if external_id not in known]
-    erased = _erased(connection, vault, new) if new else frozenset()
-    new = [external_id for external_id in new if external_id not in erased]
-    if not new:
-        return known
-    rows = [{"customer": secrets.randbits(62), "external_id": external_id} for external_id in new]
-    insert_missing(connection, customers, ["external_id"], rows)
-    return _known(connection, external_ids)
+    forms = {one: normalised(one, ids) for one in external_ids if not is_nobody(one)}
+    known = _known(connection, set(forms.values()))
+    doubtful = [one for one, form in forms.items() if form not in known or form != one]
+    erased = _erased(connection, vault, doubtful, ids) if doubtful else frozenset()
+    closed = {forms[one] for one in erased}
+    if added := {form for form in forms.values() if form not in known} - closed:
+        rows = [{"customer": secrets.randbits(62), "external_id": form} for form in sorted(added)]
+        insert_missing(connection, customers, ["external_id"], rows)
+        known |= _known(connection, added)
+    return {one: known[form] for one, form in forms.items() if form in known and form not in closed}
 
 
-def suppress(connection: Connection, vault: Vault, external_id: str, now: str) -> None:
-    """Keep an id out from now on.
+def suppress(
+    connection: Connection,
+    vault: Vault,
+    external_id: str,
+    now: str,
+    ids: CustomerIds = ADDRESSES,
+) -> None:
+    """Keep an id out from now on, however it is written.
 
     What is kept of it is a tag that cannot be turned back into it.
     """
-    (tag,) = vault.tags(connection, SUPPRESSION, [external_id]).values()
+    (tag,) = vault.tags(connection, SUPPRESSION, [normalised(external_id, ids)]).values()
     if connection.execute(select(suppressed).where(suppressed.c.tag == tag)).one_or_none() is None:
         connection.execute(insert(suppressed).values(tag=tag, erased_at=now))
 
@@ -131,33 +158,64 @@ def keep_out(connection: Connection, erased: Mapping[str, str]) -> None:
         insert_missing(connection, suppressed, ["tag"], rows)
 
 
-def named_by(connection: Connection, vault: Vault, tags: Collection[str]) -> list[str]:
-    """The shop's ids of the customers whom `tags` of the erased stand for, and who are here all the
-    same; within a transaction that writes.
+def named_by(
+    connection: Connection, vault: Vault, tags: Collection[str], ids: CustomerIds
+) -> list[str]:
+    """The shop's ids of the customers whom `tags` of the erased stand for, in whichever form they
+    were written then, and who are here all the same; within a transaction that writes.
     """
-    ids = list(connection.execute(select(customers.c.external_id)).scalars())
-    wanted = set(tags)
-    return [
-        external_id
-        for start in range(0, len(ids), BATCH)
-        for external_id, tag in vault.tags(
-            connection, SUPPRESSION, ids[start : start + BATCH]
-        ).items()
-        if tag in wanted
-    ]
+    named = list(connection.execute(select(customers.c.external_id)).scalars())
+    wanted, found = set(tags), list[str]()
+    for start in range(0, len(named), BATCH):
+        forms = {one: (one, normalised(one, ids)) for one in named[start : start + BATCH]}
+        every = {form for written in forms.values() for form in written}
+        known = vault.tags(connection, SUPPRESSION, every)
+        found += [one for one, written in forms.items() if {known[f] for f in written} & wanted]
+    return found
 
 
-def _erased(connection: Connection, vault: Vault, external_ids: Collection[str]) -> frozenset[str]:
-    """Those of the ids that are to be kept out."""
+def erased_among(connection: Connection, vault: Vault, ids: CustomerIds) -> frozenset[int]:
+    """Customers who are still there and whose id is to be kept out: their erasure was cut off, or
+    their id was written in another way when they were erased.
+    """
+    known = {row.external_id: row.customer for row in connection.execute(select(customers))}
+    asked = list(known)
+    parts = (
+        _erased(connection, vault, asked[start : start + BATCH], ids)
+        for start in range(0, len(asked), BATCH)
+    )
+    return frozenset(known[one] for part in parts for one in part)
+
+
+def _erased(
+    connection: Connection, vault: Vault, external_ids: Collection[str], ids: CustomerIds
+) -> frozenset[str]:
+    """Those of the ids that are to be kept out.
+
+    Tags of before were made of ids as they were written then, so both forms are looked for.
+    """
     if connection.execute(select(suppressed.c.tag).limit(1)).one_or_none() is None:
         return frozenset()
-    tags = vault.tags(connection, SUPPRESSION, external_ids)
-    found = set(
-        connection.execute(
-            select(suppressed.c.tag).where(suppressed.c.tag.in_(tags.values()))
-        ).scalars()
+    forms = {one: (one, one.strip(), normalised(one, ids)) for one in external_ids}
+    tags = vault.tags(
+        connection, SUPPRESSION, {form for written in forms.values() for form in written}
     )
-    return frozenset(external_id for external_id, tag in tags.items() if tag in found)
+    column = suppressed.c
+    query = select(column.tag, column.erased_at).where(column.tag.in_(tags.values()))
+    found = {row.tag: row.erased_at for row in connection.execute(query)}
+    theirs = {
+        one: [found[tags[form]] for form in written if tags[form] in found]
+        for one, written in forms.items()
+    }
+    again = {
+        tags[forms[one][-1]]: min(moments)
+        for one, moments in theirs.items()
+        if moments and tags[forms[one][-1]] not in found
+    }
+    if again:  # from here on the customer is known as erased however the id is written
+        rows = [{"tag": tag, "erased_at": moment} for tag, moment in again.items()]
+        insert_missing(connection, suppressed, ["tag"], rows)
+    return frozenset(one for one, moments in theirs.items() if moments)
 
 
 def _known(connection: Connection, external_ids: Collection[str]) -> dict[str, int]:
@@ -170,3 +228,24 @@ def external_id_of(connection: Connection, customer: int) -> str | None:
     return connection.execute(
         select(customers.c.external_id).where(customers.c.customer == customer)
     ).scalar()
+
+
+def kept(connection: Connection, customer: int) -> int:
+    """The number of the customer whom a number stands for: another one where ids were merged."""
+    found = connection.execute(
+        select(merged_customers.c.kept).where(merged_customers.c.customer == customer)
+    ).scalar()
+    return customer if found is None else found
+
+
+def numbers_of(connection: Connection, customer: int) -> tuple[int, ...]:
+    """All numbers that stand for a customer: their own, and those merged into it."""
+    before = connection.execute(
+        select(merged_customers.c.customer).where(merged_customers.c.kept == customer)
+    ).scalars()
+    return (customer, *before)
+
+
+def merged_numbers(connection: Connection) -> dict[int, int]:
+    """The kept number by each number that was merged into it."""
+    return {row.customer: row.kept for row in connection.execute(select(merged_customers))}

@@ -11,13 +11,19 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from features.database.tables import database_identity, decision_head, ledger_head, metadata
+from features.database.tables import (
+    customer_id_rule,
+    database_identity,
+    decision_head,
+    ledger_head,
+    metadata,
+)
 from features.errors import SaysoError
 from features.progress import Progress
 
 BATCH = 2_000
-BEGUN = frozenset({ledger_head.name, decision_head.name})
-"""Tables that a new schema has a row in: where its chains begin."""
+BEGUN = frozenset({ledger_head.name, decision_head.name, customer_id_rule.name})
+"""Tables that a new schema has a row in: where its chains begin, and the rule of its ids."""
 NOT_COPIED = frozenset({database_identity.name})
 """Which database it is, is no content of it."""
 VERSION_TABLE = "alembic_version"

@@ -37,6 +37,27 @@ customers = Table(
     Column("external_id", Text, nullable=False, unique=True),
 )
 
+merged_customers = Table(
+    "merged_customers",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("kept", BigInteger, nullable=False),
+    Column("merged_at", String(32), nullable=False),
+    Index(None, "kept"),
+)
+"""Numbers of before that stand for the customer `kept`: the shop's id was written in several ways.
+
+Rows of chains and sealed content stay under the old number.
+"""
+
+customer_id_rule = Table(
+    "customer_id_rule",
+    metadata,
+    Column("one_row", Integer, primary_key=True, autoincrement=False),
+    Column("rule", String(64), nullable=False),
+)
+"""The rule that all ids in `customers` were brought to."""
+
 consent_events = Table(
     "consent_events",
     metadata,
@@ -59,6 +80,8 @@ consent_events = Table(
     Column("valid_until", String(32)),
     Column("covers_from", String(32)),
     Column("evidence_digest", String(64)),
+    Column("stated_at", String(32)),
+    Column("rule", String(32)),
     Index(None, "customer", "seq"),
 )
 

@@ -133,13 +133,14 @@ def ingest(
     for position, source in enumerate(config.sources):
         progress(f"reading {source.name}", 0.6 * position / len(config.sources))
         if source.name not in faults:
-            parts.append(_sort(source, workspace.root, now, workspace.tables, config.shop))
+            zoned = _in_a_zone(source, config.shop.time_zone)
+            parts.append(_sort(zoned, workspace.root, now, workspace.tables, config.shop))
     for part in parts:
         _refuse_many(part, accept)
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
     progress("naming customers", 0.6)
     vault, warehouse = Vault(database, workspace.master_keys), Warehouse(workspace.warehouse)
-    customers = Customers(database, vault)
+    customers = Customers(database, vault, config.catalog.ids)
     with warehouse.alone():  # whoever is erased, or put right, from here on finds the new tables
         rejected = {name: without_erased(rows, customers.erased) for name, rows in rejected.items()}
         rows, left_out = _admitted(parts, workspace.tables, customers, config.catalog, now)
@@ -203,6 +204,11 @@ def _named(
     return named[~erased].astype({CUSTOMER: "int64"}), {
         why: int(rows_out.sum()) for why, rows_out in left_out.items()
     }
+
+
+def _in_a_zone(source: Source, of_shop: str) -> Source:
+    """The source with the zone of its times without an offset: its own, else the shop's."""
+    return source.model_copy(update={"time_zone": source.time_zone or of_shop})
 
 
 def _sort(source: Source, root: Path, now: datetime, tables: Tables, shop: ShopSection) -> _Sorted:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pandas as pd
 
 from features.consent.contact_permissions import contact_columns, import_contact_permissions
 from features.consent.event import ConsentEvent
-from features.consent.ledger import Ledger
+from features.consent.ledger import Ledger, Receipt
+from features.consent.timing import Rule
 from features.customers.id_normalisation import id_shape
+from features.customers.pseudonyms import merged_numbers
 from features.errors import ConsentError, SourceError
 from features.shop.shop import Shop
 
@@ -38,6 +41,9 @@ class ImportReport:
     Of the `customers` of the events the shop knows no orders of `without_orders`. Where these are
     most of them, `ids_in_orders` and `ids_in_file` say what ids look like here and there, since a
     file may have altered them.
+
+    `by_rule` counts the new events that a rule of time decided on (`features.consent.timing`), but
+    for those that were simply the newest.
     """
 
     added: int = 0
@@ -48,10 +54,12 @@ class ImportReport:
     without_orders: int = 0
     ids_in_orders: str | None = None
     ids_in_file: str | None = None
+    by_rule: dict[str, int] = field(default_factory=dict)
 
 
-def import_consents(file: Path, shop: Shop) -> ImportReport:
-    """Append the events of `file`, in its order.
+def import_consents(file: Path, shop: Shop, time_zone: str | None = None) -> ImportReport:
+    """Append the events of `file`, in its order; its times without an offset are of `time_zone`, or
+    of the shop's zone.
 
     A file that only says who may be written to is kept as that, and grants nothing.
 
@@ -66,19 +74,24 @@ def import_consents(file: Path, shop: Shop) -> ImportReport:
         )
         return ImportReport(contact_permissions=kept)
     _require_columns(frame, file)
-    events = list(_events(frame))
+    events = [replace(event, time_zone=time_zone) for event in _events(frame)]
     _refuse_faulty(file, events, shop.ledger)
     pseudonyms = shop.customers.assign(
         pd.Series([event.customer_id for event in events], dtype="str")
     )
     known = [
-        _once(event, pseudonym)
+        (event, int(pseudonym))
         for event, pseudonym in zip(events, pseudonyms, strict=True)
         if pd.notna(pseudonym)
     ]
-    receipts = shop.ledger.append_all(known)
+    receipts = shop.ledger.append_all(_each_once(known, shop))
     repeated = sum(receipt.repeated for receipt in receipts)
-    report = ImportReport(len(receipts) - repeated, repeated, len(events) - len(known))
+    report = ImportReport(
+        len(receipts) - repeated,
+        repeated,
+        len(events) - len(known),
+        by_rule=_by_rule(receipts),
+    )
     return _held_against_orders(
         report,
         {event.customer_id: pseudonym for event, pseudonym in zip(events, pseudonyms, strict=True)},
@@ -92,7 +105,7 @@ def _held_against_orders(
     """The report with how many of the file's customers are known by their orders; the others may
     order yet.
     """
-    in_file = pd.Series(pseudonyms, dtype="Int64").dropna()
+    in_file = pd.Series(pseudonyms, dtype="Int64").dropna().drop_duplicates()
     who_ordered = shop.warehouse.who_ordered() if shop.warehouse.filled else pd.Index([])
     new = in_file[~in_file.isin(who_ordered)]
     report = replace(report, customers=len(in_file), without_orders=len(new))
@@ -173,6 +186,38 @@ def _refuse_faulty(file: Path, events: list[ConsentEvent], ledger: Ledger) -> No
             file=file,
             line=faults[0][0],
         )
+
+
+def _by_rule(receipts: Sequence[Receipt]) -> dict[str, int]:
+    """How many new events a rule of time decided on, by rule."""
+    rules = [receipt.rule for receipt in receipts if not receipt.repeated]
+    return dict(Counter(str(rule) for rule in rules if rule != Rule.NEWEST))
+
+
+def _each_once(known: Sequence[tuple[ConsentEvent, int]], shop: Shop) -> list[ConsentEvent]:
+    """The events with keys of their own, so that importing a file twice adds nothing; what was
+    imported under a number that was merged since keeps the key of then.
+    """
+    with shop.database.read() as connection:
+        merged = merged_numbers(connection)
+    before: defaultdict[int, list[int]] = defaultdict(list)
+    for number, kept in merged.items():
+        before[kept].append(number)
+    then = {
+        position: [_once(event, number) for number in before[pseudonym]]
+        for position, (event, pseudonym) in enumerate(known)
+        if pseudonym in before
+    }
+    written = shop.ledger.written_before(
+        [one.idempotency_key for ones in then.values() for one in ones if one.idempotency_key]
+    )
+    return [
+        next(
+            (one for one in then.get(position, ()) if one.idempotency_key in written),
+            _once(event, pseudonym),
+        )
+        for position, (event, pseudonym) in enumerate(known)
+    ]
 
 
 def _once(event: ConsentEvent, pseudonym: int) -> ConsentEvent:

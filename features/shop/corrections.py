@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select
 
 from features import clock
+from features.customers.pseudonyms import merged_numbers, numbers_of
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.database.tables import corrections, online_features
@@ -129,11 +130,12 @@ def read_corrections(
     """All corrections, or those of one customer, with whose data they put right."""
     query = select(corrections).order_by(corrections.c.created_at, corrections.c.id)
     if customer is not None:
-        query = query.where(corrections.c.customer == customer)
-    found = []
+        query = query.where(corrections.c.customer.in_(numbers_of(connection, customer)))
+    found, merged = [], merged_numbers(connection)
     for row in connection.execute(query).all():
         content = vault.opened(connection, row.customer, row.content, f"correction:{row.id}")
-        found.append((row.customer, Correction(**json.loads(content))))
+        whose = merged.get(row.customer, row.customer)
+        found.append((whose, Correction(**json.loads(content))))
     return found
 
 

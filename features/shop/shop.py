@@ -20,6 +20,7 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.definitions.definition import ShopFacts
 from features.shop.binding import open_database
+from features.shop.one_person import bring_together
 from features.shop.workspace import Workspace
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
@@ -39,8 +40,14 @@ class Shop:
 
     @cached_property
     def database(self) -> Database:
-        """The workspace's own database, at the newest schema."""
-        return open_database(self.workspace)
+        """The workspace's own database, at the newest schema, its customers under the rule of their
+        ids.
+        """
+        database = open_database(self.workspace)
+        vault = Vault(database, self.workspace.master_keys)
+        parts = (self.config, self.workspace.tables, self.warehouse, self.clock)
+        bring_together(database, vault, *parts)
+        return database
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -65,7 +72,7 @@ class Shop:
     @cached_property
     def customers(self) -> Customers:
         """The mapping between the shop's customer ids and the pseudonyms."""
-        return Customers(self.database, self.vault)
+        return Customers(self.database, self.vault, self.config.catalog.ids)
 
     @property
     def facts(self) -> ShopFacts:

@@ -52,11 +52,17 @@ class ChurnEstimator:
         """The model that answers now; None where there is none."""
         return self._champion.current
 
-    def answer(self, customer_id: str, language: str | None = None) -> Decided[ChurnAnswer]:
-        """The recorded answer, in `language` or the shop's."""
+    def answer(
+        self, customer_id: str, language: str | None = None, *, privacy_signal: bool = False
+    ) -> Decided[ChurnAnswer]:
+        """The recorded answer, in `language` or the shop's.
+
+        `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`),
+        which the caller has recorded.
+        """
 
         def make(permissions: Permissions) -> Made[ChurnAnswer]:
-            return self._make(permissions, language)
+            return self._make(permissions, language, privacy_signal=privacy_signal)
 
         return self._decider.decide(self.KIND, customer_id, self._purpose, make, with_band)
 
@@ -70,10 +76,22 @@ class ChurnEstimator:
         """
         return self._make(permissions).answer
 
-    def _make(self, permissions: Permissions, language: str | None = None) -> Made[ChurnAnswer]:
+    @property
+    def purpose(self) -> str:
+        """What estimates are made for."""
+        return self._purpose
+
+    def _make(
+        self,
+        permissions: Permissions,
+        language: str | None = None,
+        *,
+        privacy_signal: bool = False,
+    ) -> Made[ChurnAnswer]:
         champion = self._champion.current
         wording = self._words.wording(language)
-        inputs = self._inputs(permissions, champion, wording.language)
+        reason = self._unavailable(permissions, champion, privacy_signal=privacy_signal)
+        inputs = self._inputs(permissions, champion, wording.language, reason)
         answer = estimate_churn(inputs, permissions.ledger_seq, champion, wording)
         said = answer.explanation.reasons if answer.explanation else ()
         sentences = sentences_of(said, wording, (DISCLOSURE, *TEXTS))
@@ -90,9 +108,12 @@ class ChurnEstimator:
         return estimate_churn(inputs, decision.ledger_seq, champion, wording)
 
     def _inputs(
-        self, permissions: Permissions, champion: Loaded[ChurnModel] | None, language: str
+        self,
+        permissions: Permissions,
+        champion: Loaded[ChurnModel] | None,
+        language: str,
+        reason: Unavailable | None,
     ) -> ChurnInputs:
-        reason = self._unavailable(permissions, champion)
         known: dict[str, float] = {}
         if reason is None and permissions.customer is not None and champion is not None:
             found = self._known(permissions.customer, permissions.granted, champion.model)
@@ -129,13 +150,19 @@ class ChurnEstimator:
         return {name: value for name, value in named if not math.isnan(value)}
 
     def _unavailable(
-        self, permissions: Permissions, champion: Loaded[ChurnModel] | None
+        self,
+        permissions: Permissions,
+        champion: Loaded[ChurnModel] | None,
+        *,
+        privacy_signal: bool,
     ) -> Unavailable | None:
         """Why there is no estimate at all; None where there may be one."""
         if permissions.customer is None:
             return "unknown_customer"
         if permissions.opted_out("all") or permissions.opted_out("purpose", self._purpose):
             return "opted_out"
+        if privacy_signal:
+            return "privacy_signal"
         if not permissions.granted:
             return "no_consent"
         return None if champion else "model_unavailable"

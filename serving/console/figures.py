@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from features import clock
 from features.consent.grants import in_force
+from features.customers.pseudonyms import numbers_of
 from features.database.tables import consent_state, customers, decisions
 from features.shop.shop import Shop
 
@@ -82,13 +83,13 @@ def decided_today(shop: Shop) -> Decided:
 
 def decided_about(shop: Shop, customer: int) -> tuple[DecisionLine, ...]:
     """The newest decisions about a customer."""
-    query = (
-        select(decisions)
-        .where(decisions.c.customer == customer)
-        .order_by(decisions.c.created_at.desc())
-        .limit(MOST_LISTED)
-    )
     with shop.database.read() as connection:
+        query = (
+            select(decisions)
+            .where(decisions.c.customer.in_(numbers_of(connection, customer)))
+            .order_by(decisions.c.created_at.desc())
+            .limit(MOST_LISTED)
+        )
         return lines(connection.execute(query).all())
 
 

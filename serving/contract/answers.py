@@ -24,7 +24,9 @@ NotPersonalized = Literal[
     "model_unavailable",
     "not_now",
 ]
-Unavailable = Literal["unknown_customer", "no_consent", "opted_out", "model_unavailable"]
+Unavailable = Literal[
+    "unknown_customer", "no_consent", "opted_out", "privacy_signal", "model_unavailable"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,23 @@ from pydantic import (
 )
 
 from features.config.schema import Zone, channel_name
+from features.customers.id_normalisation import is_nobody
 from serving.delivery import opt_outs
 from serving.delivery.contact_policy import cap_of
 from serving.reviews.review import MOST_CHARACTERS
 
 MOST_ITEMS = 100
+
+
+def _somebody(customer_id: str) -> str:
+    if is_nobody(customer_id):
+        raise ValueError("this is nobody's id; write the one that the orders have")
+    return customer_id
+
+
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+CustomerId = Annotated[Id, AfterValidator(_somebody)]
+"""The shop's own id of a customer."""
 Language = Annotated[
     str, Field(min_length=2, max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")
 ]
@@ -54,7 +65,7 @@ class RecommendationRequest(Request):
         ),
     ] = ()
     customer_id: Annotated[
-        Id | None,
+        CustomerId | None,
         Field(
             description="The shop's own id of the customer; null for a visitor with a basket.",
             examples=["17850"],
@@ -110,7 +121,7 @@ class ChurnRequest(Request):
     """Whose churn to estimate."""
 
     customer_id: Annotated[
-        Id, Field(description="The shop's own id of the customer.", examples=["17850"])
+        CustomerId, Field(description="The shop's own id of the customer.", examples=["17850"])
     ]
     language: Spoken = None
 
@@ -118,7 +129,7 @@ class ChurnRequest(Request):
 class ConsentRequest(Request):
     """What a customer said about one category for one purpose."""
 
-    customer_id: Id
+    customer_id: CustomerId
     purpose: Id
     category: Id
     action: Literal["granted", "refused", "withdrawn", "renewed", "objected"]
@@ -160,7 +171,7 @@ class CorrectionRequest(Request):
 class OptOutRequest(Request):
     """What a customer does not want."""
 
-    customer_id: Id
+    customer_id: CustomerId
     scope: opt_outs.Scope
     value: Annotated[
         Id | None,

@@ -12,11 +12,18 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentReceipt:
-    """Proof that an event is in the ledger, durable."""
+    """Proof that an event is in the ledger, durable.
+
+    `rule` is the rule of time by which it counts, `explanation` the same in words; both are null
+    for a repeated event of before there were such rules.
+    """
 
     seq: int
     hash: str
     repeated: bool
+    takes_effect: bool
+    rule: str | None
+    explanation: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,8 @@ class ConsentEntry:
     actor: str
     occurred_at: str
     received_at: str
+    stated_at: str | None
+    rule: str | None
     valid_until: str | None
     evidence_digest: str | None
     hash: str

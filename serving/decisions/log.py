@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from features.consent.chain import canonical
-from features.customers.pseudonyms import external_id_of
+from features.customers.pseudonyms import external_id_of, kept
 from features.customers.vault import Vault
 from features.database.engine import Database
 from serving.decisions import record as decisions
@@ -35,9 +36,10 @@ class DecisionLog:
         """
         with self._database.read() as connection:
             decision = decisions.read(connection, self._vault, id)
-            return decision, None if decision.customer is None else external_id_of(
-                connection, decision.customer
-            )
+            if decision.customer is None:
+                return decision, None
+            customer = kept(connection, decision.customer)
+            return replace(decision, customer=customer), external_id_of(connection, customer)
 
     def identical(self, decision: Decision) -> bool:
         """Whether the record is intact and its inputs give the recorded answer again, bit for bit.

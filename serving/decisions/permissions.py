@@ -76,7 +76,7 @@ def permissions_of(
     return permissions_as(
         connection,
         catalog,
-        None if customer_id is None else customers.find(connection, customer_id),
+        None if customer_id is None else customers.find(connection, customer_id, catalog.ids),
         purpose,
         now,
     )

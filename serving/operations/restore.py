@@ -146,7 +146,7 @@ class Restoring:
         self._identity(workspace)
         try:
             with shop.database.write() as connection:
-                ids = named_by(connection, shop.vault, erased)
+                ids = named_by(connection, shop.vault, erased, shop.config.catalog.ids)
                 keep_out(connection, erased)
             rights = Rights(shop)
             for number, customer_id in enumerate(ids):

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, cast, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from features import clock
-from features.consent.event import GRANTED, WITHDRAWN, ConsentEvent
+from features.consent.event import GRANTED, OWN_PAGE, WITHDRAWN, ConsentEvent
 from features.errors import ConsentError
 from serving.bootstrap import Sayso
 from serving.delivery.contact_policy import Cap, cap_of, on_channel
@@ -23,7 +23,6 @@ from serving.delivery.opt_outs import Scope, own_caps
 from serving.pages.confirmation import Done
 from serving.pages.frequency import NONE
 
-METHOD = "preference_page"
 CHANGES = (GRANTED, WITHDRAWN)
 PAUSE = timedelta(days=30)
 Hidden = Literal["product", "product_category", "brand", "channel"]
@@ -195,7 +194,7 @@ def _say(
             [ConsentEvent(**{**vars(event), "idempotency_key": None}) for event in repeated]
         )
         return True
-    return len(repeated) < len(events)
+    return any(receipt.takes_effect and not receipt.repeated for receipt in receipts)
 
 
 def _event(
@@ -208,7 +207,13 @@ def _event(
         else _told_once(form.once, customer_id, purpose, category, form.action or "")
     )
     event = ConsentEvent(
-        customer_id, purpose, category, form.action or "", METHOD, idempotency_key=key
+        customer_id,
+        purpose,
+        category,
+        form.action or "",
+        OWN_PAGE,
+        idempotency_key=key,
+        own_page=True,
     )
     if purpose not in catalog.purposes:
         return event

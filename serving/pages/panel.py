@@ -28,6 +28,9 @@ def panel(sayso: Sayso, decision: Decision, token: str, reader: Reader) -> dict[
         "title": wording.say("Why am I seeing this?"),
         "lead": page.lead,
         "why_not": page.why_not,
+        "privacy_signal": None
+        if reader.signal is None
+        else wording.say("Your browser asks not to be profiled. We noted that."),
         "items": [
             {"title": item.title, "reasons": list(item.reasons)} for item in page.items[:SHOWN]
         ],

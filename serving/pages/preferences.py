@@ -29,6 +29,7 @@ ACTIONS = {
     "objected": "Objected to",
     "expired": "Ran out",
     "privacy_signal": "Stopped by a signal of your browser",
+    "merged": "Moved to your customer number",
 }
 """What happened to a category, in words."""
 NOT_HIDING = frozenset({"all", "channel", "frequency"})
@@ -92,12 +93,16 @@ class PreferencesPage:
         self._history = sayso.shop.ledger.history(customer)
         self._said_at = {
             (purpose, category): said["occurred_at"]
-            for (_, purpose, category), said in fold(self._history).items()
+            for (whose, purpose, category), said in fold(self._history).items()
+            if whose == customer
         }
         self._opt_outs = sayso.opt_outs.of(customer)
         models = sayso.shop.config.models
-        self._churn = {models.churn.purpose: sayso.what_if.of_churn(customer)}
-        self._lists = {models.next_purchase.purpose: sayso.what_if.lists(customer)}
+        self._churn: dict[str, Game | None] = {}
+        self._lists: dict[str, Lists | None] = {}
+        if reader.signal is None:
+            self._churn = {models.churn.purpose: sayso.what_if.of_churn(customer)}
+            self._lists = {models.next_purchase.purpose: sayso.what_if.lists(customer)}
 
     @property
     def wording(self) -> Wording:

@@ -17,7 +17,8 @@ class Reader:
     `chosen` is the language that they picked, None where their browser or the shop says it.
 
     `missed` tells that they asked for a language that is not there; `kept` is the part of the
-    page's query that other languages keep.
+    page's query that other languages keep. `signal` tells that their browser asked not to be
+    profiled (`Sec-GPC: 1`): what was allowed was `stopped` by that now, or it was only `noted`.
     """
 
     words: Words
@@ -25,6 +26,7 @@ class Reader:
     chosen: str | None = None
     missed: bool = False
     kept: Mapping[str, str] = field(default_factory=dict)
+    signal: str | None = None
 
     def address(self, path: str, **query: str | None) -> str:
         """An address of ours, which keeps the language that was picked."""

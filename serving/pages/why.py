@@ -81,7 +81,7 @@ class WhyPage:
     def __init__(
         self, sayso: Sayso, decision: Decision, reader: Reader, *, live: bool = True
     ) -> None:
-        """With `live`, serving is asked what each category changes now."""
+        """With `live`, serving is asked what each category changes now, if `reader` lets it."""
         self._sayso = sayso
         self._decision = decision
         self._reader = reader
@@ -89,8 +89,8 @@ class WhyPage:
         self.answer = decision.document()
         self.purpose: str = getattr(sayso.shop.config.models, PURPOSE_OF[decision.kind]).purpose
         self.allowed = self._allowed_now()
-        self.lists = self._lists() if live else None
-        self.estimate = self._estimate() if live else None
+        live = live and reader.signal is None
+        self.lists, self.estimate = (self._lists(), self._estimate()) if live else (None, None)
 
     @property
     def wording(self) -> Wording:

@@ -12,6 +12,7 @@ from serving.proofs.erasure.proof import ERASURE
 from serving.proofs.faults.proof import FAULTS_FAIL_CLOSED
 from serving.proofs.moving.proof import MOVING
 from serving.proofs.offline.proof import OFFLINE
+from serving.proofs.person.proof import PROOF as PERSON
 from serving.proofs.races.proof import PROOF as RACES
 from serving.proofs.speed.proof import SPEED
 from serving.proofs.stage.proof import Proof
@@ -28,6 +29,7 @@ _ALL = (
     BAD_DATA,
     MOVING,
     OFFLINE,
+    PERSON,
     SPEED,
 )
 PROOFS: Mapping[str, Proof] = {proof.name: proof for proof in _ALL}

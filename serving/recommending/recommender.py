@@ -87,7 +87,7 @@ class Recommender:
         `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`).
         """
         if privacy_signal and request.customer_id is not None:
-            record_signal(self._ledger, self._customers, request.customer_id, self._purpose)
+            record_signal(self._ledger, self._customers, request.customer_id, [self._purpose])
 
         def make(permissions: Permissions) -> Made[RecommendationAnswer]:
             return self._make(

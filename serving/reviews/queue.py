@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, case, func, select, update
 
 from features import clock
-from features.customers.pseudonyms import external_id_of
+from features.customers.pseudonyms import external_id_of, kept, numbers_of
 from features.database.engine import insert_missing
 from features.database.tables import reviews
 from features.errors import NotFound
@@ -137,7 +137,7 @@ class Reviews:
         with self._shop.database.read() as connection:
             query = (
                 select(reviews)
-                .where(reviews.c.customer == customer)
+                .where(reviews.c.customer.in_(numbers_of(connection, customer)))
                 .order_by(reviews.c.created_at, reviews.c.id)
             )
             return [
@@ -171,7 +171,9 @@ class Reviews:
         if verdict.effects.correction is not None:
             # Before the outcome is written, as it can be refused, and a customer must not read of
             # what was not done.
-            correct(self._shop, review.customer, verdict.effects.correction)
+            correct(
+                self._shop, self._shop.customers.kept(review.customer), verdict.effects.correction
+            )
         with self._shop.database.write() as connection:
             self._close(connection, review, verdict, now)
             _take_effect(connection, review, verdict.effects, now)
@@ -208,9 +210,9 @@ class Reviews:
                 " review.",
                 field="decision_id",
             )
-        if external_id_of(connection, customer) is None:
+        if external_id_of(connection, kept(connection, customer)) is None:
             raise NotFound("There is no such decision.")
-        return customer
+        return kept(connection, customer)
 
 
 def _require_open(review: Review) -> None:
@@ -267,9 +269,9 @@ def _check_band(effects: Effects, decision: Decision, now: str) -> None:
 
 
 def _take_effect(connection: Connection, review: Review, effects: Effects, now: str) -> None:
+    customer = kept(connection, review.customer)
     if effects.suppress is not None:
-        opt_outs.write(connection, review.customer, "product", effects.suppress, None, now)
+        opt_outs.write(connection, customer, "product", effects.suppress, None, now)
     if effects.band is not None and effects.band_until is not None:
-        set_band(
-            connection, review.customer, SetBand(effects.band, effects.band_until, review.id), now
-        )
+        band = SetBand(effects.band, effects.band_until, review.id)
+        set_band(connection, customer, band, now)

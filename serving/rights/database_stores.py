@@ -23,8 +23,8 @@ from serving.rights.store import Person
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one table that carry the customer's number; `show` turns them into what the customer
-    may read.
+    """Rows of one table that carry the customer's number in the column `under`; `show` turns them
+    into what the customer may read.
     """
 
     shop: Shop
@@ -32,6 +32,7 @@ class Rows:
     show: Callable[[Connection, Person], Any] | None = None
     named: str | None = None
     remains: str | None = None
+    under: str = "customer"
 
     @property
     def name(self) -> str:
@@ -40,11 +41,11 @@ class Rows:
 
     @property
     def _whose(self) -> Column[int]:
-        return self.table.c.customer
+        return self.table.c[self.under]
 
     def count(self, connection: Connection, person: Person) -> int:
         """How many rows there are."""
-        query = select(func.count()).select_from(self.table).where(self._whose == person.customer)
+        query = select(func.count()).select_from(self.table).where(self._whose.in_(person.numbers))
         return int(connection.execute(query).scalar_one())
 
     def export(self, connection: Connection, person: Person) -> Any:
@@ -52,13 +53,13 @@ class Rows:
         if self.show is not None:
             return self.show(connection, person)
         rows = connection.execute(
-            select(self.table).where(self._whose == person.customer)
+            select(self.table).where(self._whose.in_(person.numbers))
         ).mappings()
         return [{name: value for name, value in row.items() if name != "customer"} for row in rows]
 
     def erase(self, connection: Connection, person: Person) -> None:
         """Delete them."""
-        connection.execute(delete(self.table).where(self._whose == person.customer))
+        connection.execute(delete(self.table).where(self._whose.in_(person.numbers)))
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class DecisionContents:
         query = (
             select(func.count())
             .select_from(tables.decisions)
-            .where(column.customer == person.customer, column.content.is_not(None))
+            .where(column.customer.in_(person.numbers), column.content.is_not(None))
         )
         return int(connection.execute(query).scalar_one())
 
@@ -88,7 +89,7 @@ class DecisionContents:
         """Each decision as it was given, with what it was made from."""
         query = (
             select(tables.decisions)
-            .where(tables.decisions.c.customer == person.customer)
+            .where(tables.decisions.c.customer.in_(person.numbers))
             .order_by(tables.decisions.c.seq)
         )
         rows = connection.execute(query).mappings().all()
@@ -107,7 +108,7 @@ class DecisionContents:
         """Delete the contents."""
         connection.execute(
             update(tables.decisions)
-            .where(tables.decisions.c.customer == person.customer)
+            .where(tables.decisions.c.customer.in_(person.numbers))
             .values(content=None)
         )
 
@@ -146,12 +147,12 @@ def consents(shop: Shop) -> Rows:
 
     def show(connection: Connection, person: Person) -> Any:
         rows = connection.execute(
-            select(tables.evidence).where(tables.evidence.c.customer == person.customer)
+            select(tables.evidence).where(tables.evidence.c.customer.in_(person.numbers))
         ).all()
         proofs = {
             row.seq: (
                 shop.vault.opened(
-                    connection, person.customer, row.content, f"evidence:{row.seq}"
+                    connection, row.customer, row.content, f"evidence:{row.seq}"
                 ).decode()
             )
             for row in rows
@@ -227,7 +228,8 @@ def reviews(shop: Shop) -> Rows:
     """The decisions that the customer contested, what they wrote and what came of it."""
 
     def show(connection: Connection, person: Person) -> Any:
-        now, whose = clock.to_text(shop.clock()), tables.reviews.c.customer == person.customer
+        now = clock.to_text(shop.clock())
+        whose = tables.reviews.c.customer.in_(person.numbers)
         rows = (
             connection.execute(
                 select(tables.reviews).where(whose).order_by(tables.reviews.c.created_at)
@@ -246,6 +248,12 @@ def payload_keys(shop: Shop) -> Rows:
     Once it is gone they cannot be read, wherever a copy may lie.
     """
     return Rows(shop, tables.payload_keys, lambda _connection, _person: None)
+
+
+def merged_numbers(shop: Shop) -> Rows:
+    """The numbers of before that stand for the customer; an export names none."""
+    table = tables.merged_customers
+    return Rows(shop, table, lambda _connection, _person: None, "merged numbers", under="kept")
 
 
 def customer_ids(shop: Shop) -> Rows:

@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import Connection
 
+from features.catalog import CustomerIds
+from features.customers.id_normalisation import comparable, normalised
 from features.errors import SourceError
 from features.intake.reading.source_files import files_of
 from features.shop.shop import Shop
@@ -96,21 +98,26 @@ class TextFiles:
     def erase(self, _connection: Connection, person: Person) -> None:
         """Remove them."""
         for file, found in self._found(person):
-            if found and _is_export_of(file, person):
+            if found and _is_export_of(file, person, self._ids):
                 file.unlink()
             elif found:
-                _write(file, [line for line in _lines(file) if not _names(line, person)])
+                others = [line for line in _lines(file) if not _names(line, person, self._ids)]
+                _write(file, others)
 
     def _found(self, person: Person) -> list[tuple[Path, int]]:
         return [
             (
                 file,
                 1
-                if _is_export_of(file, person)
-                else sum(_names(line, person) for line in _lines(file)),
+                if _is_export_of(file, person, self._ids)
+                else sum(_names(line, person, self._ids) for line in _lines(file)),
             )
             for file in self._files()
         ]
+
+    @property
+    def _ids(self) -> CustomerIds:
+        return self.shop.config.catalog.ids
 
     def _files(self) -> Iterator[Path]:
         root = self.shop.workspace.root
@@ -128,17 +135,17 @@ def _files_of(pattern: str, root: Path) -> list[Path]:
         return []
 
 
-def _is_export_of(file: Path, person: Person) -> bool:
+def _is_export_of(file: Path, person: Person, ids: CustomerIds) -> bool:
     if file.suffix != ".json":
         return False
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError):
         return False
-    return isinstance(document, dict) and person.customer_id in (
-        document.get("customer_id"),
-        document.get("pii_principal_id"),
-    )
+    if not isinstance(document, dict):
+        return False
+    stated = (document.get("customer_id"), document.get("pii_principal_id"))
+    return person.customer_id in {normalised(id, ids) for id in stated if isinstance(id, str)}
 
 
 def _lines(file: Path) -> list[str]:
@@ -151,13 +158,16 @@ def _write(file: Path, lines: list[str]) -> None:
     os.replace(partial, file)
 
 
-def _names(line: str, person: Person) -> bool:
-    """Whether the id stands in the line as a word of its own; an id within a longer word or number
-    is somebody else's.
+def _names(line: str, person: Person, ids: CustomerIds) -> bool:
+    """Whether the id, however it is written, stands in the line as a word of its own; an id within
+    a longer word or number is somebody else's.
     """
+    line = comparable(line, person.customer_id, ids)
     pattern = rf"(?<![\w.@-]){re.escape(person.customer_id)}(?![\w@-])"
     if re.search(pattern, line) is not None:
         return True
     with contextlib.suppress(csv.Error):  # no line of CSV at all
-        return person.customer_id in next(csv.reader([line]), [])
+        return person.customer_id in {
+            normalised(cell, ids) for cell in next(csv.reader([line]), [])
+        }
     return False

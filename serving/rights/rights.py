@@ -42,13 +42,14 @@ class Rights:
             Rows(shop, tables.contact_permissions),
             TrainingSets(shop),
             kept.payload_keys(shop),
+            kept.merged_numbers(shop),
             kept.customer_ids(shop),
         )
         self._stores: Sequence[Store] = (*self._files, *self._tables)
 
     def export(self, customer_id: str) -> dict[str, Any]:
         """Everything held of a customer, with a few plain words before it. Raises `NotFound`."""
-        person = Person(self._shop.customers.pseudonym(customer_id), customer_id)
+        person = self.whose(customer_id)
         with self._shop.database.read() as connection:
             held = {
                 store.name.replace(" ", "_"): store.export(connection, person)
@@ -57,7 +58,7 @@ class Rights:
         stated = self._shop.config.shop
         return {
             "about": _cover(stated.name, stated.human_contact),
-            "customer_id": customer_id,
+            "customer_id": person.customer_id,
             "issued_at": clock.to_text(self._shop.clock()),
             "controller": {
                 "name": stated.name,
@@ -66,7 +67,7 @@ class Rights:
             },
             "fields": self._fields(),
             **{name: content for name, content in held.items() if content is not None},
-            "consent_receipt": consent_receipt(self._shop, person.customer, customer_id),
+            "consent_receipt": consent_receipt(self._shop, person.customer, person.customer_id),
         }
 
     def erase(self, customer_id: str) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class Rights:
         database last, in one transaction with the receipt; so an erasure that was cut off can be
         called again. Raises `NotFound`.
         """
-        person = Person(self._shop.customers.pseudonym(customer_id), customer_id)
+        person = self.whose(customer_id)
         with self._shop.database.read() as connection:
             found = {store.name: store.count(connection, person) for store in self._stores}
         self._stop_use(person)
@@ -93,6 +94,14 @@ class Rights:
             connection.execute(insert(tables.erasures).values(**row))
         self._shop.database.scrub()
         return receipt
+
+    def whose(self, customer_id: str) -> Person:
+        """Whom an id is of, however it is written. Raises `NotFound`."""
+        customer = self._shop.customers.pseudonym(customer_id)
+        with self._shop.database.read() as connection:
+            _, *merged = customers.numbers_of(connection, customer)
+            written = customers.external_id_of(connection, customer)
+        return Person(customer, written or customer_id, tuple(merged))
 
     def _stop_use(self, person: Person) -> None:
         """Withdraw all that stands and keep the id out, in one transaction."""
@@ -111,7 +120,11 @@ class Rights:
         with self._shop.database.write() as connection:
             self._shop.ledger.write(connection, events)
             customers.suppress(
-                connection, self._shop.vault, person.customer_id, clock.to_text(self._shop.clock())
+                connection,
+                self._shop.vault,
+                person.customer_id,
+                clock.to_text(self._shop.clock()),
+                self._shop.config.catalog.ids,
             )
         with self._shop.database.read() as connection:
             self._shop.workspace.erasure_list.add(customers.suppressions(connection))

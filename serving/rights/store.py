@@ -10,10 +10,19 @@ from sqlalchemy import Connection
 
 @dataclass(frozen=True)
 class Person:
-    """A customer: the pseudonym, and the shop's own id."""
+    """A customer: the pseudonym, and the shop's own id.
+
+    `merged` are numbers of before that stand for them too, as their id was written in several ways.
+    """
 
     customer: int
     customer_id: str
+    merged: tuple[int, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """All numbers that something of theirs may lie under."""
+        return (self.customer, *self.merged)
 
 
 class Store(Protocol):

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from features import clock
 from features.consent.event import ALLOWING, EXPIRED, ConsentEvent
+from features.customers.pseudonyms import erased_among
 from features.database.tables import (
     audit_log,
     consent_state,
@@ -27,6 +28,7 @@ from features.progress import Progress, silent
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
 from features.warehouse.retention import without_expired
+from serving.rights.rights import Rights
 
 METHOD = "upkeep"
 
@@ -35,6 +37,8 @@ METHOD = "upkeep"
 class UpkeepReport:
     """What was done: grants that ran out, values deleted by field (rows under their table's name),
     and decisions emptied.
+
+    `erased` counts erasures that had been cut off, or were asked for under another form of the id.
 
     `deleted` counts old rows of the database (reviews, looks of the staff, opt-outs that ended)
     under their table's name as well.
@@ -46,11 +50,14 @@ class UpkeepReport:
     deleted: dict[str, int]
     decisions_emptied: int
     not_read: dict[str, str] = field(default_factory=dict)
+    erased: int = 0
 
 
 def upkeep(shop: Shop, progress: Progress = silent) -> UpkeepReport:
     """Do it now; doing it twice does nothing more."""
-    progress("recording consents that ran out", 0.0)
+    progress("finishing erasures", 0.0)
+    erased = _finish_erasures(shop)
+    progress("recording consents that ran out", 0.1)
     expired = _expire(shop)
     progress("deleting what is past its retention", 0.2)
     deleted = _delete_old_rows(shop)
@@ -68,7 +75,17 @@ def upkeep(shop: Shop, progress: Progress = silent) -> UpkeepReport:
             refresh_online(shop)
     shop.database.scrub()
     progress("done", 1.0)
-    return UpkeepReport(expired, deleted | records, emptied, faults)
+    return UpkeepReport(expired, deleted | records, emptied, faults, erased)
+
+
+def _finish_erasures(shop: Shop) -> int:
+    """Erase who is to be kept out and is still there; how many."""
+    with shop.database.write() as connection:
+        left = erased_among(connection, shop.vault, shop.config.catalog.ids)
+    rights = Rights(shop)
+    for customer_id in shop.customers.external_ids(sorted(left)).values():
+        rights.erase(customer_id)
+    return len(left)
 
 
 def _expire(shop: Shop) -> int:

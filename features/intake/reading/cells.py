@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.customers.id_normalisation import NOTHING
 from features.intake.reading.date_formats import EPOCHS, ISO_PATTERN, normalised
 from features.intake.reading.money import notation_of
 from features.tables.table import Kind
@@ -28,8 +29,9 @@ UNSEEN = r"[\p{C}\x{FFFD}]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 SPREADSHEET_ERROR = r"^#(N/A|REF!|VALUE!|NAME\?|NULL!|NUM!|DIV/0!)$"
 ROUNDED = r"^[0-9]([.,][0-9]+)?E[+]?[0-9]+$"
-NOTHING = r"^(NULL|null|None|NA|N/A|n/a|nan|NaN|NAN|NaT|<NA>|\\N)$"
 NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+OFFSET = r":[0-9]{2}.*(Z|[+-][0-9]{2}:?[0-9]{2})$"
+"""The end of a moment of ISO 8601 that states its offset."""
 ID_LENGTH = 200
 TITLE_LENGTH = 2_000
 LARGEST_PRICE = 1e9
@@ -63,7 +65,8 @@ def read_id(raw: pa.Array[Any], *, required: bool) -> Cells:
             _matches(texts, ROUNDED), "which a spreadsheet has rounded; export the column as text"
         ),
         Fault(
-            _matches(texts, NOTHING), "which stands for nothing; leave a cell without a value empty"
+            _matches(texts, f"^{NOTHING}$"),
+            "which stands for nothing; leave a cell without a value empty",
         ),
         Fault(_longer(texts, ID_LENGTH), f"which is longer than {ID_LENGTH} characters"),
     ]
@@ -112,12 +115,15 @@ def read_quantity(raw: pa.Array[Any], *, decimal_comma: bool, may_be_empty: bool
     return _spread(codes, pd.Series(np.where(unreadable, 0, numbers).astype("int64")), faults)
 
 
-def read_moment(raw: pa.Array[Any], *, date_format: str | None, now: datetime) -> Cells:
-    """Moments as naive UTC in microseconds; a moment without a zone is taken as UTC.
+def read_moment(
+    raw: pa.Array[Any], *, date_format: str | None, now: datetime, zone: str = "UTC"
+) -> Cells:
+    """Moments as naive UTC in microseconds; one without an offset is of `zone`, and of a time that
+    its clocks show twice the first.
 
     Raises `ValueError` where `date_format` is no strptime format.
     """
-    codes, moments, faults = _distinct_moments(raw, date_format)
+    codes, moments, faults = _distinct_moments(raw, date_format, zone)
     today = pd.Timestamp(now).tz_convert(None) if now.tzinfo else pd.Timestamp(now)
     faults.append(Fault((moments > today + ZONE_SLACK).to_numpy(), "which lies in the future"))
     faults.append(Fault((moments < EARLIEST).to_numpy(), f"which is before {EARLIEST.year}"))
@@ -212,16 +218,17 @@ def _or_nan(number: float | None) -> float:
 
 
 def _distinct_moments(
-    raw: pa.Array[Any], date_format: str | None
+    raw: pa.Array[Any], date_format: str | None, zone: str
 ) -> tuple[NDArray[np.int64], pd.Series, list[Fault]]:
     if not _is_text(raw.type) and date_format not in EPOCHS:
         codes, values = _distinct(raw)
+        states_zone = pa.types.is_timestamp(values.type) and values.type.tz is not None
         # only nanoseconds may lose digits on the way to microseconds; anything else that does not
         # fit is an error
         in_microseconds = values.cast(pa.timestamp("us"), safe="[ns" not in str(values.type))
         return (
             codes,
-            in_microseconds.to_pandas(),
+            _by_clocks(in_microseconds.to_pandas(), "UTC" if states_zone else zone),
             [Fault(values.is_null().to_numpy(zero_copy_only=False), EMPTY)],
         )
     codes, texts = _distinct_texts(raw)
@@ -233,6 +240,10 @@ def _distinct_moments(
         moments = pd.to_datetime(
             texts.where(good), format=date_format or "ISO8601", utc=True, errors="coerce"
         )
+        states = date_format is not None and "%z" in date_format
+        offset = _matches(texts, OFFSET) if date_format is None else np.full(len(texts), states)
+        moments = moments.dt.tz_localize(None)
+        moments = moments.where(offset, _by_clocks(moments, zone))
     empty = texts.isna().to_numpy()
     wanted = (
         "as ISO 8601 writes it (2011-12-31 or 2011-12-31T23:59:59)"
@@ -242,7 +253,7 @@ def _distinct_moments(
     unread = Fault(~empty & moments.isna().to_numpy(), f"which is no date {wanted}")
     return (
         codes,
-        moments.dt.tz_localize(None).astype("datetime64[us]"),
+        moments.astype("datetime64[us]"),
         [Fault(empty, EMPTY), unread],
     )
 
@@ -252,7 +263,17 @@ def _since_1970(texts: pd.Series, date_format: str) -> pd.Series:
     factor, pattern = EPOCHS[date_format]
     good = texts.str.fullmatch(pattern.pattern).fillna(value=False).astype(bool)
     micros = (pd.to_numeric(texts.where(good)).astype("float64") * factor).round().astype("Int64")
-    return pd.Series(micros.astype("datetime64[us]")).dt.tz_localize("UTC")
+    return pd.Series(micros.astype("datetime64[us]"))
+
+
+def _by_clocks(moments: pd.Series, zone: str) -> pd.Series:
+    """Naive UTC of what clocks in `zone` show."""
+    if zone == "UTC":
+        return moments
+    first = np.ones(len(moments), dtype=bool)
+    local = moments.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    utc: pd.Series = local.dt.tz_convert(None)
+    return utc
 
 
 def _is_text(kind: pa.DataType) -> bool:

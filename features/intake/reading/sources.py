@@ -181,7 +181,8 @@ def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -
     comma, empty = raw.decimal_comma, column.may_be_empty
     match column.kind:
         case Kind.MOMENT:
-            return read_moment(cells, date_format=source.date_format, now=now)
+            zone = source.time_zone or "UTC"
+            return read_moment(cells, date_format=source.date_format, now=now, zone=zone)
         case Kind.QUANTITY:
             return read_quantity(cells, decimal_comma=comma, may_be_empty=empty)
         case Kind.PRICE:

@@ -19,6 +19,7 @@ from features.intake.order_statuses import bare as status_word
 from features.intake.setup.column_checks import fault_of, repeats, settles
 from features.intake.setup.column_facts import ColumnFacts, facts_of, joined
 from features.intake.setup.column_synonyms import SPELLINGS, bare, rank
+from features.intake.setup.guess import LAYOUT, Guess
 from features.intake.setup.layouts import Layout, layout_of
 from features.intake.setup.source_settings import source_settings
 from features.tables.declared import products, transactions
@@ -46,8 +47,6 @@ from features.tables.table import CUSTOMER_ID, RECORDED_AT
 from features.tables.tables import STANDARD
 
 FEWEST_FILLED = 0.02
-LAYOUT = "layout"
-"""What a guess is about that names the layout of a file."""
 ORDER_COLUMNS = STANDARD.stated_in(transactions.NAME)
 """What a source of order lines may state; whatever is recognised is one of these."""
 WORDS_OF_TITLE = 2
@@ -84,19 +83,6 @@ NOT_A_PRICE = re.compile(
     r"|fee|gebuhr|frais|tip|weight|gewicht|stock|balance|refund|erstatt|total|gesamt|summe|rating",
 )
 """Parts of names of numbers that are no price of an item."""
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What was guessed: `column` of the warehouse (or setting), what was `found`, `why`, and
-    whether that is `sure`.
-    """
-
-    source: str
-    column: str
-    found: str
-    why: str
-    sure: bool
 
 
 @dataclass(frozen=True)

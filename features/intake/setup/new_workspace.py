@@ -18,7 +18,8 @@ from features.config.schema import Cleaning, Config, Source
 from features.definitions.frames import features_for
 from features.errors import WorkspaceError
 from features.intake.reading.sources import read_source
-from features.intake.setup.column_guesses import Guess, recognise
+from features.intake.setup.column_guesses import recognise
+from features.intake.setup.guess import Guess
 from features.intake.setup.shop_guesses import SOLD_WITHIN_DAYS, Habits, habits_of
 from features.intake.setup.standard_catalog import (
     StandardField,

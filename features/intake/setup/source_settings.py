@@ -6,17 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from features.config.schema import StatusesSection
 from features.intake.order_statuses import BOUGHT, JOINED, sorted_words
 from features.intake.purchases import GUESTS
 from features.intake.setup.column_facts import ColumnFacts
+from features.intake.setup.guess import Guess
 from features.tables.declared.transactions import CUSTOMER_EMAIL, STATUS
 from features.tables.table import CUSTOMER_ID
-
-if TYPE_CHECKING:
-    from features.intake.setup.column_guesses import Guess
 
 MOST_WORDS = 60
 """A column of more different words is no status that an owner could go through."""
@@ -45,8 +42,6 @@ class SourceSettings:
 
     def guesses(self, source: str) -> Iterator[Guess]:
         """What an owner should see of them."""
-        from features.intake.setup.column_guesses import Guess  # noqa: PLC0415 - both know the other
-
         for meaning, words in self.statuses.items():
             why = "orders in this state " + (
                 "are purchases" if meaning == BOUGHT else "are no purchases"

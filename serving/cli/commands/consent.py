@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from features.config.environment import Settings
+from features.config.schema import known_zone
 from features.consent.simulated import simulated_consents
+from features.consent.timing import WORDS
 from features.consent.verification import rebuild_state, verify_ledger
 from features.errors import NotFound
 from features.shop.consent_import import ImportReport, import_consents
@@ -40,6 +42,13 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app, name="consent")
 
 
+def _zone(name: str | None) -> str | None:
+    try:
+        return None if name is None else known_zone(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 @app.command("import")
 def import_(
     file: Annotated[
@@ -53,6 +62,14 @@ def import_(
     ],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(
+            "--time-zone",
+            help="Zone of times without an offset, such as Europe/Athens; else that of sayso.toml.",
+            callback=_zone,
+        ),
+    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -63,7 +80,7 @@ def import_(
     shop = Shop(Workspace.open(workspace, Settings()))
     with screen.progress() as progress:
         progress("writing to the ledger", 0.1)
-        report = import_consents(file, shop)
+        report = import_consents(file, shop, time_zone)
         if report.added:
             progress("making online features anew", 0.7)
             _refresh(shop)
@@ -83,6 +100,8 @@ def _show_import(screen: Screen, report: ImportReport, *, loaded: bool) -> None:
             f"[bold]{report.added:,}[/bold] events were added to the ledger; {report.repeated:,}"
             " were in it before."
         )
+        for rule, count in report.by_rule.items():
+            screen.say(f"[bold]{count:,}[/bold] events by the rule `{rule}`: {WORDS[rule]}")
         _show_strangers(screen, report, loaded=loaded)
     if report.erased:
         screen.say(f"{report.erased:,} rows of customers who were erased were left out.")
@@ -112,7 +131,7 @@ def show(
         for s in state
     ]
     screen.table(f"Customer {customer}", ("purpose", "category", "stands", "used", "until"), rows)
-    columns = ("seq", "occurred_at", "purpose", "category", "action", "method", "notice_version")
+    columns = ("seq", "occurred_at", "purpose", "category", "action", "method", "rule")
     screen.table(
         "History",
         columns,

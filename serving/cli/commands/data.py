@@ -15,7 +15,7 @@ from features.config.reading import read_config
 from features.config.schema import Source
 from features.definitions.frames import feature_frame
 from features.intake.ingest import IngestReport, ingest
-from features.intake.setup.column_guesses import LAYOUT, Guess
+from features.intake.setup.guess import LAYOUT, Guess
 from features.intake.setup.new_workspace import create
 from features.shop.online import refresh_online
 from features.shop.shop import Shop

@@ -43,6 +43,8 @@ def keep_up(
         f"[bold]{report.expired:,}[/bold] consents ran out. The content of"
         f" {report.decisions_emptied:,} old decisions was deleted."
     )
+    if report.erased:
+        screen.say(f"[bold]{report.erased:,}[/bold] erasures that were not complete were finished.")
     if report.deleted:
         screen.table(
             "Deleted, past its retention",

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Header
+
+from serving.access.privacy_signal import HONOURED, SAID, record_signal
 from serving.contract.answers import Churn
 from serving.contract.requests import ChurnRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
-from serving.http.boundary.parts import Estimating, Linking
+from serving.http.boundary.parts import ConsentLedger, Estimating, KnownCustomers, Linking
 from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
 
 
 @router.post("/churn", responses={200: {"model": Churn}}, response_model=None, **scope("score"))
-def estimate(request: ChurnRequest, estimator: Estimating, links: Linking) -> AnswerResponse:
+def estimate(
+    request: ChurnRequest,
+    estimator: Estimating,
+    links: Linking,
+    ledger: ConsentLedger,
+    customers: KnownCustomers,
+    sec_gpc: Annotated[
+        str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
+    ] = None,
+) -> AnswerResponse:
     """How likely a customer is to order nothing within the horizon, with reasons and what each
     category of data changed.
     """
-    decided = estimator.answer(request.customer_id, request.language)
+    signal = sec_gpc == SAID
+    if signal:
+        record_signal(ledger, customers, request.customer_id, [estimator.purpose])
+    decided = estimator.answer(request.customer_id, request.language, privacy_signal=signal)
     return AnswerResponse(
         Churn(
             **head(decided, request.customer_id),
             **vars(decided.answer),
             **links_to(links, decided.decision_id, decided.customer),
-        )
+        ),
+        headers=HONOURED if signal else None,
     )

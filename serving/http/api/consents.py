@@ -36,7 +36,10 @@ def consent(request: ConsentRequest, ledger: ConsentLedger) -> AnswerResponse:
     The answer comes once it is durable, and every later answer obeys it.
     """
     receipt = ledger.append(ConsentEvent(**document(request)))
-    return AnswerResponse(ConsentReceipt(**vars(receipt)), 201)
+    told = ConsentReceipt(
+        **vars(receipt), takes_effect=receipt.takes_effect, explanation=receipt.explanation
+    )
+    return AnswerResponse(told, 201)
 
 
 @router.get(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Header
 
+from serving.access.privacy_signal import HONOURED, SAID
 from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
@@ -32,11 +33,13 @@ def recommend(
     """Products that a customer is likely to want next, each with its reasons, from what they agreed
     to share.
     """
-    decided = recommender.answer(request, privacy_signal=sec_gpc == "1")
+    signal = sec_gpc == SAID
+    decided = recommender.answer(request, privacy_signal=signal)
     return AnswerResponse(
         Recommendation(
             **head(decided, request.customer_id),
             **vars(decided.answer),
             **links_to(links, decided.decision_id, decided.customer),
-        )
+        ),
+        headers=HONOURED if signal else None,
     )

@@ -23,6 +23,7 @@ from serving.pages.confirmation import seal
 from serving.pages.contested import contested
 from serving.pages.panel import panel
 from serving.pages.preferences import erased_page, erasure_page, preferences_page
+from serving.pages.privacy_signal import note_before_a_choice, with_signal
 from serving.pages.reader import Reader
 from serving.pages.why import why_page
 
@@ -32,6 +33,10 @@ FROM_ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Poli
 
 Chosen = Annotated[str | None, Query(max_length=35, description="Language of the page.")]
 Wished = Annotated[str | None, Header(alias="Accept-Language", include_in_schema=False)]
+Signal = Annotated[
+    str | None,
+    Header(alias="Sec-GPC", description="`1` asks not to be profiled (Global Privacy Control)."),
+]
 Done = Annotated[
     str | None, Query(max_length=4_000, description="What was just done, as the service signed it.")
 ]
@@ -44,10 +49,13 @@ def why(
     language: Chosen = None,
     accept_language: Wished = None,
     done: Done = None,
+    sec_gpc: Signal = None,
 ) -> HTMLResponse:
     """Why am I seeing this: what an answer used, its reasons, and a switch for each category."""
     decision, _ = sayso.decisions.find(sayso.links.subject(Page.WHY, token))
-    reader = reader_for(sayso, language, accept_language)
+    reader = with_signal(
+        sayso, reader_for(sayso, language, accept_language), decision.customer, sec_gpc
+    )
     review = contested(sayso.reviews, decision.id, reader)
     return _page(
         why_page(
@@ -68,13 +76,19 @@ def why(
     response_class=JSONResponse,
 )
 def why_panel(
-    token: str, sayso: Service, language: Chosen = None, accept_language: Wished = None
+    token: str,
+    sayso: Service,
+    language: Chosen = None,
+    accept_language: Wished = None,
+    sec_gpc: Signal = None,
 ) -> JSONResponse:
     """The reasons of the why page in short, for the panel that a shop shows on its own site; any
     site may ask, as the link is the key.
     """
     decision, _ = sayso.decisions.find(sayso.links.subject(Page.WHY, token))
-    reader = reader_for(sayso, language, accept_language)
+    reader = with_signal(
+        sayso, reader_for(sayso, language, accept_language), decision.customer, sec_gpc
+    )
     return JSONResponse(panel(sayso, decision, token, reader), headers={**HEADERS, **FROM_ANYWHERE})
 
 
@@ -91,6 +105,7 @@ def preferences(
             max_length=16, description="`erase` shows what erasing does, before anything is done."
         ),
     ] = None,
+    sec_gpc: Signal = None,
 ) -> HTMLResponse:
     """Everything a customer allows, by purpose and category, with a switch for each."""
     customer = _customer(sayso, token)
@@ -98,9 +113,8 @@ def preferences(
         return _page(
             erasure_page(sayso, token, reader_for(sayso, language, accept_language, step=step))
         )
-    return _page(
-        preferences_page(sayso, customer, token, reader_for(sayso, language, accept_language), done)
-    )
+    reader = with_signal(sayso, reader_for(sayso, language, accept_language), customer, sec_gpc)
+    return _page(preferences_page(sayso, customer, token, reader, done))
 
 
 @router.post("/preferences/{token}", response_class=HTMLResponse)
@@ -110,6 +124,7 @@ def change_preferences(
     form: Annotated[PreferenceForm, Form()],
     language: Chosen = None,
     accept_language: Wished = None,
+    sec_gpc: Signal = None,
 ) -> Response:
     """Do what a form of a customer's page asks, then show where that was asked for."""
     customer = _customer(sayso, token)
@@ -120,6 +135,7 @@ def change_preferences(
         return _download(sayso, customer)
     if form.act == "erase":
         return _erase(sayso, customer, token, form, reader)
+    note_before_a_choice(sayso, customer, sec_gpc)
     done = change(sayso, customer, form, reader.wording.language)
     where = f"/why/{form.back}" if form.back else f"/preferences/{token}"
     sealed = seal(sayso.links, customer, done, sayso.shop.clock())
@@ -142,7 +158,7 @@ def _customer(sayso: Sayso, token: str) -> int:
 
     Raises `LinkRefused`, and `NotFound` for a customer who was erased.
     """
-    customer = int(sayso.links.subject(Page.PREFERENCES, token))
+    customer = sayso.shop.customers.kept(int(sayso.links.subject(Page.PREFERENCES, token)))
     if not sayso.shop.customers.external_ids([customer]):
         raise NotFound("There is no such customer.")
     return customer

@@ -30,7 +30,7 @@ HEADERS = {
     ),
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
-    "Vary": "Accept-Language",
+    "Vary": "Accept-Language, Sec-GPC",
     "X-Content-Type-Options": "nosniff",
 }
 EXPIRED, CLOSED = "This link has expired", "This link does not work"

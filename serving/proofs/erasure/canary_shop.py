@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,12 +12,14 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from sqlalchemy import insert
 
 from experiments.training.registry import task
 from experiments.training.train import train
 from features import clock
 from features.catalog import Catalog
 from features.consent.event import GRANTED, ConsentEvent
+from features.database.tables import merged_customers
 from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
 from features.progress import Progress, part_of
@@ -156,7 +159,15 @@ def _use(sayso: Sayso, progress: Progress) -> None:
         )
         _contest(sayso, customer, who, sayso.churn.answer(who).decision_id)
         sayso.opt_outs.add(customer, "product", who.replace("customer", "optout"), None)
+        _merge(sayso, customer)
     refresh_online(sayso.shop)
+
+
+def _merge(sayso: Sayso, customer: int) -> None:
+    """Have the customer a number of before, as one has whose id was written in two ways."""
+    row = {"customer": secrets.randbits(62), "kept": customer, "merged_at": "2024-01-01"}
+    with sayso.shop.database.write() as connection:
+        connection.execute(insert(merged_customers).values(**row))
 
 
 def _contest(sayso: Sayso, customer: int, who: str, decision_id: str) -> None:
