@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from features.consent.contact_permissions import contact_columns, import_contact_permissions
-from features.consent.event import ConsentEvent
+from features.consent.event import LONGEST, ConsentEvent
 from features.consent.ledger import Ledger
 from features.customers.id_normalisation import id_shape
 from features.errors import ConsentError, SourceError
@@ -66,7 +66,7 @@ def import_consents(file: Path, shop: Shop) -> ImportReport:
         )
         return ImportReport(contact_permissions=kept)
     _require_columns(frame, file)
-    events = list(_events(frame))
+    events = list(_events(frame, file.name))
     _refuse_faulty(file, events, shop.ledger)
     pseudonyms = shop.customers.assign(
         pd.Series([event.customer_id for event in events], dtype="str")
@@ -132,7 +132,8 @@ def _require_columns(frame: pd.DataFrame, file: Path) -> None:
         )
 
 
-def _events(frame: pd.DataFrame) -> Iterator[ConsentEvent]:
+def _events(frame: pd.DataFrame, file_name: str) -> Iterator[ConsentEvent]:
+    """What the rows say; that a file said it stands before whom the file names as actor."""
     names = [name for name in (*REQUIRED, *OPTIONAL) if name in frame.columns]
     for row in frame[names].to_dict("records"):
         stated = {str(name): text for name, text in row.items() if text}
@@ -140,7 +141,9 @@ def _events(frame: pd.DataFrame) -> Iterator[ConsentEvent]:
             name: stated.pop(name, "")
             for name in ("customer_id", "purpose", "category", "action", "method")
         }
-        yield ConsentEvent(**required, **stated)
+        told = f" ({stated.pop('actor')})" if "actor" in stated else ""
+        actor = "".join(sign for sign in f"file:{file_name}{told}" if sign.isprintable())
+        yield ConsentEvent(**required, **stated, actor=actor[: LONGEST["actor"]])
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection, delete, or_, select, update
@@ -150,20 +150,20 @@ class OneTimeCodes:
             rows = connection.execute(query.where(column.told_at.is_(None)) if untold else query)
             return [Wanted(row.external_id, row.good_for, row.wanted_at) for row in rows]
 
-    def forget_old(self) -> int:
-        """Delete codes that ran out and wishes that nobody waits for; how many there were."""
-        now = self._clock()
-        ended = one_time_codes.c.expires_at <= clock.to_text(now)
-        stale = wanted_codes.c.wanted_at < clock.to_text(now - WANTED_FOR)
-        with self._database.write() as connection:
-            return sum(
-                int(connection.execute(delete(table).where(rule)).rowcount)
-                for table, rule in ((one_time_codes, ended), (wanted_codes, stale))
-            )
-
     def _digest(self, customer: int, text: str) -> str:
         """Keyed, as a code is short enough to be guessed from a bare digest."""
         return hmac.new(self._secret, f"{customer}:{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def forget_old_codes(database: Database, now: datetime) -> int:
+    """Delete codes that ran out and wishes that nobody waits for; how many there were."""
+    ended = one_time_codes.c.expires_at <= clock.to_text(now)
+    stale = wanted_codes.c.wanted_at < clock.to_text(now - WANTED_FOR)
+    with database.write() as connection:
+        return sum(
+            int(connection.execute(delete(table).where(rule)).rowcount)
+            for table, rule in ((one_time_codes, ended), (wanted_codes, stale))
+        )
 
 
 def _plain(said: str) -> str:

@@ -15,6 +15,7 @@ from features.config.schema import Config
 from features.shop.online import OnlineStore
 from features.shop.withholding import Withholding
 from models.churn.model import ChurnModel
+from serving.access.caller import Caller
 from serving.churn.actions import TEXTS
 from serving.churn.estimate import DISCLOSURE, ChurnInputs, estimate_churn
 from serving.contract.answers import ChurnAnswer, Unavailable
@@ -52,13 +53,15 @@ class ChurnEstimator:
         """The model that answers now; None where there is none."""
         return self._champion.current
 
-    def answer(self, customer_id: str, language: str | None = None) -> Decided[ChurnAnswer]:
-        """The recorded answer, in `language` or the shop's."""
+    def answer(
+        self, customer_id: str, language: str | None = None, caller: Caller | None = None
+    ) -> Decided[ChurnAnswer]:
+        """The recorded answer, in `language` or the shop's, read by `caller`."""
 
         def make(permissions: Permissions) -> Made[ChurnAnswer]:
             return self._make(permissions, language)
 
-        return self._decider.decide(self.KIND, customer_id, self._purpose, make, with_band)
+        return self._decider.decide(self.KIND, customer_id, self._purpose, make, with_band, caller)
 
     def estimate(self, customer_id: str) -> ChurnAnswer:
         """The answer as it would be now, not given to anybody and not recorded."""

@@ -9,7 +9,7 @@ from fastapi import Header
 from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
-from serving.http.boundary.parts import Linking, Recommending
+from serving.http.boundary.parts import Calling, CallingKey, Linking, Recommending
 from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
@@ -25,6 +25,8 @@ def recommend(
     request: RecommendationRequest,
     recommender: Recommending,
     links: Linking,
+    key: CallingKey,
+    caller: Calling,
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
@@ -32,11 +34,11 @@ def recommend(
     """Products that a customer is likely to want next, each with its reasons, from what they agreed
     to share.
     """
-    decided = recommender.answer(request, privacy_signal=sec_gpc == "1")
+    decided = recommender.answer(request, caller, privacy_signal=sec_gpc == "1")
     return AnswerResponse(
         Recommendation(
             **head(decided, request.customer_id),
             **vars(decided.answer),
-            **links_to(links, decided.decision_id, decided.customer),
+            **links_to(links, key, decided.decision_id, decided.customer),
         )
     )

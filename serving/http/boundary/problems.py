@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from features.errors import ConsentError, ModelUnavailable, NotFound, SaysoError
-from features.shop.corrections import CorrectionRefused
+from features.shop.corrections import CorrectionRefused, OneLineOnly
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
@@ -25,6 +25,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS_OF: Mapping[type[SaysoError], int] = {
     NotFound: 404,
     ConsentError: 422,
+    OneLineOnly: 403,
     CorrectionRefused: 422,
     TooBusy: 409,
     ModelUnavailable: 409,
