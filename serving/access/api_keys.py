@@ -1,4 +1,4 @@
-"""API keys: shown once, kept as a digest, each good for the scopes it was made with, until it ends."""
+"""API keys: shown once, kept as a digest, good for their scopes until they end."""
 
 from __future__ import annotations
 

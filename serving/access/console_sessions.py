@@ -24,18 +24,17 @@ _SALT = "console"
 
 @dataclass(frozen=True)
 class Staff:
-    """Somebody who is signed in: the owner of a key, the id of that key and of their session, and
-    the token that their forms carry.
+    """Somebody who is signed in: by which key, in which session, and the token that their forms
+    carry.
     """
 
-    key_id: str
-    token: str
-    owner: str
+    key: Key
     session: str
+    token: str
 
     def caller(self, request_id: str | None = None) -> Caller:
         """The member of staff as records name them."""
-        return Caller(f"staff:{self.owner}"[:64], self.key_id, None, request_id)
+        return Caller(f"staff:{self.key.owner}"[:64], self.key.id, None, request_id)
 
 
 class Sessions:
@@ -85,7 +84,7 @@ class Sessions:
             return None
         if self._revocations.is_revoked(Revoked.SESSION, session, began):
             return None
-        return Staff(key_id, self._token(cookie), key.owner, session)
+        return Staff(key, session, self._token(cookie))
 
     def end(self, staff: Staff) -> None:
         """Sign somebody out: the cookie of this session opens nothing any more."""

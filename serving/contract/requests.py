@@ -236,7 +236,9 @@ class ResolveRequest(Request):
     ]
     reviewer: Annotated[
         Id | None,
-        Field(description="Not read any more: the reviewer is the owner of the key.", deprecated=True),
+        Field(
+            description="Not read any more: the reviewer is the owner of the key.", deprecated=True
+        ),
     ] = None
     suppress: Annotated[
         Id | None, Field(description="A product of the decision that is not to be shown any more.")

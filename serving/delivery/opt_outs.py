@@ -89,9 +89,7 @@ class OptOuts:
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
             _lift(connection, customer, cap.channel, now)
-            made = write(
-                connection, customer, FREQUENCY, cap.text, None, now, actor=actor
-            )
+            made = write(connection, customer, FREQUENCY, cap.text, None, now, actor=actor)
             _require_room(connection, customer, FREQUENCY, now)
             return made
 
@@ -138,9 +136,7 @@ def write(
         ):
             return permissions
     made = OptOut(id or new_id(), scope, value, until, now)
-    connection.execute(
-        insert(opt_outs).values(customer=customer, actor=actor, **vars(made))
-    )
+    connection.execute(insert(opt_outs).values(customer=customer, actor=actor, **vars(made)))
     return made
 
 

@@ -19,7 +19,7 @@ from serving.http.api import (
 )
 from serving.http.boundary import metrics, problems
 from serving.http.boundary.envelope import Envelope
-from serving.http.pages import console, front
+from serving.http.pages import coded_pages, console, front
 from serving.http.pages import customer_pages as pages
 
 ROUTERS = (
@@ -34,6 +34,7 @@ ROUTERS = (
     reviews,
     console,
     pages,
+    coded_pages,
     metrics,
     front,
 )

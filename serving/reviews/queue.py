@@ -51,11 +51,9 @@ class Reviews:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
 
-    def ask(
-        self, decision_id: str, text: str, actor: str | None = None
-    ) -> tuple[Review, bool]:
-        """Contest a decision, as said by `actor`, and whether that is new: while one review of a decision is open,
-        asking again gives that one.
+    def ask(self, decision_id: str, text: str, actor: str | None = None) -> tuple[Review, bool]:
+        """Contest a decision, as said by `actor`, and whether that is new: while one review of a
+        decision is open, asking again gives that one.
 
         Raises `NotFound` for a decision that is not there, and `ReviewRefused` for one that is
         about no known customer, or for a text that says nothing or is too long.
@@ -176,7 +174,11 @@ class Reviews:
             # Before the outcome is written, as it can be refused, and a customer must not read of
             # what was not done.
             correct(
-                self._shop, review.customer, verdict.effects.correction, verdict.actor, one_line=one_line
+                self._shop,
+                review.customer,
+                verdict.effects.correction,
+                verdict.actor,
+                one_line=one_line,
             )
         with self._shop.database.write() as connection:
             self._close(connection, review, verdict, now)

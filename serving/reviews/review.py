@@ -76,8 +76,8 @@ class Verdict:
 class Review:
     """One review. `text` is what the customer wrote, None where it cannot be read any more.
 
-    `actor` is who asked for it. `reason` and `effects` are the outcome's, and `reviewer` is who found it; all three are empty
-    while it is open.
+    `actor` is who asked for it. `reason` and `effects` are the outcome's, and `reviewer` is who
+    found it; all three are empty while it is open.
     """
 
     id: str

@@ -87,7 +87,7 @@ class Rights:
             found = {store.name: store.count(connection, person) for store in self._stores}
         self._stop_use(person, caller)
         with self._shop.warehouse.alone(), self._shop.database.write() as connection:
-            if (done := _receipt_of(connection, person)) is not None:
+            if (done := _receipt_of(connection, person.customer)) is not None:
                 return done
             for store in self._stores:
                 store.erase(connection, person)
@@ -101,6 +101,13 @@ class Rights:
             connection.execute(insert(tables.erasures).values(**row))
         self._shop.database.scrub()
         return receipt
+
+    def receipt(self, customer: int) -> dict[str, Any] | None:
+        """The receipt of a customer who was erased, by the number that stood for them; None where
+        nobody was.
+        """
+        with self._shop.database.read() as connection:
+            return _receipt_of(connection, customer)
 
     def _stop_use(self, person: Person, caller: Caller) -> None:
         """Withdraw all that stands and keep the id out, in one transaction."""
@@ -162,9 +169,8 @@ class Rights:
         ]
 
 
-def _receipt_of(connection: Connection, person: Person) -> dict[str, Any] | None:
-    """The receipt of an erasure that another call finished meanwhile."""
-    query = select(tables.erasures.c.receipt).where(tables.erasures.c.customer == person.customer)
+def _receipt_of(connection: Connection, customer: int) -> dict[str, Any] | None:
+    query = select(tables.erasures.c.receipt).where(tables.erasures.c.customer == customer)
     found = connection.execute(query).scalar_one_or_none()
     return None if found is None else dict(json.loads(found))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from fastapi import Response
 
 from serving.access.revocations import Revoked
@@ -54,7 +56,9 @@ def wanted(
     """
     waiting = codes.wanted()
     if waiting:
-        audit_log.read(caller, "codes wanted", *(customers.find(one.customer_id) for one in waiting))
+        audit_log.read(
+            caller, "codes wanted", *(customers.find(one.customer_id) for one in waiting)
+        )
     return AnswerResponse(WantedCodes(wanted=[WantedCode(**vars(one)) for one in waiting]))
 
 
@@ -74,7 +78,7 @@ def revoke(request: RevocationRequest, sayso: Service) -> Response:
 def _link_id(sayso: Sayso, url: str) -> str:
     """The id of a link, as a whole address or as its path."""
     parts = url.partition("?")[0].rstrip("/").split("/")
-    for page, token in zip(parts, parts[1:], strict=False):
+    for page, token in pairwise(parts):
         if page in set(Page):
             try:
                 return sayso.links.read(Page(page), token).id

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Query
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -19,7 +19,7 @@ from serving.bootstrap import Sayso
 from serving.contract.requests import ResolveRequest, ReviewRequest, document
 from serving.contract.responses import ReviewAnswer, ReviewList
 from serving.decisions.record import DecisionDamaged
-from serving.http.boundary.parts import Calling, CallingKey, request_id_of
+from serving.http.boundary.parts import Calling, CallingKey, RequestId
 from serving.http.boundary.scoped_routes import Service, require, scope, scoped_router
 from serving.http.pages.page_route import HEADERS, PageRoute
 from serving.reviews.review import Effects, Review, ReviewRefused, Status, Verdict
@@ -94,7 +94,7 @@ def resolve(
 def contest(
     token: str,
     sayso: Service,
-    request: Request,
+    request_id: RequestId,
     text: Annotated[str, Form()] = "",
     language: Annotated[
         str | None, Query(max_length=35, description="Language of the page.")
@@ -104,7 +104,7 @@ def contest(
     became of it.
     """
     visit = sayso.visits.begin(Page.WHY, token)
-    actor = visit.caller(request_id_of(request)).actor
+    actor = visit.caller(request_id).actor
     try:
         sayso.reviews.ask(visit.link.subject, text, actor)
     except ReviewRefused as error:

@@ -62,6 +62,11 @@ def _part(take: Callable[[Sayso], Any]) -> Any:
     return Depends(handed)
 
 
+async def _request_id(request: Request) -> str:
+    return request_id_of(request)
+
+
+RequestId = Annotated[str, Depends(_request_id)]
 Service = Annotated[Sayso, _part(lambda sayso: sayso)]
 Recommending = Annotated[Recommender, _part(lambda sayso: sayso.recommender)]
 Estimating = Annotated[ChurnEstimator, _part(lambda sayso: sayso.churn)]

@@ -15,7 +15,16 @@ from serving.access.api_keys import Key
 from serving.http.boundary.parts import Service, sayso_of
 from serving.http.boundary.problems import MEDIA_TYPE, Problem, Refused
 
-__all__ = ["SCOPE", "Handler", "ScopedRoute", "Service", "sayso_of", "require", "scope", "scoped_router"]
+__all__ = [
+    "SCOPE",
+    "Handler",
+    "ScopedRoute",
+    "Service",
+    "require",
+    "sayso_of",
+    "scope",
+    "scoped_router",
+]
 
 SCOPE = "x-scope"
 KEY = Depends(HTTPBearer(scheme_name="key", auto_error=False))
@@ -76,9 +85,7 @@ def _check_key(request: Request, scope: str) -> None:
     sayso = sayso_of(request)
     key = sayso.keys.find(secret.strip())
     if key is None:
-        raise Refused(
-            401, "This API key is not known, was revoked, or has ended.", headers=asks
-        )
+        raise Refused(401, "This API key is not known, was revoked, or has ended.", headers=asks)
     sayso.key_uses.note(key.id)
     require(key, scope)
     request.state.key = key
