@@ -37,7 +37,7 @@ PLANTED = {
     "reviews": "planted-contest",
     "bands_set_by_a_person": "planted-review",
     "recommendations_shown": "planted-channel",
-    "looks_of_the_staff": "planted-look",
+    "who_read_your_data": "planted-look",
 }
 """By section of an export what it holds of everybody for whom `plant` was called."""
 

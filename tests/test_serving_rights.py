@@ -205,7 +205,7 @@ def test_a_receipt_lists_every_store_before_and_after(mine):
             "reviews",
             "bands set by a person",
         ),
-        *("recommendations shown", "looks of the staff"),
+        *("recommendations shown", "who read your data"),
     }
     assert all(before > 0 and after == 0 for before, after in found.values()), found
     assert receipt["complete"] is True
