@@ -182,15 +182,13 @@ def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:
 
 def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:
     """A customer's opt-outs at the moment `now`, within a transaction that is already open."""
+    column = opt_outs.c
     query = (
-        select(opt_outs)
+        select(column.id, column.scope, column.value, column.until, column.created_at)
         .where(_stands(customer, now))
-        .order_by(opt_outs.c.created_at, opt_outs.c.id)
+        .order_by(column.created_at, column.id)
     )
-    return [
-        OptOut(row.id, row.scope, row.value, row.until, row.created_at)
-        for row in connection.execute(query).all()
-    ]
+    return [OptOut(*row) for row in connection.execute(query).all()]
 
 
 def _stands(customer: int, now: str) -> ColumnElement[bool]:
