@@ -20,6 +20,8 @@ BODIES: dict[str, Any] = {
     "/v1/opt-outs": {"customer_id": "{id}", "scope": "channel", "value": "selftest"},
     "/v1/links/revocations": {"customer_id": "{id}"},
 }
+LISTS = {"/v1/reviews", "/v1/codes/wanted"}
+"""Routes whose scope is for seeing what waits for anybody."""
 SEED = 11
 
 
@@ -56,8 +58,8 @@ def _judge(house: House, one: Combination, response: httpx.Response) -> None:
         house.expect(status == 403, f"{where} with {one.scopes}: {status}")
     else:
         house.expect(status not in {401, 403}, f"{where} with {one.scopes}: {status}")
-    if one.needs == "review":
-        return  # a list of the reviews of everybody, which is what the scope is for
+    if one.call["url"] in LISTS:
+        return
     others = {found for found in ID.findall(response.text) if found != one.customer_id}
     house.counts["leaks"] += bool(others)
     house.expect(not others, f"{where} told of another customer")
@@ -74,7 +76,7 @@ def _combinations(house: House) -> Iterator[Combination]:
         id = MISSING if method == "DELETE" else draw.choice(whom)
         call: dict[str, Any] = {
             "method": method,
-            "url": path.format(id=id, token="x"),
+            "url": path.format(id=id),
             "headers": headers,
         }
         if method == "POST":
@@ -95,7 +97,7 @@ def _routes(house: House) -> Iterator[tuple[str, str, str]]:
 
 def _keys(house: House) -> list[tuple[tuple[str, ...] | None, dict[str, str]]]:
     """A key of each scope, of all but one, of all; and what is no key in force."""
-    sets = [(scope,) for scope in SCOPES]
+    sets: list[tuple[str, ...]] = [(scope,) for scope in SCOPES]
     sets += [tuple(scope for scope in SCOPES if scope != left_out) for left_out in SCOPES]
     in_force = [(scopes, house.key(*scopes)[1]) for scopes in (*sets, SCOPES)]
     revoked, of_revoked = house.key()

@@ -1,4 +1,4 @@
-"""What ends: links that are revoked, codes that are used, forms and erasures that are sent twice."""
+"""What ends: links that are revoked, codes that are used, forms and erasures sent twice."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ def use_codes(house: House, customers: list[str]) -> None:
     """
     _, staff = house.key("privacy")
     _, both = house.key("recommend", "consent")
-    for number, customer_id in enumerate(customers):
+    stranger = house.customers[0]
+    for customer_id in customers:
         _, preferences = _links(house, both, customer_id)
         code = _code(house, staff, customer_id)
-        other = _code(house, staff, customers[number - 1])
+        other = _code(house, staff, stranger)
         wrong = house.http.post(preferences, data={"act": "download", "code": other})
         house.expect(wrong.status_code == 403, "another customer's code was taken")
         sent = {"method": "POST", "url": preferences, "data": {"act": "download", "code": code}}
@@ -77,18 +78,16 @@ def send_twice(house: House, customers: list[str]) -> None:
     for customer_id in customers:
         why, preferences = _links(house, headers, customer_id)
         customer = house.shop.customers.pseudonym(customer_id)
-        for address, actor in (
-            (why, "customer:why_link"),
-            (preferences, "customer:preferences_link"),
-        ):
-            purpose, category = sorted(house.allowed(customer_id))[0]
+        for page, address in (("why", why), ("preferences", preferences)):
+            purpose, category = min(house.allowed(customer_id))
             form = {"purpose": purpose, "category": category, "action": "withdrawn"}
             before = len(house.shop.ledger.history(customer))
             house.at_once([{"method": "POST", "url": address, "data": form}] * DOUBLE)
             written = house.shop.ledger.history(customer)[before:]
             house.counts["forms sent twenty times at once"] += 1
             house.expect(len(written) == 1, f"one form wrote {len(written)} events")
-            house.expect({one["actor"] for one in written} == {actor}, "the wrong actor is named")
+            said_by = {one["actor"] for one in written}
+            house.expect(said_by == {f"customer:{page}_link"}, f"the ledger names {said_by}")
 
 
 def _links(house: House, headers: dict[str, str], customer_id: str) -> tuple[str, str]:

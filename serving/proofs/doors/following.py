@@ -15,7 +15,9 @@ import httpx
 from serving.access.signed_links import LIFE, LinkRefused, Page
 from serving.proofs.doors.house import SCOPES, House
 
-MOST_PAGES = 25
+MOST_PAGES = 12
+OWN_TO_A_PAGE = {"once", "change", "id"}
+"""Fields that differ between two renderings of the same form."""
 WIDER = (
     {"act": "consent", "action": "granted"},
     {"act": "allow_all"},
@@ -43,7 +45,7 @@ class Walk:
 
     def from_(self, address: str) -> None:
         """Follow everything that is reached from an address of ours."""
-        waiting, seen = [address], set[str]()
+        waiting, seen, sent_before = [address], set[str](), set[str]()
         while waiting and len(seen) < MOST_PAGES:
             path = _path(waiting.pop(0))
             if path is None or path in seen:
@@ -52,11 +54,14 @@ class Walk:
             page = self.house.http.get(path)
             self._judge(page)
             waiting += _addresses(page)
-            for action, fields in _forms(page):
-                for asked in (fields, *({**fields, **wider} for wider in WIDER)):
-                    sent = self.house.http.post(action, data=dict(asked))
-                    self._judge(sent)
-                    waiting += _addresses(sent)
+            for action, asked in _to_send(_forms(page)):
+                kind = f"{urlsplit(action).path} {_without_own(asked)}"
+                if kind in sent_before:
+                    continue
+                sent_before.add(kind)
+                sent = self.house.http.post(action, data=dict(asked))
+                self._judge(sent)
+                waiting += _addresses(sent)
 
     def _judge(self, response: httpx.Response) -> None:
         house, counts = self.house, self.house.counts
@@ -110,7 +115,7 @@ def follow_all(house: House, customers: list[str]) -> None:
 
 def _withdraw_one(house: House, customer_id: str) -> None:
     """Something that no link may allow again."""
-    purpose, category = sorted(house.allowed(customer_id))[0]
+    purpose, category = min(house.allowed(customer_id))
     _, headers = house.key("consent")
     said = {"customer_id": customer_id, "purpose": purpose, "category": category}
     house.ask(headers, "/v1/consents", {**said, "action": "withdrawn", "method": "selftest"})
@@ -154,6 +159,19 @@ def _forms(response: httpx.Response) -> list[tuple[str, dict[str, str]]]:
         )
         for action, inner in FORM.findall(response.text)
     ]
+
+
+def _to_send(forms: list[tuple[str, dict[str, str]]]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The forms of a page, then each address of theirs asked for more."""
+    yield from forms
+    for action, fields in {
+        action: fields for action, fields in forms if "category" in fields
+    }.items():
+        yield from ((action, {**fields, **wider}) for wider in WIDER)
+
+
+def _without_own(fields: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted((name, value) for name, value in fields.items() if name not in OWN_TO_A_PAGE)
 
 
 def _path(address: str) -> str | None:
