@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -57,10 +57,19 @@ def known(database) -> int:
     return 7
 
 
-def with_scopes(service: Client, served, *scopes: str) -> Client:
-    """A caller of the service with a key of these scopes."""
-    _, secret = Keys(served.database).create(scopes, "narrow", "Nora")
-    return Client(service.url, secret, service.links)
+@pytest.fixture
+def with_scopes(service, served) -> Iterator[Callable[..., Client]]:
+    """Makes callers of the service, each with a key of some scopes."""
+    callers = []
+
+    def made(*scopes: str) -> Client:
+        _, secret = Keys(served.database).create(scopes, "narrow", "Nora")
+        callers.append(Client(service.url, secret, service.links))
+        return callers[-1]
+
+    yield made
+    for caller in callers:
+        caller.http.close()
 
 
 # ---- keys ----
@@ -146,10 +155,10 @@ def test_each_link_has_its_own_life_and_no_longer_one(hands, page):
     assert refused.value.expired
 
 
-def test_answers_hold_only_links_that_the_key_is_good_for(service, served, pool):
+def test_answers_hold_only_links_that_the_key_is_good_for(service, with_scopes, pool):
     """Without the scope `consent` no answer and no page of it has a link to the preferences."""
     customer = pool.one()
-    narrow = with_scopes(service, served, "recommend", "score", "explain")
+    narrow = with_scopes("recommend", "score", "explain")
     answers = [narrow.recommend(customer), narrow.churn(customer)]
     answers.append(narrow.answer(narrow.http.get(f"/v1/decisions/{answers[0]['decision_id']}")))
     assert [answer["preferences_url"] for answer in answers] == [None] * 3
@@ -159,7 +168,7 @@ def test_answers_hold_only_links_that_the_key_is_good_for(service, served, pool)
         assert "/preferences/" not in page.text
         panel = service.page(f"{answer['why_url']}/panel")
         assert "/preferences/" not in panel.text
-    wide = with_scopes(service, served, "recommend", "consent").recommend(customer)
+    wide = with_scopes("recommend", "consent").recommend(customer)
     assert service.page(wide["preferences_url"]).status_code == 200
 
 
@@ -248,11 +257,10 @@ def test_mail_checkers_may_ask_for_the_head(service, pool):
 # ---- revocations ----
 
 
-def test_links_end_one_by_one_by_customer_and_by_key(service, served, pool):
+def test_links_end_one_by_one_by_customer_and_by_key(service, served, pool, with_scopes):
     """A revocation counts from the next request on and ends what it names and nothing else."""
-    keys = Keys(served.database)
-    key, secret = keys.create(["recommend", "consent"])
-    caller = Client(service.url, secret, service.links)
+    caller, keys = with_scopes("recommend", "consent"), Keys(served.database)
+    key = keys.find(caller.key)
     mine, other = pool.take(2)
 
     def links(customer: str) -> list[str]:
@@ -450,11 +458,11 @@ def test_every_read_is_in_the_audit_log(service, served, pool):
     assert all(earlier.at <= later.at for earlier, later in pairwise(rows))
 
 
-def test_a_correction_of_many_lines_needs_a_wider_key(service, served, pool):
+def test_a_correction_of_many_lines_needs_a_wider_key(with_scopes, pool):
     """A key of scope `correct` puts one line right and is told how; one with `correct-bulk` all."""
     customer = pool.one()
-    narrow = with_scopes(service, served, "correct")
-    wide = with_scopes(service, served, "correct", "correct-bulk")
+    narrow = with_scopes("correct")
+    wide = with_scopes("correct", "correct-bulk")
     path = f"/v1/customers/{customer}/corrections"
     many = {"field": "transactions.unit_price", "value": "3"}
     refused = narrow.http.post(path, json=many)
