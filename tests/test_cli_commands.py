@@ -410,9 +410,14 @@ def test_keys_are_made_listed_and_revoked(root):
     again.
     """
     made = told(
-        sayso("keys", "create", "--scope", "score", "--scope", "explain", "--json", workspace=root)
+        sayso(
+            *("keys", "create", "--scope", "score", "--scope", "explain", "--name", "crm"),
+            *("--owner", "Nora", "--expires", "2100-01-01", "--json"),
+            workspace=root,
+        )
     )
-    assert set(made) == {"id", "key", "scopes"}
+    assert made["expires_at"] == "2100-01-01T00:00:00.000000Z"
+    assert (made["name"], made["owner"], made["last_used_at"]) == ("crm", "Nora", None)
     assert made["scopes"] == ["explain", "score"]
     listed = sayso("keys", "list", "--json", workspace=root)
     assert made["key"] not in listed.stdout
@@ -420,12 +425,13 @@ def test_keys_are_made_listed_and_revoked(root):
     assert told(sayso("keys", "revoke", made["id"], "--json", workspace=root)) == {
         "id": made["id"],
         "revoked": True,
+        "links_revoked": True,
     }
     failed(sayso("keys", "revoke", made["id"], workspace=root), made["id"])
     failed(sayso("keys", "create", "--scope", "admin", workspace=root), "admin", "recommend")
     assert (
         len(told(sayso("keys", "create", "--scope", "all", "--json", workspace=root))["scopes"])
-        == 7
+        == len(SCOPES)
     )
 
 
