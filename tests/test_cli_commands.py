@@ -20,6 +20,7 @@ from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from models.registry import CHALLENGER, CHAMPION
 from models.tracking import Tracking
+from serving.access.api_keys import SCOPES
 from serving.cli import main
 from tests.made_up_registries import noted
 from tests.serving_shop import CATEGORIES, CHURN, FOR_CHURN, copied, customer_id, sharing
@@ -429,10 +430,9 @@ def test_keys_are_made_listed_and_revoked(root):
     }
     failed(sayso("keys", "revoke", made["id"], workspace=root), made["id"])
     failed(sayso("keys", "create", "--scope", "admin", workspace=root), "admin", "recommend")
-    assert (
-        len(told(sayso("keys", "create", "--scope", "all", "--json", workspace=root))["scopes"])
-        == len(SCOPES)
-    )
+    assert len(
+        told(sayso("keys", "create", "--scope", "all", "--json", workspace=root))["scopes"]
+    ) == len(SCOPES)
 
 
 def test_a_port_in_use_is_told_in_one_line(root):

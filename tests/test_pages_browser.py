@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from features.shop.shop import Shop
+from serving.access import signed_links
 from tests.browser import barriers, chromium, needs_browser, scrolls_sideways, unfold, visit
 from tests.made_up_languages import ACCENTED, MIRRORED
 from tests.serving_shop import CATEGORIES, Client, Pool
@@ -33,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def states(service: Client, pool: Pool) -> dict[str, str]:
+def states(service: Client, pool: Pool, served: Shop) -> dict[str, str]:
     """An address for every page in every state that it can be in."""
     whole, stopped, hidden = pool.take(3)
     items, churn = service.recommend(whole, discover=0.3), service.churn(whole)
@@ -63,7 +65,8 @@ def states(service: Client, pool: Pool) -> dict[str, str]:
         "a category stopped": service.url + done.headers["location"],
         "hidden and paused": service.url + last.headers["location"],
         "a code": f"{items['preferences_url']}?step=erase",
-        "deletion": service.url + service.links.path(Page.ERASURE, pseudonym),
+        "deletion": service.url
+        + service.links.path(signed_links.Page.ERASURE, str(served.customers.find(whole))),
         "a link that does not work": f"{service.url}/why/forged",
     }
 
