@@ -241,12 +241,25 @@ router.include_router(staffed)
 
 
 def _comes_from_elsewhere(request: Request, sayso: Sayso) -> bool:
-    """Whether a form was sent by a page that is not ours; a program without pages says nothing."""
-    if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
-        return True
+    """Whether a form was sent by a page that is not ours; a program without pages says nothing.
+
+    What the browser says of the site comes first: our pages send no referrer, so that browsers hide
+    their own origin too and write `null`.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in {"same-origin", "none"} or _names_another(request, sayso, {"null"})
+    return _names_another(request, sayso, set())
+
+
+def _names_another(request: Request, sayso: Sayso, also_ours: set[str]) -> bool:
     origin = request.headers.get("origin")
     ours = {request.headers.get("host", ""), urlsplit(sayso.links.base_url).netloc}
-    return origin is not None and urlsplit(origin).netloc not in ours - {""}
+    return (
+        origin is not None
+        and origin not in also_ours
+        and urlsplit(origin).netloc not in ours - {""}
+    )
 
 
 def _resolve(sayso: Sayso, staff: Staff, caller: Caller, id: str, form: dict[str, str]) -> Response:
