@@ -14,8 +14,13 @@ from models.churn.model import ChurnModel
 from models.next_purchase.model import NextPurchaseModel
 from models.registry import Registry
 from serving.access.api_keys import Keys
+from serving.access.audit_log import AuditLog
 from serving.access.console_sessions import Sessions
+from serving.access.key_uses import KeyUses
+from serving.access.one_time_codes import OneTimeCodes
+from serving.access.revocations import Revocations
 from serving.access.signed_links import Links
+from serving.access.visits import Visits
 from serving.churn.estimator import ChurnEstimator
 from serving.decisions.deciding import Decider
 from serving.decisions.log import DecisionLog
@@ -49,8 +54,13 @@ class Sayso:
     reviews: Reviews
     rights: Rights
     keys: Keys
+    key_uses: KeyUses
     sessions: Sessions
     links: Links
+    visits: Visits
+    revocations: Revocations
+    codes: OneTimeCodes
+    audit_log: AuditLog
     watch: Watch
     words: Words
     assortment: AssortmentKeeper
@@ -111,7 +121,10 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     )
     estimator = ChurnEstimator(config, decider, live.churn, for_churn, words)
     replays = {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}
-    keys = Keys(database, now)
+    keys, revocations, secret = Keys(database, now), Revocations(database, now), workspace.secret()
+    uses, links = KeyUses(keys, now), Links(secret, base_url, now)
+    watch = live.watch
+    watch.also(uses.look)
     return Sayso(
         shop=shop,
         registry=registry,
@@ -123,9 +136,16 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         reviews=Reviews(shop),
         rights=Rights(shop),
         keys=keys,
-        sessions=Sessions(keys, workspace.secret(), secure=base_url.startswith("https://")),
-        links=Links(workspace.secret(), base_url),
-        watch=live.watch,
+        key_uses=uses,
+        sessions=Sessions(
+            keys, revocations, secret, secure=base_url.startswith("https://"), clock=now
+        ),
+        links=links,
+        visits=Visits(database, links),
+        revocations=revocations,
+        codes=OneTimeCodes(database, secret, now),
+        audit_log=AuditLog(database, now),
+        watch=watch,
         words=words,
         assortment=live.assortment,
     )

@@ -16,6 +16,8 @@ from features.database.tables import audit_log, exposures, merged_customers
 from features.shop.corrections import Correction, correct
 from features.shop.online import online_stores
 from features.shop.shop import Shop
+from serving.access.caller import Caller
+from serving.access.one_time_codes import GoodFor, OneTimeCodes
 from serving.decisions.deciding import Made
 from serving.decisions.set_bands import SetBand, set_band
 from serving.delivery.opt_outs import OptOuts
@@ -37,7 +39,8 @@ PLANTED = {
     "reviews": "planted-contest",
     "bands_set_by_a_person": "planted-review",
     "recommendations_shown": "planted-channel",
-    "looks_of_the_staff": "planted-look",
+    "who_read_your_data": "planted-look",
+    "wanted_codes": "data",
 }
 """By section of an export what it holds of everybody for whom `plant` was called."""
 
@@ -62,6 +65,9 @@ def plant(shop: Shop, *ids: str) -> None:
         import_contact_permissions(
             permissions, columns, Path("permissions.csv"), shop.database, shop.customers, shop.clock
         )
+        codes = OneTimeCodes(shop.database, "secret", shop.clock)
+        codes.make(customer, None, Caller("test"))
+        codes.ask(customer, GoodFor.DATA)
         for store in online_stores(shop):
             store.make(customer)
     with shop.database.write() as connection:

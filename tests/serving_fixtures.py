@@ -68,7 +68,7 @@ def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def service(served: Shop, server_log: Path) -> Iterator[Client]:
     """The running BentoML service, asked over its socket with a key for everything."""
-    _, secret = Keys(served.database).create(["all"])
+    _, secret = Keys(served.database).create(["all"], "crm", "Nora")
     with running(served.workspace, free_port(), server_log) as url:
         client = Client(url, secret, Links(served.workspace.secret(), url))
         yield client

@@ -20,6 +20,7 @@ from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from models.registry import CHALLENGER, CHAMPION
 from models.tracking import Tracking
+from serving.access.api_keys import SCOPES
 from serving.cli import main
 from tests.made_up_registries import noted
 from tests.serving_shop import CATEGORIES, CHURN, FOR_CHURN, copied, customer_id, sharing
@@ -429,9 +430,14 @@ def test_keys_are_made_listed_and_revoked(root):
     again.
     """
     made = told(
-        sayso("keys", "create", "--scope", "score", "--scope", "explain", "--json", workspace=root)
+        sayso(
+            *("keys", "create", "--scope", "score", "--scope", "explain", "--name", "crm"),
+            *("--owner", "Nora", "--expires", "2100-01-01", "--json"),
+            workspace=root,
+        )
     )
-    assert set(made) == {"id", "key", "scopes"}
+    assert made["expires_at"] == "2100-01-01T00:00:00.000000Z"
+    assert (made["name"], made["owner"], made["last_used_at"]) == ("crm", "Nora", None)
     assert made["scopes"] == ["explain", "score"]
     listed = sayso("keys", "list", "--json", workspace=root)
     assert made["key"] not in listed.stdout
@@ -439,13 +445,13 @@ def test_keys_are_made_listed_and_revoked(root):
     assert told(sayso("keys", "revoke", made["id"], "--json", workspace=root)) == {
         "id": made["id"],
         "revoked": True,
+        "links_revoked": True,
     }
     failed(sayso("keys", "revoke", made["id"], workspace=root), made["id"])
     failed(sayso("keys", "create", "--scope", "admin", workspace=root), "admin", "recommend")
-    assert (
-        len(told(sayso("keys", "create", "--scope", "all", "--json", workspace=root))["scopes"])
-        == 7
-    )
+    assert len(
+        told(sayso("keys", "create", "--scope", "all", "--json", workspace=root))["scopes"]
+    ) == len(SCOPES)
 
 
 def test_a_port_in_use_is_told_in_one_line(root):

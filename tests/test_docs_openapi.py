@@ -29,7 +29,10 @@ ROUTES = {
     ("get", "/v1/models"): "explain",
     ("get", "/v1/customers/{id}/export"): "privacy",
     ("delete", "/v1/customers/{id}"): "privacy",
-    ("post", "/v1/customers/{id}/corrections"): "privacy",
+    ("post", "/v1/customers/{id}/corrections"): "correct",
+    ("post", "/v1/customers/{id}/codes"): "privacy",
+    ("get", "/v1/codes/wanted"): "privacy",
+    ("post", "/v1/links/revocations"): "privacy",
     ("post", "/v1/reviews"): "review",
     ("get", "/v1/reviews"): "review",
     ("post", "/v1/reviews/{id}/resolve"): "review",
@@ -37,6 +40,8 @@ ROUTES = {
 PAGES = {
     *(("get", "/why/{token}"), ("get", "/why/{token}/panel"), ("post", "/why/{token}/review")),
     *(("get", "/preferences/{token}"), ("post", "/preferences/{token}")),
+    *(("post", "/why/{token}"), ("get", "/data/{token}")),
+    *(("get", "/erasure/{token}"), ("post", "/erasure/{token}")),
 }
 OF_RECOMMENDATION = {
     *(

@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from features.shop.shop import Shop
+from serving.access import signed_links
 from tests.browser import barriers, chromium, needs_browser, scrolls_sideways, unfold, visit
 from tests.made_up_languages import ACCENTED, MIRRORED
 from tests.serving_shop import CATEGORIES, Client, Pool
@@ -33,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def states(service: Client, pool: Pool) -> dict[str, str]:
+def states(service: Client, pool: Pool, served: Shop) -> dict[str, str]:
     """An address for every page in every state that it can be in."""
     whole, stopped, hidden = pool.take(3)
     items, churn = service.recommend(whole, discover=0.3), service.churn(whole)
@@ -45,7 +47,6 @@ def states(service: Client, pool: Pool) -> dict[str, str]:
         purpose="recommendations",
         category="purchases",
         action="withdrawn",
-        back=told["why_url"].rsplit("/", 1)[1],
     )
     hides = service.recommend(hidden)["preferences_url"].removeprefix(service.url)
     for form in (
@@ -63,7 +64,9 @@ def states(service: Client, pool: Pool) -> dict[str, str]:
         "no estimate": service.churn("nobody-here")["why_url"],
         "a category stopped": service.url + done.headers["location"],
         "hidden and paused": service.url + last.headers["location"],
-        "deletion": f"{items['preferences_url']}?step=erase",
+        "a code": f"{items['preferences_url']}?step=erase",
+        "deletion": service.url
+        + service.links.path(signed_links.Page.ERASURE, str(served.customers.find(whole))),
         "a link that does not work": f"{service.url}/why/forged",
     }
 
@@ -256,8 +259,8 @@ class Visitor:
 
 
 def test_each_task_takes_at_most_two_interactions(browser, service, pool):
-    """From the why page: see what was used, stop a category, undo that, hide a product, download
-    the data.
+    """From the why page: see what was used, stop a category, undo that, hide a product, and with a
+    code download the data.
     """
     answer = service.recommend(pool.one())
     title = answer["items"][0]["title"]
@@ -279,9 +282,12 @@ def test_each_task_takes_at_most_two_interactions(browser, service, pool):
             .press("button", f"Hide this product ({title})")
         )
         expect(page.get_by_role("status")).to_contain_text(f"“{title}” is hidden")
-        load = Visitor(page, answer["why_url"]).press("link", "All your choices, and your data")
+        customer = answer["customer_id"]
+        code = service.answer(service.http.post(f"/v1/customers/{customer}/codes"), 201)["code"]
+        load = Visitor(page, answer["preferences_url"]).press("link", "Download my data")
+        page.get_by_label("Your code").fill(code)
         with page.expect_download() as download:
-            load.press("button", "Download my data")
+            load.press("button", "Continue")
         assert download.value.suggested_filename == "my-data.json"
     assert all(visitor.interactions <= MOST_INTERACTIONS for visitor in (start, undo, hide, load))
 

@@ -58,7 +58,7 @@ def test_every_page_of_the_console_is_accessible(context, service, served, pool)
     """Signing in, the queue, a review filled wrongly and rightly, decisions, consents and a search
     have no fault.
     """
-    _, secret = Keys(served.database).create(["review"])
+    _, secret = Keys(served.database).create(["review", "correct"], "console", "Mia")
     customer = pool.one()
     decision = service.recommend(customer, k=4)
     estimate = service.churn(customer)
@@ -73,6 +73,7 @@ def test_every_page_of_the_console_is_accessible(context, service, served, pool)
         "/console",
         "/console/decisions",
         "/console/consents",
+        "/console/reads",
         f"/console/decisions/{decision['decision_id']}",
     ):
         page.goto(service.url + path)
@@ -82,7 +83,6 @@ def test_every_page_of_the_console_is_accessible(context, service, served, pool)
         check(page)
     page.get_by_label("Override: the customer is right").check()
     page.get_by_label("Reason, which the customer reads").fill("You are right.")
-    page.get_by_label("Your name").fill("Mia")
     page.get_by_role("button", name="Record this outcome").press("Enter")
     page.get_by_role("alert").wait_for()
     check(page)

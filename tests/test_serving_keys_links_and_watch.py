@@ -94,14 +94,14 @@ def test_a_link_opens_its_own_page_for_its_own_subject():
     assert address.startswith("https://shop.example/why/")
     assert "?" not in address
     token = address.rsplit("/", 1)[1]
-    assert links.subject(Page.WHY, token) == "dec_1"
+    assert links.read(Page.WHY, token).subject == "dec_1"
     for other, page in (
         (links, Page.PREFERENCES),
         (Links("other", ""), Page.WHY),
         (Links("", ""), Page.WHY),
     ):
         with pytest.raises(LinkRefused) as refused:
-            other.subject(page, token)
+            other.read(page, token)
         assert not refused.value.expired
 
 
@@ -112,7 +112,7 @@ def test_a_link_opens_its_own_page_for_its_own_subject():
 def test_a_made_up_token_is_refused(token):
     """Whatever a token looks like, it is refused in one way."""
     with pytest.raises(LinkRefused):
-        Links("secret", "").subject(Page.WHY, token)
+        Links("secret", "").read(Page.WHY, token)
 
 
 def test_a_watch_survives_looks_that_fail(caplog):

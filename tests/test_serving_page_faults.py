@@ -14,6 +14,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from features.shop.workspace import Workspace
+from serving.access.caller import Caller
 from serving.access.signed_links import Page
 from serving.bootstrap import Sayso, assemble
 from serving.http.app import make_app
@@ -74,8 +75,8 @@ def test_a_reason_without_a_template_is_shown_as_it_was_recorded(service, served
 
 
 def test_deletion_takes_two_steps_and_is_final(idle):
-    """Neither asking for the page nor an unconfirmed form deletes; the confirmed one does, with a
-    receipt, and the links end.
+    """A link without a code deletes nothing, nor does a code without the confirmation; both do,
+    with a receipt, which pressing again shows once more, and the links end.
     """
     app = make_app()
     app.state.sayso = idle
@@ -83,14 +84,21 @@ def test_deletion_takes_two_steps_and_is_final(idle):
     customer = idle.shop.customers.find(customer_id(5))
     address = idle.links.path(Page.PREFERENCES, str(customer))
     for page in (client.get(f"{address}?step=erase"), client.post(address, data={"act": "erase"})):
-        assert "This cannot be undone" in page.text
+        assert "This needs a code" in page.text
+    code = idle.codes.make(customer, None, Caller("test")).code
+    led = client.post(address, data={"act": "erase", "code": code}, follow_redirects=False)
+    erasure = led.headers["location"]
+    assert "This cannot be undone" in client.get(erasure).text
+    assert client.post(erasure).status_code == 422
     assert idle.shop.customers.find(customer_id(5)) == customer
-    done = client.post(address, data={"act": "erase", "confirmed": "yes"})
-    assert done.status_code == 200
-    assert re.search(r"era_[0-9a-f]{24}", done.text)
+    receipts = []
+    for _ in range(2):
+        done = client.post(erasure, data={"confirmed": "yes"})
+        assert done.status_code == 200
+        receipts += re.findall(r"era_[0-9a-f]{24}", done.text)
+    assert len(set(receipts)) == 1
     assert idle.shop.customers.find(customer_id(5)) is None
     assert client.get(address).status_code == 404
-    assert client.post(address, data={"act": "erase", "confirmed": "yes"}).status_code == 404
 
 
 def test_a_broken_database_is_told_in_the_readers_language(idle):

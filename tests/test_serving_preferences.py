@@ -139,15 +139,15 @@ def test_what_is_hidden_is_not_shown_until_it_is_taken_back(choices, scope):
     service, answer = choices.service, choices.service.recommend(choices.customer)
     why = service.page(answer["why_url"]).text
     values = re.findall(rf'name="what" value="({scope}:[^"]+)"', why)
-    token = answer["why_url"].rsplit("/", 1)[1]
-    undo = choices.undo(act="hide", what=values[0], back=token)
+    choices.address = answer["why_url"]
+    undo = choices.undo(act="hide", what=values[0])
     (opt_out,) = choices.opt_outs()
     assert (opt_out["scope"], f"{scope}:{opt_out['value']}") == (scope, values[0])
     after = service.recommend(choices.customer)
     assert values[0] not in re.findall(
         rf'value="({scope}:[^"]+)"', service.page(after["why_url"]).text
     )
-    assert undo == {"act": "show", "id": opt_out["id"], "once": undo["once"], "back": token}
+    assert (undo["act"], set(undo)) == ("undo", {"act", "change", "once"})
     assert "may be shown again" in choices.told(**undo)
     assert choices.opt_outs() == []
 
@@ -204,8 +204,13 @@ def test_an_opt_out_of_another_customer_cannot_be_taken_back(service, pool):
 
 
 def test_the_data_comes_as_one_file(choices):
-    """The download is the export of the customer's rights, as a file that no cache keeps."""
-    sent = choices.service.press(choices.address, act="download")
+    """With a code that the shop delivered, the download is the export of the customer's rights, as
+    a file that no cache keeps.
+    """
+    service = choices.service
+    made = service.answer(service.http.post(f"/v1/customers/{choices.customer}/codes"), 201)
+    led = service.press(choices.address, act="download", code=made["code"])
+    sent = service.page(led.headers["location"])
     assert sent.headers["content-disposition"] == 'attachment; filename="my-data.json"'
     assert sent.headers["cache-control"] == "no-store"
     assert sent.json()["customer_id"] == choices.customer
@@ -221,7 +226,7 @@ def test_the_data_comes_as_one_file(choices):
         {"act": "hide", "what": "product:"},
         {"act": "hide", "what": "product:" + "x" * 500},
         {"act": "pause", "once": "<script>"},
-        {"act": "erase", "confirmed": "perhaps"},
+        {"act": "ask_code", "wanted": "everything"},
         {"unknown": "field"},
     ],
 )

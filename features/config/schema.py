@@ -99,6 +99,8 @@ class Shop(Section):
     owner: Text
     decisions_kept_days: Days = 1_095
     """How long the content of a decision is kept; that it was made stays on record."""
+    audit_log_kept_days: Days = 365
+    """How long the audit log says who read whose data."""
     language: Text = "en"
     currency: Text = "GBP"
     rates: dict[Currency, Annotated[float, Field(gt=0)]] = {}

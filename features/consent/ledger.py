@@ -109,11 +109,11 @@ class Ledger:
         with self._database.write() as connection:
             return list(self._written(connection, events))
 
-    def write(self, connection: Connection, events: Sequence[ConsentEvent]) -> None:
-        """Write events that are known to keep the rules, within a transaction that is already
-        open.
+    def write(self, connection: Connection, events: Sequence[ConsentEvent]) -> list[Receipt]:
+        """Write events that are known to keep the rules (`check`), within a transaction that is
+        already open.
         """
-        list(self._written(connection, events))
+        return list(self._written(connection, events))
 
     def check(self, event: ConsentEvent) -> None:
         """Raises `ConsentError` for an event that `append` would refuse."""
@@ -130,15 +130,15 @@ class Ledger:
         Each has purpose, category, action (`unknown`, where nothing was said, is no), allowed
         (whether data may be used now), notice_version and valid_until.
         """
-        now = clock.to_text(self._clock())
         with self._database.read() as connection:
-            rows = (
-                connection.execute(
-                    select(consent_state).where(consent_state.c.customer == customer)
-                )
-                .mappings()
-                .all()
-            )
+            return self.state_within(connection, customer)
+
+    def state_within(self, connection: Connection, customer: int) -> list[dict[str, Any]]:
+        """`state`, within a transaction that is already open."""
+        now = clock.to_text(self._clock())
+        rows = connection.execute(
+            select(consent_state).where(consent_state.c.customer == customer)
+        ).mappings()
         known = {(row["purpose"], row["category"]): dict(row) for row in rows}
         asked = [
             (purpose, category)

@@ -125,6 +125,7 @@ opt_outs = Table(
     Column("value", Text),
     Column("until", String(32)),
     Column("created_at", String(32), nullable=False),
+    Column("actor", String(64)),
     Index(None, "customer"),
 )
 
@@ -199,7 +200,12 @@ erasures = Table(
     Column("id", String(40), primary_key=True),
     Column("completed_at", String(32), nullable=False),
     Column("receipt", Text, nullable=False),
+    Column("customer", BigInteger),
+    Index(None, "customer", unique=True),
 )
+"""`customer` is a number that stands for nobody any more; it keeps a second receipt of the same
+erasure out.
+"""
 
 corrections = Table(
     "corrections",
@@ -208,6 +214,7 @@ corrections = Table(
     Column("customer", BigInteger, nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("content", LargeBinary, nullable=False),
+    Column("actor", String(64)),
     Index(None, "customer"),
 )
 
@@ -229,7 +236,46 @@ api_keys = Table(
     Column("scopes", Text, nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("revoked_at", String(32)),
+    Column("name", String(48)),
+    Column("owner", String(128)),
+    Column("expires_at", String(32)),
+    Column("last_used_at", String(32)),
 )
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("value", String(64), primary_key=True),
+    Column("revoked_at", String(32), nullable=False),
+)
+"""Links and sessions that open nothing any more though they are signed: one by its id, or all that
+a customer or a key got until `revoked_at`.
+"""
+
+one_time_codes = Table(
+    "one_time_codes",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False),
+    Column("good_for", String(16)),
+    Column("tries_left", Integer, nullable=False),
+    Column("expires_at", String(32), nullable=False),
+    Column("actor", String(64), nullable=False),
+)
+"""The code that a customer may use once, as a keyed digest; `good_for` names the one page that it
+opens, nothing stands for any of them.
+"""
+
+wanted_codes = Table(
+    "wanted_codes",
+    metadata,
+    Column("customer", BigInteger, primary_key=True, autoincrement=False),
+    Column("good_for", String(16), nullable=False),
+    Column("wanted_at", String(32), nullable=False),
+    Column("told_at", String(32)),
+)
+"""Codes that customers asked for on their pages; `told_at` is when the shop was called."""
 
 reviews = Table(
     "reviews",
@@ -246,6 +292,7 @@ reviews = Table(
     Column("reviewer", Text),
     Column("outcome", LargeBinary),
     Column("resolved_at", String(32)),
+    Column("actor", String(64)),
     Index(None, "customer"),
     Index(None, "decision_id"),
     Index(None, "status", "due_at"),
@@ -288,10 +335,15 @@ audit_log = Table(
     Column("kind", String(32), nullable=False),
     Column("at", String(32), nullable=False),
     Column("customer", BigInteger),
+    Column("actor", String(64)),
+    Column("link_id", String(40)),
+    Column("request_id", String(128)),
     Index(None, "customer"),
     Index(None, "at"),
 )
-"""Who of the staff looked at what in the console, and at whose data."""
+"""Who read what, and whose data it was: a key, a link or a member of staff (`actor`), in which
+request. For a link `key_id` is the key whose answer held it.
+"""
 
 model_versions = Table(
     "model_versions",

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from features.consent.contact_permissions import contact_columns, import_contact_permissions
-from features.consent.event import ConsentEvent
+from features.consent.event import LONGEST, ConsentEvent
 from features.consent.ledger import Ledger, Receipt
 from features.consent.timing import Rule
 from features.customers.id_normalisation import id_shape
@@ -74,7 +74,7 @@ def import_consents(file: Path, shop: Shop, time_zone: str | None = None) -> Imp
         )
         return ImportReport(contact_permissions=kept)
     _require_columns(frame, file)
-    events = [replace(event, time_zone=time_zone) for event in _events(frame)]
+    events = [replace(event, time_zone=time_zone) for event in _events(frame, file.name)]
     _refuse_faulty(file, events, shop.ledger)
     pseudonyms = shop.customers.assign(
         pd.Series([event.customer_id for event in events], dtype="str")
@@ -145,7 +145,8 @@ def _require_columns(frame: pd.DataFrame, file: Path) -> None:
         )
 
 
-def _events(frame: pd.DataFrame) -> Iterator[ConsentEvent]:
+def _events(frame: pd.DataFrame, file_name: str) -> Iterator[ConsentEvent]:
+    """What the rows say; that a file said it stands before whom the file names as actor."""
     names = [name for name in (*REQUIRED, *OPTIONAL) if name in frame.columns]
     for row in frame[names].to_dict("records"):
         stated = {str(name): text for name, text in row.items() if text}
@@ -153,7 +154,9 @@ def _events(frame: pd.DataFrame) -> Iterator[ConsentEvent]:
             name: stated.pop(name, "")
             for name in ("customer_id", "purpose", "category", "action", "method")
         }
-        yield ConsentEvent(**required, **stated)
+        told = f" ({stated.pop('actor')})" if "actor" in stated else ""
+        actor = "".join(sign for sign in f"file:{file_name}{told}" if sign.isprintable())
+        yield ConsentEvent(**required, **stated, actor=actor[: LONGEST["actor"]])
 
 
 def _text(value: Any) -> str:

@@ -41,6 +41,10 @@ class CorrectionRefused(SaysoError):
         self.field = field
 
 
+class OneLineOnly(CorrectionRefused):
+    """A correction is about more lines than its maker may put right at a time."""
+
+
 @dataclass(frozen=True)
 class Correction:
     """The right value of a field such as `customers.country`; of an order line where `order_id`
@@ -53,11 +57,19 @@ class Correction:
     product_id: str | None = None
 
 
-def correct(shop: Shop, customer: int, correction: Correction) -> int:
+def correct(
+    shop: Shop,
+    customer: int,
+    correction: Correction,
+    actor: str | None = None,
+    *,
+    one_line: bool = False,
+) -> int:
     """Put a customer's data right, everywhere and for good; how many rows changed.
 
-    The next answer is made from the right value. Raises `CorrectionRefused` for a field that is not
-    there or a value that it cannot have.
+    The next answer is made from the right value; `actor` is kept as who put it right. Raises
+    `CorrectionRefused` for a field that is not there or a value that it cannot have, and
+    `OneLineOnly` for more than one row where that is all there may be.
     """
     table, _, column = correction.field.partition(".")
     personal = shop.workspace.tables.personal
@@ -71,13 +83,20 @@ def correct(shop: Shop, customer: int, correction: Correction) -> int:
     # So that no load and no erasure comes between the rows and what is kept of the correction.
     with shop.warehouse.alone():
         found = _lines_meant(shop, table, column, customer, correction)
+        if one_line and found > 1:
+            raise OneLineOnly(
+                f"this is about {found:,} lines; a key with the scope `correct` puts one right at a"
+                " time (name its `order_id` and `product_id`), one with `correct-bulk` as well as"
+                " many as there are",
+                field="field",
+            )
         is_moment = declared is not None and declared.kind is Kind.MOMENT
         if is_moment and clock.from_text(correction.value) > shop.clock():
             raise CorrectionRefused(f"{correction.value!r} lies in the future", field="value")
         shop.warehouse.rewrite(lambda name, rows: _put_right(name, rows, customer, correction))
         # After the rows: whoever began from the old ones finds that a correction came.
         with shop.database.write() as connection:
-            _keep(connection, shop.vault, customer, correction, clock.to_text(shop.clock()))
+            _keep(connection, shop.vault, customer, correction, actor, clock.to_text(shop.clock()))
             connection.execute(
                 delete(online_features).where(online_features.c.customer == customer)
             )
@@ -140,7 +159,12 @@ def read_corrections(
 
 
 def _keep(
-    connection: Connection, vault: Vault, customer: int, correction: Correction, now: str
+    connection: Connection,
+    vault: Vault,
+    customer: int,
+    correction: Correction,
+    actor: str | None,
+    now: str,
 ) -> None:
     earlier = connection.execute(
         select(func.count()).where(corrections.c.customer == customer)
@@ -152,7 +176,9 @@ def _keep(
         json.dumps(asdict(correction)).encode(), f"correction:{id}"
     )
     connection.execute(
-        insert(corrections).values(id=id, customer=customer, created_at=now, content=content)
+        insert(corrections).values(
+            id=id, customer=customer, created_at=now, content=content, actor=actor
+        )
     )
 
 

@@ -1,1 +1,1 @@
-"""Who may come in: keys, signed links, sessions, and the log of who read what."""
+"""Who may come in: keys, signed links, codes, sessions, and the log of who read what."""

@@ -10,53 +10,85 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
-
+from features.clock import Clock, utc_now
 from serving.access.api_keys import Key, Keys
+from serving.access.caller import Caller
+from serving.access.revocations import Revocations, Revoked
+from serving.access.signed_text import NotOurs, SignedText, TooOld
 
 COOKIE = "sayso_console"
 SCOPE = "review"
 LASTS = timedelta(hours=1)
-_SALT = "sayso.console"
+_SALT = "console"
 
 
 @dataclass(frozen=True)
 class Staff:
-    """Somebody who is signed in: the id of their key, and the token that their forms carry."""
+    """Somebody who is signed in: by which key, in which session, and the token that their forms
+    carry.
+    """
 
-    key_id: str
+    key: Key
+    session: str
     token: str
+
+    def caller(self, request_id: str | None = None) -> Caller:
+        """The member of staff as records name them."""
+        return Caller(f"staff:{self.key.owner}"[:64], self.key.id, None, request_id)
 
 
 class Sessions:
     """Signs people in by an API key with the scope `review`.
 
     The cookie holds the key's id and never its secret, and is looked up each time: revoking the key
-    ends every session at once.
+    ends every session at once, and signing out ends one, wherever its cookie was copied to.
     """
 
-    def __init__(self, keys: Keys, secret: str, *, secure: bool) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        revocations: Revocations,
+        secret: str,
+        *,
+        secure: bool,
+        clock: Clock = utc_now,
+    ) -> None:
         """`secure` tells that customers and staff come over HTTPS, so that the cookie may not
         travel otherwise.
         """
         self._keys = keys
+        self._revocations = revocations
         self._secret = secret
+        self._signer = SignedText(secret, _SALT, clock)
         self.secure = secure
 
     def begin(self, api_key: str) -> str | None:
         """The cookie of a new session; None for a key that does not open the console."""
         key = self._keys.find(api_key.strip())
-        return self._signer.dumps([key.id, secrets.token_hex(8)]) if _opens(key) and key else None
+        if key is None or not _opens(key):
+            return None
+        return self._signer.sign([key.id, secrets.token_hex(8)], LASTS)
 
     def staff(self, cookie: str | None) -> Staff | None:
-        """Who a cookie is of; None where it is forged or too old, or its key was revoked."""
+        """Who a cookie is of; None where it is forged, too old or signed out, or its key was
+        revoked.
+        """
         if not cookie:
             return None
         try:
-            key_id, _ = self._signer.loads(cookie, max_age=int(LASTS.total_seconds()))
-        except (BadSignature, ValueError, TypeError):
+            (key_id, session), began, _ = self._signer.read(cookie)
+        except (NotOurs, TooOld):
             return None
-        return Staff(key_id, self._token(cookie)) if _opens(self._keys.in_force(key_id)) else None
+        key = self._keys.in_force(key_id)
+        if key is None or not _opens(key):
+            return None
+        if self._revocations.is_revoked(Revoked.SESSION, session, began):
+            return None
+        return Staff(key, session, self._token(cookie))
+
+    def end(self, staff: Staff) -> None:
+        """Sign somebody out: the cookie of this session opens nothing any more."""
+        self._revocations.revoke(Revoked.SESSION, staff.session)
 
     def is_ours(self, staff: Staff, token: str) -> bool:
         """Whether a form was made for this session."""
@@ -64,17 +96,9 @@ class Sessions:
 
     def _token(self, cookie: str) -> str:
         return hmac.new(
-            f"{_SALT}.form{self._secret}".encode(), cookie.encode(), hashlib.sha256
+            f"sayso.{_SALT}.form{self._secret}".encode(), cookie.encode(), hashlib.sha256
         ).hexdigest()
 
-    @property
-    def _signer(self) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(
-            self._secret,
-            salt=_SALT,
-            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
-        )
 
-
-def _opens(key: Key | None) -> bool:
-    return key is not None and key.allows(SCOPE)
+def _opens(key: Key) -> bool:
+    return key.allows(SCOPE)

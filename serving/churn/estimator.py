@@ -15,6 +15,7 @@ from features.config.schema import Config
 from features.shop.online import OnlineStore
 from features.shop.withholding import Withholding
 from models.churn.model import ChurnModel
+from serving.access.caller import Caller
 from serving.churn.actions import TEXTS
 from serving.churn.estimate import DISCLOSURE, ChurnInputs, estimate_churn
 from serving.contract.answers import ChurnAnswer, Unavailable
@@ -53,9 +54,14 @@ class ChurnEstimator:
         return self._champion.current
 
     def answer(
-        self, customer_id: str, language: str | None = None, *, privacy_signal: bool = False
+        self,
+        customer_id: str,
+        language: str | None = None,
+        caller: Caller | None = None,
+        *,
+        privacy_signal: bool = False,
     ) -> Decided[ChurnAnswer]:
-        """The recorded answer, in `language` or the shop's.
+        """The recorded answer, in `language` or the shop's, read by `caller`.
 
         `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`),
         which the caller has recorded.
@@ -64,7 +70,7 @@ class ChurnEstimator:
         def make(permissions: Permissions) -> Made[ChurnAnswer]:
             return self._make(permissions, language, privacy_signal=privacy_signal)
 
-        return self._decider.decide(self.KIND, customer_id, self._purpose, make, with_band)
+        return self._decider.decide(self.KIND, customer_id, self._purpose, make, with_band, caller)
 
     def estimate(self, customer_id: str) -> ChurnAnswer:
         """The answer as it would be now, not given to anybody and not recorded."""

@@ -12,10 +12,12 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from features.config.schema import Zone, channel_name
 from features.customers.id_normalisation import is_nobody
+from serving.access.one_time_codes import GoodFor
 from serving.delivery import opt_outs
 from serving.delivery.contact_policy import cap_of
 from serving.reviews.review import MOST_CHARACTERS
@@ -157,6 +159,30 @@ class ConsentRequest(Request):
     ] = None
 
 
+class CodeRequest(Request):
+    """What a one-time code is good for; any page that asks for one where nothing is said."""
+
+    good_for: Annotated[
+        GoodFor | None,
+        Field(description="`data` downloads, `erasure` erases, `preferences` opens all choices."),
+    ] = None
+
+
+class RevocationRequest(Request):
+    """Which links to revoke: one by its address, or all of a customer's."""
+
+    customer_id: Id | None = None
+    link: Annotated[
+        str | None, Field(max_length=2_000, description="The link's whole address, or its path.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> RevocationRequest:
+        if (self.customer_id is None) == (self.link is None):
+            raise ValueError("name either the `customer_id` or the `link`")
+        return self
+
+
 class CorrectionRequest(Request):
     """The right value of a field; of an order line where an order is named."""
 
@@ -219,7 +245,12 @@ class ResolveRequest(Request):
         str,
         Field(min_length=1, max_length=MOST_CHARACTERS, description="Why; the customer reads it."),
     ]
-    reviewer: Annotated[Id, Field(description="Name of the person who decided.")]
+    reviewer: Annotated[
+        Id | None,
+        Field(
+            description="Not read any more: the reviewer is the owner of the key.", deprecated=True
+        ),
+    ] = None
     suppress: Annotated[
         Id | None, Field(description="A product of the decision that is not to be shown any more.")
     ] = None

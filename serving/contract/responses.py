@@ -88,6 +88,33 @@ class ErasureReceipt(BaseModel):
     stores: list[StoreReceipt]
     kept_out: str
     outside: str
+    requested_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeAnswer:
+    """A one-time code, which cannot be shown again."""
+
+    customer_id: str
+    code: str
+    good_for: str | None
+    expires_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedCode:
+    """A code that a customer waits for."""
+
+    customer_id: str
+    good_for: str
+    wanted_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedCodes:
+    """The codes that customers wait for."""
+
+    wanted: list[WantedCode]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +194,7 @@ class ReviewAnswer(BaseModel):
     reason: str | None
     effects: dict[str, Any]
     resolved_at: str | None
+    actor: str | None
     decision: dict[str, Any] | None
 
 

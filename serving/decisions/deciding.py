@@ -22,6 +22,8 @@ from features.consent.chain import canonical
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.errors import SaysoError
+from serving.access import audit_log
+from serving.access.caller import Caller
 from serving.decisions import record as decisions
 from serving.decisions.document import ModelName, document
 from serving.decisions.permissions import Permissions, permissions_of
@@ -98,8 +100,9 @@ class Decider:
         purpose: str,
         make: Callable[[Permissions], Made[Body]],
         look: Look = as_it_is,
+        caller: Caller | None = None,
     ) -> Decided[Body]:
-        """The answer to a customer, recorded.
+        """The answer to a customer, recorded, with the `caller` who reads it in the audit log.
 
         `make` turns where they stand, as `look` completes it, into an answer.
 
@@ -122,6 +125,8 @@ class Decider:
                 decisions.wait_for_turn(connection)
                 if standing(connection).same_permission(permissions):
                     self._record(connection, decision, made.exposure)
+                    if caller is not None and decision.customer is not None:
+                        audit_log.write(connection, caller, kind, [decision.customer], moment)
                     return decided
         raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
 

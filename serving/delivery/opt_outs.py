@@ -65,8 +65,9 @@ class OptOuts:
         until: str | None,
         *,
         once: str | None = None,
+        actor: str | None = None,
     ) -> OptOut:
-        """Write an opt-out; once this returns it is durable.
+        """Write an opt-out, and who said so; once this returns it is durable.
 
         The same one twice is one, as are two with the same text `once`.
 
@@ -75,12 +76,12 @@ class OptOuts:
         id = "opt_" + _told_once(customer, scope, value, once) if once else new_id()
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
-            made = write(connection, customer, scope, value, until, now, id)
+            made = write(connection, customer, scope, value, until, now, id, actor)
             if made.id == id:
                 _require_room(connection, customer, scope, now)
             return made
 
-    def limit(self, customer: int, cap: Cap) -> OptOut:
+    def limit(self, customer: int, cap: Cap, actor: str | None = None) -> OptOut:
         """Keep a customer's own cap in place of those that they had on the same channel.
 
         Raises `TooManyOptOuts`.
@@ -88,7 +89,7 @@ class OptOuts:
         now = clock.to_text(self._clock())
         with self._database.write() as connection:
             _lift(connection, customer, cap.channel, now)
-            made = write(connection, customer, FREQUENCY, cap.text, None, now)
+            made = write(connection, customer, FREQUENCY, cap.text, None, now, actor=actor)
             _require_room(connection, customer, FREQUENCY, now)
             return made
 
@@ -122,6 +123,7 @@ def write(
     until: str | None,
     now: str,
     id: str = "",
+    actor: str | None = None,
 ) -> OptOut:
     """Write an opt-out within a transaction that is already open; the same one twice is one, as are
     two with the same `id`.
@@ -134,11 +136,7 @@ def write(
         ):
             return permissions
     made = OptOut(id or new_id(), scope, value, until, now)
-    connection.execute(
-        insert(opt_outs).values(
-            id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now
-        )
-    )
+    connection.execute(insert(opt_outs).values(customer=customer, actor=actor, **vars(made)))
     return made
 
 
@@ -184,15 +182,13 @@ def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:
 
 def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:
     """A customer's opt-outs at the moment `now`, within a transaction that is already open."""
+    column = opt_outs.c
     query = (
-        select(opt_outs)
+        select(column.id, column.scope, column.value, column.until, column.created_at)
         .where(_stands(customer, now))
-        .order_by(opt_outs.c.created_at, opt_outs.c.id)
+        .order_by(column.created_at, column.id)
     )
-    return [
-        OptOut(row.id, row.scope, row.value, row.until, row.created_at)
-        for row in connection.execute(query).all()
-    ]
+    return [OptOut(*row) for row in connection.execute(query).all()]
 
 
 def _stands(customer: int, now: str) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from serving.http.api import (
     churn,
     consents,
     decisions,
+    doors,
     models,
     opt_outs,
     privacy,
@@ -18,7 +19,7 @@ from serving.http.api import (
 )
 from serving.http.boundary import metrics, problems
 from serving.http.boundary.envelope import Envelope
-from serving.http.pages import console, front
+from serving.http.pages import coded_pages, console, front
 from serving.http.pages import customer_pages as pages
 
 ROUTERS = (
@@ -27,11 +28,13 @@ ROUTERS = (
     decisions,
     consents,
     opt_outs,
+    doors,
     privacy,
     models,
     reviews,
     console,
     pages,
+    coded_pages,
     metrics,
     front,
 )

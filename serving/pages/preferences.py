@@ -308,6 +308,16 @@ def preferences_page(
     )
 
 
+def code_page(sayso: Sayso, path: str, wanted: str, reader: Reader, said: str | None) -> str:
+    """The form for a one-time code, which the page at `path` needs for `choices`, `download` or
+    `erase`.
+
+    `said` is `asked` once the shop was told to send one, and `refused` after a wrong one.
+    """
+    shop = sayso.shop.config.shop
+    return render("code.html.j2", reader, shop=shop, path=path, wanted=wanted, said=said)
+
+
 def erasure_page(sayso: Sayso, token: str, reader: Reader) -> str:
     """What erasing would do, with the button that does it."""
     return render("erase.html.j2", reader, shop=sayso.shop.config.shop, token=token)

@@ -11,7 +11,6 @@ from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
 from features.clock import from_text
-from serving.access.signed_links import Page
 from serving.bootstrap import Sayso
 from serving.decisions.record import Decision
 from serving.pages.confirmation import confirmation
@@ -421,7 +420,6 @@ def why_page(
         used=page.used,
         items=page.items,
         token=token,
-        preferences=None if customer is None else sayso.links.path(Page.PREFERENCES, str(customer)),
         open_items=OPEN_ITEMS,
         confirmed=confirmation(sayso.links, customer, done, config.catalog, titles, reader),
         reviews=reviews,

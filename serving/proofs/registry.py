@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from serving.proofs.bad_data.proof import BAD_DATA
 from serving.proofs.chain.proof import CHAIN
 from serving.proofs.control.proof import PROOF as CONTROL
+from serving.proofs.doors.proof import PROOF as DOORS
 from serving.proofs.durability.proof import DURABILITY
 from serving.proofs.erasure.proof import ERASURE
 from serving.proofs.faults.proof import FAULTS_FAIL_CLOSED
@@ -21,6 +22,7 @@ from serving.proofs.withheld.proof import PROOF as WITHHELD
 _ALL = (
     WITHHELD,
     CONTROL,
+    DOORS,
     DURABILITY,
     RACES,
     CHAIN,

@@ -19,6 +19,7 @@ from features.shop.online import OnlineRow, OnlineStore
 from features.shop.withholding import Withholding
 from models.next_purchase.basket_complements import Complement
 from models.next_purchase.model import NextPurchaseModel
+from serving.access.caller import Caller
 from serving.access.privacy_signal import record_signal
 from serving.contract.answers import NotPersonalized, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
@@ -80,9 +81,13 @@ class Recommender:
         )
 
     def answer(
-        self, request: RecommendationRequest, *, privacy_signal: bool = False
+        self,
+        request: RecommendationRequest,
+        caller: Caller | None = None,
+        *,
+        privacy_signal: bool = False,
     ) -> Decided[RecommendationAnswer]:
-        """The recorded answer.
+        """The recorded answer, read by `caller`.
 
         `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`).
         """
@@ -100,6 +105,7 @@ class Recommender:
             self._purpose,
             make,
             partial(at_this_moment, self._contact_policy, request),
+            caller,
         )
 
     def previews(

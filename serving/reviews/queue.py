@@ -51,9 +51,9 @@ class Reviews:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
 
-    def ask(self, decision_id: str, text: str) -> tuple[Review, bool]:
-        """Contest a decision, and whether that is new: while one review of a decision is open,
-        asking again gives that one.
+    def ask(self, decision_id: str, text: str, actor: str | None = None) -> tuple[Review, bool]:
+        """Contest a decision, as said by `actor`, and whether that is new: while one review of a
+        decision is open, asking again gives that one.
 
         Raises `NotFound` for a decision that is not there, and `ReviewRefused` for one that is
         about no known customer, or for a text that says nothing or is too long.
@@ -81,6 +81,7 @@ class Reviews:
                     now + timedelta(days=self._shop.config.reviews.answer_within_days)
                 ),
                 "content": sealed_text(connection, self._shop.vault, customer, id, said),
+                "actor": actor,
             }
             insert_missing(connection, reviews, ["open_for"], [row])
             standing = (
@@ -156,11 +157,12 @@ class Reviews:
             ).one()
         return Waiting(int(found[0]), int(found[1]))
 
-    def resolve(self, id: str, verdict: Verdict) -> Review:
+    def resolve(self, id: str, verdict: Verdict, *, one_line: bool = False) -> Review:
         """Give a review its outcome and, where it overrides the decision, let that take effect.
 
         Raises `NotFound`, `AlreadyResolved`, `ReviewRefused` for a verdict that does not fit the
-        decision, and `CorrectionRefused`.
+        decision, and `CorrectionRefused`, which a correction of more than one line is where
+        `one_line` is all there may be.
         """
         now = clock.to_text(self._shop.clock())
         verdict = replace(verdict, reason=plain(verdict.reason), reviewer=plain(verdict.reviewer))
@@ -172,11 +174,15 @@ class Reviews:
             # Before the outcome is written, as it can be refused, and a customer must not read of
             # what was not done.
             correct(
-                self._shop, self._shop.customers.kept(review.customer), verdict.effects.correction
+                self._shop,
+                self._shop.customers.kept(review.customer),
+                verdict.effects.correction,
+                verdict.actor,
+                one_line=one_line,
             )
         with self._shop.database.write() as connection:
             self._close(connection, review, verdict, now)
-            _take_effect(connection, review, verdict.effects, now)
+            _take_effect(connection, review, verdict, now)
             return self._find(connection, id)
 
     def _close(self, connection: Connection, review: Review, verdict: Verdict, now: str) -> None:
@@ -268,10 +274,11 @@ def _check_band(effects: Effects, decision: Decision, now: str) -> None:
         )
 
 
-def _take_effect(connection: Connection, review: Review, effects: Effects, now: str) -> None:
+def _take_effect(connection: Connection, review: Review, verdict: Verdict, now: str) -> None:
+    effects, actor = verdict.effects, verdict.actor
     customer = kept(connection, review.customer)
     if effects.suppress is not None:
-        opt_outs.write(connection, customer, "product", effects.suppress, None, now)
+        opt_outs.write(connection, customer, "product", effects.suppress, None, now, actor=actor)
     if effects.band is not None and effects.band_until is not None:
         band = SetBand(effects.band, effects.band_until, review.id)
         set_band(connection, customer, band, now)

@@ -63,20 +63,21 @@ class Effects:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a reviewer decided, who they are and why."""
+    """What a reviewer decided, who they are and why; `actor` is how records name them."""
 
     status: Status
     reason: str
     reviewer: str
     effects: Effects = Effects()
+    actor: str | None = None
 
 
 @dataclass(frozen=True)
 class Review:
     """One review. `text` is what the customer wrote, None where it cannot be read any more.
 
-    `reason` and `effects` are the outcome's, and `reviewer` is who found it; all three are empty
-    while it is open.
+    `actor` is who asked for it. `reason` and `effects` are the outcome's, and `reviewer` is who
+    found it; all three are empty while it is open.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Review:
     reason: str | None = None
     effects: Mapping[str, Any] = field(default_factory=dict)
     resolved_at: str | None = None
+    actor: str | None = None
 
     @property
     def open(self) -> bool:
@@ -149,6 +151,7 @@ def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Revi
         "due_at",
         "reviewer",
         "resolved_at",
+        "actor",
     )
     return Review(
         status=Status(row["status"]), text=text, **outcome, **{name: row[name] for name in names}

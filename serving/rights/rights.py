@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from features import clock
 from features.consent.event import WITHDRAWN, ConsentEvent
@@ -15,6 +15,7 @@ from features.customers import pseudonyms as customers
 from features.database import tables
 from features.shop.consent_receipt import consent_receipt
 from features.shop.shop import Shop
+from serving.access.caller import AT_COMMAND_LINE, Caller
 from serving.rights import database_stores as kept
 from serving.rights.database_stores import DecisionContents, Rows, TrainingSets
 from serving.rights.file_stores import TextFiles, WarehouseRows
@@ -38,7 +39,9 @@ class Rights:
             kept.reviews(shop),
             Rows(shop, tables.set_bands, named="bands set by a person"),
             Rows(shop, tables.exposures, named="recommendations shown"),
-            Rows(shop, tables.audit_log, named="looks of the staff"),
+            Rows(shop, tables.audit_log, named="who read your data"),
+            Rows(shop, tables.wanted_codes),
+            kept.one_time_codes(shop),
             Rows(shop, tables.contact_permissions),
             TrainingSets(shop),
             kept.payload_keys(shop),
@@ -70,9 +73,11 @@ class Rights:
             "consent_receipt": consent_receipt(self._shop, person.customer, person.customer_id),
         }
 
-    def erase(self, customer_id: str) -> dict[str, Any]:
+    def erase(self, customer_id: str, caller: Caller = AT_COMMAND_LINE) -> dict[str, Any]:
         """Erase a customer from every store, keep them out from now on, and say what was found
         before and after.
+
+        Of several calls at once all get the one receipt.
 
         From its first step on no answer uses anything of theirs. The files come first and the
         database last, in one transaction with the receipt; so an erasure that was cut off can be
@@ -81,15 +86,18 @@ class Rights:
         person = self.whose(customer_id)
         with self._shop.database.read() as connection:
             found = {store.name: store.count(connection, person) for store in self._stores}
-        self._stop_use(person)
+        self._stop_use(person, caller)
         with self._shop.warehouse.alone(), self._shop.database.write() as connection:
+            if (done := _receipt_of(connection, person.customer)) is not None:
+                return done
             for store in self._stores:
                 store.erase(connection, person)
-            receipt = self._receipt(connection, person, found)
+            receipt = self._receipt(connection, person, found) | {"requested_by": caller.actor}
             row = {
                 "id": receipt["erasure_id"],
                 "completed_at": receipt["completed_at"],
                 "receipt": json.dumps(receipt),
+                "customer": person.customer,
             }
             connection.execute(insert(tables.erasures).values(**row))
         self._shop.database.scrub()
@@ -103,21 +111,28 @@ class Rights:
             written = customers.external_id_of(connection, customer)
         return Person(customer, written or customer_id, tuple(merged))
 
-    def _stop_use(self, person: Person) -> None:
+    def receipt(self, customer: int) -> dict[str, Any] | None:
+        """The receipt of a customer who was erased, by the number that stood for them; None where
+        nobody was.
+        """
+        with self._shop.database.read() as connection:
+            return _receipt_of(connection, customer)
+
+    def _stop_use(self, person: Person, caller: Caller) -> None:
         """Withdraw all that stands and keep the id out, in one transaction."""
-        standing = [entry for entry in self._shop.ledger.state(person.customer) if entry["allowed"]]
-        events = [
-            ConsentEvent(
-                person.customer_id,
-                entry["purpose"],
-                entry["category"],
-                WITHDRAWN,
-                METHOD,
-                actor="erasure",
-            )
-            for entry in standing
-        ]
         with self._shop.database.write() as connection:
+            events = [
+                ConsentEvent(
+                    person.customer_id,
+                    entry["purpose"],
+                    entry["category"],
+                    WITHDRAWN,
+                    METHOD,
+                    actor=caller.actor,
+                )
+                for entry in self._shop.ledger.state_within(connection, person.customer)
+                if entry["allowed"]
+            ]
             self._shop.ledger.write(connection, events)
             customers.suppress(
                 connection,
@@ -169,6 +184,12 @@ class Rights:
         ]
 
 
+def _receipt_of(connection: Connection, customer: int) -> dict[str, Any] | None:
+    query = select(tables.erasures.c.receipt).where(tables.erasures.c.customer == customer)
+    found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else dict(json.loads(found))
+
+
 def _cover(shop: str, contact: str) -> list[str]:
     return [
         (
@@ -198,7 +219,10 @@ def _cover(shop: str, contact: str) -> list[str]:
             "bands_set_by_a_person: an estimate about you that a person replaced."
             " recommendations_shown: when, where and how many."
         ),
-        "looks_of_the_staff: when somebody of the staff looked at your data.",
+        (
+            "who_read_your_data: every time that the shop's programs, its staff or a link of yours"
+            " read something of you. wanted_codes: codes that you asked for."
+        ),
         (
             "training_sets: when a model learnt from your orders. files_of_the_workspace: other"
             " files that name you."

@@ -28,6 +28,8 @@ from features.progress import Progress, silent
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
 from features.warehouse.retention import without_expired
+from serving.access.one_time_codes import forget_old_codes
+from serving.access.revocations import Revocations
 from serving.rights.rights import Rights
 
 METHOD = "upkeep"
@@ -40,8 +42,8 @@ class UpkeepReport:
 
     `erased` counts erasures that had been cut off, or were asked for under another form of the id.
 
-    `deleted` counts old rows of the database (reviews, looks of the staff, opt-outs that ended)
-    under their table's name as well.
+    `deleted` counts old rows of the database (reviews, reads in the audit log, opt-outs that ended,
+    codes, revocations) under their table's name as well.
 
     `not_read` says which data sources may not be read any more, and why.
     """
@@ -145,19 +147,20 @@ def _empty_decisions(shop: Shop) -> int:
 
 
 def _delete_old_records(shop: Shop) -> dict[str, int]:
-    """Reviews and looks of the staff go when the content of decisions goes, but for reviews that
-    still wait.
+    """Reviews go when the content of decisions goes, but for those that still wait; reads go after
+    the days that `sayso.toml` says.
 
-    Set bands and opt-outs go when they end.
+    Set bands, opt-outs and codes go when they end, and revocations with what they revoked.
     """
-    now = shop.clock()
-    limit, today = (
-        clock.to_text(now - timedelta(days=shop.config.shop.decisions_kept_days)),
+    now, section = shop.clock(), shop.config.shop
+    limit, unread, today = (
+        clock.to_text(now - timedelta(days=section.decisions_kept_days)),
+        clock.to_text(now - timedelta(days=section.audit_log_kept_days)),
         clock.to_text(now),
     )
     old = {
         reviews: (reviews.c.open_for.is_(None), reviews.c.resolved_at < limit),
-        audit_log: (audit_log.c.at < limit,),
+        audit_log: (audit_log.c.at < unread,),
         exposures: (exposures.c.shown_at < limit,),
         set_bands: (set_bands.c.until <= today,),
         opt_outs: (opt_outs.c.until <= today,),
@@ -167,4 +170,6 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
             table.name: int(connection.execute(delete(table).where(*rule)).rowcount)
             for table, rule in old.items()
         }
+    counts["one_time_codes"] = forget_old_codes(shop.database, now)
+    counts["revocations"] = Revocations(shop.database, shop.clock).forget_old()
     return {name: count for name, count in counts.items() if count}

@@ -1,4 +1,4 @@
-"""`sayso customer export`, `erase`, `correct`: a customer's rights."""
+"""`sayso customer export`, `erase`, `correct`: a customer's rights; `revoke-links`: their links."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from features.config.environment import Settings
 from features.shop.corrections import Correction, correct
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from serving.access.caller import AT_COMMAND_LINE
+from serving.access.revocations import Revocations, Revoked
 from serving.cli.options import (
     DEFAULT_WORKSPACE,
     CustomerArgument,
@@ -105,7 +107,27 @@ def put_right(
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
     changed = correct(
-        shop, shop.customers.pseudonym(customer), Correction(field, value, order, product)
+        shop,
+        shop.customers.pseudonym(customer),
+        Correction(field, value, order, product),
+        AT_COMMAND_LINE.actor,
     )
     screen.say(f"[bold]{changed:,}[/bold] rows were put right. The next answer is made from them.")
     screen.result({"field": field, "rows": changed})
+
+
+@app.command("revoke-links")
+def revoke_links(
+    customer: CustomerArgument,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make every link to a customer's pages that was given out so far useless at once."""
+    screen = Screen(as_json=as_json)
+    shop = Shop(Workspace.open(workspace, Settings()))
+    pseudonym = shop.customers.pseudonym(customer)
+    Revocations(shop.database).revoke(Revoked.CUSTOMER, str(pseudonym))
+    screen.say("No link to this customer's pages works any more; the next answer holds new ones.")
+    screen.result({"revoked": True})

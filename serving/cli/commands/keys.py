@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
 from features.config.environment import Settings
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from serving.access.api_keys import EVERY_SCOPE, SCOPES, Keys
+from serving.access.api_keys import EVERY_SCOPE, SCOPES, Key, Keys
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
 
@@ -30,6 +31,24 @@ def create(
             help=f"What the key may do; repeat it: {', '.join(SCOPES)}, or {EVERY_SCOPE}.",
         ),
     ],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="What records call the key, such as `crm`; else its id."),
+    ] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(
+            "--owner", help="Who answers for it, and reviews with it; else the key's name."
+        ),
+    ] = None,
+    expires: Annotated[
+        datetime | None,
+        typer.Option(
+            "--expires",
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"],
+            help="When it ends (UTC): a day, of which it is the beginning, or a moment.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     as_json: JsonOption = False,
@@ -37,13 +56,15 @@ def create(
 ) -> None:
     """Make a key. Its secret is shown once, here."""
     screen = Screen(as_json=as_json)
-    key, secret = _keys(workspace).create([name for part in scope for name in part.split(",")])
+    scopes = [name for part in scope for name in part.split(",")]
+    ends = None if expires is None else expires.replace(tzinfo=UTC)
+    key, secret = _keys(workspace).create(scopes, name, owner, ends)
     screen.say(
         f"Key {key.id} for {', '.join(sorted(key.scopes))}. Keep its secret; it cannot be shown"
         " again:"
     )
     screen.say(f"[bold]{secret}[/bold]")
-    screen.result({"id": key.id, "key": secret, "scopes": sorted(key.scopes)})
+    screen.result({**_told(key), "key": secret})
 
 
 @app.command("list")
@@ -60,23 +81,20 @@ def list_(
         screen.say("There is no key yet; make one with `sayso keys create --scope all`.")
     else:
         rows = [
-            (key.id, " ".join(sorted(key.scopes)), key.created_at, key.revoked_at or "in force")
+            (
+                key.id,
+                key.name,
+                key.owner,
+                " ".join(sorted(key.scopes)),
+                key.last_used_at or "never",
+                key.expires_at or "never",
+                key.revoked_at or "in force",
+            )
             for key in known
         ]
-        screen.table("API keys", ("id", "scopes", "created", "revoked"), rows)
-    screen.result(
-        {
-            "keys": [
-                {
-                    "id": k.id,
-                    "scopes": sorted(k.scopes),
-                    "created_at": k.created_at,
-                    "revoked_at": k.revoked_at,
-                }
-                for k in known
-            ]
-        }
-    )
+        titles = ("id", "name", "owner", "scopes", "last used", "ends", "revoked")
+        screen.table("API keys", titles, rows)
+    screen.result({"keys": [_told(key) for key in known]})
 
 
 @app.command("revoke")
@@ -84,14 +102,28 @@ def revoke(
     id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `list` shows it.")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
+    keep_links: Annotated[
+        bool,
+        typer.Option(
+            "--keep-links", help="Let the links that its answers held work until they end."
+        ),
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Make a key useless from now on."""
+    """Make a key useless from now on, and with it the links that its answers held."""
     screen = Screen(as_json=as_json)
-    _keys(workspace).revoke(id)
-    screen.say(f"Key {id} is revoked.")
-    screen.result({"id": id, "revoked": True})
+    _keys(workspace).revoke(id, keep_links=keep_links)
+    links = (
+        "Links in its answers go on working." if keep_links else "So are the links it was given."
+    )
+    screen.say(f"Key {id} is revoked. {links}")
+    screen.result({"id": id, "revoked": True, "links_revoked": not keep_links})
+
+
+def _told(key: Key) -> dict[str, Any]:
+    """A key as plain data."""
+    return {**vars(key), "scopes": sorted(key.scopes)}
 
 
 def _keys(workspace: WorkspaceOption) -> Keys:

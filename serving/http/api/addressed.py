@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
+from serving.access.api_keys import Key
 from serving.access.signed_links import Links, Page
 from serving.decisions.deciding import Decided
 from serving.decisions.document import document
@@ -31,11 +32,18 @@ def head(decided: Decided[Any], customer_id: str | None) -> dict[str, Any]:
     }
 
 
-def links_to(links: Links, decision_id: str, customer: int | None) -> dict[str, Any]:
-    """The fields of `serving.contract.answers.DecisionLinks`; who is not known (None) has no
-    preferences.
+def links_to(links: Links, key: Key, decision_id: str, customer: int | None) -> dict[str, Any]:
+    """The fields of `serving.contract.answers.DecisionLinks`.
+
+    Whoever holds the link to a customer's preferences can grant consent, so a key without that
+    scope gets none; who is not known (None) has no preferences.
     """
+    preferences = (
+        links.url(Page.PREFERENCES, str(customer), key.id)
+        if customer is not None and key.allows("consent")
+        else None
+    )
     return {
-        "why_url": links.url(Page.WHY, decision_id),
-        "preferences_url": None if customer is None else links.url(Page.PREFERENCES, str(customer)),
+        "why_url": links.url(Page.WHY, decision_id, key.id),
+        "preferences_url": preferences,
     }

@@ -10,7 +10,14 @@ from serving.access.privacy_signal import HONOURED, SAID, record_signal
 from serving.contract.answers import Churn
 from serving.contract.requests import ChurnRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
-from serving.http.boundary.parts import ConsentLedger, Estimating, KnownCustomers, Linking
+from serving.http.boundary.parts import (
+    Calling,
+    CallingKey,
+    ConsentLedger,
+    Estimating,
+    KnownCustomers,
+    Linking,
+)
 from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
@@ -23,6 +30,8 @@ def estimate(
     links: Linking,
     ledger: ConsentLedger,
     customers: KnownCustomers,
+    key: CallingKey,
+    caller: Calling,
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
@@ -33,12 +42,12 @@ def estimate(
     signal = sec_gpc == SAID
     if signal:
         record_signal(ledger, customers, request.customer_id, [estimator.purpose])
-    decided = estimator.answer(request.customer_id, request.language, privacy_signal=signal)
+    decided = estimator.answer(request.customer_id, request.language, caller, privacy_signal=signal)
     return AnswerResponse(
         Churn(
             **head(decided, request.customer_id),
             **vars(decided.answer),
-            **links_to(links, decided.decision_id, decided.customer),
+            **links_to(links, key, decided.decision_id, decided.customer),
         ),
         headers=HONOURED if signal else None,
     )

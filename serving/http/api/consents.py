@@ -16,7 +16,13 @@ from serving.contract.responses import (
     PurposeNotice,
 )
 from serving.http.api.addressed import AnswerResponse
-from serving.http.boundary.parts import ConsentLedger, DeclaredCatalog, KnownCustomers
+from serving.http.boundary.parts import (
+    Auditing,
+    Calling,
+    ConsentLedger,
+    DeclaredCatalog,
+    KnownCustomers,
+)
 from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
@@ -30,12 +36,12 @@ HISTORY = tuple(one.name for one in fields(ConsentEntry))
     response_model=None,
     **scope("consent"),
 )
-def consent(request: ConsentRequest, ledger: ConsentLedger) -> AnswerResponse:
+def consent(request: ConsentRequest, ledger: ConsentLedger, caller: Calling) -> AnswerResponse:
     """Record what a customer said.
 
     The answer comes once it is durable, and every later answer obeys it.
     """
-    receipt = ledger.append(ConsentEvent(**document(request)))
+    receipt = ledger.append(ConsentEvent(**document(request), actor=caller.actor))
     told = ConsentReceipt(
         **vars(receipt), takes_effect=receipt.takes_effect, explanation=receipt.explanation
     )
@@ -48,9 +54,16 @@ def consent(request: ConsentRequest, ledger: ConsentLedger) -> AnswerResponse:
     response_model=None,
     **scope("consent"),
 )
-def consents(id: str, ledger: ConsentLedger, customers: KnownCustomers) -> AnswerResponse:
+def consents(
+    id: str,
+    ledger: ConsentLedger,
+    customers: KnownCustomers,
+    audit_log: Auditing,
+    caller: Calling,
+) -> AnswerResponse:
     """A customer's consents by purpose and category, and every event behind them."""
     customer = customers.pseudonym(id)
+    audit_log.read(caller, "consents", customer)
     events = ledger.history(customer)
     return AnswerResponse(
         Consents(

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from serving.http.api.addressed import links_to
-from serving.http.boundary.parts import Decisions, Linking
+from serving.http.boundary.parts import Auditing, Calling, CallingKey, Decisions, Linking
 from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
@@ -15,19 +15,27 @@ router = scoped_router()
 
 @router.get("/decisions/{id}", response_model=dict[str, Any], **scope("explain"))
 def decision(
-    id: str, decisions: Decisions, links: Linking, *, replay: bool = False
+    id: str,
+    decisions: Decisions,
+    links: Linking,
+    audit_log: Auditing,
+    key: CallingKey,
+    caller: Calling,
+    *,
+    replay: bool = False,
 ) -> JSONResponse:
     """A decision as it was recorded; `replay=true` makes it again and tells whether it comes out
     the same.
     """
     found, customer_id = decisions.find(id)
+    audit_log.read(caller, "decision", found.customer)
     stated = found.document()
     known = None if customer_id is None else found.customer
     answer = {
         "decision_id": stated["decision_id"],
         "customer_id": customer_id,
         **stated,
-        **links_to(links, found.id, known),
+        **links_to(links, key, found.id, known),
         "kind": found.kind,
         "digest": found.hash,
         "intact": found.intact,

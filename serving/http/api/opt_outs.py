@@ -8,7 +8,13 @@ from features import clock
 from serving.contract.requests import OptOutRequest
 from serving.contract.responses import OptOutAnswer, OptOutList
 from serving.http.api.addressed import AnswerResponse
-from serving.http.boundary.parts import DeclaredCatalog, KnownCustomers, OptingOut
+from serving.http.boundary.parts import (
+    Auditing,
+    Calling,
+    DeclaredCatalog,
+    KnownCustomers,
+    OptingOut,
+)
 from serving.http.boundary.problems import Refused
 from serving.http.boundary.scoped_routes import scope, scoped_router
 
@@ -23,7 +29,11 @@ router = scoped_router()
     **scope("consent"),
 )
 def opt_out(
-    request: OptOutRequest, opt_outs: OptingOut, customers: KnownCustomers, catalog: DeclaredCatalog
+    request: OptOutRequest,
+    opt_outs: OptingOut,
+    customers: KnownCustomers,
+    catalog: DeclaredCatalog,
+    caller: Calling,
 ) -> AnswerResponse:
     """Record what a customer does not want.
 
@@ -37,7 +47,11 @@ def opt_out(
         )
     until = None if request.until is None else clock.to_text(request.until)
     made = opt_outs.add(
-        customers.pseudonym(request.customer_id), request.scope, request.value, until
+        customers.pseudonym(request.customer_id),
+        request.scope,
+        request.value,
+        until,
+        actor=caller.actor,
     )
     return AnswerResponse(OptOutAnswer(customer_id=request.customer_id, **vars(made)), 201)
 
@@ -48,9 +62,13 @@ def opt_out(
     response_model=None,
     **scope("consent"),
 )
-def list_opt_outs(id: str, opt_outs: OptingOut, customers: KnownCustomers) -> AnswerResponse:
+def list_opt_outs(
+    id: str, opt_outs: OptingOut, customers: KnownCustomers, audit_log: Auditing, caller: Calling
+) -> AnswerResponse:
     """A customer's opt-outs in force."""
-    standing = opt_outs.of(customers.pseudonym(id))
+    customer = customers.pseudonym(id)
+    audit_log.read(caller, "opt-outs", customer)
+    standing = opt_outs.of(customer)
     return AnswerResponse(
         OptOutList(
             customer_id=id,

@@ -10,7 +10,7 @@ from serving.access.privacy_signal import HONOURED, SAID
 from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
-from serving.http.boundary.parts import Linking, Recommending
+from serving.http.boundary.parts import Calling, CallingKey, Linking, Recommending
 from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
@@ -26,6 +26,8 @@ def recommend(
     request: RecommendationRequest,
     recommender: Recommending,
     links: Linking,
+    key: CallingKey,
+    caller: Calling,
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
@@ -34,12 +36,12 @@ def recommend(
     to share.
     """
     signal = sec_gpc == SAID
-    decided = recommender.answer(request, privacy_signal=signal)
+    decided = recommender.answer(request, caller, privacy_signal=signal)
     return AnswerResponse(
         Recommendation(
             **head(decided, request.customer_id),
             **vars(decided.answer),
-            **links_to(links, decided.decision_id, decided.customer),
+            **links_to(links, key, decided.decision_id, decided.customer),
         ),
         headers=HONOURED if signal else None,
     )

@@ -21,7 +21,7 @@ from features.errors import (
     SaysoError,
     WorkspaceError,
 )
-from features.shop.corrections import CorrectionRefused
+from features.shop.corrections import CorrectionRefused, OneLineOnly
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
@@ -32,6 +32,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS_OF: Mapping[type[SaysoError], int] = {
     NotFound: 404,
     ConsentError: 422,
+    OneLineOnly: 403,
     CorrectionRefused: 422,
     TooBusy: 409,
     ModelUnavailable: 409,

@@ -11,10 +11,20 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
+from serving.access.api_keys import Key
 from serving.http.boundary.parts import Service, sayso_of
 from serving.http.boundary.problems import MEDIA_TYPE, Problem, Refused
 
-__all__ = ["SCOPE", "Handler", "ScopedRoute", "Service", "sayso_of", "scope", "scoped_router"]
+__all__ = [
+    "SCOPE",
+    "Handler",
+    "ScopedRoute",
+    "Service",
+    "require",
+    "sayso_of",
+    "scope",
+    "scoped_router",
+]
 
 SCOPE = "x-scope"
 KEY = Depends(HTTPBearer(scheme_name="key", auto_error=False))
@@ -38,7 +48,9 @@ class ScopedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             _check_key(request, scope)
-            return await handle(request)
+            response = await handle(request)
+            response.headers.setdefault("Cache-Control", "no-store")
+            return response
 
         return guarded
 
@@ -70,9 +82,17 @@ def _check_key(request: Request, scope: str) -> None:
             " one.",
             headers=asks,
         )
-    key = sayso_of(request).keys.find(secret.strip())
+    sayso = sayso_of(request)
+    key = sayso.keys.find(secret.strip())
     if key is None:
-        raise Refused(401, "This API key is not known, or was revoked.", headers=asks)
+        raise Refused(401, "This API key is not known, was revoked, or has ended.", headers=asks)
+    sayso.key_uses.note(key.id)
+    require(key, scope)
+    request.state.key = key
+
+
+def require(key: Key, scope: str) -> None:
+    """Raises `Refused` for a key without the scope."""
     if not key.allows(scope):
         raise Refused(403, f"This API key does not have the scope `{scope}`.")
 

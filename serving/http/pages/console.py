@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -17,17 +18,19 @@ from starlette.concurrency import run_in_threadpool
 from features import clock
 from features.errors import NotFound
 from features.shop.corrections import Correction, CorrectionRefused
-from serving.access.audit_log import record_access
+from serving.access.caller import Caller
 from serving.access.console_sessions import COOKIE, LASTS, Staff
 from serving.bootstrap import Sayso
 from serving.console.decision_view import decision_view
 from serving.console.figures import allowed_by_purpose, decided_about, decided_today
 from serving.console.rendering import render
-from serving.http.boundary.scoped_routes import Service, sayso_of
+from serving.http.boundary.parts import request_id_of, sayso_of
+from serving.http.boundary.scoped_routes import Service
 from serving.http.pages.page_route import HEADERS
 from serving.reviews.review import AlreadyResolved, Effects, Review, ReviewRefused, Status, Verdict
 
 MOST_LISTED = 50
+MOST_READS = 300
 TOKEN = "form_token"  # noqa: S105 - the name of a form's field
 
 FOREIGN = "The form was not made for this session. Open the page anew."
@@ -63,7 +66,13 @@ def staff_of(request: Request) -> Staff:
     return staff
 
 
+def caller_of(request: Request) -> Caller:
+    """Who asks, as records name them."""
+    return staff_of(request).caller(request_id_of(request))
+
+
 SignedIn = Annotated[Staff, Depends(staff_of)]
+Calling = Annotated[Caller, Depends(caller_of)]
 Field = Annotated[str, Form()]
 router = APIRouter(include_in_schema=False)
 staffed = APIRouter(prefix="/console", route_class=StaffRoute)
@@ -83,8 +92,7 @@ def style() -> Response:
 @router.post("/console/login")
 def login(request: Request, sayso: Service, key: Field = "") -> Response:
     """Open the console with a key."""
-    elsewhere = request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
-    cookie = None if elsewhere else sayso.sessions.begin(key)
+    cookie = None if _comes_from_elsewhere(request, sayso) else sayso.sessions.begin(key)
     if cookie is None:
         return _login(
             sayso,
@@ -98,17 +106,20 @@ def login(request: Request, sayso: Service, key: Field = "") -> Response:
 
 
 @staffed.post("/logout")
-def logout(sayso: Service) -> Response:
-    """Close the console."""
+def logout(sayso: Service, staff: SignedIn) -> Response:
+    """Close the console; a copy of its cookie opens nothing any more."""
+    sayso.sessions.end(staff)
     response = RedirectResponse("/console", 303, headers=HEADERS)
     _set(sayso, response, "", 0)
     return response
 
 
 @staffed.get("")
-def queue(sayso: Service, staff: SignedIn, done: str | None = None) -> HTMLResponse:
+def queue(
+    sayso: Service, staff: SignedIn, caller: Calling, done: str | None = None
+) -> HTMLResponse:
     """Who waits for a person, those due first at the head."""
-    record_access(sayso.shop, staff.key_id, "queue of reviews")
+    sayso.audit_log.read(caller, "queue of reviews")
     resolved = [review for review in sayso.reviews.queue(None, MOST_LISTED) if not review.open]
     said = {
         "upheld": "The decision was upheld.",
@@ -126,29 +137,31 @@ def queue(sayso: Service, staff: SignedIn, done: str | None = None) -> HTMLRespo
 
 
 @staffed.get("/reviews/{id}")
-def review(id: str, sayso: Service, staff: SignedIn) -> HTMLResponse:
+def review(id: str, sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
     """One review, with what the customer wrote and was told."""
     try:
         found = sayso.reviews.find(id)
     except NotFound as error:
         return _message(sayso, staff, "Not found", str(error), 404)
-    record_access(sayso.shop, staff.key_id, "review", found.customer)
+    sayso.audit_log.read(caller, "review", found.customer)
     return _review(sayso, staff, found, {})
 
 
 @staffed.post("/reviews/{id}")
-async def resolve(id: str, request: Request, sayso: Service, staff: SignedIn) -> Response:
+async def resolve(
+    id: str, request: Request, sayso: Service, staff: SignedIn, caller: Calling
+) -> Response:
     """Record the outcome; where it is refused, the form comes back as it was filled, with what is
     wrong.
     """
     form = {name: str(value) for name, value in (await request.form()).items()}
-    return await run_in_threadpool(_resolve, sayso, staff, id, form)
+    return await run_in_threadpool(_resolve, sayso, staff, caller, id, form)
 
 
 @staffed.get("/decisions")
-def decisions(sayso: Service, staff: SignedIn) -> HTMLResponse:
+def decisions(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
     """What was decided today."""
-    record_access(sayso.shop, staff.key_id, "decisions of today")
+    sayso.audit_log.read(caller, "decisions of today")
     return _page(
         sayso,
         staff,
@@ -159,20 +172,20 @@ def decisions(sayso: Service, staff: SignedIn) -> HTMLResponse:
 
 
 @staffed.get("/decisions/{id}")
-def decision(id: str, sayso: Service, staff: SignedIn) -> HTMLResponse:
+def decision(id: str, sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
     """One decision, as its customer sees it."""
     try:
         view, customer = decision_view(sayso, id)
     except NotFound as error:
         return _message(sayso, staff, "Not found", str(error), 404)
-    record_access(sayso.shop, staff.key_id, "decision", customer)
+    sayso.audit_log.read(caller, "decision", customer)
     return _page(sayso, staff, "decision.html.j2", "", {"view": view})
 
 
 @staffed.get("/consents")
-def consents(sayso: Service, staff: SignedIn) -> HTMLResponse:
+def consents(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
     """How many customers allow what."""
-    record_access(sayso.shop, staff.key_id, "counts of consents")
+    sayso.audit_log.read(caller, "counts of consents")
     return _page(
         sayso,
         staff,
@@ -189,10 +202,10 @@ def search(sayso: Service, staff: SignedIn) -> HTMLResponse:
 
 
 @staffed.post("/search")
-def find(sayso: Service, staff: SignedIn, customer_id: Field = "") -> HTMLResponse:
+def find(sayso: Service, staff: SignedIn, caller: Calling, customer_id: Field = "") -> HTMLResponse:
     """A customer's consents and decisions. By POST, so that the id stands in no address."""
     customer = sayso.shop.customers.find(customer_id.strip())
-    record_access(sayso.shop, staff.key_id, "customer", customer)
+    sayso.audit_log.read(caller, "customer", customer)
     if customer is None:
         return _page(
             sayso,
@@ -212,14 +225,50 @@ def find(sayso: Service, staff: SignedIn, customer_id: Field = "") -> HTMLRespon
     return _page(sayso, staff, "search.html.j2", "/console/search", {"found": found})
 
 
+@staffed.get("/reads")
+def reads(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
+    """Who read whose data, and the codes that customers wait for."""
+    sayso.audit_log.read(caller, "audit log")
+    told = {
+        "reads": sayso.audit_log.newest(MOST_READS),
+        "kept_days": sayso.shop.config.shop.audit_log_kept_days,
+        "wanted": sayso.codes.wanted(),
+    }
+    return _page(sayso, staff, "reads.html.j2", "/console/reads", told)
+
+
 router.include_router(staffed)
 
 
-def _resolve(sayso: Sayso, staff: Staff, id: str, form: dict[str, str]) -> Response:
+def _comes_from_elsewhere(request: Request, sayso: Sayso) -> bool:
+    """Whether a form was sent by a page that is not ours; a program without pages says nothing.
+
+    What the browser says of the site comes first: our pages send no referrer, so that browsers hide
+    their own origin too and write `null`.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in {"same-origin", "none"} or _names_another(request, sayso, {"null"})
+    return _names_another(request, sayso, set())
+
+
+def _names_another(request: Request, sayso: Sayso, also_ours: set[str]) -> bool:
+    origin = request.headers.get("origin")
+    ours = {request.headers.get("host", ""), urlsplit(sayso.links.base_url).netloc}
+    return (
+        origin is not None
+        and origin not in also_ours
+        and urlsplit(origin).netloc not in ours - {""}
+    )
+
+
+def _resolve(sayso: Sayso, staff: Staff, caller: Caller, id: str, form: dict[str, str]) -> Response:
     try:
         found = sayso.reviews.find(id)
-        record_access(sayso.shop, staff.key_id, "outcome of a review", found.customer)
-        resolved = sayso.reviews.resolve(id, _verdict(form))
+        sayso.audit_log.read(caller, "outcome of a review", found.customer)
+        verdict = _verdict(form, staff, caller)
+        one_line = not staff.key.allows("correct-bulk")
+        resolved = sayso.reviews.resolve(id, verdict, one_line=one_line)
     except NotFound as error:
         return _message(sayso, staff, "Not found", str(error), 404)
     except AlreadyResolved as error:
@@ -229,8 +278,12 @@ def _resolve(sayso: Sayso, staff: Staff, id: str, form: dict[str, str]) -> Respo
     return RedirectResponse(f"/console?done={resolved.status}", 303, headers=HEADERS)
 
 
-def _verdict(form: dict[str, str]) -> Verdict:
-    """What the form says. Raises `ReviewRefused` for an outcome or a day that does not exist."""
+def _verdict(form: dict[str, str], staff: Staff, caller: Caller) -> Verdict:
+    """What the form says, by whoever is signed in.
+
+    Raises `ReviewRefused` for an outcome or a day that does not exist, and for a correction by
+    somebody who may not correct.
+    """
     said = {name: value.strip() or None for name, value in form.items()}
     if said.get("outcome") not in {Status.UPHELD, Status.OVERRIDDEN}:
         raise ReviewRefused("Choose whether the decision is upheld or overridden.", field="outcome")
@@ -239,12 +292,16 @@ def _verdict(form: dict[str, str]) -> Verdict:
         raise ReviewRefused(
             "A field that is put right and its right value go together.", field="value"
         )
+    if field is not None and not staff.key.allows("correct"):
+        raise ReviewRefused(
+            "Your key does not have the scope `correct`, so it puts no field right.", field="field"
+        )
     correction = None if field is None or value is None else Correction(field, value, order)
     effects = Effects(
         said.get("suppress"), correction, said.get("band"), _end_of(said.get("band_until"))
     )
     return Verdict(
-        Status(form["outcome"]), form.get("reason", ""), form.get("reviewer", ""), effects
+        Status(form["outcome"]), form.get("reason", ""), staff.key.owner, effects, caller.actor
     )
 
 
@@ -271,7 +328,7 @@ def _review(
     fields = [
         field
         for field in sayso.shop.config.catalog.fields.values()
-        if field.table in sayso.shop.workspace.tables.personal
+        if staff.key.allows("correct") and field.table in sayso.shop.workspace.tables.personal
     ]
     filled = (
         dict.fromkeys(
@@ -284,7 +341,6 @@ def _review(
                 "value",
                 "order_id",
                 "reason",
-                "reviewer",
             )
         )
         | form

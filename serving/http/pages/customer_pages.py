@@ -1,30 +1,30 @@
-"""The customers' pages: `GET /why/{token}`, `GET` and `POST /preferences/{token}`.
+"""The customers' pages: `GET` and `POST` of `/why/{token}` and `/preferences/{token}`.
 
-Whoever holds the signed link is let in, without a key. `GET` changes nothing, so a mail scanner
-that opens links switches nothing off.
+Whoever holds the signed link is let in, without a key, to what that link is for. `GET` changes
+nothing, so a mail scanner that opens links switches nothing off.
 """
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Header, Query
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from features.errors import NotFound
 from serving.access.signed_links import Page
-from serving.bootstrap import Sayso
+from serving.http.boundary.parts import RequestId
 from serving.http.boundary.scoped_routes import Service
-from serving.http.pages.page_route import HEADERS, PageRoute, reader_for
-from serving.pages.changes import PreferenceForm, change
+from serving.http.pages.coded_pages import answer_code, require_customer
+from serving.http.pages.page_route import HEADERS, PageRoute, page, reader_for
+from serving.pages.changes import Changing, PreferenceForm, change
 from serving.pages.confirmation import seal
 from serving.pages.contested import contested
+from serving.pages.narrowing import METHOD, WhyForm, narrow
 from serving.pages.panel import panel
-from serving.pages.preferences import erased_page, erasure_page, preferences_page
+from serving.pages.preferences import code_page, preferences_page
 from serving.pages.privacy_signal import note_before_a_choice, with_signal
-from serving.pages.reader import Reader
 from serving.pages.why import why_page
 
 router = APIRouter(include_in_schema=True, tags=["pages"], route_class=PageRoute)
@@ -40,24 +40,37 @@ Signal = Annotated[
 Done = Annotated[
     str | None, Query(max_length=4_000, description="What was just done, as the service signed it.")
 ]
+Step = Annotated[
+    Literal["choices", "download", "erase"] | None,
+    Query(description="Shows the form for the one-time code that this needs."),
+]
+Asked = Annotated[Literal["asked"] | None, Query(description="A code was just asked for.")]
 
 
 @router.get("/why/{token}", response_class=HTMLResponse)
 def why(
     token: str,
     sayso: Service,
+    request_id: RequestId,
     language: Chosen = None,
     accept_language: Wished = None,
     done: Done = None,
+    step: Step = None,
+    code: Asked = None,
     sec_gpc: Signal = None,
 ) -> HTMLResponse:
     """Why am I seeing this: what an answer used, its reasons, and a switch for each category."""
-    decision, _ = sayso.decisions.find(sayso.links.subject(Page.WHY, token))
+    visit = sayso.visits.begin(Page.WHY, token)
+    if step is not None:
+        reader = reader_for(sayso, language, accept_language, step=step)
+        return page(code_page(sayso, visit.path, step, reader, code))
+    decision, _ = sayso.decisions.find(visit.link.subject)
+    sayso.audit_log.read(visit.caller(request_id), "why page", decision.customer)
     reader = with_signal(
         sayso, reader_for(sayso, language, accept_language), decision.customer, sec_gpc
     )
     review = contested(sayso.reviews, decision.id, reader)
-    return _page(
+    return page(
         why_page(
             sayso,
             decision,
@@ -70,6 +83,32 @@ def why(
     )
 
 
+@router.post("/why/{token}", response_class=HTMLResponse)
+def change_why(
+    token: str,
+    sayso: Service,
+    request_id: RequestId,
+    form: Annotated[WhyForm, Form()],
+    language: Chosen = None,
+    accept_language: Wished = None,
+    sec_gpc: Signal = None,
+) -> Response:
+    """Stop the use of something or hide it, or take that back within ten minutes; then show the
+    page again.
+    """
+    visit = sayso.visits.begin(Page.WHY, token)
+    customer = require_customer(sayso, visit)
+    reader = reader_for(sayso, language, accept_language)
+    if form.act in {"ask_code", "choices", "download", "erase"}:
+        return answer_code(sayso, visit, form, reader)
+    note_before_a_choice(sayso, customer, sec_gpc)
+    actor = visit.caller(request_id).actor
+    changing = Changing(sayso, customer, reader.wording.language, actor, METHOD)
+    done = narrow(changing, visit, form)
+    sealed = seal(sayso.links, customer, done, sayso.shop.clock())
+    return RedirectResponse(reader.address(visit.path, done=sealed), 303, headers=HEADERS)
+
+
 @router.get(
     "/why/{token}/panel",
     responses={200: {"content": {"application/json": {}}}},
@@ -78,6 +117,7 @@ def why(
 def why_panel(
     token: str,
     sayso: Service,
+    request_id: RequestId,
     language: Chosen = None,
     accept_language: Wished = None,
     sec_gpc: Signal = None,
@@ -85,7 +125,9 @@ def why_panel(
     """The reasons of the why page in short, for the panel that a shop shows on its own site; any
     site may ask, as the link is the key.
     """
-    decision, _ = sayso.decisions.find(sayso.links.subject(Page.WHY, token))
+    visit = sayso.visits.begin(Page.WHY, token)
+    decision, _ = sayso.decisions.find(visit.link.subject)
+    sayso.audit_log.read(visit.caller(request_id), "why panel", decision.customer)
     reader = with_signal(
         sayso, reader_for(sayso, language, accept_language), decision.customer, sec_gpc
     )
@@ -96,50 +138,49 @@ def why_panel(
 def preferences(
     token: str,
     sayso: Service,
+    request_id: RequestId,
     language: Chosen = None,
     accept_language: Wished = None,
     done: Done = None,
-    step: Annotated[
-        str | None,
-        Query(
-            max_length=16, description="`erase` shows what erasing does, before anything is done."
-        ),
-    ] = None,
+    step: Step = None,
+    code: Asked = None,
     sec_gpc: Signal = None,
 ) -> HTMLResponse:
     """Everything a customer allows, by purpose and category, with a switch for each."""
-    customer = _customer(sayso, token)
-    if step == "erase":
-        return _page(
-            erasure_page(sayso, token, reader_for(sayso, language, accept_language, step=step))
-        )
+    visit = sayso.visits.begin(Page.PREFERENCES, token)
+    customer = require_customer(sayso, visit)
+    if step is not None:
+        reader = reader_for(sayso, language, accept_language, step=step)
+        return page(code_page(sayso, visit.path, step, reader, code))
+    sayso.audit_log.read(visit.caller(request_id), "preferences page", customer)
     reader = with_signal(sayso, reader_for(sayso, language, accept_language), customer, sec_gpc)
-    return _page(preferences_page(sayso, customer, token, reader, done))
+    return page(preferences_page(sayso, customer, token, reader, done))
 
 
 @router.post("/preferences/{token}", response_class=HTMLResponse)
 def change_preferences(
     token: str,
     sayso: Service,
+    request_id: RequestId,
     form: Annotated[PreferenceForm, Form()],
     language: Chosen = None,
     accept_language: Wished = None,
     sec_gpc: Signal = None,
 ) -> Response:
-    """Do what a form of a customer's page asks, then show where that was asked for."""
-    customer = _customer(sayso, token)
-    if form.back is not None:
-        sayso.links.subject(Page.WHY, form.back)
+    """Do what a form of a customer's page asks, then show that page again.
+
+    Downloading and erasing need a one-time code as well.
+    """
+    visit = sayso.visits.begin(Page.PREFERENCES, token)
+    customer = require_customer(sayso, visit)
     reader = reader_for(sayso, language, accept_language)
-    if form.act == "download":
-        return _download(sayso, customer)
-    if form.act == "erase":
-        return _erase(sayso, customer, token, form, reader)
+    if form.act in {"ask_code", "download", "erase"}:
+        return answer_code(sayso, visit, form, reader)
     note_before_a_choice(sayso, customer, sec_gpc)
-    done = change(sayso, customer, form, reader.wording.language)
-    where = f"/why/{form.back}" if form.back else f"/preferences/{token}"
+    actor = visit.caller(request_id).actor
+    done = change(Changing(sayso, customer, reader.wording.language, actor), form)
     sealed = seal(sayso.links, customer, done, sayso.shop.clock())
-    return RedirectResponse(reader.address(where, done=sealed), 303, headers=HEADERS)
+    return RedirectResponse(reader.address(visit.path, done=sealed), 303, headers=HEADERS)
 
 
 @router.get("/pages/{name}", include_in_schema=False)
@@ -151,43 +192,3 @@ def own_file(name: str) -> Response:
     shared = FROM_ANYWHERE if name.endswith(".js") else {}
     headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff", **shared}
     return Response(text, media_type=OWN_FILES[name], headers=headers)
-
-
-def _customer(sayso: Sayso, token: str) -> int:
-    """Whose preferences a link opens.
-
-    Raises `LinkRefused`, and `NotFound` for a customer who was erased.
-    """
-    customer = sayso.shop.customers.kept(int(sayso.links.subject(Page.PREFERENCES, token)))
-    if not sayso.shop.customers.external_ids([customer]):
-        raise NotFound("There is no such customer.")
-    return customer
-
-
-def _external_id(sayso: Sayso, customer: int) -> str:
-    (customer_id,) = sayso.shop.customers.external_ids([customer]).values()
-    return str(customer_id)
-
-
-def _download(sayso: Sayso, customer: int) -> Response:
-    held = json.dumps(
-        sayso.rights.export(_external_id(sayso, customer)),
-        ensure_ascii=False,
-        default=str,
-        indent=1,
-    )
-    headers = {**HEADERS, "Content-Disposition": 'attachment; filename="my-data.json"'}
-    return Response(held, media_type="application/json", headers=headers)
-
-
-def _erase(
-    sayso: Sayso, customer: int, token: str, form: PreferenceForm, reader: Reader
-) -> Response:
-    """Erase where that was confirmed; ask for it otherwise."""
-    if form.confirmed != "yes":
-        return _page(erasure_page(sayso, token, reader))
-    return _page(erased_page(sayso, sayso.rights.erase(_external_id(sayso, customer)), reader))
-
-
-def _page(html: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(html, status, headers=HEADERS)

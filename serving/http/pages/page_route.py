@@ -13,6 +13,8 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from features.errors import ConsentError, NotFound, SaysoError
 from serving.access.signed_links import LinkRefused
@@ -57,10 +59,32 @@ def reader_for(
     return reader_of(sayso.words, language, accept_language, **kept)
 
 
+def page(html: str, status: int = 200) -> HTMLResponse:
+    """A customer's page as a response."""
+    return HTMLResponse(html, status, headers=HEADERS)
+
+
 class PageRoute(APIRoute):
     """A route that answers a customer whose link or form is of no use with a page, not with a
     problem document.
+
+    `HEAD` is answered like `GET`, whose body the server then leaves out: programs that check the
+    links of a message ask so.
     """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the route answers a request."""
+        return super().matches(self._read(scope))
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await super().handle(self._read(scope), receive, send)
+
+    def _read(self, scope: Scope) -> Scope:
+        asks = (
+            scope["type"] == "http" and scope["method"] == "HEAD" and "GET" in (self.methods or ())
+        )
+        return {**scope, "method": "GET"} if asks else scope
 
     def get_route_handler(self) -> Handler:
         """The handler, with a page for every refusal."""

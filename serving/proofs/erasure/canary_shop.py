@@ -32,7 +32,7 @@ from features.synthetic.presets import TESTED
 from models.churn.settings import ChurnSettings
 from models.next_purchase.ranker import NextPurchaseSettings
 from models.tracking import Tracking
-from serving.access.audit_log import record_access
+from serving.access.caller import Caller
 from serving.bootstrap import Sayso, assemble
 from serving.contract.requests import RecommendationRequest
 from serving.proofs.erasure.canaries import canary, customer_id
@@ -175,7 +175,7 @@ def _contest(sayso: Sayso, customer: int, who: str, decision_id: str) -> None:
     says why.
     """
     review, _ = sayso.reviews.ask(decision_id, who.replace("customer", "contest"))
-    record_access(sayso.shop, "selftest", "review", customer)
+    sayso.audit_log.read(Caller("selftest"), "review", customer)
     until = clock.to_text(sayso.shop.clock() + timedelta(days=30))
     effects = Effects(band="low", band_until=until)
     sayso.reviews.resolve(

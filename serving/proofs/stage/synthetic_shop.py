@@ -33,17 +33,22 @@ def draw_shop(seed: int, customers: int) -> SyntheticShop:
     return replace(PROVED, customers=customers).draw(seed)
 
 
-def make_shop(folder: Path, seed: int, customers: int) -> Shop:
-    """The workspace of a made-up shop, loaded; nobody has agreed to anything yet."""
+def make_shop(folder: Path, seed: int, customers: int, database_url: str | None = None) -> Shop:
+    """The workspace of a made-up shop, loaded, with its database where `database_url` says; nobody
+    has agreed to anything yet.
+    """
     create(folder / "shop", [draw_shop(seed, customers).write(folder / "orders.csv")])
-    shop = open_shop(folder / "shop")
+    shop = open_shop(folder / "shop", database_url)
     ingest(shop.workspace, shop.database)
     return shop
 
 
-def open_shop(root: Path) -> Shop:
-    """The shop in `root` with everything of it there, whatever the environment says."""
+def open_shop(root: Path, database_url: str | None = None) -> Shop:
+    """The shop in `root` with everything of it there, but for its database where another is named,
+    whatever the environment says.
+    """
     database, mlflow = (f"sqlite:///{root / name}" for name in ("sayso.db", "mlflow.db"))
+    database = database_url or database
     return Shop(
         Workspace.open(root, Settings(workspace=root, database_url=database, mlflow_uri=mlflow))
     )
