@@ -289,3 +289,14 @@ model_roles = Table(
     Column("version", String(20), nullable=False),
 )
 """Which version of a model is champion, and which its challenger."""
+
+undelivered = Table(
+    "undelivered",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("reference", String(64), primary_key=True),
+    Column("noted_at", String(32), nullable=False),
+)
+"""What was recorded for a caller who cannot have got the answer: a decision by its id, a consent by
+its place in the ledger, an opt-out by its id. It names no customer.
+"""

@@ -17,7 +17,7 @@ from features.consent.grants import grants
 from features.consent.ledger import Ledger, position
 from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
-from features.database.engine import Database
+from features.database.engine import UNHURRIED, Database, Patience
 from features.definitions.definition import ShopFacts
 from features.shop.workspace import Workspace
 from features.warehouse.gate import Gate
@@ -27,9 +27,12 @@ from features.warehouse.store import Warehouse
 class Shop:
     """The data layer of a workspace, each part made when it is first needed."""
 
-    def __init__(self, workspace: Workspace, now: Clock = utc_now) -> None:
+    def __init__(
+        self, workspace: Workspace, now: Clock = utc_now, patience: Patience = UNHURRIED
+    ) -> None:
         self.workspace = workspace
         self.clock = now
+        self._patience = patience
 
     @property
     def config(self) -> Config:
@@ -39,7 +42,7 @@ class Shop:
     @cached_property
     def database(self) -> Database:
         """The database, at the newest schema."""
-        return Database.open(self.workspace.database_url)
+        return Database.open(self.workspace.database_url, self._patience)
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, sel
 
 from features import clock
 from features.clock import Clock, utc_now
+from features.database.caller import note_recorded
 from features.database.engine import Database
 from features.database.tables import opt_outs
 from features.errors import NotFound, SaysoError
@@ -139,6 +140,7 @@ def write(
             id=made.id, customer=customer, scope=scope, value=value, until=until, created_at=now
         )
     )
+    note_recorded("opt_out", made.id)
     return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,14 +10,18 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 
+from features.database.caller import CallerGone
+from features.database.sqlite_file import DatabaseGone
 from features.errors import ConsentError, ModelUnavailable, NotFound, SaysoError
 from features.shop.corrections import CorrectionRefused
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
+from serving.http.boundary.logs import log_failure
 from serving.reviews.review import AlreadyResolved, ReviewRefused
 
 MEDIA_TYPE = "application/problem+json"
@@ -32,9 +35,15 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     ReviewRefused: 422,
     AlreadyResolved: 409,
     TooManyOptOuts: 422,
+    CallerGone: 503,
+    DatabaseGone: 503,
 }
-
-log = logging.getLogger("sayso.http")
+MOST_ERRORS = 20
+"""Faults that a problem document names; who has more mends these first."""
+MOST_CHARACTERS = 200
+"""Of a field's name and of what is said of it, both of which may repeat what was sent."""
+RETRY = {"Retry-After": "2"}
+UNAVAILABLE = "The database does not answer at the moment. Ask again soon."
 
 
 class FieldProblem(BaseModel):
@@ -83,7 +92,10 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "errors": [{"field": field, "detail": said} for field, said in errors],
+        "errors": [
+            {"field": field[:MOST_CHARACTERS], "detail": said[:MOST_CHARACTERS]}
+            for field, said in errors[:MOST_ERRORS]
+        ],
     }
     return JSONResponse(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
@@ -97,6 +109,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SaysoError, _refused_by_rule)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _unheard_of)
+    app.add_exception_handler(SQLAlchemyError, _no_database)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -107,9 +120,10 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
             "The body is not valid JSON.",
             [("body", str(faults[0].get("ctx", {}).get("error", "not JSON")))],
         )
-    errors = [(_field(fault["loc"]), fault["msg"]) for fault in faults]
-    named = ", ".join(dict.fromkeys(f"`{field}`" for field, _ in errors))
-    return problem(422, f"The request breaks a rule in {named}.", errors)
+    errors = [(_field(fault["loc"]), fault["msg"]) for fault in faults[:MOST_ERRORS]]
+    named = ", ".join(dict.fromkeys(f"`{field[:MOST_CHARACTERS]}`" for field, _ in errors))
+    more = "" if len(faults) <= MOST_ERRORS else f", and {len(faults) - MOST_ERRORS} times more"
+    return problem(422, f"The request breaks a rule in {named}{more}.", errors)
 
 
 def _field(location: Sequence[Any]) -> str:
@@ -120,14 +134,21 @@ def _field(location: Sequence[Any]) -> str:
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, Refused):
         raise error
+    return refused(error)
+
+
+def refused(error: Refused) -> JSONResponse:
+    """A refusal that was raised, as a response."""
     return problem(error.status, error.detail, error.errors, error.headers)
 
 
 async def _refused_by_rule(_request: Request, error: Exception) -> JSONResponse:
     status = next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 500)
     if status == 500:
-        log.error("a request failed: %s", type(error).__name__)
+        log_failure("a request failed", error)
         return problem(500, "Something went wrong on our side.")
+    if status == 503:
+        return problem(503, UNAVAILABLE, headers=RETRY)
     field = getattr(error, "field", None)
     return problem(status, str(error), [(field, str(error))] if field else [])
 
@@ -135,6 +156,20 @@ async def _refused_by_rule(_request: Request, error: Exception) -> JSONResponse:
 async def _unheard_of(_request: Request, _error: Exception) -> JSONResponse:
     """PostgreSQL refuses text that holds a NUL, or more than fits, even in a question."""
     return problem(422, "The request holds text that no name can have, such as a NUL character.")
+
+
+async def _no_database(_request: Request, error: Exception) -> JSONResponse:
+    """It is stopped, locked, full, or has no connection left; asking again helps."""
+    if not is_passing(error):
+        log_failure("a request failed", error)
+        return problem(500, "Something went wrong on our side.")
+    log_failure("the database does not answer", error)
+    return problem(503, UNAVAILABLE, headers=RETRY)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an error of the database or the disk is one after which asking again may help."""
+    return isinstance(error, (DBAPIError, NoConnection, CallerGone, DatabaseGone, OSError))
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
