@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -9,6 +10,7 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    FailFast,
     Field,
     ValidationInfo,
     field_validator,
@@ -31,7 +33,17 @@ Spoken = Annotated[
         examples=["en"],
     ),
 ]
-Moment = AwareDatetime
+
+
+def _within_the_calendar(moment: datetime) -> datetime:
+    try:
+        moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise ValueError("this moment is outside the calendar's years 1 to 9999 in UTC") from None
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_within_the_calendar)]
 
 
 class Request(BaseModel):
@@ -45,6 +57,7 @@ class RecommendationRequest(Request):
 
     basket: Annotated[
         tuple[Id, ...],
+        FailFast(),
         Field(
             max_length=200,
             description=(
@@ -74,10 +87,13 @@ class RecommendationRequest(Request):
         ),
     ] = "web"
     exclude: Annotated[
-        tuple[Id, ...], Field(max_length=1_000, description="Products not to recommend.")
+        tuple[Id, ...],
+        FailFast(),
+        Field(max_length=1_000, description="Products not to recommend."),
     ] = ()
     product_categories: Annotated[
-        tuple[Id, ...] | None, Field(max_length=100, description="Recommend only from these.")
+        Annotated[tuple[Id, ...], FailFast()] | None,
+        Field(max_length=100, description="Recommend only from these."),
     ] = None
     discover: Annotated[
         float | None,

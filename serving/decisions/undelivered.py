@@ -22,28 +22,26 @@ DECISION = "decision"
 
 
 class Undelivered:
-    """Marks what was not delivered, in the background: no answer waits for it."""
+    """What was noted in one worker, until it is marked in the background: no answer waits."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._noted: list[Recorded] = []
 
     def note(self, recorded: Sequence[Recorded]) -> None:
-        """Have these marked at the next look."""
+        """Have these marked soon."""
         with self._lock:
             self._noted += recorded
 
-    def look(self) -> None:
-        """Mark what was noted; what cannot be marked now is kept for the next look."""
+    def mark(self, database: Database, now: Clock) -> None:
+        """Mark what was noted; what cannot be marked now is kept for the next time."""
         with self._lock:
             noted, self._noted = self._noted, []
         if not noted:
             return
         try:
-            with self._database.write() as connection:
-                _mark(connection, noted, clock.to_text(self._clock()))
+            with database.write() as connection:
+                _mark(connection, noted, clock.to_text(now()))
         except BaseException:
             self.note(noted)
             raise

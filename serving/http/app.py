@@ -6,6 +6,8 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from features.config.environment import Settings
+from serving.decisions.undelivered import Undelivered
 from serving.http.api import (
     churn,
     consents,
@@ -16,8 +18,10 @@ from serving.http.api import (
     recommendations,
     reviews,
 )
-from serving.http.boundary import metrics, problems
+from serving.http.boundary import metrics, problems, readiness
 from serving.http.boundary.envelope import Envelope
+from serving.http.boundary.lanes import Lanes
+from serving.http.boundary.limits import Limits
 from serving.http.pages import console, front
 from serving.http.pages import customer_pages as pages
 
@@ -33,6 +37,7 @@ ROUTERS = (
     console,
     pages,
     metrics,
+    readiness,
     front,
 )
 DESCRIPTION = """
@@ -42,8 +47,9 @@ used, what it withheld, and why.
 """
 
 
-def make_app() -> FastAPI:
+def make_app(settings: Settings | None = None) -> FastAPI:
     """The application; `app.state.sayso` has to be set to a `Sayso` before the first request."""
+    settings = settings or Settings()
     app = FastAPI(
         title="Sayso",
         version=version("sayso"),
@@ -52,7 +58,11 @@ def make_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(Envelope)
+    app.state.settings = settings
+    app.state.lanes = Lanes.of(settings)
+    app.state.limits = Limits(settings)
+    app.state.undelivered = Undelivered()
+    app.add_middleware(Envelope, settings=settings)
     problems.install(app)
     for module in ROUTERS:
         app.include_router(module.router)

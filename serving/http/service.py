@@ -6,15 +6,17 @@ answers requests is therefore imported when a worker makes its `SaysoService`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import bentoml
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from features.config.environment import Settings
+from serving.http.boundary.connection import use_for_every_connection
 
 
 class LateApplication(Starlette):
@@ -26,11 +28,11 @@ class LateApplication(Starlette):
     def __init__(self) -> None:
         super().__init__(lifespan=self._alive)
 
-    def load(self) -> Starlette:
+    def load(self, settings: Settings) -> Starlette:
         """Make the web application that this one stands for."""
         from serving.http.app import make_app  # noqa: PLC0415 - 100 MB that the supervisor spares
 
-        self._loaded = make_app()
+        self._loaded = make_app(settings)
         return self._loaded
 
     @property
@@ -48,15 +50,35 @@ class LateApplication(Starlette):
             yield
 
 
+class Straight:
+    """ASGI middleware that hands every request to our application.
+
+    BentoML's own routes answer some in ways of their own: `/readyz` knows nothing of the database,
+    and what no route fits is answered in plain text.
+    """
+
+    def __init__(self, app: ASGIApp, ours: ASGIApp) -> None:
+        self._app = app
+        self._ours = ours
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by our application; what is no request, such as the beginning, is BentoML's."""
+        answer = self._ours if scope["type"] == "http" else self._app
+        await answer(scope, receive, send)
+
+
 app = LateApplication()
+SETTINGS = Settings()
+LONGEST_ANSWER = 20
+"""BentoML's own timeout in times of ours, which always comes first and says why."""
 READ_BY = ("serving.live.assortment", "serving.live.statistics")
 """Modules whose reading of the warehouse a worker leaves to another process."""
 
 
 @bentoml.service(
     name="sayso",
-    threads=Settings().threads,
-    traffic={"timeout": 30},
+    threads=SETTINGS.threads,
+    traffic={"timeout": int(LONGEST_ANSWER * SETTINGS.answer_seconds)},
     logging={"access": {"enabled": False}},
     metrics={"enabled": False},
 )
@@ -67,8 +89,13 @@ class SaysoService:
     def __init__(self) -> None:
         # imported here, since the supervisor, which makes no service, spares 250 MB
         from features.shop.workspace import Workspace  # noqa: PLC0415 - see above
+        from serving.http.sight.logs import write_json_lines  # noqa: PLC0415 - see above
+        from serving.http.worker import join, metrics_folder, stop_without  # noqa: PLC0415 - see above
         from serving.live.reader_process import ReaderProcess  # noqa: PLC0415 - see above
 
+        write_json_lines()
+        folder = metrics_folder()
+        stop_without(os.getppid())
         settings = Settings()
         workspace = Workspace.open(settings.workspace, settings)
         self._reader = ReaderProcess(workspace, READ_BY)
@@ -79,11 +106,17 @@ class SaysoService:
             workspace, settings.public_url or "http://127.0.0.1:3000", self._reader
         )
         self._sayso.watch.also(self._reader.rest)
+        self._web = app.load(settings)
+        join(self._web, self._sayso, folder)
         self._sayso.watch.start()
-        app.load().state.sayso = self._sayso
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML's own is not typed
     def close(self) -> None:
         """Stop what runs in the background."""
+        self._web.state.lanes.close()
         self._sayso.close()
         self._reader.close()
+
+
+use_for_every_connection()  # BentoML asks nobody, so it has to be said before it begins
+SaysoService.add_asgi_middleware(Straight, ours=app)  # type: ignore[attr-defined]  # BentoML's decorator is not typed

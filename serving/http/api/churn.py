@@ -7,6 +7,7 @@ from serving.contract.requests import ChurnRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
 from serving.http.boundary.parts import Estimating, Linking
 from serving.http.boundary.scoped_routes import scope, scoped_router
+from serving.http.sight.counts import count_answer
 
 router = scoped_router()
 
@@ -17,6 +18,8 @@ def estimate(request: ChurnRequest, estimator: Estimating, links: Linking) -> An
     category of data changed.
     """
     decided = estimator.answer(request.customer_id, request.language)
+    said = decided.answer
+    count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)
     return AnswerResponse(
         Churn(
             **head(decided, request.customer_id),

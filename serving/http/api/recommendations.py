@@ -11,6 +11,7 @@ from serving.contract.requests import RecommendationRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
 from serving.http.boundary.parts import Linking, Recommending
 from serving.http.boundary.scoped_routes import scope, scoped_router
+from serving.http.sight.counts import count_answer
 
 router = scoped_router()
 
@@ -33,6 +34,8 @@ def recommend(
     to share.
     """
     decided = recommender.answer(request, privacy_signal=sec_gpc == "1")
+    said = decided.answer
+    count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
     return AnswerResponse(
         Recommendation(
             **head(decided, request.customer_id),

@@ -68,7 +68,7 @@ async def read(scope: Scope, receive: Receive, seconds: float) -> bytes:
         raise Refused(
             408, f"The body did not arrive within {seconds:g} seconds.", headers=CLOSE
         ) from None
-    if b"json" in headers.get(b"content-type", b"").lower():
+    if b"form" not in headers.get(b"content-type", b"").lower():
         check_shape(body, room)
     return body
 

@@ -14,10 +14,10 @@ from features.config.environment import Settings
 from features.database.caller import Caller, Recorded, serving
 from serving.http.boundary import bodies
 from serving.http.boundary.lanes import Lanes
-from serving.http.boundary.logs import log_failure, log_request
-from serving.http.boundary.metrics import count, known_method, route_of
 from serving.http.boundary.problems import Refused, problem, refused
-from serving.http.boundary.request_ids import RequestId, begin, request_id_for
+from serving.http.sight.counts import count, known_method, route_of
+from serving.http.sight.logs import log_failure, log_request
+from serving.http.sight.request_ids import RequestId, begin, request_id_for
 
 CHOICES = ("/v1/consents", "/v1/opt-outs", "/why/", "/preferences/")
 WITHOUT_WAITING = ("/readyz", "/metrics", "/pages/", "/console/console.css")
@@ -57,7 +57,7 @@ class Envelope:
     an exception handler for `Exception` would answer too, but the error then goes on to the server,
     which closes the connection under a client that is already sending its next request.
 
-    What was recorded for a caller who cannot have got the answer is handed to `app.state.undelivered`.
+    What was recorded for a caller who cannot have got the answer goes to `app.state.undelivered`.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -73,13 +73,9 @@ class Envelope:
             return
         began = time.perf_counter()
         state = scope["app"].state
-        seconds = self._settings.answer_seconds * (
-            LONGER if scope["path"].startswith(LONG) else 1
-        )
+        seconds = self._settings.answer_seconds * (LONGER if scope["path"].startswith(LONG) else 1)
         caller = Caller(seconds, state.undelivered.note)
-        exchange = _Exchange(
-            scope, receive, send, request_id_for(scope["headers"]), caller
-        )
+        exchange = _Exchange(scope, receive, send, request_id_for(scope["headers"]), caller)
         begin(exchange.request_id)
         with serving(caller):
             try:

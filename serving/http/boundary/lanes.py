@@ -21,6 +21,7 @@ from typing import ParamSpec, TypeVar
 from features.config.environment import Settings
 from features.database.caller import current_caller
 from serving.http.boundary.problems import Refused
+from serving.http.sight.counts import WAITING, count_stage
 
 STALLED_AFTER_SECONDS = 1.0
 """A lane none of whose threads came back for so long waits for something outside."""
@@ -77,9 +78,11 @@ class Lane:
 
         Raises `Refused` (429 or 503) where there is none in time.
         """
+        began = time.monotonic()
         await self._enter()
+        count_stage(self.name, "waiting", time.monotonic() - began)
         jobs: list[Future[object]] = []
-        token = _JOBS.set(_Turn(self._executor, jobs))
+        token = _JOBS.set(_Turn(self.name, self._executor, jobs))
         try:
             yield
         finally:
@@ -98,6 +101,7 @@ class Lane:
             raise self.refusal()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        WAITING.labels(self.name).set(len(self._waiting))
         try:
             await asyncio.wait_for(asyncio.shield(turn), self._patience)
         except BaseException as error:
@@ -105,6 +109,7 @@ class Lane:
                 self._leave()
             else:
                 self._waiting.remove(turn)
+                WAITING.labels(self.name).set(len(self._waiting))
             if isinstance(error, TimeoutError):
                 raise self.refusal() from None
             raise
@@ -113,6 +118,7 @@ class Lane:
         self._came_back = time.monotonic()
         while self._waiting:
             turn = self._waiting.popleft()
+            WAITING.labels(self.name).set(len(self._waiting))
             if not turn.done():
                 turn.set_result(None)
                 return
@@ -125,6 +131,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class _Turn:
+    lane: str
     executor: ThreadPoolExecutor
     jobs: list[Future[object]]
 
@@ -162,12 +169,13 @@ async def in_thread(
     Raises `Refused` (503) where it takes longer than the caller waits; what it writes to the
     database afterwards is rolled back.
     """
-    turn, caller = _JOBS.get(), current_caller()
+    turn, caller, began = _JOBS.get(), current_caller(), time.monotonic()
     job = turn.executor.submit(copy_context().run, partial(work, *arguments, **named))
     turn.jobs.append(job)  # type: ignore[arg-type]  # nobody reads what it gives from there
     done = asyncio.wrap_future(job)
     done.add_done_callback(_heard)
     await asyncio.wait([done], timeout=None if caller is None else caller.seconds_left)
+    count_stage(turn.lane, "working", time.monotonic() - began)
     if not done.done():
         if caller is not None:
             caller.give_up()
@@ -181,8 +189,6 @@ def _heard(done: asyncio.Future[Found]) -> None:
         done.exception()
 
 
-def _tell(
-    loop: asyncio.AbstractEventLoop, what: Callable[[], None], _job: Future[object]
-) -> None:
+def _tell(loop: asyncio.AbstractEventLoop, what: Callable[[], None], _job: Future[object]) -> None:
     with contextlib.suppress(RuntimeError):  # the service has stopped meanwhile
         loop.call_soon_threadsafe(what)

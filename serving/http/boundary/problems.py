@@ -21,7 +21,7 @@ from features.shop.corrections import CorrectionRefused
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
-from serving.http.boundary.logs import log_failure
+from serving.http.sight.logs import log_failure
 from serving.reviews.review import AlreadyResolved, ReviewRefused
 
 MEDIA_TYPE = "application/problem+json"

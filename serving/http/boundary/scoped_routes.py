@@ -4,13 +4,14 @@ is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
+from serving.http.boundary.lane_route import Handler, LaneRoute
+from serving.http.boundary.lanes import Lane, Lanes, in_thread
+from serving.http.boundary.limits import limits_of
 from serving.http.boundary.parts import Service, sayso_of
 from serving.http.boundary.problems import MEDIA_TYPE, Problem, Refused
 
@@ -20,27 +21,33 @@ SCOPE = "x-scope"
 KEY = Depends(HTTPBearer(scheme_name="key", auto_error=False))
 """Puts the key into the OpenAPI document; `ScopedRoute` is what checks it."""
 
-PROBLEMS = (400, 401, 403, 404, 409, 413, 422)
+PROBLEMS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class ScopedRoute(APIRoute):
+class ScopedRoute(LaneRoute):
     """A route that looks at the key first: who may not ask is not told what is wrong with the
     question.
     """
 
-    def get_route_handler(self) -> Handler:
-        """The handler, behind the check of the key."""
-        handle = super().get_route_handler()
-        scope = (self.openapi_extra or {})[SCOPE]
+    def lane(self, lanes: Lanes) -> Lane:
+        """What a customer does not want any more is taken however many answers wait."""
+        changes = not {"GET"} & (self.methods or set())
+        return lanes.choices if changes and self._scope == "consent" else lanes.answers
 
-        async def guarded(request: Request) -> Response:
-            _check_key(request, scope)
+    @property
+    def _scope(self) -> str:
+        scope: str = (self.openapi_extra or {})[SCOPE]
+        return scope
+
+    def guarded(self, handle: Handler) -> Handler:
+        """The handler, behind the check of the key."""
+        scope = self._scope
+
+        async def checked(request: Request) -> Response:
+            await _check_key(request, scope)
             return await handle(request)
 
-        return guarded
+        return checked
 
 
 def scoped_router() -> APIRouter:
@@ -60,7 +67,7 @@ def scope(name: str) -> dict[str, Any]:
     return {"openapi_extra": {SCOPE: name}, "tags": [name]}
 
 
-def _check_key(request: Request, scope: str) -> None:
+async def _check_key(request: Request, scope: str) -> None:
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     asks = {"WWW-Authenticate": "Bearer"}
     if kind.lower() != "bearer" or not secret:
@@ -70,11 +77,14 @@ def _check_key(request: Request, scope: str) -> None:
             " one.",
             headers=asks,
         )
-    key = sayso_of(request).keys.find(secret.strip())
+    limits = limits_of(request)
+    key = await in_thread(sayso_of(request).keys.find, secret.strip())
     if key is None:
+        await limits.failures.count(request, "API keys")
         raise Refused(401, "This API key is not known, or was revoked.", headers=asks)
     if not key.allows(scope):
         raise Refused(403, f"This API key does not have the scope `{scope}`.")
+    limits.count_key(key.id)
 
 
 def _documented() -> dict[str, Any]:

@@ -4,15 +4,14 @@ hour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 
 from features import clock
 from features.errors import NotFound
@@ -23,7 +22,10 @@ from serving.bootstrap import Sayso
 from serving.console.decision_view import decision_view
 from serving.console.figures import allowed_by_purpose, decided_about, decided_today
 from serving.console.rendering import render
-from serving.http.boundary.scoped_routes import Service, sayso_of
+from serving.http.boundary.lane_route import Handler, LaneRoute
+from serving.http.boundary.lanes import in_thread
+from serving.http.boundary.limits import limits_of
+from serving.http.boundary.parts import Service, sayso_of
 from serving.http.pages.page_route import HEADERS
 from serving.reviews.review import AlreadyResolved, Effects, Review, ReviewRefused, Status, Verdict
 
@@ -33,18 +35,17 @@ TOKEN = "form_token"  # noqa: S105 - the name of a form's field
 FOREIGN = "The form was not made for this session. Open the page anew."
 
 
-class StaffRoute(APIRoute):
+class StaffRoute(LaneRoute):
     """A route that lets in who is signed in, and takes a form only from a page of theirs; both
     before anything else is read.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def guarded(self, handle: Handler) -> Handler:
         """The handler, behind the check of the cookie."""
-        handle = super().get_route_handler()
 
-        async def guarded(request: Request) -> Response:
+        async def checked(request: Request) -> Response:
             sessions = sayso_of(request).sessions
-            staff = sessions.staff(request.cookies.get(COOKIE))
+            staff = await in_thread(sessions.staff, request.cookies.get(COOKIE))
             if staff is None:
                 return _login(sayso_of(request), 401)
             if request.method == "POST" and not sessions.is_ours(
@@ -54,33 +55,61 @@ class StaffRoute(APIRoute):
             request.state.staff = staff
             return await handle(request)
 
-        return guarded
+        return checked
 
 
-def staff_of(request: Request) -> Staff:
+async def staff_of(request: Request) -> Staff:
     """Who asks; a `StaffRoute` has let them in."""
     staff: Staff = request.state.staff
     return staff
 
 
+async def fields_of(request: Request) -> dict[str, str]:
+    """A form as it was filled."""
+    return {name: str(value) for name, value in (await request.form()).items()}
+
+
 SignedIn = Annotated[Staff, Depends(staff_of)]
+FormFields = Annotated[dict[str, str], Depends(fields_of)]
 Field = Annotated[str, Form()]
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=LaneRoute)
 staffed = APIRouter(prefix="/console", route_class=StaffRoute)
 
 
 @router.get("/console/console.css")
-def style() -> Response:
+async def style() -> Response:
     """The console's own style sheet, which builds on the pages'."""
-    text = files("serving.console").joinpath("console.css").read_text(encoding="utf-8")
     return Response(
-        text,
+        _style(),
         media_type="text/css",
         headers={"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"},
     )
 
 
-@router.post("/console/login")
+@lru_cache(1)
+def _style() -> str:
+    return files("serving.console").joinpath("console.css").read_text(encoding="utf-8")
+
+
+class LoginRoute(LaneRoute):
+    """The route of the login, where those who fail wait."""
+
+    def guarded(self, handle: Handler) -> Handler:
+        """The handler, which counts who did not get in."""
+
+        async def counted(request: Request) -> Response:
+            answer = await handle(request)
+            if answer.status_code == 401:
+                await limits_of(request).failures.count(request, "logins")
+            return answer
+
+        return counted
+
+
+door = APIRouter(include_in_schema=False, route_class=LoginRoute)
+
+
+@door.post("/console/login")
 def login(request: Request, sayso: Service, key: Field = "") -> Response:
     """Open the console with a key."""
     elsewhere = request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}
@@ -137,12 +166,11 @@ def review(id: str, sayso: Service, staff: SignedIn) -> HTMLResponse:
 
 
 @staffed.post("/reviews/{id}")
-async def resolve(id: str, request: Request, sayso: Service, staff: SignedIn) -> Response:
+def resolve(id: str, sayso: Service, staff: SignedIn, form: FormFields) -> Response:
     """Record the outcome; where it is refused, the form comes back as it was filled, with what is
     wrong.
     """
-    form = {name: str(value) for name, value in (await request.form()).items()}
-    return await run_in_threadpool(_resolve, sayso, staff, id, form)
+    return _resolve(sayso, staff, id, form)
 
 
 @staffed.get("/decisions")
@@ -212,6 +240,7 @@ def find(sayso: Service, staff: SignedIn, customer_id: Field = "") -> HTMLRespon
     return _page(sayso, staff, "search.html.j2", "/console/search", {"found": found})
 
 
+router.include_router(door)
 router.include_router(staffed)
 
 

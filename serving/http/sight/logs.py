@@ -16,7 +16,7 @@ from typing import Any
 
 from features import clock
 from features.clock import utc_now
-from serving.http.boundary.request_ids import current_request_id, current_trace
+from serving.http.sight.request_ids import current_request_id, current_trace
 
 ROOT = Path(__file__).parents[3]
 FIELDS = "sayso_fields"
