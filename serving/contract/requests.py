@@ -10,7 +10,6 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
-    FailFast,
     Field,
     ValidationInfo,
     field_validator,
@@ -57,8 +56,8 @@ class RecommendationRequest(Request):
 
     basket: Annotated[
         tuple[Id, ...],
-        FailFast(),
         Field(
+            fail_fast=True,
             max_length=200,
             description=(
                 "Products in the basket: never recommended. What goes with them counts for who"
@@ -88,11 +87,10 @@ class RecommendationRequest(Request):
     ] = "web"
     exclude: Annotated[
         tuple[Id, ...],
-        FailFast(),
-        Field(max_length=1_000, description="Products not to recommend."),
+        Field(fail_fast=True, max_length=1_000, description="Products not to recommend."),
     ] = ()
     product_categories: Annotated[
-        Annotated[tuple[Id, ...], FailFast()] | None,
+        Annotated[tuple[Id, ...], Field(fail_fast=True)] | None,
         Field(max_length=100, description="Recommend only from these."),
     ] = None
     discover: Annotated[

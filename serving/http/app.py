@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from fastapi import FastAPI
 
 from features.config.environment import Settings
+from serving.bootstrap import Sayso
 from serving.decisions.undelivered import Undelivered
 from serving.http.api import (
     churn,
@@ -24,6 +27,8 @@ from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.limits import Limits
 from serving.http.pages import console, front
 from serving.http.pages import customer_pages as pages
+from serving.http.sight.counts import REGISTRY, show_models
+from serving.http.sight.worker_metrics import WorkerMetrics
 
 ROUTERS = (
     recommendations,
@@ -67,3 +72,13 @@ def make_app(settings: Settings | None = None) -> FastAPI:
     for module in ROUTERS:
         app.include_router(module.router)
     return app
+
+
+def join(app: FastAPI, sayso: Sayso, folder: Path | None) -> None:
+    """Put the shop's running service behind the web application."""
+    app.state.sayso = sayso
+    sayso.watch.also(partial(app.state.undelivered.mark, sayso.shop.database, sayso.shop.clock))
+    sayso.watch.also(lambda: show_models(sayso.answering()))
+    if folder is not None:
+        app.state.worker_metrics = WorkerMetrics(REGISTRY, folder)
+        sayso.watch.also(app.state.worker_metrics.look)

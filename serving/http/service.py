@@ -9,14 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bentoml
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import HTTP_PROTOCOLS
 
 from features.config.environment import Settings
-from serving.http.boundary.connection import use_for_every_connection
+
+if TYPE_CHECKING:  # its modules are imported when a worker makes its service
+    from serving.bootstrap import Sayso
 
 
 class LateApplication(Starlette):
@@ -28,11 +33,12 @@ class LateApplication(Starlette):
     def __init__(self) -> None:
         super().__init__(lifespan=self._alive)
 
-    def load(self, settings: Settings) -> Starlette:
-        """Make the web application that this one stands for."""
-        from serving.http.app import make_app  # noqa: PLC0415 - 100 MB that the supervisor spares
+    def load(self, sayso: Sayso, settings: Settings, folder: Path | None) -> Starlette:
+        """Make the web application that this one stands for, of a running service."""
+        from serving.http.app import join, make_app  # noqa: PLC0415 - 100 MB that the supervisor spares
 
         self._loaded = make_app(settings)
+        join(self._loaded, sayso, folder)
         return self._loaded
 
     @property
@@ -90,7 +96,7 @@ class SaysoService:
         # imported here, since the supervisor, which makes no service, spares 250 MB
         from features.shop.workspace import Workspace  # noqa: PLC0415 - see above
         from serving.http.sight.logs import write_json_lines  # noqa: PLC0415 - see above
-        from serving.http.worker import join, metrics_folder, stop_without  # noqa: PLC0415 - see above
+        from serving.http.worker import metrics_folder, stop_without  # noqa: PLC0415 - see above
         from serving.live.reader_process import ReaderProcess  # noqa: PLC0415 - see above
 
         write_json_lines()
@@ -106,8 +112,7 @@ class SaysoService:
             workspace, settings.public_url or "http://127.0.0.1:3000", self._reader
         )
         self._sayso.watch.also(self._reader.rest)
-        self._web = app.load(settings)
-        join(self._web, self._sayso, folder)
+        self._web = app.load(self._sayso, settings, folder)
         self._sayso.watch.start()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML's own is not typed
@@ -118,5 +123,6 @@ class SaysoService:
         self._reader.close()
 
 
-use_for_every_connection()  # BentoML asks nobody, so it has to be said before it begins
+# BentoML starts uvicorn without a word about connections, so it has to be said before it does
+HTTP_PROTOCOLS["auto"] = "serving.http.boundary.connection:Connection"
 SaysoService.add_asgi_middleware(Straight, ours=app)  # type: ignore[attr-defined]  # BentoML's decorator is not typed

@@ -8,12 +8,7 @@ import os
 import signal
 import threading
 import time
-from functools import partial
 from pathlib import Path
-
-from starlette.applications import Starlette
-
-from serving.bootstrap import Sayso
 
 MAPPED_FILES = "PROMETHEUS_MULTIPROC_DIR"
 LOOK_EVERY_SECONDS = 1.0
@@ -40,16 +35,3 @@ def _watch(supervisor: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)  # what is being answered is answered first
     time.sleep(SECONDS_TO_END)
     os._exit(1)
-
-
-def join(app: Starlette, sayso: Sayso, folder: Path | None) -> None:
-    """Put the shop's running service behind the web application."""
-    from serving.http.sight.counts import REGISTRY, show_models  # noqa: PLC0415 - after `metrics_folder`
-    from serving.http.sight.worker_metrics import WorkerMetrics  # noqa: PLC0415 - as above
-
-    app.state.sayso = sayso
-    sayso.watch.also(partial(app.state.undelivered.mark, sayso.shop.database, sayso.shop.clock))
-    sayso.watch.also(lambda: show_models(sayso.answering()))
-    if folder is not None:
-        app.state.worker_metrics = WorkerMetrics(REGISTRY, folder)
-        sayso.watch.also(app.state.worker_metrics.look)

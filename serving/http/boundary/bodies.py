@@ -127,7 +127,7 @@ def check_shape(body: bytes, room: Room) -> None:
         elif mark == b":":
             names += 1
         if depth > DEEPEST:
-            raise Refused(422, f"The body is nested deeper than {DEEPEST} levels.")
+            raise Refused(400, f"The body is nested deeper than {DEEPEST} levels.")
         if values > room.values or names > room.names:
             raise Refused(
                 422,

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any
 
 import h11
-from uvicorn import config as uvicorn_config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from features.config.environment import Settings
@@ -21,12 +20,6 @@ from serving.http.boundary.problems import problem
 from serving.http.sight.request_ids import request_id_for
 
 TOO_LARGE = 431
-NAME = f"{__name__}:Connection"
-
-
-def use_for_every_connection() -> None:
-    """Have uvicorn, which BentoML starts without a word about it, take its connections so."""
-    uvicorn_config.HTTP_PROTOCOLS["auto"] = NAME
 
 
 @lru_cache(1)
