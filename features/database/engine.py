@@ -191,7 +191,8 @@ def _pool(patience: Patience) -> dict[str, Any]:
 
 
 def _postgresql_engine(url: str, patience: Patience) -> Engine:
-    options = f"-c lock_timeout={int(patience.lock * 1_000)}"
+    stated = make_url(url).query.get("options", "")
+    options = f"{stated} -c lock_timeout={int(patience.lock * 1_000)}".lstrip()
     if patience.statement is not None:
         options += f" -c statement_timeout={int(patience.statement * 1_000)}"
     engine = create_engine(

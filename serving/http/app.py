@@ -22,6 +22,7 @@ from serving.http.api import (
     reviews,
 )
 from serving.http.boundary import metrics, problems, readiness
+from serving.http.boundary.connection import Connection
 from serving.http.boundary.envelope import Envelope
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.limits import Limits
@@ -77,6 +78,7 @@ def make_app(settings: Settings | None = None) -> FastAPI:
 def join(app: FastAPI, sayso: Sayso, folder: Path | None) -> None:
     """Put the shop's running service behind the web application."""
     app.state.sayso = sayso
+    Connection.lanes = app.state.lanes
     sayso.watch.also(partial(app.state.undelivered.mark, sayso.shop.database, sayso.shop.clock))
     sayso.watch.also(lambda: show_models(sayso.answering()))
     if folder is not None:

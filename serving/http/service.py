@@ -87,6 +87,7 @@ READ_BY = ("serving.live.assortment", "serving.live.statistics")
     traffic={"timeout": int(LONGEST_ANSWER * SETTINGS.answer_seconds)},
     logging={"access": {"enabled": False}},
     metrics={"enabled": False},
+    tracing={"excluded_urls": ".*"},  # it would write addresses down, which hold customers' ids
 )
 @bentoml.asgi_app(app, path="/")
 class SaysoService:
@@ -96,10 +97,11 @@ class SaysoService:
         # imported here, since the supervisor, which makes no service, spares 250 MB
         from features.shop.workspace import Workspace  # noqa: PLC0415 - see above
         from serving.http.sight.logs import write_json_lines  # noqa: PLC0415 - see above
-        from serving.http.worker import metrics_folder, stop_without  # noqa: PLC0415 - see above
+        from serving.http.worker import answer_before_work, metrics_folder, stop_without  # noqa: PLC0415 - see above
         from serving.live.reader_process import ReaderProcess  # noqa: PLC0415 - see above
 
         write_json_lines()
+        answer_before_work()
         folder = metrics_folder()
         stop_without(os.getppid())
         settings = Settings()

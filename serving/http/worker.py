@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +14,14 @@ from pathlib import Path
 MAPPED_FILES = "PROMETHEUS_MULTIPROC_DIR"
 LOOK_EVERY_SECONDS = 1.0
 SECONDS_TO_END = 10.0
+SWITCH_SECONDS = 0.0005
+
+
+def answer_before_work() -> None:
+    """Have threads at work give way to the event loop, which has little to do each time, sooner
+    than Python does of itself (5 ms, which a request would wait for at each of its steps).
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def metrics_folder() -> Path | None:

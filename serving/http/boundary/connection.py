@@ -9,17 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from features.config.environment import Settings
-from serving.http.boundary.problems import problem
+from serving.http.boundary.lanes import Lanes
+from serving.http.boundary.problems import problem, refused
+from serving.http.boundary.turnstile import turned_away
+from serving.http.sight.counts import count, known_method
+from serving.http.sight.logs import log_request
 from serving.http.sight.request_ids import request_id_for
 
 TOO_LARGE = 431
+TURNED_AWAY = "none"
 
 
 @lru_cache(1)
@@ -30,8 +36,12 @@ def _settings() -> Settings:
 class Connection(H11Protocol):
     """uvicorn's connection, with limits on how long each part may take."""
 
+    lanes: ClassVar[Lanes | None] = None
+    """The lanes of this worker, once it has any; who finds no room on them goes no further."""
+
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._inside, self.app = self.app, self._turnstile
         self.timeout_keep_alive = _settings().keep_alive_seconds  # type: ignore[assignment]  # seconds, whole or not
         self._patience = _settings().request_seconds
         self._head: asyncio.TimerHandle | None = None
@@ -60,6 +70,19 @@ class Connection(H11Protocol):
         super().on_response_complete()
         if self.conn.our_state is h11.IDLE and self.conn.trailing_data[0]:
             self._expect_head()  # half of the next request is here already
+
+    async def _turnstile(self, scope: Any, receive: Any, send: Any) -> None:
+        """Turn away at little cost; what is let in is answered by the application."""
+        refusal = self.lanes and turned_away(self.lanes, scope["method"], scope["path"])
+        if not refusal:
+            await self._inside(scope, receive, send)
+            return
+        answer, names = refused(refusal), request_id_for(scope["headers"])
+        answer.raw_headers += names.headers
+        await answer(scope, receive, send)
+        count(scope, answer.status_code, 0.0)
+        if _settings().access_log:
+            log_request(TURNED_AWAY, known_method(scope), answer.status_code, time.perf_counter())
 
     @property
     def _is_at_work(self) -> bool:

@@ -15,13 +15,11 @@ from features.database.caller import Caller, Recorded, serving
 from serving.http.boundary import bodies
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.problems import Refused, problem, refused
+from serving.http.boundary.turnstile import turned_away
 from serving.http.sight.counts import count, known_method, route_of
 from serving.http.sight.logs import log_failure, log_request
 from serving.http.sight.request_ids import RequestId, begin, request_id_for
 
-CHOICES = ("/v1/consents", "/v1/opt-outs", "/why/", "/preferences/")
-WITHOUT_WAITING = ("/readyz", "/metrics", "/pages/", "/console/console.css")
-"""Paths that are answered however many answers wait."""
 LONG = ("/v1/customers/", "/preferences/", "/docs.json")
 LONGER = 6
 """Export and erasure look through every store and may take so many times as long."""
@@ -101,12 +99,9 @@ class Envelope:
 
     async def _answer(self, exchange: _Exchange, lanes: Lanes) -> None:
         scope, receive = exchange.scope, exchange.receive
-        path, reads = scope["path"], scope["method"] in bodies.WITHOUT_BODY
-        waits = not path.startswith(WITHOUT_WAITING)
-        lane = lanes.choices if not reads and path.startswith(CHOICES) else lanes.answers
-        if waits and lane.is_full:
-            raise lane.refusal()
-        if reads:
+        if refusal := turned_away(lanes, scope["method"], scope["path"]):
+            raise refusal
+        if scope["method"] in bodies.WITHOUT_BODY:
             await self._app(scope, receive, exchange.sent)
             return
         body = await bodies.read(scope, receive, self._settings.request_seconds)

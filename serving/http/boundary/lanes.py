@@ -23,7 +23,7 @@ from features.database.caller import current_caller
 from serving.http.boundary.problems import Refused
 from serving.http.sight.counts import WAITING, count_stage
 
-STALLED_AFTER_SECONDS = 1.0
+STALLED_AFTER_SECONDS = 2.0
 """A lane none of whose threads came back for so long waits for something outside."""
 RETRY_AFTER_SECONDS = 1
 CHOICE_THREADS = 2

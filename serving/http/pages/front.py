@@ -4,7 +4,7 @@ document.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -55,11 +55,19 @@ def methods_at(routes: Iterable[BaseRoute], scope: Scope) -> set[str]:
     """The methods that an address takes, none where there is nothing at it."""
     return {
         method
-        for route in routes
-        if isinstance(route, Route) and route.endpoint is not nowhere
-        if route.matches(scope)[0] is not Match.NONE
+        for route in _each(routes)
+        if route.endpoint is not nowhere and route.matches(scope)[0] is not Match.NONE
         for method in route.methods or ()
     }
+
+
+def _each(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    """All routes, also those of routers that are included."""
+    for route in routes:
+        if isinstance(route, Route):
+            yield route
+        elif (inner := getattr(route, "original_router", None)) is not None:
+            yield from _each(inner.routes)
 
 
 def _described(path: str, method: str, operation: dict[str, Any]) -> dict[str, str]:
