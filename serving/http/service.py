@@ -33,12 +33,12 @@ class LateApplication(Starlette):
     def __init__(self) -> None:
         super().__init__(lifespan=self._alive)
 
-    def load(self, sayso: Sayso, settings: Settings, folder: Path | None) -> Starlette:
+    def load(self, sayso: Sayso, settings: Settings, folder: str | None) -> Starlette:
         """Make the web application that this one stands for, of a running service."""
         from serving.http.app import join, make_app  # noqa: PLC0415 - 100 MB that the supervisor spares
 
         self._loaded = make_app(settings)
-        join(self._loaded, sayso, folder)
+        join(self._loaded, sayso, None if folder is None else Path(folder))
         return self._loaded
 
     @property
@@ -73,6 +73,11 @@ class Straight:
         await answer(scope, receive, send)
 
 
+COUNTS = os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+"""The folder for the counts of all workers that BentoML made for prometheus_client; None in the
+supervisor. prometheus_client, which looks for it as soon as it is imported, is not told: its mapped
+files end a process where the disk is full.
+"""
 app = LateApplication()
 SETTINGS = Settings()
 LONGEST_ANSWER = 20
@@ -97,12 +102,11 @@ class SaysoService:
         # imported here, since the supervisor, which makes no service, spares 250 MB
         from features.shop.workspace import Workspace  # noqa: PLC0415 - see above
         from serving.http.sight.logs import write_json_lines  # noqa: PLC0415 - see above
-        from serving.http.worker import answer_before_work, metrics_folder, stop_without  # noqa: PLC0415 - see above
+        from serving.http.worker import answer_before_work, stop_without  # noqa: PLC0415 - see above
         from serving.live.reader_process import ReaderProcess  # noqa: PLC0415 - see above
 
         write_json_lines()
         answer_before_work()
-        folder = metrics_folder()
         stop_without(os.getppid())
         settings = Settings()
         workspace = Workspace.open(settings.workspace, settings)
@@ -114,7 +118,7 @@ class SaysoService:
             workspace, settings.public_url or "http://127.0.0.1:3000", self._reader
         )
         self._sayso.watch.also(self._reader.rest)
-        self._web = app.load(self._sayso, settings, folder)
+        self._web = app.load(self._sayso, settings, COUNTS)
         self._sayso.watch.start()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML's own is not typed

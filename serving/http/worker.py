@@ -1,6 +1,4 @@
-"""What a worker does beside answering: it ends with its supervisor, keeps counts where a full disk
-cannot end it, and looks at its health.
-"""
+"""The process of a worker: it ends with its supervisor, and answers before it works."""
 
 from __future__ import annotations
 
@@ -9,9 +7,7 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 
-MAPPED_FILES = "PROMETHEUS_MULTIPROC_DIR"
 LOOK_EVERY_SECONDS = 1.0
 SECONDS_TO_END = 10.0
 SWITCH_SECONDS = 0.0005
@@ -22,15 +18,6 @@ def answer_before_work() -> None:
     than Python does of itself (5 ms, which a request would wait for at each of its steps).
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-
-
-def metrics_folder() -> Path | None:
-    """The folder for the counts of all workers, which BentoML made for prometheus_client.
-
-    prometheus_client is not told of it: its mapped files end a process where the disk is full.
-    """
-    folder = os.environ.pop(MAPPED_FILES, None)
-    return None if folder is None else Path(folder)
 
 
 def stop_without(supervisor: int) -> None:

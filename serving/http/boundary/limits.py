@@ -69,8 +69,8 @@ class Failures:
         self._unlogged = 0
         self._logged = -LOGGED_EVERY_SECONDS
 
-    async def count(self, request: Request, what: str) -> None:
-        """One more failed from where `request` came.
+    def count(self, request: Request, what: str) -> float:
+        """One more failed from where `request` came: seconds to let them wait for the answer.
 
         Raises `Refused` (429) where there were too many.
         """
@@ -78,14 +78,18 @@ class Failures:
         address = request.client.host if request.client else ""
         if wait := self._refused.take(address):
             raise too_many(f"Too many wrong {what} came from this address.", wait)
-        if wait := self._at_once.take(address):
-            if self._delayed >= MOST_DELAYED:
-                raise too_many(f"Too many wrong {what} came at once.", wait)
-            self._delayed += 1
-            try:
-                await asyncio.sleep(min(LONGEST_DELAY, wait / 10))
-            finally:
-                self._delayed -= 1
+        wait = self._at_once.take(address)
+        if not wait:
+            return 0.0
+        if self._delayed >= MOST_DELAYED:
+            raise too_many(f"Too many wrong {what} came at once.", wait)
+        self._delayed += 1
+        delay = min(LONGEST_DELAY, wait / 10)
+        asyncio.get_running_loop().call_later(delay, self._answered)
+        return delay
+
+    def _answered(self) -> None:
+        self._delayed -= 1
 
     def _log(self, what: str) -> None:
         self._unlogged += 1

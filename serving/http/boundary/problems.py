@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -72,12 +73,15 @@ class Refused(Exception):
         detail: str,
         errors: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
     ) -> None:
+        """`delay` is for how many seconds it is told to nobody, so that guessing takes time."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
         self.headers = headers
+        self.delay = delay
 
 
 def problem(
@@ -134,6 +138,7 @@ def _field(location: Sequence[Any]) -> str:
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, Refused):
         raise error
+    await asyncio.sleep(error.delay)
     return refused(error)
 
 

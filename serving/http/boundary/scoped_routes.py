@@ -80,8 +80,8 @@ async def _check_key(request: Request, scope: str) -> None:
     limits = limits_of(request)
     key = await in_thread(sayso_of(request).keys.find, secret.strip())
     if key is None:
-        await limits.failures.count(request, "API keys")
-        raise Refused(401, "This API key is not known, or was revoked.", headers=asks)
+        delay = limits.failures.count(request, "API keys")
+        raise Refused(401, "This API key is not known, or was revoked.", headers=asks, delay=delay)
     if not key.allows(scope):
         raise Refused(403, f"This API key does not have the scope `{scope}`.")
     limits.count_key(key.id)

@@ -4,6 +4,7 @@ hour.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -94,13 +95,14 @@ def _style() -> str:
 class LoginRoute(LaneRoute):
     """The route of the login, where those who fail wait."""
 
-    def guarded(self, handle: Handler) -> Handler:
-        """The handler, which counts who did not get in."""
+    def get_route_handler(self) -> Handler:
+        """The handler, which counts who did not get in, and lets them wait outside."""
+        handle = super().get_route_handler()
 
         async def counted(request: Request) -> Response:
             answer = await handle(request)
             if answer.status_code == 401:
-                await limits_of(request).failures.count(request, "logins")
+                await asyncio.sleep(limits_of(request).failures.count(request, "logins"))
             return answer
 
         return counted
