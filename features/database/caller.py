@@ -35,9 +35,16 @@ class Caller:
     """Somebody who waits `seconds` for an answer."""
 
     def __init__(
-        self, seconds: float, too_late: Callable[[Sequence[Recorded]], None] = lambda _: None
+        self,
+        seconds: float,
+        too_late: Callable[[Sequence[Recorded]], None] = lambda _: None,
+        *,
+        urgent: bool = False,
     ) -> None:
-        """`too_late` is told what was committed after they had given up."""
+        """`too_late` is told what was committed after they had given up; who is `urgent` writes
+        before others.
+        """
+        self.urgent = urgent
         self._seconds = seconds
         self._too_late = too_late
         self._deadline = time.monotonic() + seconds

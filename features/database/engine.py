@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from features.database.caller import CallerGone, current_caller, has_given_up
 from features.database.sqlite_file import file_of, hold_to
+from features.database.turns import WriteTurns
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -58,6 +59,8 @@ class Database:
     def __init__(self, url: str, patience: Patience = UNHURRIED) -> None:
         self.url = url
         self.engine = _engine(url, patience)
+        self._patience = patience
+        self._turns = WriteTurns()
 
     @classmethod
     def open(cls, url: str, patience: Patience = UNHURRIED) -> Database:
@@ -109,11 +112,14 @@ class Database:
 
         There is one at a time, from its first moment, so that what it reads cannot change under it.
 
-        Raises `CallerGone`, and writes nothing, where the caller gave up meanwhile.
+        Raises `CallerGone`, and writes nothing, where the caller gave up meanwhile, and
+        `DatabaseBusy` where others write for too long.
         """
         caller, committed = current_caller(), False
+        urgent = caller is not None and caller.urgent
         try:
             with (
+                self._turns.take(self._patience.lock, urgent=urgent),
                 self.engine.connect().execution_options(sayso_write=True) as connection,
                 connection.begin(),
             ):

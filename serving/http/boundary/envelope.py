@@ -15,7 +15,7 @@ from features.database.caller import Caller, Recorded, serving
 from serving.http.boundary import bodies
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.problems import Refused, problem, refused
-from serving.http.boundary.turnstile import turned_away
+from serving.http.boundary.turnstile import is_choice, turned_away
 from serving.http.sight.counts import count, known_method, route_of
 from serving.http.sight.logs import log_failure, log_request
 from serving.http.sight.request_ids import RequestId, begin, request_id_for
@@ -72,7 +72,8 @@ class Envelope:
         began = time.perf_counter()
         state = scope["app"].state
         seconds = self._settings.answer_seconds * (LONGER if scope["path"].startswith(LONG) else 1)
-        caller = Caller(seconds, state.undelivered.note)
+        urgent = is_choice(scope["method"], scope["path"])
+        caller = Caller(seconds, state.undelivered.note, urgent=urgent)
         exchange = _Exchange(scope, receive, send, request_id_for(scope["headers"]), caller)
         begin(exchange.request_id)
         with serving(caller):

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from features.database.caller import CallerGone
 from features.database.sqlite_file import DatabaseGone
+from features.database.turns import DatabaseBusy
 from features.errors import ConsentError, ModelUnavailable, NotFound, SaysoError
 from features.shop.corrections import CorrectionRefused
 from serving.decisions.deciding import TooBusy
@@ -38,6 +39,7 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     TooManyOptOuts: 422,
     CallerGone: 503,
     DatabaseGone: 503,
+    DatabaseBusy: 503,
 }
 MOST_ERRORS = 20
 """Faults that a problem document names; who has more mends these first."""
@@ -174,7 +176,9 @@ async def _no_database(_request: Request, error: Exception) -> JSONResponse:
 
 def is_passing(error: Exception) -> bool:
     """Whether an error of the database or the disk is one after which asking again may help."""
-    return isinstance(error, (DBAPIError, NoConnection, CallerGone, DatabaseGone, OSError))
+    return isinstance(
+        error, (DBAPIError, NoConnection, CallerGone, DatabaseBusy, DatabaseGone, OSError)
+    )
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

@@ -20,5 +20,10 @@ def turned_away(lanes: Lanes, method: str, path: str) -> Refused | None:
 def _lane_of(lanes: Lanes, method: str, path: str) -> Lane | None:
     if path.startswith(WITHOUT_WAITING):
         return None
+    return lanes.choices if is_choice(method, path) else lanes.answers
+
+
+def is_choice(method: str, path: str) -> bool:
+    """Whether a request says what a customer wants or does not want."""
     writes = method == "DELETE" or method not in WITHOUT_BODY
-    return lanes.choices if writes and path.startswith(CHOICES) else lanes.answers
+    return writes and path.startswith(CHOICES)
