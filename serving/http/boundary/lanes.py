@@ -68,7 +68,7 @@ class Lane:
 
     def refusal(self) -> Refused:
         """What a request is told that gets no turn."""
-        if time.monotonic() - self._came_back > STALLED_AFTER_SECONDS:
+        if not self._free and time.monotonic() - self._came_back > STALLED_AFTER_SECONDS:
             return unavailable("Something that answers need does not respond. Ask again soon.")
         return too_many("More requests came at once than can be answered. Ask again soon.")
 
@@ -96,6 +96,8 @@ class Lane:
     async def _enter(self) -> None:
         if self._free:
             self._free -= 1
+            if not self._free:
+                self._came_back = time.monotonic()
             return
         if self.is_full:
             raise self.refusal()
