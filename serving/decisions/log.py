@@ -13,6 +13,7 @@ from serving.decisions import record as decisions
 from serving.decisions.deciding import Decided
 from serving.decisions.document import document
 from serving.decisions.record import Decision
+from serving.decisions.undelivered import DECISION, undelivered_among
 
 Replay = Callable[[Decision], Any]
 """Makes the answer of a decision anew, typed as it was."""
@@ -38,6 +39,11 @@ class DecisionLog:
             return decision, None if decision.customer is None else external_id_of(
                 connection, decision.customer
             )
+
+    def delivered(self, id: str) -> bool:
+        """Whether the answer can have reached who asked for it."""
+        with self._database.read() as connection:
+            return not undelivered_among(connection, DECISION, [id])
 
     def identical(self, decision: Decision) -> bool:
         """Whether the record is intact and its inputs give the recorded answer again, bit for bit.

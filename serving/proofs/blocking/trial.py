@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import httpx
 from sqlalchemy import select
@@ -89,8 +90,8 @@ class Trial:
                 self.faults.append(f"{label}: withdrawals got {outcome['choices']}")
         return float(outcome["statuses"].get("200", 0) / seconds)
 
-    def _bounded(self, label: str, outcome: dict[str, object], threads: int) -> None:
-        slowest = max(float(str(outcome[name])) for name in ("slowest", "slowest_choice"))
+    def _bounded(self, label: str, outcome: dict[str, Any], threads: int) -> None:
+        slowest = max(outcome[name] for name in ("slowest", "slowest_choice"))
         self._keep("answer", slowest)
         self.counts["most threads"] = max(self.counts["most threads"], threads)
         if threads > MOST_THREADS:
@@ -99,14 +100,14 @@ class Trial:
             self.faults.append(f"{label}: the worker ended")
         if slowest > ANSWER_SECONDS:
             self.faults.append(f"{label}: an answer took {slowest:.1f} seconds")
-        if int(str(outcome["largest"])) > LARGEST_ANSWER:
+        if outcome["largest"] > LARGEST_ANSWER:
             self.faults.append(f"{label}: an answer had {outcome['largest']} bytes")
 
-    def _note(self, outcome: dict[str, object]) -> None:
-        self.answered.update(outcome["decisions"])  # type: ignore[call-overload]  # JSON, as callers wrote it
-        self.acknowledged.update(outcome["acknowledged"])  # type: ignore[call-overload]  # as above
+    def _note(self, outcome: dict[str, Any]) -> None:
+        self.answered.update(outcome["decisions"])
+        self.acknowledged.update(outcome["acknowledged"])
         for kind in ("statuses", "choices"):
-            for status, count in outcome[kind].items():  # type: ignore[attr-defined]  # as above
+            for status, count in outcome[kind].items():
                 self.counts[f"{kind} {status}"] += count
 
     def _keep(self, name: str, seconds: float) -> None:
@@ -166,11 +167,11 @@ class Trial:
         return made, said
 
 
-def _called(orders: Orders) -> dict[str, object]:
+def _called(orders: Orders) -> dict[str, Any]:
     """What came of these orders, followed in a process apart."""
     command = [sys.executable, "-m", "serving.proofs.blocking.callers"]
     done = subprocess.run(  # noqa: S603 - our own command
         command, input=json.dumps(asdict(orders)), capture_output=True, text=True, check=True
     )
-    outcome: dict[str, object] = json.loads(done.stdout)
+    outcome: dict[str, Any] = json.loads(done.stdout)
     return outcome
