@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bentoml
+from bentoml._internal.configuration.containers import BentoMLContainer
+from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -106,6 +108,8 @@ class SaysoService:
         from serving.live.reader_process import ReaderProcess  # noqa: PLC0415 - see above
 
         write_json_lines()
+        if SETTINGS.traces:
+            trace.set_tracer_provider(BentoMLContainer.tracer_provider.get())
         answer_before_work()
         stop_without(os.getppid())
         settings = Settings()

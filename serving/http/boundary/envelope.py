@@ -19,6 +19,7 @@ from serving.http.boundary.turnstile import is_choice, turned_away
 from serving.http.sight.counts import count, known_method, route_of
 from serving.http.sight.logs import log_failure, log_request
 from serving.http.sight.request_ids import RequestId, begin, request_id_for
+from serving.http.sight.traces import record_span
 
 LONG = ("/v1/customers/", "/preferences/", "/docs.json")
 LONGER = 6
@@ -119,7 +120,10 @@ class Envelope:
         if exchange.gone or status >= 500:
             caller.give_up()
             exchange.scope["app"].state.undelivered.note(caller.take_recorded())
-        count(exchange.scope, status, time.perf_counter() - began)
+        took = time.perf_counter() - began
+        count(exchange.scope, status, took)
+        if self._settings.traces:
+            record_span(exchange.scope, exchange.request_id, status, took)
         if self._settings.access_log:
             scope = exchange.scope
             log_request(route_of(scope), known_method(scope), status, began)

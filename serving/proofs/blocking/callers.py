@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
@@ -166,7 +166,7 @@ async def call(orders: Orders) -> Outcome:
 def main() -> None:
     """Follow the orders on stdin."""
     outcome = asyncio.run(call(Orders(**json.load(sys.stdin))))
-    json.dump(asdict(outcome), sys.stdout)
+    json.dump(vars(outcome), sys.stdout)
 
 
 if __name__ == "__main__":
