@@ -79,8 +79,17 @@ def join(app: FastAPI, sayso: Sayso, folder: Path | None) -> None:
     """Put the shop's running service behind the web application."""
     app.state.sayso = sayso
     Connection.lanes = app.state.lanes
+    _prepare(app)
     sayso.watch.also(partial(app.state.undelivered.mark, sayso.shop.database, sayso.shop.clock))
     sayso.watch.also(lambda: show_models(sayso.answering()))
     if folder is not None:
         app.state.worker_metrics = WorkerMetrics(REGISTRY, folder)
         sayso.watch.also(app.state.worker_metrics.look)
+
+
+def _prepare(app: FastAPI) -> None:
+    """Have FastAPI do now what it would do with the first request, which others would wait for."""
+    app.openapi()
+    nowhere = {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
+    for route in app.routes:
+        route.matches(nowhere)

@@ -14,7 +14,9 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from fastapi import Response
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from features.config.environment import Settings
 from serving.http.boundary.lanes import Lanes
@@ -22,7 +24,7 @@ from serving.http.boundary.problems import problem, refused
 from serving.http.boundary.turnstile import turned_away
 from serving.http.sight.counts import count, known_method
 from serving.http.sight.logs import log_request
-from serving.http.sight.request_ids import request_id_for
+from serving.http.sight.request_ids import RequestId, request_id_for
 
 TOO_LARGE = 431
 TURNED_AWAY = "none"
@@ -77,12 +79,35 @@ class Connection(H11Protocol):
         if not refusal:
             await self._inside(scope, receive, send)
             return
-        answer, names = refused(refusal), request_id_for(scope["headers"])
-        answer.raw_headers += names.headers
-        await answer(scope, receive, send)
+        answer = refused(refusal)
+        self._answer_at_once(answer, request_id_for(scope["headers"]))
         count(scope, answer.status_code, 0.0)
         if _settings().access_log:
             log_request(TURNED_AWAY, known_method(scope), answer.status_code, time.perf_counter())
+
+    def _answer_at_once(self, answer: Response, names: RequestId) -> None:
+        """Send an answer in one piece; uvicorn would make three of it."""
+        cycle = self.cycle
+        if cycle.disconnected or cycle.response_started:
+            return
+        headers = [*answer.raw_headers, *names.headers]
+        if CLOSE_HEADER in cycle.scope["headers"]:
+            headers.append(CLOSE_HEADER)
+        self.transport.write(self._written(answer.status_code, headers, bytes(answer.body)))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if self.conn.our_state is h11.MUST_CLOSE or not cycle.keep_alive:
+            self.conn.send(h11.ConnectionClosed())
+            self.transport.close()
+        cycle.on_response()
+
+    def _written(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bytes:
+        events = (
+            h11.Response(status_code=status, headers=headers, reason=STATUS_PHRASES[status]),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        )
+        return b"".join(self.conn.send(event) or b"" for event in events)
 
     @property
     def _is_at_work(self) -> bool:
@@ -117,12 +142,7 @@ class Connection(H11Protocol):
         answer = problem(status if status in {400, TOO_LARGE, 501} else 400, said)
         headers = [*answer.raw_headers, *request_id_for([]).headers, (b"connection", b"close")]
         with contextlib.suppress(h11.LocalProtocolError):
-            for event in (
-                h11.Response(status_code=answer.status_code, headers=headers),
-                h11.Data(data=bytes(answer.body)),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event) or b"")
+            self.transport.write(self._written(answer.status_code, headers, bytes(answer.body)))
 
     def _expect_head(self) -> None:
         self._cancel_head()

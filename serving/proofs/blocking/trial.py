@@ -71,13 +71,14 @@ class Trial:
         self._note(outcome)
         label = f"{self.name}, {what}"
         self.faults += [f"{label}: {said}" for said, _ in Counter(outcome["wrong"]).most_common(3)]
-        late = seen.slowest - seen.of_machine
+        late = min(seen.slowest - seen.of_machine, seen.slowest_of_worker)
         self._keep("livez", seen.slowest)
-        self._keep("livez, beyond a bare server", late)
+        self._keep("livez beside waiting for a processor", late)
         if late > AT_ONCE_SECONDS or seen.silent:
             self.faults.append(
-                f"{label}: `/livez` or a style sheet took {seen.slowest:.2f} seconds, where a bare"
-                f" server took {seen.of_machine:.2f}, and {seen.silent} got no answer"
+                f"{label}: `/livez` or a style sheet took {seen.slowest:.2f} seconds, of which the"
+                f" worker had a processor for {seen.slowest_of_worker:.2f}, where a bare server"
+                f" took {seen.of_machine:.2f}, and {seen.silent} got no answer"
             )
         self._bounded(label, outcome, seen.threads)
         if choices_at_once:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,11 +21,13 @@ LONGEST = 20.0
 
 @dataclass
 class Seen:
-    """Seconds that `/livez` and the style sheet took, and a bare server at the same moments; the
-    most threads; what got no answer.
+    """Seconds that `/livez` and the style sheet took; those of them in which the worker waited for
+    nothing but a processor; seconds of a bare server at the same moments; the most threads; what
+    got no answer.
     """
 
     took: list[float] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
     threads: int = 0
     silent: int = 0
@@ -34,6 +36,14 @@ class Seen:
     def slowest(self) -> float:
         """The longest that anything took."""
         return max(self.took, default=0.0)
+
+    @property
+    def slowest_of_worker(self) -> float:
+        """The longest that anything took beside waiting for a processor."""
+        return max(
+            (took - waited for took, waited in zip(self.took, self.waited, strict=True)),
+            default=0.0,
+        )
 
     @property
     def of_machine(self) -> float:
@@ -62,9 +72,11 @@ def watching(port: int, bare: int, worker: int) -> Iterator[Seen]:
     def look() -> None:
         while not over.wait(EVERY_SECONDS):
             for path in AT_ONCE:
+                before = processor_waits(worker)
                 took = asked(port, path)
                 seen.silent += took is None
                 seen.took.append(LONGEST if took is None else took)
+                seen.waited.append(waited_since(before, worker))
             seen.bare.append(asked(bare, "/") or LONGEST)
             seen.threads = max(seen.threads, threads_of(worker))
 
@@ -87,6 +99,30 @@ def asked(port: int, path: str) -> float | None:
     except OSError:
         return None
     return time.perf_counter() - began if answer.startswith(b"HTTP/1.1 200") else None
+
+
+def processor_waits(process: int) -> dict[int, float]:
+    """Seconds that each thread of a process was ready to go on and had no processor, since its
+    beginning; empty where the system does not tell.
+    """
+    waits = {}
+    with suppress(OSError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            with suppress(OSError, ValueError, IndexError):
+                told = (thread / "schedstat").read_text(encoding="ascii").split()
+                waits[int(thread.name)] = int(told[1]) / 1e9
+    return waits
+
+
+def waited_since(before: dict[int, float], process: int) -> float:
+    """Seconds since `before` for which the event loop, or the thread that kept it from going on,
+    had no processor.
+    """
+    since = {
+        thread: wait - before.get(thread, wait) for thread, wait in processor_waits(process).items()
+    }
+    others = [wait for thread, wait in since.items() if thread != process]
+    return since.get(process, 0.0) + max(others, default=0.0)
 
 
 def threads_of(process: int) -> int:
