@@ -13,11 +13,15 @@ from types import SimpleNamespace
 
 import pytest
 from fastapi import APIRouter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 
 from features import clock
+from features.config.environment import Settings
 from features.database.caller import Recorded, note_recorded
 from features.database.tables import exposures, undelivered
 from serving.decisions.undelivered import DECISION, Undelivered, undelivered_among
@@ -207,3 +211,22 @@ async def called(app, path: str, *, stays: bool) -> None:
     scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode()}
     scope |= {"headers": [], "query_string": b"", "root_path": "", "client": ("127.0.0.1", 1)}
     await app(scope | {"server": ("x", 1), "scheme": "http", "http_version": "1.1"}, receive, send)
+
+
+def test_a_span_is_named_by_its_route_and_belongs_to_the_callers_trace(monkeypatch):
+    """It tells method, route, status and the request's name, and no address."""
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr("opentelemetry.trace.get_tracer", provider.get_tracer)
+    trace = "a" * 32
+    headers = {"traceparent": f"00-{trace}-{'b' * 16}-01", "X-Request-Id": "request-1"}
+    with TestClient(make_app(Settings(traces=True))) as client:
+        client.get("/pages/anna@example.org", headers=headers)
+    (span,) = kept.get_finished_spans()
+    assert span.name == "GET /pages/{name}"
+    assert format(span.context.trace_id, "032x") == trace
+    assert span.attributes["http.response.status_code"] in {404, 500}
+    assert span.attributes["sayso.request_id"] == "request-1"
+    assert "anna" not in span.to_json()
+    assert span.end_time > span.start_time
