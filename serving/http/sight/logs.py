@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +20,11 @@ from features import clock
 from features.clock import utc_now
 from serving.http.sight.request_ids import current_request_id, current_trace
 
-ROOT = Path(__file__).parents[3]
+ROOT = f"{Path(__file__).parents[3]}{os.sep}"
+PACKAGES = ("features", "models", "explain", "experiments", "serving")
+OURS = tuple(f"{ROOT}{package}{os.sep}" for package in PACKAGES)
 FIELDS = "sayso_fields"
+SAID_EVERY_SECONDS = 5.0
 
 log = logging.getLogger("sayso.http")
 access = logging.getLogger("sayso.access")
@@ -62,18 +67,47 @@ def place_of(traceback: TracebackType | None) -> str:
     """The innermost place of a traceback that is in our own code."""
     found = ""
     while traceback is not None:
-        file = Path(traceback.tb_frame.f_code.co_filename)
-        if file.is_relative_to(ROOT) and ".venv" not in file.parts:
-            found = f"{file.relative_to(ROOT)}:{traceback.tb_lineno}"
+        file = traceback.tb_frame.f_code.co_filename
+        if file.startswith(OURS):
+            found = f"{file.removeprefix(ROOT)}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return found
 
 
+class _Repeats:
+    """A fault lasts, and its log must not fill the disk: the same is said once in a while."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: dict[tuple[str, str, str], tuple[float, int]] = {}
+
+    def silenced(self, *what: str) -> int | None:
+        """How often it was not said since it last was; None where it is not to be said now."""
+        key, now = (what[0], what[1], what[2]), time.monotonic()
+        with self._lock:
+            at, count = self._said.get(key, (-SAID_EVERY_SECONDS, 0))
+            if now - at < SAID_EVERY_SECONDS:
+                self._said[key] = (at, count + 1)
+                return None
+            self._said[key] = (now, 0)
+            return count
+
+
+_REPEATS = _Repeats()
+
+
 def log_failure(message: str, error: BaseException, **fields: Any) -> None:
-    """Log that something failed."""
+    """Log that something failed; the same at the same place once in a few seconds."""
     told = told_of(error)
+    repeated = _REPEATS.silenced(message, told["fault"], told["where"])
+    if repeated is None:
+        return
     log.error(
-        "%s: %s at %s", message, told["fault"], told["where"], extra={FIELDS: {**told, **fields}}
+        "%s: %s at %s",
+        message,
+        told["fault"],
+        told["where"],
+        extra={FIELDS: {**told, **fields, "not_said_again": repeated}},
     )
 
 

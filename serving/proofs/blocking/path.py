@@ -30,6 +30,7 @@ from serving.proofs.stage.small_shop import make_shop, sharing_everything
 from serving.server import free_port, running
 
 DISK_SIZE = "96m"
+WARM_SECONDS = 4.0
 LOAD_TIMES = 10
 LOAD_CONNECTIONS = 200
 HEADS = ("ledger_head", "decision_head")
@@ -40,6 +41,7 @@ def try_all(
 ) -> None:
     """Put one service through everything, and compare records and answers."""
     before = trial.recorded()
+    trial.warm_up(WARM_SECONDS)
     rate = trial.undergo("eight clients", seconds=lasts, pace=0.0, choices_at_once=True)
     trial.counts["answers a second to eight clients"] = round(rate)
     for number, (name, befall) in enumerate(things.items()):

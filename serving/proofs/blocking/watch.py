@@ -31,6 +31,8 @@ class Seen:
     bare: list[float] = field(default_factory=list)
     threads: int = 0
     silent: int = 0
+    without_processor: float = 0.0
+    """Share of the time for which the thread that got least was ready and had no processor."""
 
     @property
     def slowest(self) -> float:
@@ -81,10 +83,14 @@ def watching(port: int, bare: int, worker: int) -> Iterator[Seen]:
             seen.threads = max(seen.threads, threads_of(worker))
 
     watcher = threading.Thread(target=look, name="watch")
+    began, before = time.monotonic(), processor_waits(worker)
     watcher.start()
     try:
         yield seen
     finally:
+        waits = processor_waits(worker)
+        most = max((wait - before.get(thread, wait) for thread, wait in waits.items()), default=0.0)
+        seen.without_processor = min(1.0, most / (time.monotonic() - began))
         over.set()
         watcher.join()
 
