@@ -151,10 +151,10 @@ class Lanes:
     @classmethod
     def of(cls, settings: Settings) -> Lanes:
         """As the settings say."""
-        patience = settings.answer_seconds / 4
+        patience = settings.answer_seconds / 2
         return cls(
             Lane("answers", settings.threads, settings.queue, patience),
-            Lane("choices", CHOICE_THREADS, settings.queue, settings.answer_seconds / 2),
+            Lane("choices", CHOICE_THREADS, settings.queue, patience),
         )
 
     def close(self) -> None:
