@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import os
 
 import pytest
 from sqlalchemy import insert
@@ -12,7 +12,7 @@ from features.progress import silent
 from serving.proofs.blocking.callers import Outcome
 from serving.proofs.blocking.proof import BLOCKING
 from serving.proofs.blocking.trial import Trial
-from serving.proofs.blocking.watch import asked, bare_server, processor_waits, waited_since
+from serving.proofs.blocking.watch import asked, bare_server, processor_times, waited_since
 from tests.namespaces import needs_mounts
 
 LATER = {"content-type": "application/problem+json", "retry-after": "1"}
@@ -65,12 +65,13 @@ def test_records_that_were_answered_to_nobody_are_found(sqlite_database, monkeyp
 
 def test_a_bare_server_answers_at_once_and_waits_are_told():
     """What the machine adds is measured by a server that does nothing."""
-    before = processor_waits(threading.get_native_id())
+    before = processor_times(os.getpid())
     with bare_server() as port:
         took = asked(port, "/")
     assert took is not None
     assert took < 5
-    assert waited_since(before, threading.get_native_id()) >= 0
+    assert 0 <= waited_since(before, os.getpid(), 5.0) <= 5
+    assert waited_since({1: (0.0, 0.0)}, 0, 1.0) == 0
     assert asked(port, "/") is None
 
 

@@ -32,7 +32,7 @@ class Seen:
     threads: int = 0
     silent: int = 0
     without_processor: float = 0.0
-    """Share of the time for which the thread that got least was ready and had no processor."""
+    """Share of the time for which the worker wanted to go on and had no processor."""
 
     @property
     def slowest(self) -> float:
@@ -74,23 +74,22 @@ def watching(port: int, bare: int, worker: int) -> Iterator[Seen]:
     def look() -> None:
         while not over.wait(EVERY_SECONDS):
             for path in AT_ONCE:
-                before = processor_waits(worker)
+                before = processor_times(worker)
                 took = asked(port, path)
                 seen.silent += took is None
                 seen.took.append(LONGEST if took is None else took)
-                seen.waited.append(waited_since(before, worker))
+                seen.waited.append(waited_since(before, worker, seen.took[-1]))
             seen.bare.append(asked(bare, "/") or LONGEST)
             seen.threads = max(seen.threads, threads_of(worker))
 
     watcher = threading.Thread(target=look, name="watch")
-    began, before = time.monotonic(), processor_waits(worker)
+    began, before = time.monotonic(), processor_times(worker)
     watcher.start()
     try:
         yield seen
     finally:
-        waits = processor_waits(worker)
-        most = max((wait - before.get(thread, wait) for thread, wait in waits.items()), default=0.0)
-        seen.without_processor = min(1.0, most / (time.monotonic() - began))
+        lasted = time.monotonic() - began
+        seen.without_processor = waited_since(before, worker, lasted) / lasted
         over.set()
         watcher.join()
 
@@ -107,28 +106,36 @@ def asked(port: int, path: str) -> float | None:
     return time.perf_counter() - began if answer.startswith(b"HTTP/1.1 200") else None
 
 
-def processor_waits(process: int) -> dict[int, float]:
-    """Seconds that each thread of a process was ready to go on and had no processor, since its
-    beginning; empty where the system does not tell.
+Times = dict[int, tuple[float, float]]
+"""By thread: seconds at work on a processor, and seconds ready to go on without one."""
+
+
+def processor_times(process: int) -> Times:
+    """The times of each thread of a process since its beginning; empty where the system does not
+    tell.
     """
-    waits = {}
+    times: Times = {}
     with suppress(OSError):
         for thread in Path(f"/proc/{process}/task").iterdir():
             with suppress(OSError, ValueError, IndexError):
                 told = (thread / "schedstat").read_text(encoding="ascii").split()
-                waits[int(thread.name)] = int(told[1]) / 1e9
-    return waits
+                times[int(thread.name)] = int(told[0]) / 1e9, int(told[1]) / 1e9
+    return times
 
 
-def waited_since(before: dict[int, float], process: int) -> float:
-    """Seconds since `before` for which the event loop, or the thread that kept it from going on,
-    had no processor.
+def waited_since(before: Times, process: int, seconds: float) -> float:
+    """How many of the last `seconds` a process that wanted to go on had no processor for.
+
+    No thread of it was at work then, and some were ready; what it waits for otherwise, such as a
+    database, does not count.
     """
-    since = {
-        thread: wait - before.get(thread, wait) for thread, wait in processor_waits(process).items()
-    }
-    others = [wait for thread, wait in since.items() if thread != process]
-    return since.get(process, 0.0) + max(others, default=0.0)
+    since = [
+        (work - before[thread][0], wait - before[thread][1])
+        for thread, (work, wait) in processor_times(process).items()
+        if thread in before
+    ]
+    idle = seconds - sum(work for work, _ in since)
+    return max(0.0, min(idle, sum(wait for _, wait in since)))
 
 
 def threads_of(process: int) -> int:
