@@ -108,6 +108,12 @@ def test_odd_paths_get_a_problem_document(path):
     assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
 
 
+def test_whoever_looks_after_a_service_may_ask_for_heads_alone():
+    """`HEAD /livez` is answered as `GET` is."""
+    client = service()
+    assert [client.request(method, "/livez").status_code for method in ("GET", "HEAD")] == [200] * 2
+
+
 def test_who_finds_no_turn_is_told_when_to_come_again():
     """While all threads are busy and the queue is full, others get 429 with `Retry-After`, and
     what needs no thread is answered.

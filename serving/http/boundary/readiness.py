@@ -12,11 +12,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from serving.http.boundary.parts import sayso_of
 
 ANSWERED_WITHIN_SECONDS = 1.0
+LOOKS = ["GET", "HEAD"]
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=LOOKS)
 async def readyz(request: Request) -> JSONResponse:
     """Whether requests may be sent here; `reasons` and `warnings` by part."""
     health = sayso_of(request).health
@@ -32,8 +33,8 @@ async def readyz(request: Request) -> JSONResponse:
     return JSONResponse(content, 200 if found.ready else 503, headers=headers)
 
 
-@router.get("/livez")
-@router.get("/healthz")
+@router.api_route("/livez", methods=LOOKS)
+@router.api_route("/healthz", methods=LOOKS)
 async def livez() -> PlainTextResponse:
     """That the process answers."""
     return PlainTextResponse("\n")
