@@ -104,7 +104,7 @@ class SaysoService:
         # imported here, since the supervisor, which makes no service, spares 250 MB
         from features.shop.workspace import Workspace  # noqa: PLC0415 - see above
         from serving.http.sight.logs import write_json_lines  # noqa: PLC0415 - see above
-        from serving.http.worker import answer_before_work, stop_without  # noqa: PLC0415 - see above
+        from serving.http.worker import answer_before_work, forget_beginning, stop_without  # noqa: PLC0415 - see above
         from serving.live.reader_process import ReaderProcess  # noqa: PLC0415 - see above
 
         write_json_lines()
@@ -124,6 +124,7 @@ class SaysoService:
         self._sayso.watch.also(self._reader.rest)
         self._web = app.load(self._sayso, settings, COUNTS)
         self._sayso.watch.start()
+        forget_beginning()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML's own is not typed
     def close(self) -> None:
