@@ -82,16 +82,22 @@ class Trial:
             )
         self._bounded(label, outcome, seen.threads)
         if choices_at_once:
-            took = outcome["slowest_choice"]
-            self._keep("withdrawal under load", took)
-            if took * (1 - seen.without_processor) > CHOICE_SECONDS:
-                self.faults.append(
-                    f"{label}: a withdrawal took {took:.2f} seconds, while the worker was without"
-                    f" a processor for {seen.without_processor:.0%} of the time"
-                )
-            if set(outcome["choices"]) != {"201"}:
-                self.faults.append(f"{label}: withdrawals got {outcome['choices']}")
+            self._judge_choices(label, outcome, seen.without_processor)
         return float(outcome["statuses"].get("200", 0) / seconds)
+
+    def _judge_choices(self, label: str, outcome: dict[str, Any], without: float) -> None:
+        """See that withdrawals were acknowledged as ever; the worker was `without` a processor for
+        that share of the time.
+        """
+        took = outcome["slowest_choice"]
+        self._keep("withdrawal under load", took)
+        if took * (1 - without) > CHOICE_SECONDS:
+            self.faults.append(
+                f"{label}: a withdrawal took {took:.2f} seconds, while the worker was without a"
+                f" processor for {without:.0%} of the time"
+            )
+        if set(outcome["choices"]) != {"201"}:
+            self.faults.append(f"{label}: withdrawals got {outcome['choices']}")
 
     def warm_up(self, seconds: float) -> None:
         """Be asked for a while, so that nothing is done for the first time afterwards."""
