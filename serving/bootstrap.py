@@ -4,15 +4,20 @@ them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from explain.words import Words, open_words
+from features.config.environment import Settings
+from features.database.engine import Patience
+from features.shop.faults import faults
 from features.shop.online import online_stores
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from models.churn.model import ChurnModel
 from models.next_purchase.model import NextPurchaseModel
-from models.registry import Registry
+from models.registry import CHAMPION, Registry
 from serving.access.api_keys import Keys
 from serving.access.audit_log import AuditLog
 from serving.access.console_sessions import Sessions
@@ -28,6 +33,15 @@ from serving.delivery.opt_outs import OptOuts
 from serving.live.assortment import AssortmentKeeper
 from serving.live.champions import Champion, churn_champion, next_purchase_champion
 from serving.live.config_watch import CatalogWatch
+from serving.live.health import (
+    Check,
+    Health,
+    NotReady,
+    check_data,
+    check_database,
+    check_disk,
+    check_keys,
+)
 from serving.live.reader_process import Reading, read_here
 from serving.live.refresher import Watch
 from serving.live.statistics import LiveStatistics
@@ -36,6 +50,8 @@ from serving.reviews.queue import Reviews
 from serving.rights.rights import Rights
 from serving.what_if import WhatIf
 
+BESIDE_THREADS = 8
+"""Connections for customers' choices, what watches in the background, and health."""
 SPOKEN_BY = ("explain", "serving.pages")
 """Packages that say something to customers, with their translations."""
 
@@ -64,10 +80,14 @@ class Sayso:
     watch: Watch
     words: Words
     assortment: AssortmentKeeper
+    health: Health
+    answering: Callable[[], list[tuple[str, str]]]
+    """The models that answer now, with their versions."""
 
     def close(self) -> None:
         """Stop what runs in the background and give the connections back."""
         self.watch.stop()
+        self.health.close()
         self.shop.database.close()
 
 
@@ -91,6 +111,10 @@ class _Live:
             LiveStatistics(shop, next_purchase, reading),
         )
 
+    def answering(self) -> list[tuple[str, str]]:
+        there = [champion.current for champion in (self.churn, self.next_purchase)]
+        return [(one.name["name"], one.name["version"]) for one in there if one is not None]
+
     @property
     def watch(self) -> Watch:
         parts = (self.assortment, self.churn, self.next_purchase, self.statistics)
@@ -101,7 +125,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     """The service of `workspace`, reached by customers under `base_url`; what it keeps up with is
     read by `reading`.
     """
-    shop = Shop(workspace)
+    shop = Shop(workspace, patience=patience_of(workspace.settings))
     config, database, now = shop.config, shop.database, shop.clock
     registry = Registry(database, workspace.models)
     live = _Live.of(shop, registry, reading)
@@ -148,4 +172,46 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         watch=watch,
         words=words,
         assortment=live.assortment,
+        health=health_of(shop, registry, live),
+        answering=live.answering,
     )
+
+
+def patience_of(settings: Settings) -> Patience:
+    """How long the service waits for its database: less long than its callers wait."""
+    seconds = settings.database_seconds
+    connections = 2 * settings.threads + BESIDE_THREADS
+    return Patience(seconds, seconds, settings.answer_seconds, connections)
+
+
+def health_of(shop: Shop, registry: Registry, live: _Live) -> Health:
+    """What has to work for the service to be ready."""
+    holds = CatalogWatch(shop.workspace).holds
+
+    def check_catalog() -> None:
+        if not holds():
+            raise NotReady("sayso.toml cannot be read. Mend it.")
+
+    def check_workspace() -> None:
+        if found := faults(shop.workspace, shop.database):
+            raise NotReady(found[0])
+
+    def check_models() -> None:
+        for champion in (live.churn, live.next_purchase):
+            if champion.current is None and registry.by_alias(champion.name, CHAMPION):
+                raise NotReady(f"The champion of {champion.name} cannot be loaded.")
+
+    checks: dict[str, Check] = {
+        "catalog": check_catalog,
+        "keys": partial(check_keys, shop.workspace),
+        "disk": partial(check_disk, shop.workspace),
+        "database": partial(check_database, shop.database),
+        "workspace": check_workspace,
+        "model": check_models,
+    }
+
+    def check_age() -> None:
+        there = live.assortment.current
+        check_data(None if there is None else there.data_until, shop.clock())
+
+    return Health(checks, {"data": check_age})

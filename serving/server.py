@@ -152,7 +152,7 @@ def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
             if process.poll() is not None:
                 raise ServerFailed(f"the service stopped while starting; {log} says why")
             try:
-                if client.get(f"{url}/readyz").is_success:
+                if client.get(f"{url}/livez").is_success:
                     return
             except httpx.TransportError:
                 pass

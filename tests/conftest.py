@@ -38,7 +38,10 @@ from tests.synthetic_shop import END, consents, write_orders
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Each worker has a processor of its own, and matrices are small.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# A busy machine is no fault; the limit of each test is pytest's.
+# A busy machine is no fault: services that tests start wait for as long as the tests do.
+os.environ.setdefault("SAYSO_ANSWER_SECONDS", "60")
+os.environ.setdefault("SAYSO_DATABASE_SECONDS", "30")
+# Nor for generated examples; the limit of each test is pytest's.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 KINDS = ("sqlite", "postgresql")

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from explain.words import open_words
 from serving.bootstrap import SPOKEN_BY
 from serving.http.app import make_app
-from serving.http.boundary.metrics import REQUESTS
 from serving.http.pages.page_route import PageRoute
+from serving.http.sight.counts import REQUESTS
 
 
 def test_an_error_that_nobody_expected_is_a_problem_document_and_ends_there(caplog):

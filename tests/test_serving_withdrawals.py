@@ -23,7 +23,7 @@ PAIRS = 8
 RACES = 2
 ASKERS = 8
 TRIES = 4
-OWN_TO_EACH_ANSWER = {"decision_id", "generated_at", "why_url", "preferences_url"}
+OWN_TO_EACH_ANSWER = {"decision_id", "request_id", "generated_at", "why_url", "preferences_url"}
 
 
 def same(answer: dict) -> dict:

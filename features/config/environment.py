@@ -45,8 +45,6 @@ class Settings(BaseSettings):
     put back brings nobody back; on another disk it survives the loss of this one. A file in the
     workspace where it is not given.
     """
-    threads: int = 4
-    """Requests that one worker of the service answers at a time."""
     env: Env = Env.DEVELOPMENT
     """`production` starts only with all that a shop open to the world needs."""
     host: str = "127.0.0.1"
@@ -61,3 +59,29 @@ class Settings(BaseSettings):
     """Addresses, separated by commas, of the proxy before the service; what it says of callers is
     believed, and it ends TLS. Nobody is believed where it is not given.
     """
+    threads: int = Field(default=4, ge=1, le=64)
+    """Requests that one worker of the service answers at a time."""
+    queue: int = Field(default=64, ge=1, le=10_000)
+    """Requests that may wait for a worker's threads; who comes then is refused with 429."""
+    answer_seconds: float = Field(default=10.0, gt=0, le=300)
+    """Within which an answer has to be there; later it is refused with 503."""
+    database_seconds: float = Field(default=3.0, gt=0, le=300)
+    """How long the service waits for a connection to the database, and for a lock in it."""
+    request_seconds: float = Field(default=10.0, gt=0, le=300)
+    """Within which a request has to arrive as a whole; its connection is closed otherwise."""
+    keep_alive_seconds: float = Field(default=5.0, gt=0, le=300)
+    """After which a connection that is not used is closed."""
+    key_per_second: float = Field(default=400.0, gt=0)
+    """Requests that a worker takes with one API key."""
+    link_per_minute: float = Field(default=240.0, gt=0)
+    """Requests that a worker takes with one customer's link."""
+    link_writes_per_minute: float = Field(default=60.0, gt=0)
+    """Changes that a worker takes with one customer's link."""
+    failures_per_minute: float = Field(default=30.0, gt=0)
+    """Wrong API keys and logins from one address, after which more are refused with 429."""
+    access_log: bool = False
+    """Whether each request is logged: its route, status and duration, and nothing of a customer."""
+    metrics: bool = True
+    """Whether `/metrics` tells Prometheus what all workers together did."""
+    traces: bool = False
+    """Whether requests are traced by OpenTelemetry; BentoML's configuration says where to."""

@@ -33,6 +33,7 @@ from features.consent.grants import grants, is_in_force
 from features.consent.timing import EFFECTIVE, WORDS
 from features.customers.pseudonyms import numbers_of
 from features.customers.vault import Vault
+from features.database.caller import note_recorded
 from features.database.engine import Database
 from features.database.tables import consent_events, consent_state, ledger_head
 from features.errors import ConsentError
@@ -209,6 +210,7 @@ class Ledger:
                     continue
                 row = self._row(event, batch, seq + 1, previous, received)
                 batch.take(row)
+                note_recorded("consent", str(row["seq"]))
                 seq, previous = seq + 1, row["hash"]
                 yield Receipt(seq, previous, rule=row["rule"])
             batch.store()

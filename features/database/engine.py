@@ -7,6 +7,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,17 +15,39 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
+from features.database.caller import CallerGone, current_caller, has_given_up
 from features.database.sqlite_file import file_of, hold_to
+from features.database.turns import WriteTurns
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """First SQLite releases of each line in which write-ahead logging cannot lose a commit with two
 connections.
 """
+STEPS_BETWEEN_LOOKS = 100_000
+"""Instructions of SQLite's machine, about a millisecond, after which a statement looks whether
+anybody still waits for it.
+"""
 ONE_WRITER = 0x5A150
 """PostgreSQL's lock that a transaction which writes holds to its end, as it holds the whole file in
 SQLite.
 """
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a transaction waits, in seconds: for a connection, for a lock, and for a statement
+    (None is for as long as it takes); and how many `connections` there are at most.
+    """
+
+    connect: float = 10.0
+    lock: float = 30.0
+    statement: float | None = None
+    connections: int = 16
+
+
+UNHURRIED = Patience()
+"""For commands, behind which nobody waits."""
 
 
 class Database:
@@ -33,14 +56,16 @@ class Database:
     `read` sees one consistent state; `write` is all or nothing, and durable once left.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: Patience = UNHURRIED) -> None:
         self.url = url
-        self.engine = _engine(url)
+        self.engine = _engine(url, patience)
+        self._patience = patience
+        self._turns = WriteTurns()
 
     @classmethod
-    def open(cls, url: str) -> Database:
+    def open(cls, url: str, patience: Patience = UNHURRIED) -> Database:
         """The database at `url`, brought to the newest schema."""
-        database = cls(url)
+        database = cls(url, patience)
         database.migrate()
         return database
 
@@ -86,12 +111,25 @@ class Database:
         """A transaction that writes.
 
         There is one at a time, from its first moment, so that what it reads cannot change under it.
+
+        Raises `CallerGone`, and writes nothing, where the caller gave up meanwhile, and
+        `DatabaseBusy` where others write for too long.
         """
-        with (
-            self.engine.connect().execution_options(sayso_write=True) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        caller, committed = current_caller(), False
+        urgent = caller is not None and caller.urgent
+        try:
+            with (
+                self._turns.take(self._patience.lock, urgent=urgent),
+                self.engine.connect().execution_options(sayso_write=True) as connection,
+                connection.begin(),
+            ):
+                yield connection
+                if has_given_up():
+                    raise CallerGone("the caller gave up before this was written")
+            committed = True
+        finally:
+            if caller is not None:
+                caller.settle(committed=committed)
 
     def scrub(self) -> None:
         """Have deleted content leave the files, as far as others who are reading let it."""
@@ -99,6 +137,7 @@ class Database:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             else:
+                connection.exec_driver_sql("SET statement_timeout = 0")
                 connection.exec_driver_sql("VACUUM")
 
     def close(self) -> None:
@@ -139,16 +178,35 @@ def _dialect(connection: Connection) -> Any:
     return postgresql if connection.dialect.name == "postgresql" else sqlite
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, patience: Patience) -> Engine:
     return (
-        _sqlite_engine(url)
+        _sqlite_engine(url, patience)
         if make_url(url).get_backend_name() == "sqlite"
-        else _postgresql_engine(url)
+        else _postgresql_engine(url, patience)
     )
 
 
-def _postgresql_engine(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True)
+def _pool(patience: Patience) -> dict[str, Any]:
+    """A pool that never grows beyond its connections, and does not let anybody wait for long."""
+    return {
+        "pool_size": patience.connections,
+        "max_overflow": 0,
+        "pool_timeout": patience.lock,
+        "pool_use_lifo": True,
+    }
+
+
+def _postgresql_engine(url: str, patience: Patience) -> Engine:
+    stated = make_url(url).query.get("options", "")
+    options = f"{stated} -c lock_timeout={int(patience.lock * 1_000)}".lstrip()
+    if patience.statement is not None:
+        options += f" -c statement_timeout={int(patience.statement * 1_000)}"
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": max(1, round(patience.connect)), "options": options},
+        **_pool(patience),
+    )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -158,10 +216,14 @@ def _postgresql_engine(url: str) -> Engine:
     return engine
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: str, patience: Patience) -> Engine:
     module = _sqlite_module()
+    pool = _pool(patience) if file_of(make_url(url)) else {}
     engine = create_engine(
-        url, module=module, connect_args={"timeout": 30, "check_same_thread": False}, pool_size=16
+        url,
+        module=module,
+        connect_args={"timeout": patience.lock, "check_same_thread": False},
+        **pool,
     )
     journal = _journal(module.sqlite_version_info)
     if file := file_of(engine.url):
@@ -172,6 +234,8 @@ def _sqlite_engine(url: str) -> Engine:
         connection.isolation_level = (
             None  # the driver's own BEGIN comes too late; ours is sent below
         )
+        # SQLite has no timeout for statements: one is broken off once its caller has given up
+        connection.set_progress_handler(has_given_up, STEPS_BETWEEN_LOOKS)
         for pragma in (*journal, "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -381,3 +381,14 @@ database_identity = Table(
 `came_from` is the database that it is a copy of; where it was moved itself, `moved_to` is the id of
 the copy that took its place and `moved_where` its address, without a password.
 """
+
+undelivered = Table(
+    "undelivered",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("reference", String(64), primary_key=True),
+    Column("noted_at", String(32), nullable=False),
+)
+"""What was recorded for a caller who cannot have got the answer: a decision by its id, a consent by
+its place in the ledger, an opt-out by its id. It names no customer.
+"""

@@ -18,7 +18,7 @@ from features.consent.anchors import make_anchor_key
 from features.customers.pseudonyms import suppressions
 from features.customers.vault import SHOP, Vault
 from features.database.copying import holds_nothing
-from features.database.engine import Database
+from features.database.engine import UNHURRIED, Database, Patience
 from features.database.identity import Identity, give_identity, identity_of, without_password
 from features.database.sqlite_file import file_of
 from features.database.tables import customers
@@ -76,7 +76,7 @@ def bind(root: Path, binding: Binding) -> None:
     replace_text(root / BINDING, json.dumps(asdict(binding)) + "\n")
 
 
-def open_database(workspace: Workspace) -> Database:
+def open_database(workspace: Workspace, patience: Patience = UNHURRIED) -> Database:
     """The workspace's own database, at the newest schema.
 
     The first one that a workspace opens becomes its own, and the keys are made with it.
@@ -84,7 +84,7 @@ def open_database(workspace: Workspace) -> Database:
     Raises `WrongDatabase` for any other, before anything in it is changed, and `WorkspaceError`
     where what is encrypted in it cannot be read.
     """
-    database = Database(workspace.database_url)
+    database = Database(workspace.database_url, patience)
     try:
         bound = binding_of(workspace.root)
         found = identity_in(database)

@@ -46,7 +46,12 @@ def production_faults(workspace: Workspace) -> list[str]:
 
 def no_api_key(connection: Connection) -> str | None:
     """A sentence where no API key is in force, so that nobody could call the service."""
-    in_force = select(func.count()).select_from(api_keys).where(api_keys.c.revoked_at.is_(None))
+    ends, now = api_keys.c.expires_at, clock.to_text(clock.utc_now())
+    in_force = (
+        select(func.count())
+        .select_from(api_keys)
+        .where(api_keys.c.revoked_at.is_(None), ends.is_(None) | (ends > now))
+    )
     if connection.execute(in_force).scalar_one():
         return None
     return "there is no API key in force: make one with `sayso keys create --scope SCOPE`"

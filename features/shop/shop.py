@@ -17,7 +17,7 @@ from features.consent.grants import grants
 from features.consent.ledger import Ledger, position
 from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
-from features.database.engine import Database
+from features.database.engine import UNHURRIED, Database, Patience
 from features.definitions.definition import ShopFacts
 from features.shop.binding import open_database
 from features.shop.one_person import bring_together
@@ -29,9 +29,12 @@ from features.warehouse.store import Warehouse
 class Shop:
     """The data layer of a workspace, each part made when it is first needed."""
 
-    def __init__(self, workspace: Workspace, now: Clock = utc_now) -> None:
+    def __init__(
+        self, workspace: Workspace, now: Clock = utc_now, patience: Patience = UNHURRIED
+    ) -> None:
         self.workspace = workspace
         self.clock = now
+        self._patience = patience
 
     @property
     def config(self) -> Config:
@@ -43,7 +46,7 @@ class Shop:
         """The workspace's own database, at the newest schema, its customers under the rule of their
         ids.
         """
-        database = open_database(self.workspace)
+        database = open_database(self.workspace, self._patience)
         vault = Vault(database, self.workspace.master_keys)
         parts = (self.config, self.workspace.tables, self.warehouse, self.clock)
         bring_together(database, vault, *parts)

@@ -68,6 +68,7 @@ class DecisionHead:
     """What every answer that leaves begins with."""
 
     decision_id: str
+    request_id: str
     customer_id: str | None
     generated_at: str
 

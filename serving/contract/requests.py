@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -44,7 +45,17 @@ Spoken = Annotated[
         examples=["en"],
     ),
 ]
-Moment = AwareDatetime
+
+
+def _within_the_calendar(moment: datetime) -> datetime:
+    try:
+        moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise ValueError("this moment is outside the calendar's years 1 to 9999 in UTC") from None
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_within_the_calendar)]
 
 
 class Request(BaseModel):
@@ -59,6 +70,7 @@ class RecommendationRequest(Request):
     basket: Annotated[
         tuple[Id, ...],
         Field(
+            fail_fast=True,
             max_length=200,
             description=(
                 "Products in the basket: never recommended. What goes with them counts for who"
@@ -87,10 +99,12 @@ class RecommendationRequest(Request):
         ),
     ] = "web"
     exclude: Annotated[
-        tuple[Id, ...], Field(max_length=1_000, description="Products not to recommend.")
+        tuple[Id, ...],
+        Field(fail_fast=True, max_length=1_000, description="Products not to recommend."),
     ] = ()
     product_categories: Annotated[
-        tuple[Id, ...] | None, Field(max_length=100, description="Recommend only from these.")
+        Annotated[tuple[Id, ...], Field(fail_fast=True)] | None,
+        Field(max_length=100, description="Recommend only from these."),
     ] = None
     discover: Annotated[
         float | None,

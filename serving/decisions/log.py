@@ -14,6 +14,7 @@ from serving.decisions import record as decisions
 from serving.decisions.deciding import Decided
 from serving.decisions.document import document
 from serving.decisions.record import Decision
+from serving.decisions.undelivered import DECISION, undelivered_among
 
 Replay = Callable[[Decision], Any]
 """Makes the answer of a decision anew, typed as it was."""
@@ -40,6 +41,11 @@ class DecisionLog:
                 return decision, None
             customer = kept(connection, decision.customer)
             return replace(decision, customer=customer), external_id_of(connection, customer)
+
+    def delivered(self, id: str) -> bool:
+        """Whether the answer can have reached who asked for it."""
+        with self._database.read() as connection:
+            return not undelivered_among(connection, DECISION, [id])
 
     def identical(self, decision: Decision) -> bool:
         """Whether the record is intact and its inputs give the recorded answer again, bit for bit.

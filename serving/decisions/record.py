@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from features.consent.chain import Walk, canonical, fits, link
 from features.customers.vault import PayloadGone, Vault
+from features.database.caller import note_recorded
 from features.database.tables import decision_head, decisions
 from features.errors import NotFound, SaysoError
 
@@ -100,6 +101,7 @@ def record(connection: Connection, vault: Vault, decision: Decision) -> None:
     made = link(row)
     connection.execute(insert(decisions).values(**row, hash=made, content=content))
     connection.execute(update(decision_head).values(seq=head.seq + 1, hash=made))
+    note_recorded("decision", decision.id)
 
 
 def read(connection: Connection, vault: Vault, id: str) -> Decision:

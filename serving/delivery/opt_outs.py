@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, sel
 
 from features import clock
 from features.clock import Clock, utc_now
+from features.database.caller import note_recorded
 from features.database.engine import Database
 from features.database.tables import opt_outs
 from features.errors import NotFound, SaysoError
@@ -137,6 +138,7 @@ def write(
             return permissions
     made = OptOut(id or new_id(), scope, value, until, now)
     connection.execute(insert(opt_outs).values(customer=customer, actor=actor, **vars(made)))
+    note_recorded("opt_out", made.id)
     return made
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from fastapi import FastAPI
 
+from features.config.environment import Settings
+from serving.bootstrap import Sayso
+from serving.decisions.undelivered import Undelivered
 from serving.http.api import (
     churn,
     consents,
@@ -17,10 +22,15 @@ from serving.http.api import (
     recommendations,
     reviews,
 )
-from serving.http.boundary import metrics, problems
+from serving.http.boundary import metrics, problems, readiness
+from serving.http.boundary.connection import Connection
 from serving.http.boundary.envelope import Envelope
+from serving.http.boundary.lanes import Lanes
+from serving.http.boundary.limits import Limits
 from serving.http.pages import coded_pages, console, front
 from serving.http.pages import customer_pages as pages
+from serving.http.sight.counts import REGISTRY, show_models
+from serving.http.sight.worker_metrics import WorkerMetrics
 
 ROUTERS = (
     recommendations,
@@ -36,6 +46,7 @@ ROUTERS = (
     pages,
     coded_pages,
     metrics,
+    readiness,
     front,
 )
 DESCRIPTION = """
@@ -45,8 +56,9 @@ used, what it withheld, and why.
 """
 
 
-def make_app() -> FastAPI:
+def make_app(settings: Settings | None = None) -> FastAPI:
     """The application; `app.state.sayso` has to be set to a `Sayso` before the first request."""
+    settings = settings or Settings()
     app = FastAPI(
         title="Sayso",
         version=version("sayso"),
@@ -55,8 +67,32 @@ def make_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(Envelope)
+    app.state.settings = settings
+    app.state.lanes = Lanes.of(settings)
+    app.state.limits = Limits(settings)
+    app.state.undelivered = Undelivered()
+    app.add_middleware(Envelope, settings=settings)
     problems.install(app)
     for module in ROUTERS:
         app.include_router(module.router)
     return app
+
+
+def join(app: FastAPI, sayso: Sayso, folder: Path | None) -> None:
+    """Put the shop's running service behind the web application."""
+    app.state.sayso = sayso
+    Connection.lanes = app.state.lanes
+    _prepare(app)
+    sayso.watch.also(partial(app.state.undelivered.mark, sayso.shop.database, sayso.shop.clock))
+    sayso.watch.also(lambda: show_models(sayso.answering()))
+    if folder is not None:
+        app.state.worker_metrics = WorkerMetrics(REGISTRY, folder)
+        sayso.watch.also(app.state.worker_metrics.look)
+
+
+def _prepare(app: FastAPI) -> None:
+    """Have FastAPI do now what it would do with the first request, which others would wait for."""
+    app.openapi()
+    nowhere = {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
+    for route in app.routes:
+        route.matches(nowhere)

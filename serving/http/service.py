@@ -6,16 +6,25 @@ answers requests is therefore imported when a worker makes its `SaysoService`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bentoml
+from bentoml._internal.configuration.containers import BentoMLContainer
+from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import HTTP_PROTOCOLS
 
 from features.config.environment import Settings
+
+if TYPE_CHECKING:  # its modules are imported when a worker makes its service
+    from serving.bootstrap import Sayso
 
 
 class LateApplication(Starlette):
@@ -27,11 +36,12 @@ class LateApplication(Starlette):
     def __init__(self) -> None:
         super().__init__(lifespan=self._alive)
 
-    def load(self) -> Starlette:
-        """Make the web application that this one stands for."""
-        from serving.http.app import make_app  # noqa: PLC0415 - 100 MB that the supervisor spares
+    def load(self, sayso: Sayso, settings: Settings, folder: str | None) -> Starlette:
+        """Make the web application that this one stands for, of a running service."""
+        from serving.http.app import join, make_app  # noqa: PLC0415 - 100 MB that the supervisor spares
 
-        self._loaded = make_app()
+        self._loaded = make_app(settings)
+        join(self._loaded, sayso, None if folder is None else Path(folder))
         return self._loaded
 
     @property
@@ -49,18 +59,44 @@ class LateApplication(Starlette):
             yield
 
 
+class Straight:
+    """ASGI middleware that hands every request to our application.
+
+    BentoML's own routes answer some in ways of their own: `/readyz` knows nothing of the database,
+    and what no route fits is answered in plain text.
+    """
+
+    def __init__(self, app: ASGIApp, ours: ASGIApp) -> None:
+        self._app = app
+        self._ours = ours
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by our application; what is no request, such as the beginning, is BentoML's."""
+        answer = self._ours if scope["type"] == "http" else self._app
+        await answer(scope, receive, send)
+
+
+COUNTS = os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+"""The folder for the counts of all workers that BentoML made for prometheus_client; None in the
+supervisor. prometheus_client, which looks for it as soon as it is imported, is not told: its mapped
+files end a process where the disk is full.
+"""
 app = LateApplication()
+SETTINGS = Settings()
+LONGEST_ANSWER = 20
+"""BentoML's own timeout in times of ours, which always comes first and says why."""
 READ_BY = ("serving.live.assortment", "serving.live.statistics")
 """Modules whose reading of the warehouse a worker leaves to another process."""
 
 
 @bentoml.service(
     name="sayso",
-    threads=Settings().threads,
-    workers=Settings().workers,
-    traffic={"timeout": 30},
+    threads=SETTINGS.threads,
+    workers=SETTINGS.workers,
+    traffic={"timeout": int(LONGEST_ANSWER * SETTINGS.answer_seconds)},
     logging={"access": {"enabled": False}},
     metrics={"enabled": False},
+    tracing={"excluded_urls": ".*"},  # it would write addresses down, which hold customers' ids
 )
 @bentoml.asgi_app(app, path="/")
 class SaysoService:
@@ -74,23 +110,36 @@ class SaysoService:
         self._reader.wake()
         from features.shop.workspace import Workspace  # noqa: PLC0415 - while the reader starts
         from serving.bootstrap import assemble  # noqa: PLC0415 - see above
+        from serving.http.sight.logs import write_json_lines  # noqa: PLC0415 - see above
+        from serving.http.worker import answer_before_work, forget_beginning, stop_without  # noqa: PLC0415 - see above
         from serving.live.program_text import let_go  # noqa: PLC0415 - see above
 
-        settings = Settings()
+        write_json_lines()
+        if SETTINGS.traces:
+            trace.set_tracer_provider(BentoMLContainer.tracer_provider.get())
+        answer_before_work()
+        stop_without(os.getppid())
         self._sayso = assemble(
-            Workspace.open(settings.workspace, settings),
-            settings.public_url or "http://127.0.0.1:3000",
+            Workspace.open(SETTINGS.workspace, SETTINGS),
+            SETTINGS.public_url or "http://127.0.0.1:3000",
             self._reader,
         )
         self._sayso.watch.also(self._reader.rest)
         with ThreadPoolExecutor(1) as beside:
             watching = beside.submit(self._sayso.watch.start)
-            app.load().state.sayso = self._sayso
+            self._web = app.load(self._sayso, SETTINGS, COUNTS)
             watching.result()
+        forget_beginning()
         let_go()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML's own is not typed
     def close(self) -> None:
         """Stop what runs in the background."""
+        self._web.state.lanes.close()
         self._sayso.close()
         self._reader.close()
+
+
+# BentoML starts uvicorn without a word about connections, so it has to be said before it does
+HTTP_PROTOCOLS["auto"] = "serving.http.boundary.connection:Connection"
+SaysoService.add_asgi_middleware(Straight, ours=app)  # type: ignore[attr-defined]  # BentoML's decorator is not typed

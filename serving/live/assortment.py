@@ -9,6 +9,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from features import clock
 from features.errors import WorkspaceError
 from features.shop.shop import Shop
 from models.next_purchase.item_pairs import FEWEST
@@ -36,6 +37,8 @@ class Assortment:
     product_categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     brands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     best_sellers: tuple[BestSeller, ...] = ()
+    data_until: str | None = None
+    """The newest moment on record; None where there is no order."""
 
     def title(self, product_id: str) -> str:
         """A product's title; its id where it has none."""
@@ -127,7 +130,15 @@ def stock(shop: Shop) -> Assortment:
         product_categories=_groups(products, "product_category"),
         brands=_groups(products, "brand"),
         best_sellers=_best_sellers(shop),
+        data_until=_data_until(shop),
     )
+
+
+def _data_until(shop: Shop) -> str | None:
+    try:
+        return clock.to_text(shop.loaded_until())
+    except WorkspaceError:
+        return None
 
 
 def _groups(products: pd.DataFrame, column: str) -> dict[str, list[str]]:

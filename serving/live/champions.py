@@ -74,7 +74,7 @@ class Champion(Generic[Model]):
         may_answer: Callable[[], bool],
     ) -> None:
         self._registry = registry
-        self._name = name
+        self.name = name
         self._read = read
         self._explain = explain
         self._may_answer = may_answer
@@ -101,13 +101,13 @@ class Champion(Generic[Model]):
             self._complained = False
         except (SaysoError, OSError, ValueError) as error:
             if not self._complained:  # it is looked at every few seconds until somebody mends it
-                log.warning("the champion of %s cannot be loaded: %s", self._name, error)
+                log.warning("the champion of %s cannot be loaded: %s", self.name, error)
             self._complained = True
         finally:
             self._in_office = standing
 
     def _confirmed(self) -> InOffice[Model] | None:
-        found = self._registry.by_alias(self._name, CHAMPION)
+        found = self._registry.by_alias(self.name, CHAMPION)
         if found is None:
             return None
         there = self._in_office
@@ -122,7 +122,7 @@ class Champion(Generic[Model]):
 
     def _load(self, version: str) -> Loaded[Model]:
         """A version by its number. Raises `ModelUnavailable`."""
-        found = self._registry.version(self._name, version)
+        found = self._registry.version(self.name, version)
         try:
             model = self._read(self._registry.folder(found))
             return Loaded(found, model, self._explain(model))
@@ -134,7 +134,7 @@ class Champion(Generic[Model]):
             BadZipFile,
         ) as error:  # what foreign files raise
             raise ModelUnavailable(
-                f"the files of `{self._name}` version {version} cannot be read: {error}"
+                f"the files of `{self.name}` version {version} cannot be read: {error}"
             ) from error
 
 

@@ -47,8 +47,12 @@ class Watch:
             try:
                 look()
                 self._failing.discard(position)
-            except Exception:
-                # A fault lasts, and its log must not fill the disk.
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next look may go well
+                # A fault lasts, and its log must not fill the disk; its text and traceback may hold
+                # what customers shared.
                 if position not in self._failing:
-                    log.exception("a look for changes failed; it is tried again every few seconds")
+                    log.error(  # noqa: TRY400 - as said above
+                        "a look for changes failed and is tried again every few seconds: %s",
+                        type(error).__name__,
+                    )
                 self._failing.add(position)

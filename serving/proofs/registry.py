@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from serving.proofs.bad_data.proof import BAD_DATA
+from serving.proofs.blocking.proof import BLOCKING
 from serving.proofs.chain.proof import CHAIN
 from serving.proofs.control.proof import PROOF as CONTROL
 from serving.proofs.doors.proof import PROOF as DOORS
@@ -28,6 +29,7 @@ _ALL = (
     CHAIN,
     ERASURE,
     FAULTS_FAIL_CLOSED,
+    BLOCKING,
     BAD_DATA,
     MOVING,
     OFFLINE,

@@ -11,6 +11,7 @@ from serving.access.api_keys import Key
 from serving.access.signed_links import Links, Page
 from serving.decisions.deciding import Decided
 from serving.decisions.document import document
+from serving.http.sight.request_ids import current_request_id
 
 
 class AnswerResponse(JSONResponse):
@@ -27,6 +28,7 @@ def head(decided: Decided[Any], customer_id: str | None) -> dict[str, Any]:
     """The fields of `serving.contract.answers.DecisionHead`."""
     return {
         "decision_id": decided.decision_id,
+        "request_id": current_request_id(),
         "customer_id": customer_id,
         "generated_at": decided.generated_at,
     }

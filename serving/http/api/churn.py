@@ -19,6 +19,7 @@ from serving.http.boundary.parts import (
     Linking,
 )
 from serving.http.boundary.scoped_routes import scope, scoped_router
+from serving.http.sight.counts import count_answer
 
 router = scoped_router()
 
@@ -43,6 +44,8 @@ def estimate(
     if signal:
         record_signal(ledger, customers, request.customer_id, [estimator.purpose])
     decided = estimator.answer(request.customer_id, request.language, caller, privacy_signal=signal)
+    said = decided.answer
+    count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)
     return AnswerResponse(
         Churn(
             **head(decided, request.customer_id),

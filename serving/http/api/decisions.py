@@ -39,6 +39,7 @@ def decision(
         "kind": found.kind,
         "digest": found.hash,
         "intact": found.intact,
+        "delivered": decisions.delivered(found.id),
     }
     if replay:
         answer["replay"] = {"identical": decisions.identical(found)}

@@ -12,6 +12,7 @@ from serving.contract.requests import RecommendationRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
 from serving.http.boundary.parts import Calling, CallingKey, Linking, Recommending
 from serving.http.boundary.scoped_routes import scope, scoped_router
+from serving.http.sight.counts import count_answer
 
 router = scoped_router()
 
@@ -37,6 +38,8 @@ def recommend(
     """
     signal = sec_gpc == SAID
     decided = recommender.answer(request, caller, privacy_signal=signal)
+    said = decided.answer
+    count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
     return AnswerResponse(
         Recommendation(
             **head(decided, request.customer_id),

@@ -1,34 +1,67 @@
-"""What surrounds every route: no body larger than a limit is read, every request is counted and
-timed, and what nobody expected is answered with a problem document.
+"""What surrounds every route: what comes in is bounded, every request is named, counted and timed,
+and what nobody expected is answered with a problem document.
 """
 
 from __future__ import annotations
 
-import logging
 import time
+from dataclasses import dataclass, field
 
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.http.boundary.metrics import count
-from serving.http.boundary.problems import problem
+from features.config.environment import Settings
+from features.database.caller import Caller, Recorded, serving
+from serving.http.boundary import bodies
+from serving.http.boundary.lanes import Lanes
+from serving.http.boundary.problems import Refused, problem, refused
+from serving.http.boundary.turnstile import is_choice, turned_away
+from serving.http.sight.counts import count, known_method, route_of
+from serving.http.sight.logs import log_failure, log_request
+from serving.http.sight.request_ids import RequestId, begin, request_id_for
+from serving.http.sight.traces import record_span
 
-MOST_BYTES = 1_000_000
-WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+LONG = ("/v1/customers/", "/preferences/", "/docs.json")
+LONGER = 6
+"""Export and erasure look through every store and may take so many times as long."""
 
-log = logging.getLogger("sayso.http")
+
+@dataclass
+class _Exchange:
+    """One request and what became of it so far."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    request_id: RequestId
+    caller: Caller
+    status: int = 0
+    gone: bool = False
+    lost: list[Recorded] = field(default_factory=list)
+
+    async def sent(self, message: Message) -> None:
+        """Pass on what the application sends."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *self.request_id.headers]
+            if self.caller.has_recorded:
+                self.gone = await _is_gone(self.receive)
+        await self.send(message)
 
 
 class Envelope:
     """ASGI middleware.
 
-    A body of more than a megabyte is refused with 413, whether or not it announced its length. An
-    error that no handler knows is answered and the connection stays open for the next request; an
-    exception handler for `Exception` would answer too, but the error then goes on to the server,
+    An error that no handler knows is answered and the connection stays open for the next request;
+    an exception handler for `Exception` would answer too, but the error then goes on to the server,
     which closes the connection under a client that is already sending its next request.
+
+    What was recorded for a caller who cannot have got the answer goes to `app.state.undelivered`.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its body read; where that fails before an answer began, answer
@@ -37,42 +70,69 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 0
+        began = time.perf_counter()
+        state = scope["app"].state
+        seconds = self._settings.answer_seconds * (LONGER if scope["path"].startswith(LONG) else 1)
+        urgent = is_choice(scope["method"], scope["path"])
+        caller = Caller(seconds, state.undelivered.note, urgent=urgent)
+        exchange = _Exchange(scope, receive, send, request_id_for(scope["headers"]), caller)
+        begin(exchange.request_id)
+        with serving(caller):
+            try:
+                await self._guarded(exchange, state.lanes)
+            finally:
+                self._finish(exchange, began)
 
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+    async def _guarded(self, exchange: _Exchange, lanes: Lanes) -> None:
+        scope, receive = exchange.scope, exchange.receive
         try:
-            await self._answer(scope, receive, noted)
+            await self._answer(exchange, lanes)
+        except bodies.Disconnected:
+            await problem(400, "The request ended early.")(scope, receive, exchange.sent)
+        except Refused as error:
+            await refused(error)(scope, receive, exchange.sent)
         except Exception as error:
-            if status:
+            if exchange.status:
+                exchange.gone = True
                 raise
-            # its text or traceback may hold what customers shared
-            log.error("a request failed: %s", type(error).__name__)  # noqa: TRY400 - as said above
-            await problem(500, "Something went wrong on our side.")(scope, receive, noted)
-        finally:
-            count(scope, status or 500, time.perf_counter() - began)
+            log_failure("a request failed", error, route=route_of(scope))
+            answer = problem(500, "Something went wrong on our side.")
+            await answer(scope, receive, exchange.sent)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] in WITHOUT_BODY:
-            await self._app(scope, receive, send)
+    async def _answer(self, exchange: _Exchange, lanes: Lanes) -> None:
+        scope, receive = exchange.scope, exchange.receive
+        if refusal := turned_away(lanes, scope["method"], scope["path"]):
+            raise refusal
+        if scope["method"] in bodies.WITHOUT_BODY:
+            await self._app(scope, receive, exchange.sent)
             return
-        body = bytearray()
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if len(body) > MOST_BYTES:
-                refused = problem(413, f"The body is larger than {MOST_BYTES:,} bytes.")
-                await refused(scope, receive, send)
-                return
-            if message["type"] != "http.request" or not message.get("more_body", False):
-                break
-        whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+        body = await bodies.read(scope, receive, self._settings.request_seconds)
+        exchange.caller.restart()  # how long it took to send is no part of how long it takes
+        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replayed() -> Message:
             return whole.pop() if whole else await receive()
 
-        await self._app(scope, replayed, send)
+        await self._app(scope, replayed, exchange.sent)
+
+    def _finish(self, exchange: _Exchange, began: float) -> None:
+        caller, status = exchange.caller, exchange.status or 500
+        if exchange.gone or status >= 500:
+            caller.give_up()
+            exchange.scope["app"].state.undelivered.note(caller.take_recorded())
+        took = time.perf_counter() - began
+        count(exchange.scope, status, took)
+        if self._settings.traces:
+            record_span(exchange.scope, exchange.request_id, status, took)
+        if self._settings.access_log:
+            scope = exchange.scope
+            log_request(route_of(scope), known_method(scope), status, began)
+
+
+async def _is_gone(receive: Receive) -> bool:
+    """Whether the caller has closed the connection already."""
+    message: Message = {}
+    with anyio.CancelScope() as at_once:
+        at_once.cancel()
+        message = await receive()
+    return message.get("type") == "http.disconnect"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,9 +11,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 
+from features.database.caller import CallerGone
+from features.database.sqlite_file import DatabaseGone
+from features.database.turns import DatabaseBusy
 from features.errors import (
     ConsentError,
     ModelUnavailable,
@@ -25,6 +29,7 @@ from features.shop.corrections import CorrectionRefused, OneLineOnly
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
+from serving.http.sight.logs import log, log_failure
 from serving.reviews.review import AlreadyResolved, ReviewRefused
 
 RETRY_SECONDS = 30
@@ -40,9 +45,16 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     ReviewRefused: 422,
     AlreadyResolved: 409,
     TooManyOptOuts: 422,
+    CallerGone: 503,
+    DatabaseGone: 503,
+    DatabaseBusy: 503,
 }
-
-log = logging.getLogger("sayso.http")
+MOST_ERRORS = 20
+"""Faults that a problem document names; who has more mends these first."""
+MOST_CHARACTERS = 200
+"""Of a field's name and of what is said of it, both of which may repeat what was sent."""
+RETRY = {"Retry-After": "2"}
+UNAVAILABLE = "The database does not answer at the moment. Ask again soon."
 
 
 class FieldProblem(BaseModel):
@@ -71,12 +83,15 @@ class Refused(Exception):
         detail: str,
         errors: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
     ) -> None:
+        """`delay` is for how many seconds it is told to nobody, so that guessing takes time."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
         self.headers = headers
+        self.delay = delay
 
 
 def problem(
@@ -91,7 +106,10 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "errors": [{"field": field, "detail": said} for field, said in errors],
+        "errors": [
+            {"field": field[:MOST_CHARACTERS], "detail": said[:MOST_CHARACTERS]}
+            for field, said in errors[:MOST_ERRORS]
+        ],
     }
     return JSONResponse(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
@@ -105,6 +123,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SaysoError, _refused_by_rule)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _unheard_of)
+    app.add_exception_handler(SQLAlchemyError, _no_database)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -115,9 +134,10 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
             "The body is not valid JSON.",
             [("body", str(faults[0].get("ctx", {}).get("error", "not JSON")))],
         )
-    errors = [(_field(fault["loc"]), fault["msg"]) for fault in faults]
-    named = ", ".join(dict.fromkeys(f"`{field}`" for field, _ in errors))
-    return problem(422, f"The request breaks a rule in {named}.", errors)
+    errors = [(_field(fault["loc"]), fault["msg"]) for fault in faults[:MOST_ERRORS]]
+    named = ", ".join(dict.fromkeys(f"`{field[:MOST_CHARACTERS]}`" for field, _ in errors))
+    more = "" if len(faults) <= MOST_ERRORS else f", and {len(faults) - MOST_ERRORS} times more"
+    return problem(422, f"The request breaks a rule in {named}{more}.", errors)
 
 
 def _field(location: Sequence[Any]) -> str:
@@ -128,6 +148,12 @@ def _field(location: Sequence[Any]) -> str:
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, Refused):
         raise error
+    await asyncio.sleep(error.delay)
+    return refused(error)
+
+
+def refused(error: Refused) -> JSONResponse:
+    """A refusal that was raised, as a response."""
     return problem(error.status, error.detail, error.errors, error.headers)
 
 
@@ -139,8 +165,10 @@ async def _refused_by_rule(_request: Request, error: Exception) -> JSONResponse:
         later = {"Retry-After": str(RETRY_SECONDS)}
         return problem(503, "The shop's data cannot be used just now. Try later.", headers=later)
     if status == 500:
-        log.error("a request failed: %s", type(error).__name__)
+        log_failure("a request failed", error)
         return problem(500, "Something went wrong on our side.")
+    if status == 503:
+        return problem(503, UNAVAILABLE, headers=RETRY)
     field = getattr(error, "field", None)
     return problem(status, str(error), [(field, str(error))] if field else [])
 
@@ -148,6 +176,22 @@ async def _refused_by_rule(_request: Request, error: Exception) -> JSONResponse:
 async def _unheard_of(_request: Request, _error: Exception) -> JSONResponse:
     """PostgreSQL refuses text that holds a NUL, or more than fits, even in a question."""
     return problem(422, "The request holds text that no name can have, such as a NUL character.")
+
+
+async def _no_database(_request: Request, error: Exception) -> JSONResponse:
+    """It is stopped, locked, full, or has no connection left; asking again helps."""
+    if not is_passing(error):
+        log_failure("a request failed", error)
+        return problem(500, "Something went wrong on our side.")
+    log_failure("the database does not answer", error)
+    return problem(503, UNAVAILABLE, headers=RETRY)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an error of the database or the disk is one after which asking again may help."""
+    return isinstance(
+        error, (DBAPIError, NoConnection, CallerGone, DatabaseBusy, DatabaseGone, OSError)
+    )
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

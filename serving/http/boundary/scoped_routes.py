@@ -4,14 +4,15 @@ is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from serving.access.api_keys import Key
+from serving.http.boundary.lane_route import Handler, LaneRoute
+from serving.http.boundary.lanes import Lane, Lanes, in_thread
+from serving.http.boundary.limits import limits_of
 from serving.http.boundary.parts import Service, sayso_of
 from serving.http.boundary.problems import MEDIA_TYPE, Problem, Refused
 
@@ -30,29 +31,35 @@ SCOPE = "x-scope"
 KEY = Depends(HTTPBearer(scheme_name="key", auto_error=False))
 """Puts the key into the OpenAPI document; `ScopedRoute` is what checks it."""
 
-PROBLEMS = (400, 401, 403, 404, 409, 413, 422)
+PROBLEMS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class ScopedRoute(APIRoute):
+class ScopedRoute(LaneRoute):
     """A route that looks at the key first: who may not ask is not told what is wrong with the
     question.
     """
 
-    def get_route_handler(self) -> Handler:
-        """The handler, behind the check of the key."""
-        handle = super().get_route_handler()
-        scope = (self.openapi_extra or {})[SCOPE]
+    def lane(self, lanes: Lanes) -> Lane:
+        """What a customer does not want any more is taken however many answers wait."""
+        changes = not {"GET"} & (self.methods or set())
+        return lanes.choices if changes and self._scope == "consent" else lanes.answers
 
-        async def guarded(request: Request) -> Response:
-            _check_key(request, scope)
+    @property
+    def _scope(self) -> str:
+        scope: str = (self.openapi_extra or {})[SCOPE]
+        return scope
+
+    def guarded(self, handle: Handler) -> Handler:
+        """The handler, behind the check of the key."""
+        scope = self._scope
+
+        async def checked(request: Request) -> Response:
+            await _check_key(request, scope)
             response = await handle(request)
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
-        return guarded
+        return checked
 
 
 def scoped_router() -> APIRouter:
@@ -72,7 +79,7 @@ def scope(name: str) -> dict[str, Any]:
     return {"openapi_extra": {SCOPE: name}, "tags": [name]}
 
 
-def _check_key(request: Request, scope: str) -> None:
+async def _check_key(request: Request, scope: str) -> None:
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     asks = {"WWW-Authenticate": "Bearer"}
     if kind.lower() != "bearer" or not secret:
@@ -82,10 +89,13 @@ def _check_key(request: Request, scope: str) -> None:
             " one.",
             headers=asks,
         )
-    sayso = sayso_of(request)
-    key = sayso.keys.find(secret.strip())
+    sayso, limits = sayso_of(request), limits_of(request)
+    key = await in_thread(sayso.keys.find, secret.strip())
     if key is None:
-        raise Refused(401, "This API key is not known, was revoked, or has ended.", headers=asks)
+        delay = limits.failures.count(request, "API keys")
+        told = "This API key is not known, was revoked, or has ended."
+        raise Refused(401, told, headers=asks, delay=delay)
+    limits.count_key(key.id)
     sayso.key_uses.note(key.id)
     require(key, scope)
     request.state.key = key

@@ -4,16 +4,16 @@ hour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 
 from features import clock
 from features.errors import NotFound
@@ -24,8 +24,10 @@ from serving.bootstrap import Sayso
 from serving.console.decision_view import decision_view
 from serving.console.figures import allowed_by_purpose, decided_about, decided_today
 from serving.console.rendering import render
-from serving.http.boundary.parts import request_id_of, sayso_of
-from serving.http.boundary.scoped_routes import Service
+from serving.http.boundary.lane_route import Handler, LaneRoute
+from serving.http.boundary.lanes import in_thread
+from serving.http.boundary.limits import limits_of
+from serving.http.boundary.parts import Service, request_id_of, sayso_of
 from serving.http.pages.page_route import HEADERS
 from serving.reviews.review import AlreadyResolved, Effects, Review, ReviewRefused, Status, Verdict
 
@@ -36,18 +38,17 @@ TOKEN = "form_token"  # noqa: S105 - the name of a form's field
 FOREIGN = "The form was not made for this session. Open the page anew."
 
 
-class StaffRoute(APIRoute):
+class StaffRoute(LaneRoute):
     """A route that lets in who is signed in, and takes a form only from a page of theirs; both
     before anything else is read.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def guarded(self, handle: Handler) -> Handler:
         """The handler, behind the check of the cookie."""
-        handle = super().get_route_handler()
 
-        async def guarded(request: Request) -> Response:
+        async def checked(request: Request) -> Response:
             sessions = sayso_of(request).sessions
-            staff = sessions.staff(request.cookies.get(COOKIE))
+            staff = await in_thread(sessions.staff, request.cookies.get(COOKIE))
             if staff is None:
                 return _login(sayso_of(request), 401)
             if request.method == "POST" and not sessions.is_ours(
@@ -57,10 +58,10 @@ class StaffRoute(APIRoute):
             request.state.staff = staff
             return await handle(request)
 
-        return guarded
+        return checked
 
 
-def staff_of(request: Request) -> Staff:
+async def staff_of(request: Request) -> Staff:
     """Who asks; a `StaffRoute` has let them in."""
     staff: Staff = request.state.staff
     return staff
@@ -68,28 +69,58 @@ def staff_of(request: Request) -> Staff:
 
 def caller_of(request: Request) -> Caller:
     """Who asks, as records name them."""
-    return staff_of(request).caller(request_id_of(request))
+    staff: Staff = request.state.staff
+    return staff.caller(request_id_of(request))
+
+
+async def fields_of(request: Request) -> dict[str, str]:
+    """A form as it was filled."""
+    return {name: str(value) for name, value in (await request.form()).items()}
 
 
 SignedIn = Annotated[Staff, Depends(staff_of)]
 Calling = Annotated[Caller, Depends(caller_of)]
+FormFields = Annotated[dict[str, str], Depends(fields_of)]
 Field = Annotated[str, Form()]
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=LaneRoute)
 staffed = APIRouter(prefix="/console", route_class=StaffRoute)
 
 
 @router.get("/console/console.css")
-def style() -> Response:
+async def style() -> Response:
     """The console's own style sheet, which builds on the pages'."""
-    text = files("serving.console").joinpath("console.css").read_text(encoding="utf-8")
     return Response(
-        text,
+        _style(),
         media_type="text/css",
         headers={"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"},
     )
 
 
-@router.post("/console/login")
+@lru_cache(1)
+def _style() -> str:
+    return files("serving.console").joinpath("console.css").read_text(encoding="utf-8")
+
+
+class LoginRoute(LaneRoute):
+    """The route of the login, where those who fail wait."""
+
+    def get_route_handler(self) -> Handler:
+        """The handler, which counts who did not get in, and lets them wait outside."""
+        handle = super().get_route_handler()
+
+        async def counted(request: Request) -> Response:
+            answer = await handle(request)
+            if answer.status_code == 401:
+                await asyncio.sleep(limits_of(request).failures.count(request, "logins"))
+            return answer
+
+        return counted
+
+
+door = APIRouter(include_in_schema=False, route_class=LoginRoute)
+
+
+@door.post("/console/login")
 def login(request: Request, sayso: Service, key: Field = "") -> Response:
     """Open the console with a key."""
     cookie = None if _comes_from_elsewhere(request, sayso) else sayso.sessions.begin(key)
@@ -148,14 +179,13 @@ def review(id: str, sayso: Service, staff: SignedIn, caller: Calling) -> HTMLRes
 
 
 @staffed.post("/reviews/{id}")
-async def resolve(
-    id: str, request: Request, sayso: Service, staff: SignedIn, caller: Calling
+def resolve(
+    id: str, sayso: Service, staff: SignedIn, caller: Calling, form: FormFields
 ) -> Response:
     """Record the outcome; where it is refused, the form comes back as it was filled, with what is
     wrong.
     """
-    form = {name: str(value) for name, value in (await request.form()).items()}
-    return await run_in_threadpool(_resolve, sayso, staff, caller, id, form)
+    return _resolve(sayso, staff, caller, id, form)
 
 
 @staffed.get("/decisions")
@@ -237,6 +267,7 @@ def reads(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
     return _page(sayso, staff, "reads.html.j2", "/console/reads", told)
 
 
+router.include_router(door)
 router.include_router(staffed)
 
 

@@ -6,6 +6,7 @@ nothing, so a mail scanner that opens links switches nothing off.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Literal
 
@@ -183,12 +184,17 @@ def change_preferences(
     return RedirectResponse(reader.address(visit.path, done=sealed), 303, headers=HEADERS)
 
 
+@lru_cache(len(OWN_FILES))
+def _text_of(name: str) -> str:
+    return files("serving.pages").joinpath(name).read_text(encoding="utf-8")
+
+
 @router.get("/pages/{name}", include_in_schema=False)
-def own_file(name: str) -> Response:
+async def own_file(name: str) -> Response:
     """The pages' own style sheet, and the script that a shop can put on its site."""
     if name not in OWN_FILES:
         raise NotFound("There is no such file.")
-    text = files("serving.pages").joinpath(name).read_text(encoding="utf-8")
+    text = _text_of(name)
     shared = FROM_ANYWHERE if name.endswith(".js") else {}
     headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff", **shared}
     return Response(text, media_type=OWN_FILES[name], headers=headers)

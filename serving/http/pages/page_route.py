@@ -4,13 +4,11 @@ pages where something is wrong.
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
-from fastapi.routing import APIRoute
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -21,7 +19,12 @@ from serving.access.signed_links import LinkRefused
 from serving.bootstrap import Sayso
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
-from serving.http.boundary.scoped_routes import Handler, sayso_of
+from serving.http.boundary.lane_route import Handler, LaneRoute
+from serving.http.boundary.lanes import Lane, Lanes
+from serving.http.boundary.limits import limits_of
+from serving.http.boundary.parts import sayso_of
+from serving.http.boundary.problems import RETRY, Refused, is_passing
+from serving.http.sight.logs import log_failure
 from serving.pages.reader import Reader, reader_of
 from serving.pages.rendering import render
 
@@ -48,8 +51,10 @@ FAILED, FAILED_TEXT = (
     "Something went wrong on our side",
     "Nothing was changed. Please try again in a few minutes.",
 )
-
-log = logging.getLogger("sayso.http")
+BUSY, BUSY_TEXT = (
+    "That was too much at once",
+    "Nothing was changed. Please wait a minute and try again.",
+)
 
 
 def reader_for(
@@ -64,7 +69,7 @@ def page(html: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(html, status, headers=HEADERS)
 
 
-class PageRoute(APIRoute):
+class PageRoute(LaneRoute):
     """A route that answers a customer whose link or form is of no use with a page, not with a
     problem document.
 
@@ -86,6 +91,19 @@ class PageRoute(APIRoute):
         )
         return {**scope, "method": "GET"} if asks else scope
 
+    def lane(self, lanes: Lanes) -> Lane:
+        """What a customer changes is taken however many answers wait."""
+        return lanes.choices if "POST" in (self.methods or set()) else lanes.answers
+
+    def guarded(self, handle: Handler) -> Handler:
+        """The handler, for a link that is not used too often."""
+
+        async def counted(request: Request) -> Response:
+            limits_of(request).count_link(request)
+            return await handle(request)
+
+        return counted
+
     def get_route_handler(self) -> Handler:
         """The handler, with a page for every refusal."""
         handle = super().get_route_handler()
@@ -99,9 +117,15 @@ class PageRoute(APIRoute):
                 return _refused(request, 422)
             except HTTPException as error:
                 return _refused(request, error.status_code)
+            except Refused as error:
+                return _later(request, error)
             except (SaysoError, SQLAlchemyError, OSError) as error:
-                log.error("a page failed: %s", type(error).__name__)  # noqa: TRY400 - its text or traceback may hold what customers shared
-                return _notice(request, FAILED, FAILED_TEXT, 500)
+                log_failure("a page failed", error)
+                passing = is_passing(error)
+                answer = _notice(request, FAILED, FAILED_TEXT, 503 if passing else 500)
+                if passing:
+                    answer.headers.update(RETRY)
+                return answer
 
         return guarded
 
@@ -113,6 +137,17 @@ def _closed(request: Request, error: SaysoError) -> HTMLResponse:
 
 def _refused(request: Request, status: int) -> HTMLResponse:
     return _notice(request, REFUSED, REFUSED_TEXT, status if status in set(HTTPStatus) else 422)
+
+
+def _later(request: Request, error: Refused) -> HTMLResponse:
+    """What comes too often, or at a moment when it cannot be answered."""
+    status = error.status
+    if status not in {429, 503}:
+        raise error
+    title, text = (BUSY, BUSY_TEXT) if status == 429 else (FAILED, FAILED_TEXT)
+    answer = _notice(request, title, text, status)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def _notice(request: Request, title: str, text: str, status: int) -> HTMLResponse:

@@ -90,6 +90,16 @@ class PostgresServer:
         self._process.kill()
         self._process.wait()
 
+    def freeze(self) -> None:
+        """Have it take no step until `thaw`: its connections stay open, and nobody answers."""
+        for process in (self._process.pid, *_children(self._process.pid)):
+            os.kill(process, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on where it was."""
+        for process in (*_children(self._process.pid), self._process.pid):
+            os.kill(process, signal.SIGCONT)
+
     def stop(self) -> None:
         """Shut it down."""
         self._process.send_signal(signal.SIGINT)

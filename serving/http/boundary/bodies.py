@@ -1,0 +1,136 @@
+"""Reading a request's body: its size, time, encoding and shape are bounded before anybody looks at
+what it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope
+
+from serving.http.boundary.problems import Refused
+
+WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+DEEPEST = 16
+CLOSE = {"Connection": "close"}
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},:]', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a body may take: bytes, and as JSON, values (commas and brackets) and names."""
+
+    bytes: int
+    values: int = 100
+    names: int = 64
+
+
+FORM = Room(64_000)
+LOGIN = Room(2_000)
+PLAIN = Room(1_000_000)
+LISTS = Room(1_000_000, values=2_000)
+ROOMS: Mapping[str, Room] = {
+    "/console/login": LOGIN,
+    "/console": FORM,
+    "/why": FORM,
+    "/preferences": FORM,
+    "/v1/recommendations": LISTS,
+}
+"""By the beginning of the path; the longest that fits counts."""
+
+
+class Disconnected(Exception):
+    """The caller went away before the request was there as a whole."""
+
+
+def room_for(path: str) -> Room:
+    """What a body may take that is sent to `path`."""
+    fitting = [start for start in ROOMS if path.startswith(start)]
+    return ROOMS[max(fitting, key=len)] if fitting else PLAIN
+
+
+async def read(scope: Scope, receive: Receive, seconds: float) -> bytes:
+    """The body of a request, which has so many `seconds` to arrive.
+
+    Raises `Refused` for one that is too large, too slow, compressed or too deep, and `Disconnected`
+    where its sender went away.
+    """
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    room = room_for(scope["path"])
+    _check_headers(headers, room)
+    try:
+        async with asyncio.timeout(seconds):
+            body = await _whole(receive, room)
+    except TimeoutError:
+        raise Refused(
+            408, f"The body did not arrive within {seconds:g} seconds.", headers=CLOSE
+        ) from None
+    if b"form" not in headers.get(b"content-type", b"").lower():
+        check_shape(body, room)
+    return body
+
+
+def _check_headers(headers: Mapping[bytes, bytes], room: Room) -> None:
+    if b"transfer-encoding" in headers and b"content-length" in headers:
+        raise Refused(
+            400, "A request has either a Content-Length or a Transfer-Encoding.", headers=CLOSE
+        )
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in {b"", b"identity"}:
+        raise Refused(415, "Send the body as it is, without a Content-Encoding.", headers=CLOSE)
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length[:20]) > room.bytes:
+        raise _too_large(room)
+
+
+async def _whole(receive: Receive, room: Room) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Disconnected
+        body += message.get("body", b"")
+        if len(body) > room.bytes:
+            raise _too_large(room)
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _too_large(room: Room) -> Refused:
+    return Refused(413, f"The body is larger than {room.bytes:,} bytes.", headers=CLOSE)
+
+
+def check_shape(body: bytes, room: Room) -> None:
+    """Refuse JSON of more values or names than `room` has, or nested deeper than `DEEPEST`.
+
+    Counted on the bytes and only as far as is allowed, so that it costs little whatever comes.
+    """
+    opened = body.count(b"[") + body.count(b"{")
+    if (
+        opened <= DEEPEST
+        and opened + body.count(b",") <= room.values
+        and body.count(b":") <= room.names
+    ):
+        return
+    values = names = depth = 0
+    for token in _TOKENS.finditer(body):
+        mark = token.group()
+        if mark in {b"[", b"{"}:
+            depth, values = depth + 1, values + 1
+        elif mark in {b"]", b"}"}:
+            depth -= 1
+        elif mark == b",":
+            values += 1
+        elif mark == b":":
+            names += 1
+        if depth > DEEPEST:
+            raise Refused(400, f"The body is nested deeper than {DEEPEST} levels.")
+        if values > room.values or names > room.names:
+            raise Refused(
+                422,
+                f"The body holds more than this route takes: {room.values:,} values and"
+                f" {room.names:,} names at most.",
+            )

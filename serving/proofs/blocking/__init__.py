@@ -1,0 +1,1 @@
+"""Proof that nothing blocks: whatever is stopped, locked, slow, full or too much, it answers."""
