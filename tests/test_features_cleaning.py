@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.config.schema import Cleaning, Source
+from features.config.sources import Cleaning, Source
 from features.intake.cleaning import RULES, Cleaned, clean
 from features.tables.declared import transactions
 from features.tables.table import Kind

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
-from features.config.schema import Source
+from features.config.sources import Source
 from features.errors import SourceError
 from features.intake.reading.source_files import files_of, opened
 from features.intake.reading.sources import read_source

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.config.schema import Source
+from features.config.sources import Source
 from features.errors import SourceError
 from features.intake.reading.sources import SourceRows, read_source
 

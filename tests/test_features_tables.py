@@ -16,7 +16,7 @@ import pytest
 
 from features.clock import Clock
 from features.config.reading import ConfigError, read_config
-from features.config.schema import Source
+from features.config.sources import Source
 from features.consent.event import GRANTED, ConsentEvent
 from features.errors import FeatureError
 from features.intake.ingest import ingest

@@ -101,9 +101,9 @@ def test_the_database_the_disk_and_the_keys_are_looked_at(fresh_shop):
     makes neither anew.
     """
     workspace = fresh_shop.workspace
+    check_database(fresh_shop.database)
     workspace.secret()
     workspace.master_keys.all()
-    check_database(fresh_shop.database)
     check_disk(workspace)
     check_keys(workspace)
     workspace.master_keys.file.unlink()

@@ -2,93 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import date, time
+from collections.abc import Iterator
+from datetime import time
 from functools import cached_property
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field
 
 from features.catalog import Catalog, Category, CustomerIds, DataSource, Notice, Purpose
 from features.catalog import Field as CatalogField
+from features.config.section import Currency, Days, Section, Share, TableName, Text, Zone
+from features.config.sources import Source
 from features.tables.declared import customers
-from features.tables.tables import STANDARD, Tables
-
-Text = Annotated[str, Field(min_length=1)]
-Days = Annotated[int, Field(gt=0, le=36_500)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-def _tables(info: ValidationInfo) -> Tables:
-    """The tables that a configuration is read for: those in the context of its validation."""
-    stated = (info.context or {}).get("tables", STANDARD)
-    if not isinstance(stated, Tables):
-        raise TypeError(f"the tables of a configuration are {type(stated).__name__}, not Tables")
-    return stated
-
-
-def _known_table(name: str, info: ValidationInfo) -> str:
-    known = _tables(info)
-    if name not in known:
-        raise _unknown_table(f"there is no such table; there are {_list(known)}")
-    return name
-
-
-def _table_of_sources(name: str, info: ValidationInfo) -> str:
-    known = _tables(info)
-    if name not in known.with_sources:
-        stated_in = known[name].stated_in if name in known else ()
-        what = (
-            f"its columns stand in a source of {_list(stated_in)}"
-            if stated_in
-            else "there is no such table"
-        )
-        raise _unknown_table(f"{what}; a source may fill {_list(known.with_sources)}")
-    return name
-
-
-def _unknown_table(words: str) -> PydanticCustomError:
-    return PydanticCustomError("unknown_table", "{words}", {"words": words})
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-TableName = Annotated[str, AfterValidator(_known_table)]
-"""A table of the warehouse."""
-SourceTable = Annotated[str, AfterValidator(_table_of_sources)]
-"""A table that a source may fill."""
-
-
-def names(mapped: str | Iterable[str]) -> str:
-    """The file's name or names of a column, as they stand in a sentence."""
-    return mapped if isinstance(mapped, str) else " and ".join(mapped)
-
-
-def known_zone(name: str) -> str:
-    """A time zone's name. Raises `ValueError` for what is none."""
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ValueError(f"{name!r} is no time zone; write one such as Europe/London") from None
-    return name
-
-
-Zone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(known_zone)]
-"""A time zone of the IANA database."""
-
-
-class Section(BaseModel):
-    """A table of `sayso.toml`; a key that it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
-"""A currency's code in ISO 4217."""
 
 
 class Shop(Section):
@@ -103,7 +28,7 @@ class Shop(Section):
     """How long the audit log says who read whose data."""
     language: Text = "en"
     currency: Text = "GBP"
-    rates: dict[Currency, Annotated[float, Field(gt=0)]] = {}
+    rates: dict[Currency, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """What one unit of another currency is in the shop's own."""
     home_country: str | None = None
     time_zone: Zone = "UTC"
@@ -120,80 +45,6 @@ class CustomersSection(Section):
     """`casefold` takes `A1` and `a1` for one customer."""
     ignore_leading_zeros: bool = False
     """Whether `077` and `77` are one customer."""
-
-
-class Cleaning(Section):
-    """Which lines of a transactions source are no purchase of a customer.
-
-    Each is counted when it is set aside.
-    """
-
-    cancellation_prefix: str | None = None
-    """Orders whose number starts so are cancellations."""
-    non_products: tuple[str, ...] = ()
-    """Product codes (case-blind; `*` stands for any characters) that are postage, fees, vouchers or
-    corrections.
-    """
-    wholesale_units: int | None = Field(default=None, gt=0)
-    """A line of more units than this is a reseller's."""
-
-
-class StatusesSection(Section):
-    """What the words in a source's column `status` mean: whether an order was a purchase.
-
-    Words that stand here nowhere are read as most shops mean them, where they are known
-    (`features.intake.order_statuses`).
-    """
-
-    bought: tuple[Text, ...] = ()
-    pending: tuple[Text, ...] = ()
-    failed: tuple[Text, ...] = ()
-    cancelled: tuple[Text, ...] = ()
-    refunded: tuple[Text, ...] = ()
-    returned: tuple[Text, ...] = ()
-    test: tuple[Text, ...] = ()
-
-
-class Source(Section):
-    """A file of the shop and how its columns are called in the warehouse."""
-
-    name: Text
-    file: Text
-    table: SourceTable
-    columns: dict[str, Text | tuple[Text, ...]]
-    """Each column of the warehouse by the file's name for it; several names are joined, such as
-    those of a date and a time.
-    """
-    date_format: str | None = None
-    fill_down: bool = False
-    """Whether what all lines of an order share stands on its first line alone."""
-    currency: Currency | None = None
-    """The currency of its prices where no column and no sign says it; the shop's where it is not
-    given.
-    """
-    guests: tuple[str, ...] = ()
-    """Customer ids that stand for anybody who has no account; their e-mail address tells them
-    apart.
-    """
-    statuses: StatusesSection = StatusesSection()
-    time_zone: Zone | None = None
-    """In which a time without an offset is read; the shop's where none is stated."""
-    cleaning: Cleaning = Cleaning()
-    third_party: bool = False
-    """Whether somebody other than the shop collected the data.
-
-    Then it is read only with the evidence that its customers consented to that, and while somebody
-    has looked at this evidence lately.
-    """
-    evidence: Text | None = None
-    checked_on: date | None = None
-    check_every_days: Days = 365
-
-    @property
-    def file_columns(self) -> tuple[str, ...]:
-        """The names of all columns of the file that are read."""
-        mapped = self.columns.values()
-        return tuple(n for each in mapped for n in ([each] if isinstance(each, str) else each))
 
 
 class PurposeSection(Section):

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from features.config.schema import Cleaning, Source, names
+from features.config.sources import Cleaning, Source, names
 from features.intake.order_statuses import BOUGHT, MEANINGS
 from features.intake.purchases import (
     in_one_currency,

@@ -15,7 +15,7 @@ import pyarrow as pa
 from features.catalog import Catalog
 from features.clock import Clock, utc_now
 from features.config.schema import Shop as ShopSection
-from features.config.schema import Source
+from features.config.sources import Source
 from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database

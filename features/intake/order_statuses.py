@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from features.config.schema import StatusesSection
+from features.config.sources import StatusesSection
 
 BOUGHT, PENDING, FAILED, CANCELLED, REFUNDED, RETURNED, TEST = StatusesSection.model_fields
 MEANINGS = (TEST, CANCELLED, REFUNDED, RETURNED, FAILED, PENDING, BOUGHT)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from features.tables.declared.transactions import ORDER_ID, ORDERED_AT
-from features.tables.table import SOURCE
+from features.tables.table import CUSTOMER_ID, SOURCE
 
 
 def in_an_earlier_file(lines: pd.DataFrame, content: Sequence[str]) -> pd.Series:
@@ -32,19 +32,21 @@ def in_an_earlier_file(lines: pd.DataFrame, content: Sequence[str]) -> pd.Series
 
 def in_a_later_export(lines: pd.DataFrame) -> pd.Series:
     """Which lines a later export replaces, as bool with the index of `lines`, which have
-    `order_id`, `ordered_at`, `source` and `file`, in the order of the files.
+    `order_id`, `customer_id`, `ordered_at`, `source` and `file`, in the order of the files.
 
-    Of two exports that share an order the later one speaks for all orders since its own first.
+    Of two exports that share an order of a customer the later one speaks for all orders since its
+    own first. The same number with another customer is another system's.
     """
     replaced = pd.Series(data=False, index=lines.index)
     numbered = lines[lines[ORDER_ID].notna()]
     exports = [part for _, part in numbered.groupby([SOURCE, "file"], sort=False)]
-    orders = [set(part[ORDER_ID]) for part in exports]
+    orders = [pd.MultiIndex.from_frame(part[[ORDER_ID, CUSTOMER_ID]]).unique() for part in exports]
     for at, later in enumerate(exports):
         begins = later[ORDERED_AT].min()
         for before in range(at):
-            if orders[before] & orders[at]:
+            if orders[before].isin(orders[at]).any():
                 earlier = exports[before]
-                gone = (earlier[ORDERED_AT] >= begins) | earlier[ORDER_ID].isin(orders[at])
-                replaced[earlier.index[gone.to_numpy()]] = True
+                held = pd.MultiIndex.from_frame(earlier[[ORDER_ID, CUSTOMER_ID]]).isin(orders[at])
+                gone = (earlier[ORDERED_AT] >= begins).to_numpy() | held
+                replaced[earlier.index[gone]] = True
     return replaced

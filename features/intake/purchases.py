@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.config.schema import Source, names
+from features.config.sources import Source, names
 from features.errors import SourceError
 from features.intake.order_statuses import BOUGHT, PURCHASES, YES, bare, meaning_of
 from features.intake.reading.money import CODES, SIGNS

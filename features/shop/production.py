@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
+from features import clock
 from features.database.tables import api_keys
 from features.errors import SaysoError
 from features.shop.private_files import open_files, open_to_others

@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from features.config.schema import Zone, channel_name
+from features.config.schema import channel_name
+from features.config.section import Zone
 from features.customers.id_normalisation import is_nobody
 from serving.access.one_time_codes import GoodFor
 from serving.delivery import opt_outs

@@ -27,7 +27,7 @@ from serving.http.boundary.connection import Connection
 from serving.http.boundary.envelope import Envelope
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.limits import Limits
-from serving.http.pages import coded_pages, console, front
+from serving.http.pages import coded_pages, console, console_door, front
 from serving.http.pages import customer_pages as pages
 from serving.http.sight.counts import REGISTRY, show_models
 from serving.http.sight.worker_metrics import WorkerMetrics
@@ -42,6 +42,7 @@ ROUTERS = (
     privacy,
     models,
     reviews,
+    console_door,
     console,
     pages,
     coded_pages,

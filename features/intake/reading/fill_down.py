@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from features.config.schema import Source
+from features.config.sources import Source
 from features.intake.reading.raw_table import RawTable
 from features.tables.declared.transactions import ORDER_ID
 from features.tables.table import Column

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.config.schema import Source, names
+from features.config.sources import Source, names
 from features.errors import SourceError
 from features.intake.order_statuses import JOINED
 from features.intake.reading.cells import (

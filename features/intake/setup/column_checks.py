@@ -66,7 +66,7 @@ def _fault_of_kind(column: Column, its: ColumnFacts) -> str | None:
 
 
 def _fault_of_meaning(name: str, its: ColumnFacts, found: Mapping[str, ColumnFacts]) -> str | None:
-    many = len(its.values) >= FEW_ROWS
+    many = len(its.values) >= FEW_ROWS and its.name != name
     if name in (CUSTOMER_ID, ORDER_ID, PRODUCT_ID) and many and its.distinct <= 1:
         return "all of its cells are the same"
     if name in (PRODUCT_ID, TITLE, ORDER_ID, PRODUCT_CATEGORY, BRAND) and its.is_mail:
@@ -179,8 +179,10 @@ def is_line_number(its: ColumnFacts, order: ColumnFacts) -> bool:
     if numbers[several].nunique() < FEW_ORDERS:
         return False
     steps = (its.numbers - count)[several.to_numpy()]
-    return bool(np.isin(steps.to_numpy(), (0.0, 1.0)).mean() >= MOST) and bool(
-        (its.numbers[several.to_numpy()] > 1).any()
+    return (
+        len(steps) > 0
+        and bool(np.isin(steps.to_numpy(), (0.0, 1.0)).mean() >= MOST)
+        and bool((its.numbers[several.to_numpy()] > 1).any())
     )
 
 

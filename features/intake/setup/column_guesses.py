@@ -9,10 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from features.config.schema import names
+from features.config.sources import names
 from features.errors import SourceError
 from features.intake.order_statuses import KNOWN
 from features.intake.order_statuses import bare as status_word
@@ -21,7 +20,9 @@ from features.intake.setup.column_facts import ColumnFacts, facts_of, joined
 from features.intake.setup.column_synonyms import SPELLINGS, bare, rank
 from features.intake.setup.guess import LAYOUT, Guess
 from features.intake.setup.layouts import Layout, layout_of
+from features.intake.setup.misleading_names import FEW_UNITS, Found, put_right
 from features.intake.setup.source_settings import source_settings
+from features.intake.setup.table_shape import is_filled_down, is_products
 from features.tables.declared import products, transactions
 from features.tables.declared.customers import COUNTRY
 from features.tables.declared.products import BRAND, PRODUCT_CATEGORY, PRODUCT_ID, TITLE
@@ -46,12 +47,9 @@ from features.tables.declared.transactions import (
 from features.tables.table import CUSTOMER_ID, RECORDED_AT
 from features.tables.tables import STANDARD
 
-FEWEST_FILLED = 0.02
 ORDER_COLUMNS = STANDARD.stated_in(transactions.NAME)
 """What a source of order lines may state; whatever is recognised is one of these."""
 WORDS_OF_TITLE = 2
-FEW_UNITS = 20
-"""A shop's usual line has no more units, which tells a number of units from a sum of money."""
 IN_TURN = (
     ORDERED_AT,
     ORDER_ID,
@@ -108,40 +106,29 @@ def recognise(file: Path) -> Recognised:
     layout = layout_of(facts)
     if layout is not None:
         found = {
-            column: _Found(name, f"the layout {layout.name} says so")
+            column: Found(name, f"the layout {layout.name} says so")
             for column, name in layout.chosen(facts).items()
         }
         table, down = layout.table, layout.fill_down
     else:
-        found, table, down = {}, "", _is_filled_down(facts)
+        found, table, down = {}, "", is_filled_down(facts)
     search = _Search(facts, found, fill_down=down)
-    if table in ("", products.NAME) and (table or _is_products(facts)):
+    if table in ("", products.NAME) and (table or is_products(facts)):
         wanted = set(products.TABLE.by_name)
         search.by_name(column for column in IN_TURN if column in wanted)
         return _recognised(file, products.NAME, search, layout)
     search.by_name(IN_TURN)
     search.by_cells()
-    search.found = _put_right(facts, search.found)
+    search.found = put_right(facts, search.found)
     _check_complete(file, facts, search)
     return _recognised(file, transactions.NAME, search, layout)
-
-
-@dataclass(frozen=True)
-class _Found:
-    name: str | tuple[str, ...]
-    why: str
-    sure: bool = True
-
-    @property
-    def first(self) -> str:
-        return self.name if isinstance(self.name, str) else self.name[0]
 
 
 class _Search:
     """What was `found` so far among the columns of a file, and why others were passed over."""
 
     def __init__(
-        self, facts: Mapping[str, ColumnFacts], found: dict[str, _Found], *, fill_down: bool
+        self, facts: Mapping[str, ColumnFacts], found: dict[str, Found], *, fill_down: bool
     ) -> None:
         self.facts = facts
         self.found = found
@@ -161,7 +148,7 @@ class _Search:
             for _, _, name in ranked:
                 fault = self._fault(column, name)
                 if fault is None:
-                    self.found[column] = _Found(name, "its name")
+                    self.found[column] = Found(name, "its name")
                     break
                 self.passed_over.setdefault(column, []).append((name, fault))
         self._join_times()
@@ -184,7 +171,7 @@ class _Search:
         )
         for column, name, why in _ids(self._free(), self.facts, self.found):
             if column not in self.found and self._fault(column, name) is None:
-                self.found[column] = _Found(name, why, sure=False)
+                self.found[column] = Found(name, why, sure=False)
         self._take(
             TITLE,
             lambda its: its.words >= WORDS_OF_TITLE and repeats(its),
@@ -196,7 +183,7 @@ class _Search:
             return
         for its in self._free():
             if fits(its) and self._fault(column, its.name) is None:
-                self.found[column] = _Found(its.name, why, sure=False)
+                self.found[column] = Found(its.name, why, sure=False)
                 return
 
     def _join_times(self) -> None:
@@ -206,7 +193,7 @@ class _Search:
             return
         times = [its.name for its in self._free() if its.is_time_of_day]
         if times:
-            self.found[ORDERED_AT] = _Found((date.name, times[0]), date.why, date.sure)
+            self.found[ORDERED_AT] = Found((date.name, times[0]), date.why, date.sure)
 
     def _fault(self, column: str, name: str) -> str | None:
         beside = {c: self.facts[f.first] for c, f in self.found.items() if f.first in self.facts}
@@ -223,52 +210,8 @@ class _Search:
         return [its for name, its in self.facts.items() if self._is_free(name)]
 
 
-def _is_products(facts: Mapping[str, ColumnFacts]) -> bool:
-    """Whether a table has products, and neither customers nor orders."""
-    named = {
-        column
-        for column in (PRODUCT_ID, CUSTOMER_ID, ORDERED_AT, ORDER_ID, QUANTITY)
-        if any(
-            place is not None and place < len(SPELLINGS[column]) and its.filled > 0
-            for name, its in facts.items()
-            for place in (rank(name, SPELLINGS[column]),)
-        )
-    }
-    return PRODUCT_ID in named and not named & {CUSTOMER_ID, ORDERED_AT}
-
-
-def _is_filled_down(facts: Mapping[str, ColumnFacts]) -> bool:
-    """Whether an order's columns stand on its first line alone: a customer's or a moment's cells
-    are empty just where an order goes on.
-    """
-    orders = [
-        its
-        for name, its in facts.items()
-        if rank(name, SPELLINGS[ORDER_ID]) is not None and its.filled > FEWEST_FILLED
-    ]
-    shared = [
-        its
-        for name, its in facts.items()
-        for column in (CUSTOMER_ID, CUSTOMER_EMAIL, ORDERED_AT)
-        if rank(name, SPELLINGS[column]) is not None and FEWEST_FILLED < its.filled < 1
-    ]
-    return any(_goes_on(order, its) for order in orders for its in shared if its is not order)
-
-
-def _goes_on(order: ColumnFacts, its: ColumnFacts) -> bool:
-    number = order.values.astype("object")
-    whole = number.where(number.notna()).ffill()
-    first = (whole != whole.shift()).to_numpy()
-    empty = its.values.isna().to_numpy()
-    return (
-        bool(empty.any())
-        and not bool((empty & first).sum() > 0.1 * first.sum())
-        and bool(empty[~first].mean() > 0.9)
-    )
-
-
 def _ids(
-    free: list[ColumnFacts], facts: Mapping[str, ColumnFacts], found: Mapping[str, _Found]
+    free: list[ColumnFacts], facts: Mapping[str, ColumnFacts], found: Mapping[str, Found]
 ) -> list[tuple[str, str, str]]:
     """Who orders what: an order has one moment and one customer, a customer several moments, and an
     order several products.
@@ -307,58 +250,6 @@ def _ids(
         )
         guessed.append((column, its.name, why))
     return guessed
-
-
-def _put_right(facts: Mapping[str, ColumnFacts], found: dict[str, _Found]) -> dict[str, _Found]:
-    """Names that mislead: an `amount` of units, a `price` of the whole line."""
-    amount, price, quantity = (found.get(column) for column in (AMOUNT, UNIT_PRICE, QUANTITY))
-    if (
-        amount
-        and price
-        and not quantity
-        and facts[amount.first].is_whole
-        and facts[amount.first].numbers.median() <= FEW_UNITS
-    ):
-        quantity = _Found(
-            amount.name, "its cells are small whole numbers beside a price", sure=False
-        )
-        amount = None
-    if price and quantity and not amount and _is_of_line(facts, price.first, quantity.first, found):
-        amount, price = (
-            _Found(
-                price.name,
-                "it grows with the number of units, so it is for the whole line",
-                sure=False,
-            ),
-            None,
-        )
-    told = {AMOUNT: amount, UNIT_PRICE: price, QUANTITY: quantity}
-    return {
-        **{c: f for c, f in found.items() if c not in told},
-        **{c: f for c, f in told.items() if f is not None},
-    }
-
-
-def _is_of_line(
-    facts: Mapping[str, ColumnFacts], price: str, quantity: str, found: Mapping[str, _Found]
-) -> bool:
-    """Whether lines of a product with more units cost more in proportion."""
-    if PRODUCT_ID not in found:
-        return False
-    lines = pd.DataFrame(
-        {
-            "product": facts[found[PRODUCT_ID].first].values,
-            "price": facts[price].numbers,
-            "units": facts[quantity].numbers,
-        }
-    )
-    lines = lines[(lines["price"] > 0) & (lines["units"] > 0)]
-    usual = lines[lines["units"] == 1].groupby("product")["price"].median().rename("usual")
-    several = lines[lines["units"] > 1].join(usual, on="product", how="inner")
-    if several.empty:
-        return False
-    growth = np.log(several["price"] / several["usual"]) / np.log(several["units"])
-    return bool(growth.median() > 0.5)
 
 
 def _check_complete(file: Path, facts: Collection[str], search: _Search) -> None:

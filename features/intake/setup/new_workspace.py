@@ -14,7 +14,8 @@ from pathlib import Path
 import jinja2
 
 from features.clock import Clock, utc_now
-from features.config.schema import Cleaning, Config, Source
+from features.config.schema import Config
+from features.config.sources import Cleaning, Source
 from features.definitions.frames import features_for
 from features.errors import WorkspaceError
 from features.intake.reading.sources import read_source

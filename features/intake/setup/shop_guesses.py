@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from features.config.schema import Cleaning
+from features.config.sources import Cleaning
 from features.intake.purchases import currency_code
 from features.tables.declared.customers import COUNTRY
 from features.tables.declared.transactions import (

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from features.config.schema import StatusesSection
+from features.config.sources import StatusesSection
 from features.intake.order_statuses import BOUGHT, JOINED, sorted_words
 from features.intake.purchases import GUESTS
 from features.intake.setup.column_facts import ColumnFacts

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from features.config.schema import Source
+from features.config.sources import Source
 from features.tables.table import RETENTION_DAYS, StandardCategory, Table
 from features.tables.tables import Tables
 

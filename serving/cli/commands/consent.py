@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from features.config.environment import Settings
-from features.config.schema import known_zone
+from features.config.section import known_zone
 from features.consent.simulated import simulated_consents
 from features.consent.timing import WORDS
 from features.consent.verification import rebuild_state, verify_ledger

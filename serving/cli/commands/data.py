@@ -12,7 +12,7 @@ import typer
 
 from features.config.environment import Settings
 from features.config.reading import read_config
-from features.config.schema import Source
+from features.config.sources import Source
 from features.definitions.frames import feature_frame
 from features.intake.ingest import IngestReport, ingest
 from features.intake.setup.guess import LAYOUT, Guess

@@ -4,83 +4,37 @@ hour.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Form, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from features import clock
 from features.errors import NotFound
 from features.shop.corrections import Correction, CorrectionRefused
 from serving.access.caller import Caller
-from serving.access.console_sessions import COOKIE, LASTS, Staff
+from serving.access.console_sessions import Staff
 from serving.bootstrap import Sayso
 from serving.console.decision_view import decision_view
 from serving.console.figures import allowed_by_purpose, decided_about, decided_today
-from serving.console.rendering import render
-from serving.http.boundary.lane_route import Handler, LaneRoute
-from serving.http.boundary.lanes import in_thread
-from serving.http.boundary.limits import limits_of
-from serving.http.boundary.parts import Service, request_id_of, sayso_of
+from serving.http.boundary.lane_route import LaneRoute
+from serving.http.boundary.parts import Service
+from serving.http.pages.console_door import (
+    Calling,
+    FormFields,
+    SignedIn,
+    StaffRoute,
+    console_page,
+    message,
+)
 from serving.http.pages.page_route import HEADERS
 from serving.reviews.review import AlreadyResolved, Effects, Review, ReviewRefused, Status, Verdict
 
 MOST_LISTED = 50
 MOST_READS = 300
-TOKEN = "form_token"  # noqa: S105 - the name of a form's field
-
-FOREIGN = "The form was not made for this session. Open the page anew."
-
-
-class StaffRoute(LaneRoute):
-    """A route that lets in who is signed in, and takes a form only from a page of theirs; both
-    before anything else is read.
-    """
-
-    def guarded(self, handle: Handler) -> Handler:
-        """The handler, behind the check of the cookie."""
-
-        async def checked(request: Request) -> Response:
-            sessions = sayso_of(request).sessions
-            staff = await in_thread(sessions.staff, request.cookies.get(COOKIE))
-            if staff is None:
-                return _login(sayso_of(request), 401)
-            if request.method == "POST" and not sessions.is_ours(
-                staff, str((await request.form()).get(TOKEN, ""))
-            ):
-                return _message(sayso_of(request), staff, "That did not work", FOREIGN, 403)
-            request.state.staff = staff
-            return await handle(request)
-
-        return checked
-
-
-async def staff_of(request: Request) -> Staff:
-    """Who asks; a `StaffRoute` has let them in."""
-    staff: Staff = request.state.staff
-    return staff
-
-
-def caller_of(request: Request) -> Caller:
-    """Who asks, as records name them."""
-    staff: Staff = request.state.staff
-    return staff.caller(request_id_of(request))
-
-
-async def fields_of(request: Request) -> dict[str, str]:
-    """A form as it was filled."""
-    return {name: str(value) for name, value in (await request.form()).items()}
-
-
-SignedIn = Annotated[Staff, Depends(staff_of)]
-Calling = Annotated[Caller, Depends(caller_of)]
-FormFields = Annotated[dict[str, str], Depends(fields_of)]
 Field = Annotated[str, Form()]
 router = APIRouter(include_in_schema=False, route_class=LaneRoute)
 staffed = APIRouter(prefix="/console", route_class=StaffRoute)
@@ -99,50 +53,6 @@ async def style() -> Response:
 @lru_cache(1)
 def _style() -> str:
     return files("serving.console").joinpath("console.css").read_text(encoding="utf-8")
-
-
-class LoginRoute(LaneRoute):
-    """The route of the login, where those who fail wait."""
-
-    def get_route_handler(self) -> Handler:
-        """The handler, which counts who did not get in, and lets them wait outside."""
-        handle = super().get_route_handler()
-
-        async def counted(request: Request) -> Response:
-            answer = await handle(request)
-            if answer.status_code == 401:
-                await asyncio.sleep(limits_of(request).failures.count(request, "logins"))
-            return answer
-
-        return counted
-
-
-door = APIRouter(include_in_schema=False, route_class=LoginRoute)
-
-
-@door.post("/console/login")
-def login(request: Request, sayso: Service, key: Field = "") -> Response:
-    """Open the console with a key."""
-    cookie = None if _comes_from_elsewhere(request, sayso) else sayso.sessions.begin(key)
-    if cookie is None:
-        return _login(
-            sayso,
-            401,
-            "This key does not open the console: it is not known, was revoked, or lacks the scope"
-            " `review`.",
-        )
-    response = RedirectResponse("/console", 303, headers=HEADERS)
-    _set(sayso, response, cookie, int(LASTS.total_seconds()))
-    return response
-
-
-@staffed.post("/logout")
-def logout(sayso: Service, staff: SignedIn) -> Response:
-    """Close the console; a copy of its cookie opens nothing any more."""
-    sayso.sessions.end(staff)
-    response = RedirectResponse("/console", 303, headers=HEADERS)
-    _set(sayso, response, "", 0)
-    return response
 
 
 @staffed.get("")
@@ -164,7 +74,7 @@ def queue(
         "owner": sayso.reviews.owner,
         "done": said.get(done or ""),
     }
-    return _page(sayso, staff, "queue.html.j2", "/console", told)
+    return console_page(sayso, staff, "queue.html.j2", "/console", told)
 
 
 @staffed.get("/reviews/{id}")
@@ -173,7 +83,7 @@ def review(id: str, sayso: Service, staff: SignedIn, caller: Calling) -> HTMLRes
     try:
         found = sayso.reviews.find(id)
     except NotFound as error:
-        return _message(sayso, staff, "Not found", str(error), 404)
+        return message(sayso, staff, "Not found", str(error), 404)
     sayso.audit_log.read(caller, "review", found.customer)
     return _review(sayso, staff, found, {})
 
@@ -192,7 +102,7 @@ def resolve(
 def decisions(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
     """What was decided today."""
     sayso.audit_log.read(caller, "decisions of today")
-    return _page(
+    return console_page(
         sayso,
         staff,
         "decisions.html.j2",
@@ -207,16 +117,16 @@ def decision(id: str, sayso: Service, staff: SignedIn, caller: Calling) -> HTMLR
     try:
         view, customer = decision_view(sayso, id)
     except NotFound as error:
-        return _message(sayso, staff, "Not found", str(error), 404)
+        return message(sayso, staff, "Not found", str(error), 404)
     sayso.audit_log.read(caller, "decision", customer)
-    return _page(sayso, staff, "decision.html.j2", "", {"view": view})
+    return console_page(sayso, staff, "decision.html.j2", "", {"view": view})
 
 
 @staffed.get("/consents")
 def consents(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
     """How many customers allow what."""
     sayso.audit_log.read(caller, "counts of consents")
-    return _page(
+    return console_page(
         sayso,
         staff,
         "consents.html.j2",
@@ -228,7 +138,7 @@ def consents(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
 @staffed.get("/search")
 def search(sayso: Service, staff: SignedIn) -> HTMLResponse:
     """The form to find a customer."""
-    return _page(sayso, staff, "search.html.j2", "/console/search", {"found": None})
+    return console_page(sayso, staff, "search.html.j2", "/console/search", {"found": None})
 
 
 @staffed.post("/search")
@@ -237,7 +147,7 @@ def find(sayso: Service, staff: SignedIn, caller: Calling, customer_id: Field = 
     customer = sayso.shop.customers.find(customer_id.strip())
     sayso.audit_log.read(caller, "customer", customer)
     if customer is None:
-        return _page(
+        return console_page(
             sayso,
             staff,
             "search.html.j2",
@@ -252,7 +162,7 @@ def find(sayso: Service, staff: SignedIn, caller: Calling, customer_id: Field = 
         "reviews": sayso.reviews.of(customer),
         "decisions": decided_about(sayso.shop, customer),
     }
-    return _page(sayso, staff, "search.html.j2", "/console/search", {"found": found})
+    return console_page(sayso, staff, "search.html.j2", "/console/search", {"found": found})
 
 
 @staffed.get("/reads")
@@ -264,33 +174,10 @@ def reads(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
         "kept_days": sayso.shop.config.shop.audit_log_kept_days,
         "wanted": sayso.codes.wanted(),
     }
-    return _page(sayso, staff, "reads.html.j2", "/console/reads", told)
+    return console_page(sayso, staff, "reads.html.j2", "/console/reads", told)
 
 
-router.include_router(door)
 router.include_router(staffed)
-
-
-def _comes_from_elsewhere(request: Request, sayso: Sayso) -> bool:
-    """Whether a form was sent by a page that is not ours; a program without pages says nothing.
-
-    What the browser says of the site comes first: our pages send no referrer, so that browsers hide
-    their own origin too and write `null`.
-    """
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site not in {"same-origin", "none"} or _names_another(request, sayso, {"null"})
-    return _names_another(request, sayso, set())
-
-
-def _names_another(request: Request, sayso: Sayso, also_ours: set[str]) -> bool:
-    origin = request.headers.get("origin")
-    ours = {request.headers.get("host", ""), urlsplit(sayso.links.base_url).netloc}
-    return (
-        origin is not None
-        and origin not in also_ours
-        and urlsplit(origin).netloc not in ours - {""}
-    )
 
 
 def _resolve(sayso: Sayso, staff: Staff, caller: Caller, id: str, form: dict[str, str]) -> Response:
@@ -301,9 +188,9 @@ def _resolve(sayso: Sayso, staff: Staff, caller: Caller, id: str, form: dict[str
         one_line = not staff.key.allows("correct-bulk")
         resolved = sayso.reviews.resolve(id, verdict, one_line=one_line)
     except NotFound as error:
-        return _message(sayso, staff, "Not found", str(error), 404)
+        return message(sayso, staff, "Not found", str(error), 404)
     except AlreadyResolved as error:
-        return _message(sayso, staff, "Resolved already", str(error), 409)
+        return message(sayso, staff, "Resolved already", str(error), 409)
     except (ReviewRefused, CorrectionRefused) as error:
         return _review(sayso, staff, found, form, str(error), 422)
     return RedirectResponse(f"/console?done={resolved.status}", 303, headers=HEADERS)
@@ -377,43 +264,4 @@ def _review(
         | form
     )
     values = {"review": found, "view": view, "fields": fields, "form": filled, "problem": problem}
-    return _page(sayso, staff, "review.html.j2", "", values, status)
-
-
-def _login(sayso: Sayso, status: int, problem: str | None = None) -> HTMLResponse:
-    return _page(sayso, None, "login.html.j2", "", {"problem": problem}, status)
-
-
-def _message(sayso: Sayso, staff: Staff, title: str, text: str, status: int) -> HTMLResponse:
-    return _page(sayso, staff, "message.html.j2", "", {"title": title, "text": text}, status)
-
-
-def _page(
-    sayso: Sayso,
-    staff: Staff | None,
-    template: str,
-    at: str,
-    values: Mapping[str, Any],
-    status: int = 200,
-) -> HTMLResponse:
-    about = {
-        "shop": sayso.shop.config.shop.name,
-        "staff": staff,
-        "at": at,
-        "now": clock.to_text(sayso.shop.clock()),
-    }
-    return HTMLResponse(
-        render(template, **{"problem": None, **about, **values}), status, headers=HEADERS
-    )
-
-
-def _set(sayso: Sayso, response: Response, cookie: str, seconds: int) -> None:
-    response.set_cookie(
-        COOKIE,
-        cookie,
-        seconds,
-        path="/console",
-        httponly=True,
-        samesite="strict",
-        secure=sayso.sessions.secure,
-    )
+    return console_page(sayso, staff, "review.html.j2", "", values, status)

@@ -1,0 +1,89 @@
+"""What `sayso.toml` says of a source of data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from pydantic import Field
+
+from features.config.section import Currency, Days, Section, SourceTable, Text, Zone
+
+
+def names(mapped: str | Iterable[str]) -> str:
+    """The file's name or names of a column, as they stand in a sentence."""
+    return mapped if isinstance(mapped, str) else " and ".join(mapped)
+
+
+class Cleaning(Section):
+    """Which lines of a transactions source are no purchase of a customer.
+
+    Each is counted when it is set aside.
+    """
+
+    cancellation_prefix: str | None = None
+    """Orders whose number starts so are cancellations."""
+    non_products: tuple[str, ...] = ()
+    """Product codes (case-blind; `*` stands for any characters) that are postage, fees, vouchers or
+    corrections.
+    """
+    wholesale_units: int | None = Field(default=None, gt=0)
+    """A line of more units than this is a reseller's."""
+
+
+class StatusesSection(Section):
+    """What the words in a source's column `status` mean: whether an order was a purchase.
+
+    Words that stand here nowhere are read as most shops mean them, where they are known
+    (`features.intake.order_statuses`).
+    """
+
+    bought: tuple[Text, ...] = ()
+    pending: tuple[Text, ...] = ()
+    failed: tuple[Text, ...] = ()
+    cancelled: tuple[Text, ...] = ()
+    refunded: tuple[Text, ...] = ()
+    returned: tuple[Text, ...] = ()
+    test: tuple[Text, ...] = ()
+
+
+class Source(Section):
+    """A file of the shop and how its columns are called in the warehouse."""
+
+    name: Text
+    file: Text
+    table: SourceTable
+    columns: dict[str, Text | tuple[Text, ...]]
+    """Each column of the warehouse by the file's name for it; several names are joined, such as
+    those of a date and a time.
+    """
+    date_format: str | None = None
+    fill_down: bool = False
+    """Whether what all lines of an order share stands on its first line alone."""
+    currency: Currency | None = None
+    """The currency of its prices where no column and no sign says it; the shop's where it is not
+    given.
+    """
+    guests: tuple[str, ...] = ()
+    """Customer ids that stand for anybody who has no account; their e-mail address tells them
+    apart.
+    """
+    statuses: StatusesSection = StatusesSection()
+    time_zone: Zone | None = None
+    """In which a time without an offset is read; the shop's where none is stated."""
+    cleaning: Cleaning = Cleaning()
+    third_party: bool = False
+    """Whether somebody other than the shop collected the data.
+
+    Then it is read only with the evidence that its customers consented to that, and while somebody
+    has looked at this evidence lately.
+    """
+    evidence: Text | None = None
+    checked_on: date | None = None
+    check_every_days: Days = 365
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """The names of all columns of the file that are read."""
+        mapped = self.columns.values()
+        return tuple(n for each in mapped for n in ([each] if isinstance(each, str) else each))
