@@ -29,6 +29,11 @@ COMMANDS = {
         "The whole path on the bundled data of a British gift shop: load, consents, train, promote,"
         " serve, ask.",
     ),
+    "try": Listed(
+        "commands.trial",
+        "Your own export in a throw-away workspace: recognise, load, simulate consents, train, and"
+        " open the page of a real customer.",
+    ),
     "init": Listed(
         "commands.data",
         "Make a workspace: `sayso.toml` with the sources, the field catalog, horizons and"

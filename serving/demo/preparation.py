@@ -5,15 +5,16 @@ before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.promotion.gates import judge
-from experiments.promotion.rollout import promote
+from experiments.promotion.rollout import PromotionRefused, promote
 from experiments.training.registry import task
 from experiments.training.train import train
 from features.config.environment import Settings
 from features.consent.simulated import simulated_consents
+from features.errors import TrainingError
 from features.intake.bundled import bundled_file
 from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
@@ -34,10 +35,13 @@ SHARES: Mapping[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """A workspace that answers, and its champions by model."""
+    """A workspace that answers, and its champions by model; `refused` says of a model that has
+    none why.
+    """
 
     shop: Shop
     champions: Mapping[str, Version]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def prepare_demo(root: Path, settings: Settings, progress: Progress) -> Prepared:
@@ -51,19 +55,40 @@ def prepare_demo(root: Path, settings: Settings, progress: Progress) -> Prepared
     if not shop.warehouse.filled:
         progress("loading and cleaning the orders", 0.05)
         ingest(shop.workspace, shop.database)
-    if not shop.ledger.position():
-        progress("simulating consents", 0.1)
-        shop.ledger.append_all(
-            simulated_consents(shop.config.catalog, sorted(shop.customers.all().values()), SEED)
-        )
-        progress("making online features", 0.15)
-        refresh_online(shop)
+    _simulate(shop, progress)
     tracking = Tracking.of(shop.workspace, shop.database)
     champions = {
         name: _champion(shop, tracking, name, part_of(progress, *share))
         for name, share in SHARES.items()
     }
     return Prepared(shop, champions)
+
+
+def prepare_trial(shop: Shop, progress: Progress) -> Prepared:
+    """A shop of one's own, loaded before, with simulated consents and those models promoted that
+    pass their gates.
+    """
+    _simulate(shop, progress)
+    tracking = Tracking.of(shop.workspace, shop.database)
+    champions, refused = dict[str, Version](), dict[str, str]()
+    for name, share in SHARES.items():
+        try:
+            champions[name] = _champion(shop, tracking, name, part_of(progress, *share))
+        except (PromotionRefused, TrainingError) as error:
+            refused[name] = str(error)
+    return Prepared(shop, champions, refused)
+
+
+def _simulate(shop: Shop, progress: Progress) -> None:
+    """Consents of a made-up kind for all customers, where there are none yet."""
+    if shop.ledger.position():
+        return
+    progress("simulating consents", 0.1)
+    shop.ledger.append_all(
+        simulated_consents(shop.config.catalog, sorted(shop.customers.all().values()), SEED)
+    )
+    progress("making online features", 0.15)
+    refresh_online(shop)
 
 
 def _champion(shop: Shop, tracking: Tracking, model: str, progress: Progress) -> Version:

@@ -100,8 +100,20 @@ def choose(shop: Shop) -> dict[str, str]:
 
     Raises `NotFound` where the shop has no such customer (left).
     """
+    asked = set(shop.config.catalog.askable(shop.config.models.next_purchase.purpose))
+    wanted = {"everything": asked, "purchases only": {"purchases"}, "nothing": set[str]()}
+    return _chosen(shop, wanted)
+
+
+def sharing_everything(shop: Shop) -> str:
+    """A regular customer who shares everything for recommendations. Raises `NotFound`."""
+    asked = set(shop.config.catalog.askable(shop.config.models.next_purchase.purpose))
+    return _chosen(shop, {"everything": asked})["everything"]
+
+
+def _chosen(shop: Shop, wanted: Mapping[str, set[str]]) -> dict[str, str]:
+    """A customer for each of some sets of categories, by name."""
     section = shop.config.models.next_purchase
-    asked = set(shop.config.catalog.askable(section.purpose))
     gate = shop.gate(section.purpose)
     orders = (
         feature_frame(gate, ["orders"], shop.loaded_until(), shop.facts)
@@ -111,7 +123,6 @@ def choose(shop: Shop) -> dict[str, str]:
     granted = (
         shop.ledger.granted(section.purpose).groupby("customer")["category"].agg(set).to_dict()
     )
-    wanted = {"everything": asked, "purchases only": {"purchases"}, "nothing": set[str]()}
     known = sorted(shop.customers.all().items(), key=lambda pair: pair[1])
     chosen = {}
     for kind, categories in wanted.items():

@@ -62,7 +62,7 @@ def demo(
         root = str(shop.workspace.root)
         screen.result({"url": url, "key": secret, "workspace": root, "story": asdict(script)})
         if sys.stdout.isatty() and not leave and not as_json:
-            _serve_until_interrupted(screen)
+            serve_until_interrupted(screen)
 
 
 def _ask(url: str, secret: str, shop: Shop) -> DemoScript:
@@ -80,7 +80,8 @@ def _show(screen: Screen, prepared: Prepared, script: DemoScript, url: str, secr
     _show_end(screen, prepared.shop, script, url, secret)
 
 
-def _serve_until_interrupted(screen: Screen) -> None:
+def serve_until_interrupted(screen: Screen) -> None:
+    """Wait for Ctrl-C while the service goes on."""
     screen.say("\nThe service goes on until you press Ctrl-C.")
     try:
         while True:
@@ -129,20 +130,21 @@ def _show_models(screen: Screen, champions: Mapping[str, Version]) -> None:
 
 def _show_story(screen: Screen, story: DemoScript) -> None:
     screen.say("\n[bold]3. Asked over HTTP, as a CRM would.[/bold]")
-    _show_recommendation(screen, "shares everything", story.everything)
-    _show_recommendation(screen, "shares only what they bought", story.purchases_only)
-    _show_recommendation(screen, "shares nothing, so sees what everybody sees", story.nothing)
-    _show_churn(screen, story.churn)
+    show_recommendation(screen, "shares everything", story.everything)
+    show_recommendation(screen, "shares only what they bought", story.purchases_only)
+    show_recommendation(screen, "shares nothing, so sees what everybody sees", story.nothing)
+    show_churn(screen, story.churn)
     screen.say(
         "\n[bold]4. Control.[/bold] The first customer withdraws what they bought. The very next"
         " answer does without:"
     )
-    _show_recommendation(screen, "again", story.after)
+    show_recommendation(screen, "again", story.after)
     screen.say(f"   They hide {escape(story.opted_out)}, and it is gone:")
-    _show_recommendation(screen, "again", story.without_product)
+    show_recommendation(screen, "again", story.without_product)
 
 
-def _show_recommendation(screen: Screen, who: str, answer: Answer) -> None:
+def show_recommendation(screen: Screen, who: str, answer: Answer) -> None:
+    """What a customer is recommended, each with its first reason."""
     screen.say(
         f"   [cyan]Customer {answer['customer_id']}[/cyan] {who} [dim](used:"
         f" {', '.join(answer['consent']['used']) or 'nothing'})[/dim]"
@@ -152,7 +154,8 @@ def _show_recommendation(screen: Screen, who: str, answer: Answer) -> None:
         screen.say(f"     {item['rank']}. {escape(item['title']):<36} [dim]{escape(reason)}[/dim]")
 
 
-def _show_churn(screen: Screen, answer: Answer) -> None:
+def show_churn(screen: Screen, answer: Answer) -> None:
+    """How likely a customer is to leave, with the reasons and what each category changes."""
     if not answer["available"]:
         screen.say(
             f"   [cyan]Customer {answer['customer_id']}[/cyan]: no churn estimate"
@@ -185,4 +188,4 @@ def _show_end(screen: Screen, shop: Shop, story: DemoScript, url: str, secret: s
         f"{Path(sys.executable).parent / 'mlflow'} ui --backend-store-uri"
         f" sqlite:///{root / 'mlflow.db'}"
     )
-    screen.say("   Your own shop: sayso init myshop --from orders.csv; the README tells the rest.")
+    screen.say("   Your own shop: sayso try orders.csv, or sayso init myshop --from orders.csv.")
