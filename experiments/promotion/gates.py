@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.audits.consent_patterns import MOST_CALIBRATION_ERROR
 from experiments.audits.groups import AUDITED_ON, fairness_gaps
+from experiments.promotion.oddities import odd_figures, odd_record
 from experiments.promotion.withdrawn_since import VersionStatus, freshness
 from experiments.training.registry import task
 from experiments.trials.champion_recipe import Against
@@ -53,6 +54,8 @@ class Candidacy:
     status: VersionStatus
     champion_withdrawn: int
     limits: Audit
+    oddities: tuple[str, ...] = ()
+    """What looks impossible in the record of the shop."""
 
     @property
     def task(self) -> Task[Any, Any, Any, Any, Any]:
@@ -237,7 +240,14 @@ def owned(case: Candidacy) -> GateResult:
     )
 
 
+def plausible(case: Candidacy) -> GateResult:
+    """Nothing looks impossible: neither a figure that is too good, nor the shop's record."""
+    found = [*odd_figures(case.challenger.metrics), *case.oddities]
+    return GateResult("plausible", not found, "; ".join(found) or "nothing looks impossible")
+
+
 GATES: Sequence[Gate] = (
+    plausible,
     better_than_baselines,
     better_than_champion,
     calibrated,
@@ -262,6 +272,11 @@ def judge(shop: Shop, tracking: Tracking, model: str) -> tuple[Version, list[Gat
     champion = tracking.by_alias(model, CHAMPION)
     withdrawn = 0 if champion is None else freshness(shop, champion).withdrawn
     case = Candidacy(
-        challenger, champion, freshness(shop, challenger), withdrawn, shop.config.audit
+        challenger,
+        champion,
+        freshness(shop, challenger),
+        withdrawn,
+        shop.config.audit,
+        tuple(odd_record(shop)),
     )
     return challenger, [gate(case) for gate in GATES]

@@ -12,6 +12,8 @@ import pandas as pd
 from features import clock
 from features.errors import WorkspaceError
 from features.shop.shop import Shop
+from features.tables.declared.products import AVAILABILITY, STOCK
+from features.warehouse.availability import is_available
 from models.next_purchase.item_pairs import FEWEST
 from models.next_purchase.orders import orders
 from serving.live.reader_process import Reading, read_here
@@ -37,6 +39,8 @@ class Assortment:
     product_categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     brands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     best_sellers: tuple[BestSeller, ...] = ()
+    unavailable: frozenset[str] = frozenset()
+    """Products that cannot be bought now."""
     data_until: str | None = None
     """The newest moment on record; None where there is no order."""
 
@@ -130,6 +134,7 @@ def stock(shop: Shop) -> Assortment:
         product_categories=_groups(products, "product_category"),
         brands=_groups(products, "brand"),
         best_sellers=_best_sellers(shop),
+        unavailable=_unavailable(products),
         data_until=_data_until(shop),
     )
 
@@ -146,6 +151,17 @@ def _groups(products: pd.DataFrame, column: str) -> dict[str, list[str]]:
         str(name): part["product_id"].tolist()
         for name, part in products.dropna(subset=[column]).groupby(column)
     }
+
+
+def _unavailable(products: pd.DataFrame) -> frozenset[str]:
+    """Products whose state or stock says that they cannot be bought."""
+    columns = [
+        products[name] if name in products else pd.Series(None, products.index, dtype="str")
+        for name in (AVAILABILITY, STOCK)
+    ]
+    states, stocks = (column.astype("object").where(column.notna(), None) for column in columns)
+    rows = zip(products["product_id"], states, stocks, strict=True)
+    return frozenset(str(id) for id, state, stock in rows if not is_available(state, stock))
 
 
 def _best_sellers(shop: Shop) -> tuple[BestSeller, ...]:

@@ -25,10 +25,11 @@ def hidden_products(
     permissions: Permissions,
     assortment: Assortment,
 ) -> tuple[str, ...]:
-    """Products that must not appear: opted out, excluded, in the basket, sensitive, or outside the
-    categories asked for.
+    """Products that must not appear: opted out, excluded, in the basket, sensitive, not available,
+    or outside the categories asked for.
     """
     hidden = {*request.basket, *request.exclude, *permissions.values("product")}
+    hidden |= assortment.unavailable
     hidden |= assortment.hidden_by(
         permissions.values("product_category"), permissions.values("brand")
     )

@@ -25,7 +25,14 @@ from features.intake.setup.source_settings import source_settings
 from features.intake.setup.table_shape import is_filled_down, is_products
 from features.tables.declared import products, transactions
 from features.tables.declared.customers import COUNTRY
-from features.tables.declared.products import BRAND, PRODUCT_CATEGORY, PRODUCT_ID, TITLE
+from features.tables.declared.products import (
+    AVAILABILITY,
+    BRAND,
+    PRODUCT_CATEGORY,
+    PRODUCT_ID,
+    STOCK,
+    TITLE,
+)
 from features.tables.declared.transactions import (
     AMOUNT,
     CANCELLED_AT,
@@ -115,7 +122,7 @@ def recognise(file: Path) -> Recognised:
     search = _Search(facts, found, fill_down=down)
     if table in ("", products.NAME) and (table or is_products(facts)):
         wanted = set(products.TABLE.by_name)
-        search.by_name(column for column in IN_TURN if column in wanted)
+        search.by_name(column for column in (*IN_TURN, STOCK, AVAILABILITY) if column in wanted)
         return _recognised(file, products.NAME, search, layout)
     search.by_name(IN_TURN)
     search.by_cells()

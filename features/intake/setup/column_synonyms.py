@@ -8,7 +8,7 @@ import re
 import unicodedata
 
 from features.tables.declared.customers import COUNTRY
-from features.tables.declared.products import BRAND, PRODUCT_CATEGORY, TITLE
+from features.tables.declared.products import AVAILABILITY, BRAND, PRODUCT_CATEGORY, STOCK, TITLE
 from features.tables.declared.transactions import (
     AMOUNT,
     CANCELLED_AT,
@@ -161,6 +161,14 @@ _SPELLED = {
     ORDER_REFUND: """
         refundedamount amountrefunded refundamount orderrefund orderrefundamount refundtotal
         totalrefunded refund erstattungsbetrag montantrembourse
+    """,
+    STOCK: """
+        stock stockquantity inventoryquantity variantinventoryqty inventory quantityavailable
+        availablequantity stockonhand bestand lagerbestand stan stanmagazynowy existencias
+    """,
+    AVAILABILITY: """
+        availability instock status stockstatus productstatus available published active
+        verfugbarkeit disponibilite disponibilidad dostepnosc
     """,
     RECORDED_AT: """
         recordedat recordedon loadedat insertedat syncedat erfasstam enregistrele

@@ -10,6 +10,7 @@ PRODUCT_ID = "product_id"
 TITLE = "title"
 PRODUCT_CATEGORY = "product_category"
 BRAND = "brand"
+AVAILABILITY, STOCK = "availability", "stock"
 
 
 def _fact(label: str) -> CatalogEntry:
@@ -26,6 +27,8 @@ TABLE = Facts(
         Column(TITLE, Kind.TEXT, entry=_fact("Name of the product")),
         Column(PRODUCT_CATEGORY, Kind.TEXT, entry=_fact("Department of the product")),
         Column(BRAND, Kind.TEXT, entry=_fact("Brand of the product")),
+        Column(AVAILABILITY, Kind.TEXT),
+        Column(STOCK, Kind.TEXT),
     ),
     stated_in=("transactions",),
 )
