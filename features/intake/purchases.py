@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.config.sources import Source, names
 from features.errors import SourceError
@@ -38,6 +38,8 @@ from features.tables.declared.transactions import (
 )
 from features.tables.table import CUSTOMER_ID
 
+Rows = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 SOLD = "sold"
 """Units of a line as it was ordered, before anything came back."""
 GUESTS = frozenset(("0", "-1", "guest", "gast", "guest customer", "invité", "invitado", "gość"))
@@ -124,26 +126,36 @@ def statuses(lines: pd.DataFrame, source: Source) -> tuple[pd.Series, pd.Series]
     """What each line's order is ("" for a purchase), and what is wrong with its status ("" for
     nothing).
     """
-    words = _said(lines, STATUS)
-    found = {word: meaning_of(word, source.statuses) for word in words.unique()}
-    faults = {
-        word: f"{_named(source, STATUS)} is {word!r}, and nothing says whether that is a purchase;"
-        f" add the word to a list under [sources.statuses], such as bought = [{word!r}]"
-        for word, meaning in found.items()
-        if meaning is None
-    }
-    meanings = {
-        word: "" if meaning in (None, BOUGHT) else meaning for word, meaning in found.items()
-    }
-    state = words.map(meanings)
-    state = state.where(~_says(lines, CANCELLED_AT), "cancelled")
+    state = faults = pd.Series("", index=lines.index, dtype="str")
+    if STATUS in source.columns:
+        words = _said(lines, STATUS)
+        found = {word: meaning_of(word, source.statuses) for word in words.unique()}
+        state = words.map({word: _unless_bought(meaning) for word, meaning in found.items()})
+        told = {word: "" if found[word] else _unknown(source, word) for word in found}
+        faults = words.map(told).astype("str")
+    if CANCELLED_AT in source.columns:
+        state = state.where(~_says(lines, CANCELLED_AT), "cancelled")
     state = state.where(~_is_refunded(lines, source), "refunded")
-    tests = _said(lines, TEST).map(lambda word: bare(word) in YES)
-    state = state.where(~tests.astype(bool), "test")
-    kinds = _said(lines, EVENT, "purchase")
-    bought = kinds.map({kind: bare(kind) in PURCHASES for kind in kinds.unique()})
-    state = state.where(bought.astype(bool), "no_purchase")
-    return state, words.map(lambda word: faults.get(word, "")).astype("str")
+    if TEST in source.columns:
+        words = _said(lines, TEST)
+        tests = words.map({word: bare(word) in YES for word in words.unique()})
+        state = state.where(~tests.astype(bool), "test")
+    if EVENT in source.columns:
+        kinds = _said(lines, EVENT, "purchase")
+        bought = kinds.map({kind: bare(kind) in PURCHASES for kind in kinds.unique()})
+        state = state.where(bought.astype(bool), "no_purchase")
+    return state, faults
+
+
+def _unless_bought(meaning: str | None) -> str:
+    return "" if meaning is None or meaning == BOUGHT else meaning
+
+
+def _unknown(source: Source, word: str) -> str:
+    return (
+        f"{_named(source, STATUS)} is {word!r}, and nothing says whether that is a purchase; add"
+        f" the word to a list under [sources.statuses], such as bought = [{word!r}]"
+    )
 
 
 def netted(lines: pd.DataFrame, back: pd.DataFrame) -> pd.DataFrame:
@@ -154,45 +166,56 @@ def netted(lines: pd.DataFrame, back: pd.DataFrame) -> pd.DataFrame:
     a purchase may be 0 units.
     """
     keys = [CUSTOMER_ID, PRODUCT_ID]
-    came = back.dropna(subset=keys)
+    came = back.dropna(subset=keys).sort_values(ORDERED_AT, kind="stable")
     if came.empty:
         return lines
-    wanted = pd.MultiIndex.from_frame(came[keys]).unique()
-    touched = lines[pd.MultiIndex.from_frame(lines[keys]).isin(wanted)]
-    left: dict[Any, int] = touched[QUANTITY].to_dict()
-    by_key = {
-        key: part.sort_values(ORDERED_AT, ascending=False, kind="stable")
-        for key, part in touched.groupby(keys)
-    }
-    for key, part in came.sort_values(ORDERED_AT, kind="stable").groupby(keys):
-        if key in by_key:
-            _take_back(by_key[key], part, left)
-    quantity = lines[QUANTITY].copy()
-    quantity.update(pd.Series(left, dtype="int64"))
+    whose = pd.MultiIndex.from_frame(lines[keys])
+    wanted = pd.MultiIndex.from_frame(came[keys])
+    positions = np.flatnonzero(whose.isin(wanted))
+    newest = positions[
+        np.argsort(-lines[ORDERED_AT].to_numpy()[positions].astype("int64"), kind="stable")
+    ]
+    codes = {key: number for number, key in enumerate(wanted.unique())}
+    bought = _by_code([codes[key] for key in whose[newest]], newest, len(codes))
+    left = lines[QUANTITY].to_numpy(dtype="int64", copy=True)
+    moments = lines[ORDERED_AT].to_numpy()
+    prices = lines[UNIT_PRICE].to_numpy(dtype="float64")
+    returns = zip(
+        wanted,
+        came[ORDERED_AT].to_numpy(),
+        came[UNIT_PRICE].abs().to_numpy(dtype="float64"),
+        (-came[QUANTITY]).to_numpy(dtype="int64"),
+        strict=True,
+    )
+    for key, moment, price, units in returns:
+        candidates = bought[codes[key]]
+        earlier = candidates[moments[candidates] <= moment]
+        _take_back(earlier, np.isclose(prices[earlier], price), int(units), left)
+    quantity = pd.Series(left, index=lines.index)
     share = quantity / lines[QUANTITY].where(lines[QUANTITY] != 0, 1)
     return lines.assign(**{QUANTITY: quantity, AMOUNT: lines[AMOUNT] * share})
 
 
-def _take_back(bought: pd.DataFrame, back: pd.DataFrame, left: dict[Any, int]) -> None:
-    """Take the units of `back` from `left`, by the lines of `bought`, newest first."""
-    purchases = list(zip(bought.index, bought[ORDERED_AT], bought[UNIT_PRICE], strict=True))
-    returns = zip(back[ORDERED_AT], back[UNIT_PRICE].abs(), -back[QUANTITY], strict=True)
-    for moment, price, units in returns:
-        earlier = [(at, cost) for at, when, cost in purchases if when <= moment]
-        same = [at for at, cost in earlier if np.isclose(cost, price)]
-        others = [at for at, cost in earlier if not np.isclose(cost, price)]
-        remaining = int(units)
-        for at in _best_first(same, remaining, left) + others:
-            taken = min(left[at], remaining)
-            left[at] -= taken
-            remaining -= taken
-            if not remaining:
-                break
+def _by_code(codes: list[int], positions: Rows, count: int) -> list[Rows]:
+    """The positions of each code, in their order."""
+    numbers = np.array(codes, dtype=np.int64)
+    order = np.argsort(numbers, kind="stable")
+    bounds = np.searchsorted(numbers[order], np.arange(1, count))
+    return np.split(positions[order], bounds)
 
 
-def _best_first(lines: list[Any], units: int, left: Mapping[Any, int]) -> list[Any]:
-    """Lines of just as many units before the others."""
-    return sorted(lines, key=lambda at: left[at] != units)
+def _take_back(purchases: Rows, same_price: Bools, units: int, left: Rows) -> None:
+    """Take `units` from what is `left` of `purchases` (positions, newest first): first from lines
+    of the same price, among these first from one of just as many units.
+    """
+    same = purchases[same_price]
+    order = np.argsort(left[same] != units, kind="stable")
+    for at in (*same[order], *purchases[~same_price]):
+        taken = min(int(left[at]), units)
+        left[at] -= taken
+        units -= taken
+        if not units:
+            return
 
 
 def _is_refunded(lines: pd.DataFrame, source: Source) -> pd.Series:

@@ -230,12 +230,10 @@ def _currencies(
 
 def _check_dates(source: Source, file: Path, raw: pa.Array[Any], cells: Cells, column: str) -> None:
     """Where not one date can be read it is the format that is wrong, and not every row."""
+    if cells.values.notna().any():
+        return
     texts = pd.Series(raw.to_pandas(), dtype=object).dropna()
-    if (
-        cells.values.notna().any()
-        or not len(texts)
-        or not all(isinstance(text, str) for text in texts)
-    ):
+    if not len(texts) or not all(isinstance(text, str) for text in texts):
         return
     texts = texts.str.strip()
     texts = texts[texts != ""].map(normalised)
