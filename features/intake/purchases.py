@@ -64,10 +64,11 @@ def with_customers(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
     ids, mails = lines[CUSTOMER_ID], lines[CUSTOMER_EMAIL].astype("str").str.casefold()
     guests = GUESTS | {guest.casefold() for guest in source.guests}
     guest = ids.isna() | ids.str.casefold().isin(guests)
-    known = lines[~guest & mails.notna()].assign(mail=mails)
-    account = known.drop_duplicates("mail").set_index("mail")[CUSTOMER_ID]
-    named = mails.map(account).where(mails.isin(account.index), mails)
-    return lines.assign(**{CUSTOMER_ID: ids.where(~guest, named)})
+    known = ~guest & mails.notna()
+    # the first account of an address is the last to be put in
+    accounts = dict(zip(mails[known][::-1], ids[known][::-1], strict=True))
+    named = mails.astype("object").map(lambda mail: accounts.get(mail, mail))
+    return lines.assign(**{CUSTOMER_ID: ids.astype("object").where(~guest, named).astype("str")})
 
 
 def in_one_currency(

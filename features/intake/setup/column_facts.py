@@ -17,7 +17,7 @@ from features.intake.reading.source_files import opened
 
 ROWS_LOOKED_AT = 50_000
 MAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
-TIME_OF_DAY = r"[0-9]{1,2}[:.][0-9]{2}([:.][0-9]{2})?(\s?[AaPp]\.?[Mm]\.?)?"
+TIME_OF_DAY = r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?(\s?[AaPp]\.?[Mm]\.?)?"
 MOST = 0.9
 """Cells that must agree before a column counts as something; a few may be corrupt."""
 
