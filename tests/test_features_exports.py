@@ -9,7 +9,8 @@ import pytest
 
 from features.database.engine import Database
 from features.errors import SaysoError
-from features.intake.ingest import IngestReport, ingest
+from features.intake.ingest import ingest
+from features.intake.ingest_report import IngestReport
 from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace
 

@@ -20,7 +20,8 @@ from features.database.tables import customers
 from features.errors import SaysoError, SourceError
 from features.intake.bundled import bundled_file
 from features.intake.cleaning import STATES
-from features.intake.ingest import IngestReport, ingest
+from features.intake.ingest import ingest
+from features.intake.ingest_report import IngestReport
 from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace
 from features.warehouse.store import Warehouse

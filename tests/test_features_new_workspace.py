@@ -16,7 +16,8 @@ from features.database.engine import Database
 from features.definitions.frames import features_for
 from features.errors import SourceError, WorkspaceError
 from features.intake.bundled import bundled_file
-from features.intake.ingest import IngestReport, ingest
+from features.intake.ingest import ingest
+from features.intake.ingest_report import IngestReport
 from features.intake.setup.guess import Guess
 from features.intake.setup.new_workspace import create, toml_string
 from features.shop.workspace import Workspace

@@ -21,8 +21,14 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean, of_customers
+from features.intake.ingest_report import (
+    Counted,
+    IngestReport,
+    Purchases,
+    counted,
+    purchases_of,
+)
 from features.intake.overlaps import in_a_later_export, in_an_earlier_file
-from features.intake.purchases import SOLD
 from features.intake.reading.rejected import rejections, with_raw, without_erased, write_rejected
 from features.intake.reading.sources import read_source
 from features.intake.warehouse_tables import events_table, facts_table, states_table
@@ -46,56 +52,6 @@ from features.warehouse.store import Warehouse
 NOTHING = pd.Series(dtype=bool)
 QUOTED = r"""(?<= is )('[^']*'|"[^"]*"|[-0-9.e+]+)"""
 KINDS = 5
-
-
-@dataclass(frozen=True)
-class Counted:
-    """How many lines, and orders with such lines."""
-
-    lines: int
-    orders: int
-
-
-@dataclass(frozen=True)
-class Purchases:
-    """The purchases in the warehouse: lines, orders, customers, units; `gross` is quantity times
-    price as sold, before discounts and refunds, and `net` after both.
-    """
-
-    lines: int
-    orders: int
-    customers: int
-    units: float
-    gross: float
-    net: float
-    currency: str
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What a run of ingest found.
-
-    `purchases` says what the warehouse holds now, and `by_status` what was set aside from order
-    lines, by rule. Rows of all sources were `read`; each of them was `kept`, `set_aside` (by rule)
-    or `rejected`. `first` and `last` are the moments (naive UTC) of the first and the last order.
-    `copies` are files left out as they repeat another, `not_read` says which sources may not be
-    read, and why.
-    """
-
-    read: int
-    kept: int
-    set_aside: dict[str, int]
-    rejected: int
-    rejected_files: tuple[Path, ...]
-    copies: tuple[str, ...]
-    not_read: dict[str, str]
-    purchases: Purchases
-    by_status: dict[str, Counted]
-    customers: int
-    products: int
-    orders: int
-    first: datetime
-    last: datetime
 
 
 @dataclass(frozen=True)
@@ -129,12 +85,7 @@ def ingest(
         for name, source in config.catalog.sources.items()
         if (fault := source.fault(now.date()))
     }
-    parts = []
-    for position, source in enumerate(config.sources):
-        progress(f"reading {source.name}", 0.6 * position / len(config.sources))
-        if source.name not in faults:
-            zoned = _in_a_zone(source, config.shop.time_zone)
-            parts.append(_sort(zoned, workspace.root, now, workspace.tables, config.shop))
+    parts = _read(workspace, faults, progress, now)
     for part in parts:
         _refuse_many(part, accept)
     rejected = {part.source.name: with_raw(part.rejected, workspace.root) for part in parts}
@@ -148,17 +99,30 @@ def ingest(
         if rows[transactions.NAME].empty:
             raise _nothing_left(parts, set_aside, faults)
         progress("writing the warehouse", 0.8)
-        tables = _tables(rows, parts, workspace.tables)
+        whole = _tables(rows, parts, workspace.tables)
         tables = {
             name: without_expired(name, table, config.catalog, now)[0]
-            for name, table in tables.items()
+            for name, table in whole.items()
         }
         warehouse.replace(corrected(tables, database, vault))
         files = write_rejected(workspace.rejected, rejected)
     progress("done", 1.0)
     report = _report(parts, tables, set_aside, faults, tuple(files.values()))
-    held = _purchases(rows[transactions.NAME], report.orders, config.shop.currency)
+    held = purchases_of(rows[transactions.NAME], report.orders, config.shop.currency)
     return replace(report, purchases=held)
+
+
+def _read(
+    workspace: Workspace, faults: Mapping[str, str], progress: Progress, now: datetime
+) -> list[_Sorted]:
+    """The rows of all sources but those that may not be read."""
+    config, parts = workspace.config, list[_Sorted]()
+    for position, source in enumerate(config.sources):
+        progress(f"reading {source.name}", 0.6 * position / len(config.sources))
+        if source.name not in faults:
+            zoned = _in_a_zone(source, config.shop.time_zone)
+            parts.append(_sort(zoned, workspace.root, now, workspace.tables, config.shop))
+    return parts
 
 
 def _admitted(
@@ -228,31 +192,9 @@ def _sort(source: Source, root: Path, now: datetime, tables: Tables, shop: ShopS
         table,
         cleaned.kept,
         cleaned.counts,
-        _counted(cleaned.set_aside) if table.name == transactions.NAME else {},
+        counted(cleaned.set_aside) if table.name == transactions.NAME else {},
         pd.concat([found.rejected, cleaned.rejected]),
         found.copies,
-    )
-
-
-def _counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
-    """Lines that were set aside and their orders, by rule."""
-    return {
-        str(rule): Counted(len(part), int(part[transactions.ORDER_ID].nunique()))
-        for rule, part in set_aside.groupby("rule")
-    }
-
-
-def _purchases(rows: pd.DataFrame, orders: int, currency: str) -> Purchases:
-    """What order lines come to."""
-    sold = rows[SOLD].astype("float64") * rows[transactions.UNIT_PRICE]
-    return Purchases(
-        lines=len(rows),
-        orders=orders,
-        customers=int(rows[CUSTOMER].nunique()),
-        units=float(rows[transactions.QUANTITY].sum()),
-        gross=round(float(sold.sum()), 2),
-        net=round(float(rows[transactions.AMOUNT].sum()), 2),
-        currency=currency,
     )
 
 

@@ -25,12 +25,12 @@ class Listed(NamedTuple):
 
 COMMANDS = {
     "demo": Listed(
-        "commands.demo",
+        "showing.demo",
         "The whole path on the bundled data of a British gift shop: load, consents, train, promote,"
         " serve, ask.",
     ),
     "try": Listed(
-        "commands.trial",
+        "showing.trial",
         "Your own export in a throw-away workspace: recognise, load, simulate consents, train, and"
         " open the page of a real customer.",
     ),

@@ -14,7 +14,8 @@ from features.config.environment import Settings
 from features.config.reading import read_config
 from features.config.sources import Source
 from features.definitions.frames import feature_frame
-from features.intake.ingest import IngestReport, ingest
+from features.intake.ingest import ingest
+from features.intake.ingest_report import IngestReport
 from features.intake.setup.guess import LAYOUT, Guess
 from features.intake.setup.new_workspace import create
 from features.shop.online import refresh_online

@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from features.config.environment import Settings
-from features.intake.ingest import IngestReport, ingest
+from features.intake.ingest import ingest
+from features.intake.ingest_report import IngestReport
 from features.intake.setup.new_workspace import create
 from features.progress import Progress
 from features.shop.shop import Shop

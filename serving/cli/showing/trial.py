@@ -21,9 +21,9 @@ from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.access.api_keys import Keys
 from serving.cli.commands.data import show_guesses, show_ingest
-from serving.cli.commands.demo import serve_until_interrupted, show_churn, show_recommendation
 from serving.cli.options import DebugOption, JsonOption
 from serving.cli.screen import Screen
+from serving.cli.showing.demo import serve_until_interrupted, show_churn, show_recommendation
 from serving.demo.preparation import Prepared, prepare_trial
 from serving.demo.script import Answer, Crm, sharing_everything
 from serving.server import free_port, is_free, running
@@ -74,16 +74,9 @@ def try_out(
         show_ingest(screen, report)
         _show_models(screen, prepared)
         answer = _ask(screen, url, secret, prepared)
-        screen.result(
-            {
-                "url": url,
-                "key": secret,
-                "workspace": str(root) if keep else None,
-                "why_url": answer["why_url"],
-                "champions": sorted(prepared.champions),
-                "refused": dict(prepared.refused),
-            }
-        )
+        served = {"url": url, "key": secret, "why_url": answer["why_url"]}
+        models = {"champions": sorted(prepared.champions), "refused": dict(prepared.refused)}
+        screen.result({**served, **models, "workspace": str(root) if keep else None})
         if sys.stdout.isatty() and not leave and not as_json:
             serve_until_interrupted(screen)
         shop.database.close()
