@@ -113,6 +113,8 @@ class Models(Section):
 
     churn: ChurnSection
     next_purchase: NextPurchaseSection
+    retrain_every_days: Days = 30
+    """`sayso sync` trains a model anew that is older than so many days."""
     retrain_within_days: Days = 30
     """After a withdrawal, versions trained on that customer's data are to be replaced within so
     many days.

@@ -47,6 +47,11 @@ COMMANDS = {
         "Write the consented feature frame as Parquet: `NaN` where a customer withholds what a"
         " feature reads.",
     ),
+    "sync": Listed(
+        "commands.sync",
+        "For a scheduler: load the sources, refresh, delete what is past its retention, train what"
+        " is due and promote it past its gates.",
+    ),
     "upkeep": Listed(
         "commands.upkeep",
         "Record consents that ran out and delete what is past its retention; for a scheduler, once"
