@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -71,7 +71,9 @@ class CsvFile:
         Raises `SourceError` where the file cannot be read.
         """
         held: list[Record] = []
-        for record in self._all_records():
+        above = self.header_line - 1
+        lines = islice(self._text_lines(), above, None)
+        for record in islice(self._records(lines, above), 1, None):
             held.append(record)
             if record.cells:
                 yield from held
@@ -107,11 +109,33 @@ class CsvFile:
         except DAMAGED as error:
             raise damaged(self.file, error) from None
 
-    def _all_records(self) -> Iterator[Record]:
-        above = self.header_line - 1
-        lines = _Lines(islice(self._text_lines(), above, None), above)
+    def of_lines(
+        self, lines: Iterable[str], before: int
+    ) -> Iterator[tuple[int, list[str], str | None]]:
+        """Line, cells and fault of the records of some lines, which stand after `before` others."""
+        for record in self._records(lines, before):
+            yield record.line, record.cells, record.fault
+
+    @property
+    def is_utf_8(self) -> bool:
+        """Whether the file is in UTF-8."""
+        return self._encoding == UTF_8
+
+    def text_at(self, wanted: Collection[int]) -> dict[int, str]:
+        """What stands at the records that begin on some lines."""
+        found, most = dict[int, str](), max(wanted, default=0)
+        numbered = enumerate(self._text_lines(), start=1)
+        for line, text in numbered:
+            if line > most:
+                break
+            if line not in wanted:
+                continue
+            found[line] = printable(text)
+        return found
+
+    def _records(self, content: Iterable[str], before: int) -> Iterator[Record]:
+        lines = _Lines(content, before)
         reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
-        next(reader)
         while True:
             line = lines.next_record()
             try:

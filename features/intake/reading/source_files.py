@@ -15,7 +15,8 @@ import pyarrow as pa
 from features.errors import SourceError
 from features.intake.reading import excel_sheets, json_records, parquet_columns
 from features.intake.reading.containers import ZIP, ending, is_there, members, open_bytes
-from features.intake.reading.csv_records import CsvFile, Record, printable
+from features.intake.reading.csv_blocks import Block, Shape, blocks
+from features.intake.reading.csv_records import CsvFile
 from features.intake.reading.excel_sheets import ExcelFile
 from features.intake.reading.json_records import JsonFile
 from features.intake.reading.parquet_columns import ParquetFile
@@ -30,6 +31,7 @@ READ = (
 )
 """Endings of files that are read, also with `.gz` behind them."""
 RECORDS_AT_ONCE = 65_536
+NO_CELLS: pa.Array[Any] = pa.array([], pa.string())
 
 
 def files_of(pattern: str, root: Path) -> list[Path]:
@@ -111,35 +113,37 @@ class _CsvTable:
         its = self._csv
         require_once(its.columns, columns, its.file, its.header_line)
         positions = {name: its.columns.index(name) for name in columns}
-        parts: dict[str, list[pa.Array[Any]]] = {
-            name: [pa.array([], pa.string())] for name in columns
-        }
-        lines: list[int] = []
+        read = self._quickly if its.is_utf_8 else self._one_by_one
+        parts: dict[str, list[pa.Array[Any]]] = {name: [NO_CELLS] for name in columns}
+        lines = [np.empty(0, dtype=np.int64)]
         misshapen: list[tuple[int, str]] = []
-        records = its.records()
-        while some := list(islice(records, RECORDS_AT_ONCE)):
-            misshapen += [(record.line, record.fault) for record in some if record.fault]
-            whole = [record for record in some if record.fault is None]
-            lines += [record.line for record in whole]
-            for name, cells in _columns(whole, positions):
-                parts[name].append(cells)
+        for block in read(tuple(positions.values())):
+            lines.append(block.lines)
+            misshapen += block.misshapen
+            for name, at in positions.items():
+                parts[name].append(block.cells[at])
         return RawTable(
             {name: pa.concat_arrays(arrays) for name, arrays in parts.items()},
-            np.array(lines, dtype="int64"),
+            np.concatenate(lines),
             tuple(misshapen),
             decimal_comma=its.delimiter == ";",
         )
 
+    def _quickly(self, wanted: tuple[int, ...]) -> Iterator[Block]:
+        its = self._csv
+        shape = Shape(len(its.columns), its.delimiter, wanted)
+        with open_bytes(its.file) as content:
+            yield from blocks(content, its.header_line, shape, its.of_lines)
+
+    def _one_by_one(self, wanted: tuple[int, ...]) -> Iterator[Block]:
+        records = self._csv.records()
+        while some := list(islice(records, RECORDS_AT_ONCE)):
+            whole = [record for record in some if record.fault is None]
+            cells: dict[int, pa.Array[Any]] = {
+                at: pa.array([record.cells[at] for record in whole], pa.string()) for at in wanted
+            }
+            faults = [(record.line, record.fault) for record in some if record.fault]
+            yield Block(cells, np.array([r.line for r in whole], dtype=np.int64), faults)
+
     def raw(self, lines: Collection[int]) -> dict[int, str]:
-        return {
-            record.line: printable(record.text)
-            for record in self._csv.records()
-            if record.line in lines
-        }
-
-
-def _columns(
-    records: list[Record], positions: dict[str, int]
-) -> Iterator[tuple[str, pa.Array[Any]]]:
-    for name, position in positions.items():
-        yield name, pa.array([record.cells[position] for record in records], pa.string())
+        return self._csv.text_at(lines)
