@@ -131,6 +131,7 @@ class TaskConformance:
         assert found["explainable.additivity"] <= 1e-6
         assert found["explainable.withheld"] == found["explainable.without_category"] == 0
 
+    @pytest.mark.slow
     def test_poisoning_the_holdout_leaves_the_judged_model_as_it_was(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -25,6 +25,9 @@ sys.exit(main())
 """The command line, with one more folder in which tasks are looked for."""
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds the file of the task and nothing else."""
