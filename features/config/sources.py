@@ -47,6 +47,29 @@ class StatusesSection(Section):
     test: tuple[Text, ...] = ()
 
 
+class PackedSection(Section):
+    """Several items of an order within one cell, such as `name:Mug|quantity:2;name:Tea|quantity:1`.
+
+    Each item becomes a row, and each of its parts a column named `column.part`. A cell may be a
+    list of JSON objects too.
+    """
+
+    column: Text
+    names: tuple[Text, ...] = Field(min_length=2)
+    """The names of the parts; the first begins an item."""
+    sign: Text = ":"
+    """What stands between a name and its value."""
+    between: Text = "|;,"
+    """Characters that stand between parts and between items; elsewhere a backslash precedes
+    them.
+    """
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The names of the columns that it becomes, by the names of the parts."""
+        return {name: f"{self.column}.{name}" for name in self.names}
+
+
 class Source(Section):
     """A file of the shop and how its columns are called in the warehouse."""
 
@@ -64,6 +87,8 @@ class Source(Section):
     """The currency of its prices where no column and no sign says it; the shop's where it is not
     given.
     """
+    packed: PackedSection | None = None
+    """How one cell holds several items of an order, where one does."""
     guests: tuple[str, ...] = ()
     """Customer ids that stand for anybody who has no account; their e-mail address tells them
     apart.

@@ -69,7 +69,7 @@ _SAID: Mapping[str, str] = {
         retourne retourné retournee retournée echange échangé devuelto devuelta cambiado zwrot
         zwrocony wymienione
     """,
-    TEST: "test test_order testorder testbestellung demo sandbox",
+    TEST: "test test_order testorder testbestellung demo sandbox bogus bogus_gateway commande_test",
 }
 KNOWN: Mapping[str, str] = {
     word: meaning for meaning, words in _SAID.items() for word in words.split()
@@ -107,15 +107,20 @@ def meaning_of(words: str, stated: StatusesSection) -> str | None:
     return next((meaning for meaning in MEANINGS if meaning in found), BOUGHT)
 
 
-def sorted_words(statuses: Iterable[str]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """The words of a column by what most shops mean by them, and those that are not known."""
+def sorted_words(
+    statuses: Iterable[str], stated: StatusesSection
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """The words of a column by what `stated` or else most shops mean by them, and those that are
+    not known.
+    """
+    means = {**KNOWN, **_stated(stated)}
     words = sorted({w.strip() for said in statuses for w in said.split(JOINED) if w.strip()})
     by_meaning = {
-        meaning: tuple(word for word in words if KNOWN.get(bare(word)) == meaning)
+        meaning: tuple(word for word in words if means.get(bare(word)) == meaning)
         for meaning in StatusesSection.model_fields
     }
     known = {meaning: found for meaning, found in by_meaning.items() if found}
-    return known, tuple(word for word in words if bare(word) not in KNOWN)
+    return known, tuple(word for word in words if bare(word) not in means)
 
 
 def _stated(stated: StatusesSection) -> dict[str, str]:

@@ -6,6 +6,7 @@ which everything came back is none, and of any other what is left counts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,17 @@ import pandas as pd
 
 from features.config.sources import Source, names
 from features.errors import SourceError
-from features.intake.order_statuses import BOUGHT, PURCHASES, YES, bare, meaning_of
+from features.intake.order_statuses import (
+    BOUGHT,
+    KNOWN,
+    PURCHASES,
+    REFUNDED,
+    RETURNED,
+    YES,
+    bare,
+    meaning_of,
+)
+from features.intake.order_statuses import TEST as TESTING
 from features.intake.reading.money import CODES, SIGNS
 from features.tables.declared.transactions import (
     AMOUNT,
@@ -24,6 +35,7 @@ from features.tables.declared.transactions import (
     CUSTOMER_EMAIL,
     DISCOUNT,
     EVENT,
+    LIST_AMOUNT,
     ORDER_DISCOUNT,
     ORDER_ID,
     ORDER_REFUND,
@@ -44,6 +56,7 @@ GUESTS = frozenset(("0", "-1", "guest", "gast", "guest customer", "invité", "in
 PRICES = (
     UNIT_PRICE,
     AMOUNT,
+    LIST_AMOUNT,
     DISCOUNT,
     ORDER_DISCOUNT,
     REFUNDED_AMOUNT,
@@ -138,12 +151,27 @@ def statuses(lines: pd.DataFrame, source: Source) -> tuple[pd.Series, pd.Series]
     state = words.map(meanings)
     state = state.where(~_says(lines, CANCELLED_AT), "cancelled")
     state = state.where(~_is_refunded(lines, source), "refunded")
-    tests = _said(lines, TEST).map(lambda word: bare(word) in YES)
-    state = state.where(~tests.astype(bool), "test")
+    state = state.where(~_takes_back(lines, state), "")
+    said = _said(lines, TEST)
+    state = state.where(~said.map({word: _is_test(word) for word in said.unique()}), "test")
     kinds = _said(lines, EVENT, "purchase")
     bought = kinds.map({kind: bare(kind) in PURCHASES for kind in kinds.unique()})
     state = state.where(bought.astype(bool), "no_purchase")
     return state, words.map(lambda word: faults.get(word, "")).astype("str")
+
+
+def _takes_back(lines: pd.DataFrame, state: pd.Series) -> pd.Series:
+    """Whether a line takes back what another order has: its units are negative, and its own order
+    is a return or a refund and nothing else.
+    """
+    sells = (lines[QUANTITY] > 0).groupby(_orders(lines)).transform("any")
+    return (lines[QUANTITY] < 0) & ~sells & state.isin([RETURNED, REFUNDED])
+
+
+def _is_test(said: str) -> bool:
+    """Whether a cell says that an order is a test: yes, or a word or tag for it."""
+    parts = re.split(r"[,;|]| / ", said)
+    return bare(said) in YES or any(KNOWN.get(bare(part)) == TESTING for part in parts)
 
 
 def netted(lines: pd.DataFrame, back: pd.DataFrame) -> pd.DataFrame:

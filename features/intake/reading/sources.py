@@ -31,8 +31,8 @@ from features.intake.reading.cells import (
     read_title,
 )
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
-from features.intake.reading.fill_down import filled_down
 from features.intake.reading.money import currency_of
+from features.intake.reading.order_lines.fill_down import filled_down
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
 from features.intake.reading.source_files import files_of, opened, without_copies
@@ -122,7 +122,7 @@ def _check_mapping(
 def _read_file(
     source: Source, declared: Mapping[str, Column], file: Path, name: str, now: datetime
 ) -> SourceRows:
-    table = opened(file)
+    table = opened(file, source.packed)
     _check_columns(source, declared, file, table)
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:

@@ -19,6 +19,7 @@ from features.tables.declared.transactions import (
     CUSTOMER_EMAIL,
     DISCOUNT,
     EVENT,
+    LIST_AMOUNT,
     ORDER_DISCOUNT,
     ORDER_ID,
     ORDERED_AT,
@@ -73,6 +74,8 @@ def _fault_of_meaning(name: str, its: ColumnFacts, found: Mapping[str, ColumnFac
         return "its cells are e-mail addresses"
     if name == CUSTOMER_EMAIL and not its.is_mail:
         return "its cells are no e-mail addresses"
+    if name == LIST_AMOUNT and (UNIT_PRICE in found or AMOUNT not in found):
+        return "what a line costs before discounts follows from its price"
     checks = {
         ORDER_ID: _fault_of_order,
         PRODUCT_ID: _fault_of_product,

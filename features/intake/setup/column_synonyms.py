@@ -16,6 +16,7 @@ from features.tables.declared.transactions import (
     CUSTOMER_EMAIL,
     DISCOUNT,
     EVENT,
+    LIST_AMOUNT,
     ORDER_DISCOUNT,
     ORDER_ID,
     ORDER_REFUND,
@@ -141,6 +142,7 @@ _SPELLED = {
         currency currencycode ordercurrency wahrung waehrung devise moneda waluta
         transactioncurrency
     """,
+    LIST_AMOUNT: "listamount grosssales itemsubtotal grossamountbeforediscounts",
     DISCOUNT: """
         lineitemdiscount itemdiscount linediscount productdiscount discountperline
         positionsrabatt zeilenrabatt remiseligne

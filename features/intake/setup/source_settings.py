@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from features.config.sources import StatusesSection
+from features.config.sources import PackedSection, StatusesSection
 from features.intake.order_statuses import BOUGHT, JOINED, sorted_words
 from features.intake.purchases import GUESTS
 from features.intake.setup.column_facts import ColumnFacts
@@ -27,6 +27,7 @@ class SourceSettings:
     unknown: tuple[str, ...]
     guests: tuple[str, ...]
     fill_down: bool
+    packed: PackedSection | None = None
 
     @property
     def of_source(self) -> dict[str, object]:
@@ -38,6 +39,8 @@ class SourceSettings:
             said["guests"] = self.guests
         if self.fill_down:
             said["fill_down"] = True
+        if self.packed:
+            said["packed"] = self.packed
         return said
 
     def guesses(self, source: str) -> Iterator[Guess]:
@@ -54,6 +57,9 @@ class SourceSettings:
         if self.fill_down:
             why = "an order's customer and time stand on its first line alone"
             yield Guess(source, "fill_down", "true", why, sure=True)
+        if self.packed:
+            why = "its cells hold several items of an order, each of which becomes a line"
+            yield Guess(source, "packed", self.packed.column, why, sure=True)
 
 
 def source_settings(
@@ -61,19 +67,25 @@ def source_settings(
     columns: Mapping[str, str | tuple[str, ...]],
     *,
     fill_down: bool,
+    packed: PackedSection | None = None,
+    stated: StatusesSection | None = None,
 ) -> SourceSettings:
-    """The settings that go with the recognised `columns`."""
-    statuses, unknown = _statuses(facts, columns)
-    return SourceSettings(statuses, unknown, _guests(facts, columns), fill_down)
+    """The settings that go with the recognised `columns`; `stated` says what words mean that are
+    not what most shops mean by them.
+    """
+    statuses, unknown = _statuses(facts, columns, stated or StatusesSection())
+    return SourceSettings(statuses, unknown, _guests(facts, columns), fill_down, packed)
 
 
 def _statuses(
-    facts: Mapping[str, ColumnFacts], columns: Mapping[str, str | tuple[str, ...]]
+    facts: Mapping[str, ColumnFacts],
+    columns: Mapping[str, str | tuple[str, ...]],
+    stated: StatusesSection,
 ) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
     mapped = columns.get(STATUS, ())
     named = [mapped] if isinstance(mapped, str) else mapped
     texts = [text.replace(JOINED, " ") for name in named for text in facts[name].texts]
-    known, unknown = sorted_words(texts)
+    known, unknown = sorted_words(texts, stated)
     if len(texts) > MOST_WORDS:
         return known, ()
     if unknown:
