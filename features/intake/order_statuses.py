@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from unicodedata import combining, normalize
 
 from features.config.sources import StatusesSection
 
@@ -71,8 +72,18 @@ _SAID: Mapping[str, str] = {
     """,
     TEST: "test test_order testorder testbestellung demo sandbox bogus bogus_gateway commande_test",
 }
+
+
+def bare(word: str) -> str:
+    """A status in lower case without accents, with `_` for all that stands between its words."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word.strip())
+    lower = re.sub(r"^(wc|sylius|order|status)[-_:]", "", spaced.casefold()).replace("ł", "l")
+    lower = "".join(each for each in normalize("NFKD", lower) if not combining(each))
+    return re.sub(r"[\W_]+", "_", lower).strip("_")
+
+
 KNOWN: Mapping[str, str] = {
-    word: meaning for meaning, words in _SAID.items() for word in words.split()
+    bare(word): meaning for meaning, words in _SAID.items() for word in words.split()
 }
 """The meaning of each known word, as `bare` writes it."""
 _PURCHASES = """
@@ -82,13 +93,6 @@ _PURCHASES = """
 PURCHASES = frozenset(_PURCHASES.split())
 """Kinds of events that are purchases; all others are not."""
 YES = frozenset(("true", "yes", "y", "1", "x", "test", "ja", "oui", "si", "sí", "tak"))
-
-
-def bare(word: str) -> str:
-    """A status in lower case, with `_` for all that stands between its words."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word.strip())
-    lower = re.sub(r"^(wc|sylius|order|status)[-_:]", "", spaced.casefold())
-    return re.sub(r"[\W_]+", "_", lower).strip("_")
 
 
 def meaning_of(words: str, stated: StatusesSection) -> str | None:

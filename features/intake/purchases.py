@@ -52,7 +52,9 @@ from features.tables.table import CUSTOMER_ID
 
 SOLD = "sold"
 """Units of a line as it was ordered, before anything came back."""
-GUESTS = frozenset(("0", "-1", "guest", "gast", "guest customer", "invité", "invitado", "gość"))
+GUEST_WORDS = frozenset(("guest", "gast", "guest customer", "invité", "invitado", "gość"))
+GUESTS = GUEST_WORDS | {"0", "-1"}
+"""Ids that stand for anybody who has no account; a number does so only beside e-mail addresses."""
 PRICES = (
     UNIT_PRICE,
     AMOUNT,
@@ -68,12 +70,12 @@ WHOLE = 0.999
 
 def with_customers(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
     """The lines with the customer of each: guests have no account, and are told apart by their
-    e-mail address; who has one has the account that is known with this address.
+    e-mail address; who has one has the account that is known with this address. A guest without
+    an address is nobody.
     """
-    if CUSTOMER_EMAIL not in source.columns:
-        return lines
     ids, mails = lines[CUSTOMER_ID], lines[CUSTOMER_EMAIL].astype("str").str.casefold()
-    guests = GUESTS | {guest.casefold() for guest in source.guests}
+    told = CUSTOMER_EMAIL in source.columns
+    guests = (GUESTS if told else GUEST_WORDS) | {guest.casefold() for guest in source.guests}
     guest = ids.isna() | ids.str.casefold().isin(guests)
     known = lines[~guest & mails.notna()].assign(mail=mails)
     account = known.drop_duplicates("mail").set_index("mail")[CUSTOMER_ID]

@@ -125,7 +125,7 @@ _SPELLED = {
     CUSTOMER_EMAIL: """
         customeremail email emailaddress mail billingemail emailbilling buyeremail clientemail
         useremail contactemail emailadresse kundenemail emailkunde adressemail
-        correo correoelectronico adresemail adresemailkupujacego
+        adresseemail correo correoelectronico adreselektroniczny adresemail adresemailkupujacego
     """,
     STATUS: """
         orderstatus status financialstatus paymentstatus orderstate state saleststatus

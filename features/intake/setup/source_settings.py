@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from features.config.sources import PackedSection, StatusesSection
 from features.intake.order_statuses import BOUGHT, JOINED, sorted_words
-from features.intake.purchases import GUESTS
+from features.intake.purchases import GUEST_WORDS, GUESTS
 from features.intake.setup.column_facts import ColumnFacts
 from features.intake.setup.guess import Guess
 from features.tables.declared.transactions import CUSTOMER_EMAIL, STATUS
@@ -97,6 +97,7 @@ def _guests(
     facts: Mapping[str, ColumnFacts], columns: Mapping[str, str | tuple[str, ...]]
 ) -> tuple[str, ...]:
     customer = columns.get(CUSTOMER_ID)
-    if CUSTOMER_EMAIL not in columns or not isinstance(customer, str):
+    if not isinstance(customer, str):
         return ()
-    return tuple(text for text in facts[customer].texts if text.casefold() in GUESTS)
+    words = GUESTS if CUSTOMER_EMAIL in columns else GUEST_WORDS
+    return tuple(text for text in facts[customer].texts if text.casefold() in words)
