@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from features.config.sources import PackedSection
 from features.database.engine import Database
+from features.errors import SourceError
 from features.intake.ingest import IngestReport, ingest
+from features.intake.reading.order_lines.packed_cells import items_of
 from features.intake.setup.guess import LAYOUT, Guess
+from features.intake.setup.layouts import layouts
 from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace
 from tests.made_up_export_list import EXPORTS
 from tests.made_up_orders import NO_PURCHASES, Truth, draw
+from tests.refused_exports import REFUSED
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -54,3 +59,58 @@ def test_an_export_loads_without_an_edit(name: str, tmp_path: Path) -> None:
 def test_a_large_export_loads_without_an_edit(name: str, seed: int, tmp_path: Path) -> None:
     """The same holds of two years of a shop with two thousand orders."""
     check(name, 2_000, seed, tmp_path)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_export_without_order_lines_is_refused_with_what_to_take(
+    name: str, tmp_path: Path
+) -> None:
+    """The sentence says what the file is and which export to take instead; nothing is left."""
+    header, words = REFUSED[name]
+    file = tmp_path / "export.csv"
+    file.write_text(f"{header}\n" + ",".join("x" for _ in header.split(",")) + "\n")
+    with pytest.raises(SourceError, match=words):
+        create(tmp_path / "shop", [file], lambda: NOW)
+    assert not (tmp_path / "shop").exists()
+
+
+def test_every_layout_is_tried_and_cites_its_document() -> None:
+    """No layout is without a made-up export, and each says where its header is shown."""
+    tried = {export.layout for export in EXPORTS.values()} | {*REFUSED}
+    products = {layout.name for layout in layouts() if layout.table == "products"}
+    assert {layout.name for layout in layouts()} - products - tried == {"woocommerce_items_price"}
+    assert all(layout.cites.startswith("https://") for layout in layouts())
+    assert all(bool(layout.refused) != bool(layout.columns) for layout in layouts())
+
+
+PACKED = PackedSection(column="items", names=("name", "sku", "qty"), between="|;,")
+CELLS = {
+    "name:Mug|sku:M-1|qty:2;name:Tea|sku:T-1|qty:1": [("Mug", "M-1", "2"), ("Tea", "T-1", "1")],
+    r"name:A\|B\; C\:D|sku:X|qty:1;": [("A|B; C:D", "X", "1")],
+    "name: Cups, red: large, sku: C-1, qty: 3": [("Cups, red: large", "C-1", "3")],
+    '[{"name": "Mug", "sku": "M-1", "qty": 2, "meta": []}]': [("Mug", "M-1", "2")],
+    "name:Mug|sku:|qty:1": [("Mug", None, "1")],
+    "two mugs": [],
+    "[broken": [],
+    "": [],
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_items_are_unpacked_from_a_cell(cell: str) -> None:
+    """Separators within names, escaped signs and lists of JSON objects are told apart."""
+    found = list(items_of(cell, PACKED))
+    assert [tuple(item.get(name) for name in PACKED.names) for item in found] == CELLS[cell]
+
+
+def test_a_line_without_its_items_is_rejected_by_its_own_number(tmp_path: Path) -> None:
+    """A row whose cell of items cannot be read is named, and the others load."""
+    file = tmp_path / "export.csv"
+    row = "{0},2026-01-0{0} 10:00:00,completed,{0},a{0}@example.org,{1}\n"
+    items = "name:Mug|sku:M-1|quantity:1|subtotal:5.00|total:5.00|refunded:0|refunded_qty:0"
+    text = "order_id,date,status,customer_id,billing_email,line_items\n"
+    text += "".join(row.format(n, f"id:{n}|{items}") for n in range(1, 8)) + row.format(8, "2 mugs")
+    file.write_text(text)
+    _, report = loaded(tmp_path, file)
+    assert (report.purchases.lines, report.rejected) == (7, 1)
+    assert ",9,line_items.sku is empty," in report.rejected_files[0].read_text()

@@ -48,7 +48,8 @@ class UnpackedFile:
             column: pa.array([item.get(name) for item in flat], pa.string())
             for name, column in self._packed.columns.items()
         }
-        taken = {name: raw.cells[name].take(pa.array(row)) for name in columns if name in own}
+        rows: Any = pa.array(row)
+        taken = {name: raw.cells[name].take(rows) for name in columns if name in own}
         found = {name: taken[name] if name in own else parts[name] for name in columns}
         return RawTable(found, raw.lines[row], raw.misshapen, raw.decimal_comma)
 
@@ -77,8 +78,8 @@ def _parts(cell: str, packed: PackedSection) -> Iterator[tuple[str, str]]:
     names = "|".join(re.escape(name) for name in sorted(packed.names, key=len, reverse=True))
     begins = re.compile(rf"(?:^|(?<!\\){between})\s*({names}){re.escape(packed.sign)}")
     found = list(begins.finditer(cell))
-    ends = [each.start() for each in found[1:]] + [len(cell)]
-    for each, end in zip(found, ends, strict=True):
+    ends = [*(each.start() for each in found[1:]), len(cell)]
+    for each, end in zip(found, ends, strict=False):
         value = re.sub(rf"\s*(?<!\\){between}*\s*$", "", cell[each.end() : end])
         yield each[1], ESCAPED.sub(r"\1", value.strip())
 
