@@ -24,7 +24,7 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     ),
     "zendesk_tickets": (
         (
-            "Summation column,Id,Requester,Requester id,Requester email,Assignee,Group,Subject,Tags,"
+            "Summation column,Id,Requester,Requester email,Assignee,Group,Subject,Tags,"
             "Status,Priority,Via,Ticket type,Created at"
         ),
         "tickets of your support",

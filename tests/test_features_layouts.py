@@ -26,10 +26,20 @@ NOW = datetime(2026, 12, 1, tzinfo=UTC)
 def loaded(folder: Path, file: Path) -> tuple[list[Guess], IngestReport]:
     """What `init` guesses of a file, and what `ingest` makes of it without an edit."""
     guesses = create(folder / "shop", [file], lambda: NOW)
+    return guesses, _ingested(folder)
+
+
+def loaded_from(folder: Path, files: list[Path]) -> IngestReport:
+    """What `ingest` makes of several files without an edit."""
+    create(folder / "shop", files, lambda: NOW)
+    return _ingested(folder)
+
+
+def _ingested(folder: Path) -> IngestReport:
     workspace = Workspace.open(folder / "shop")
     database = Database.open(workspace.database_url)
     try:
-        return guesses, ingest(workspace, database, clock=lambda: NOW)
+        return ingest(workspace, database, clock=lambda: NOW)
     finally:
         database.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from pathlib import PurePath
 
 from pydantic import Field
 
@@ -70,6 +71,23 @@ class PackedSection(Section):
         return {name: f"{self.column}.{name}" for name in self.names}
 
 
+class JoinSection(Section):
+    """Another file that says more of a source's rows, such as the order or the customer of a line.
+
+    Its columns are named `file.column`, by the file's name without its ending.
+    """
+
+    file: Text
+    on: Text
+    """The column of the rows that holds the key."""
+    key: Text
+    """The column of the other file that holds it, once for each of its rows."""
+
+    def column(self, name: str) -> str:
+        """What a column of the other file is called among those of the rows."""
+        return f"{PurePath(self.file).stem}.{name}"
+
+
 class Source(Section):
     """A file of the shop and how its columns are called in the warehouse."""
 
@@ -89,6 +107,8 @@ class Source(Section):
     """
     packed: PackedSection | None = None
     """How one cell holds several items of an order, where one does."""
+    joins: tuple[JoinSection, ...] = ()
+    """Other files that say more of its rows."""
     guests: tuple[str, ...] = ()
     """Customer ids that stand for anybody who has no account; their e-mail address tells them
     apart.

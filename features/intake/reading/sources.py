@@ -78,7 +78,7 @@ def read_source(source: Source, root: Path, now: datetime, tables: Tables = STAN
     columns = tables.stated_in(source.table)
     _check_mapping(source, columns, tables[source.table].one_of, files[0])
     originals = without_copies(files)
-    parts = [_read_file(source, columns, file, _name(file, root), now) for file in originals]
+    parts = [_read_file(source, columns, file, root, now) for file in originals]
     return SourceRows(
         pd.concat([part.rows for part in parts], ignore_index=True),
         pd.concat([part.rejected for part in parts], ignore_index=True),
@@ -121,9 +121,10 @@ def _check_mapping(
 
 
 def _read_file(
-    source: Source, declared: Mapping[str, Column], file: Path, name: str, now: datetime
+    source: Source, declared: Mapping[str, Column], file: Path, root: Path, now: datetime
 ) -> SourceRows:
-    table = opened(file, source.packed)
+    name = _name(file, root)
+    table = opened(file, source.packed, source.joins, root)
     _check_columns(source, declared, file, table)
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:

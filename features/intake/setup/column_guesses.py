@@ -5,13 +5,13 @@ says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from features.config.sources import PackedSection, names
+from features.config.sources import JoinSection, PackedSection, names
 from features.errors import SourceError
 from features.intake.order_statuses import KNOWN
 from features.intake.order_statuses import bare as status_word
@@ -102,16 +102,16 @@ class Recognised:
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
-def recognise(file: Path) -> Recognised:
-    """The columns of a table of transactions or of products.
+def recognise(file: Path, joins: Sequence[JoinSection] = ()) -> Recognised:
+    """The columns of a table of transactions or of products, and of what is joined to it.
 
     Raises `SourceError` where a column without which nothing can be predicted is not there.
     """
-    facts = facts_of(file)
+    facts = facts_of(file, joins=joins)
     layout = layout_of(facts)
     packed = packed_in(facts) if layout is None else layout.packed
     if packed is not None:
-        facts = facts_of(file, packed)
+        facts = facts_of(file, packed, joins)
     if layout is not None:
         return _by_layout(file, facts, layout)
     search = _Search(facts, {}, fill_down=is_filled_down(facts), packed=packed)
@@ -204,7 +204,7 @@ class _Search:
                 self.found[column] = Found(name, why, sure=False)
         self._take(
             TITLE,
-            lambda its: its.words >= WORDS_OF_TITLE and repeats(its),
+            lambda its: its.words >= WORDS_OF_TITLE and not its.is_moment and repeats(its),
             "its cells are texts of several words",
         )
 

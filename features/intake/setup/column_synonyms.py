@@ -33,7 +33,7 @@ from features.tables.table import CUSTOMER_ID, RECORDED_AT
 
 _SPELLED = {
     CUSTOMER_ID: """
-        customerid customerno customernumber customernr custid custno customer
+        customeruniqueid customerid customerno customernumber customernr custid custno customer
         customercode customerkey userid user usernumber clientid client clientno
         memberid buyerid buyer shopperid accountid householdid householdkey visitorid
         customeremail email kundennummer kundennr kundenid kundeid kunde kdnr idclient

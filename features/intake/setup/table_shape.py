@@ -18,6 +18,8 @@ from features.tables.declared.transactions import (
 from features.tables.table import CUSTOMER_ID
 
 FEWEST_FILLED = 0.02
+TELLING = len(SPELLINGS[ORDER_ID]) - 2
+"""All names of an order's number but `id` and `name`, which may be anything's."""
 FEWEST_SHARED = 2
 """Columns whose gaps say that an order's own stand on its first line alone: a customer and a moment
 at least.
@@ -26,6 +28,10 @@ at least.
 
 def is_products(facts: Mapping[str, ColumnFacts]) -> bool:
     """Whether a table has products, and neither customers nor orders."""
+    if any(
+        (place := rank(name, SPELLINGS[ORDER_ID])) is not None and place < TELLING for name in facts
+    ):
+        return False
     named = {
         column
         for column in (PRODUCT_ID, CUSTOMER_ID, ORDERED_AT, ORDER_ID, QUANTITY)
