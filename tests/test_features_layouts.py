@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from features.config.sources import PackedSection
+from features.config.sources import PackedSection, Source
 from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.ingest import IngestReport, ingest
 from features.intake.reading.order_lines.packed_cells import items_of
+from features.intake.reading.sources import read_source
+from features.intake.setup.column_guesses import recognise
 from features.intake.setup.guess import LAYOUT, Guess
 from features.intake.setup.layouts import layouts
 from features.intake.setup.new_workspace import create
@@ -124,3 +126,26 @@ def test_a_line_without_its_items_is_rejected_by_its_own_number(tmp_path: Path) 
     _, report = loaded(tmp_path, file)
     assert (report.purchases.lines, report.rejected) == (7, 1)
     assert ",9,line_items.sku is empty," in report.rejected_files[0].read_text()
+
+
+def test_variants_have_their_products_title(tmp_path: Path) -> None:
+    """In Shopify's products a title stands on the first variant, and pictures have rows too."""
+    header = "Handle,Title,Body (HTML),Vendor,Type,Tags,Variant SKU,Variant Price,Image Src"
+    file = tmp_path / "products.csv"
+    rows = (
+        "mug,Mug,<p>Nice</p>,Fern,Mugs,,M-1,5.00,a.jpg",
+        "mug,,,,,,M-2,6.00,b.jpg",
+        "mug,,,,,,,,c.jpg",
+        "fox,Fox,,Nord,,,F-1,7.00,d.jpg",
+    )
+    file.write_text("\n".join((header, *rows)) + "\n")
+    known = recognise(file)
+    source = Source(name="p", file=file.name, table=known.table, columns=known.columns)
+    found = read_source(source.model_copy(update=dict(known.settings)), tmp_path, NOW)
+    told = found.rows[["product_id", "title", "brand", "product_category"]].fillna("")
+    assert (known.layout, len(found.rejected)) == ("shopify_products", 0)
+    assert told.to_numpy().tolist() == [
+        ["M-1", "Mug", "Fern", "Mugs"],
+        ["M-2", "Mug", "Fern", "Mugs"],
+        ["F-1", "Fox", "Nord", ""],
+    ]
