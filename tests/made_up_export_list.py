@@ -18,6 +18,7 @@ from tests.made_up_exports import (
     money,
     prestashop,
     shopify,
+    shopify_some_skus,
     square,
     woocommerce_advanced,
     woocommerce_items,
@@ -308,6 +309,9 @@ EXPORTS: Mapping[str, Export] = {
             *("cancelled", "refunded", "pending", "test", "guest", "nobody"),
             *("line_discount", "order_discount", "order_refund"),
         ),
+    ),
+    "shopify_some_skus": Export(
+        "shopify_orders", shopify_some_skus, ("cancelled", "refunded", "guest", "order_discount")
     ),
     "woocommerce_items": Export("woocommerce_items", woocommerce_items, WOO),
     "woocommerce_packed": Export("woocommerce_packed", woocommerce_packed, WOO),

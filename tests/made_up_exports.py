@@ -110,6 +110,14 @@ def shopify(order: Order) -> list[Row]:
     ]
 
 
+def shopify_some_skus(order: Order) -> list[Row]:
+    """Orders > Export of a shop that gave a code to most of its products only."""
+    rows = shopify(order)
+    for row, line in zip(rows, order.lines, strict=True):
+        row["Lineitem sku"] = line.product.sku if line.product.number % 5 else ""
+    return rows
+
+
 WOO_STATES = {"bought": "completed", "pending": "on-hold"}
 
 
@@ -315,7 +323,18 @@ def square(order: Order) -> list[Row]:
 
 
 def ebay(order: Order) -> list[Row]:
-    """Seller Hub > Orders > Download report."""
+    """Seller Hub > Orders > Download report; several items have a row of their total above them."""
+    rows = _ebay_items(order)
+    if len(rows) == 1:
+        return rows
+    units, total = sum(line.units for line in order.lines), f"${order.total / 100:,.2f}"
+    nothing = {"Item Number": "", "Item Title": "", "Custom Label": "", "Transaction ID": ""}
+    return [rows[0] | nothing | {"Quantity": units, "Sold For": total}] + [
+        row | {"Buyer Name": "", "Buyer Email": "", "Ship To Country": ""} for row in rows
+    ]
+
+
+def _ebay_items(order: Order) -> list[Row]:
     return [
         {
             "Sales Record Number": order.number,

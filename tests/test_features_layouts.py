@@ -149,3 +149,18 @@ def test_variants_have_their_products_title(tmp_path: Path) -> None:
         ["M-2", "Mug", "Fern", "Mugs"],
         ["F-1", "Fox", "Nord", ""],
     ]
+
+
+def test_a_discount_in_percent_is_taken_off(tmp_path: Path) -> None:
+    """Odoo's lines without a subtotal: 10% off two at 24.50 leaves 44.10."""
+    header = (
+        "Order Reference,Order Date,Customer/Email,Status,Order Lines/Product,"
+        "Order Lines/Quantity,Order Lines/Unit Price,Order Lines/Discount (%)"
+    )
+    order = "S{0},2026-01-0{0} 10:00:00,a{0}@example.org,Sales Order,"
+    rows = [order.format(1) + "Mug,2.00,24.50,10.00", ",,,,Tea,1.00,5.00,0.00"]
+    file = tmp_path / "export.csv"
+    file.write_text("\n".join((header, *rows, order.format(2) + "Fox,1.00,8.00,")) + "\n")
+    _, report = loaded(tmp_path, file)
+    held = report.purchases
+    assert (held.lines, held.gross, held.net, report.rejected) == (3, 62.0, 57.1, 0)

@@ -101,6 +101,10 @@ class Source(Section):
     date_format: str | None = None
     fill_down: bool = False
     """Whether what all lines of an order share stands on its first line alone."""
+    only_with: Text | None = None
+    """A row is a line only where this column of the file holds something; others, such as those of
+    totals, are passed over.
+    """
     currency: Currency | None = None
     """The currency of its prices where no column and no sign says it; the shop's where it is not
     given.
@@ -131,4 +135,5 @@ class Source(Section):
     def file_columns(self) -> tuple[str, ...]:
         """The names of all columns of the file that are read."""
         mapped = self.columns.values()
-        return tuple(n for each in mapped for n in ([each] if isinstance(each, str) else each))
+        read = [n for each in mapped for n in ([each] if isinstance(each, str) else each)]
+        return (*read, *([self.only_with] if self.only_with else []))

@@ -34,6 +34,7 @@ from features.tables.declared.transactions import (
     CURRENCY,
     CUSTOMER_EMAIL,
     DISCOUNT,
+    DISCOUNT_PERCENT,
     EVENT,
     LIST_AMOUNT,
     ORDER_DISCOUNT,
@@ -117,6 +118,8 @@ def with_amounts(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
     sold, amount = lines[QUANTITY], lines[AMOUNT].astype("float64")
     if DISCOUNT in source.columns and AMOUNT not in source.columns:
         amount = amount - _positive(lines, DISCOUNT)
+    if DISCOUNT_PERCENT in source.columns and AMOUNT not in source.columns:
+        amount = (amount * (1 - _positive(lines, DISCOUNT_PERCENT) / 100)).round(2)
     if ORDER_DISCOUNT in source.columns:
         amount = amount - _spread(lines, ORDER_DISCOUNT, amount)
     left = (sold - _positive(lines, REFUNDED_QUANTITY)).where(sold > 0, sold)

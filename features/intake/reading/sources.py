@@ -32,7 +32,7 @@ from features.intake.reading.cells import (
 )
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
 from features.intake.reading.money import currency_of
-from features.intake.reading.order_lines.fill_down import filled_down
+from features.intake.reading.order_lines.fill_down import filled_down, only_lines
 from features.intake.reading.order_lines.other_events import without_gaps
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
@@ -129,7 +129,7 @@ def _read_file(
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:
         raw = filled_down(raw, source, declared)
-    raw = without_gaps(raw, source, declared)
+    raw = without_gaps(only_lines(raw, source), source, declared)
     try:
         columns = {
             column: _read_column(declared[column], source, raw, now) for column in source.columns

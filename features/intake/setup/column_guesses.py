@@ -33,6 +33,7 @@ from features.tables.declared.transactions import (
     CURRENCY,
     CUSTOMER_EMAIL,
     DISCOUNT,
+    DISCOUNT_PERCENT,
     EVENT,
     LIST_AMOUNT,
     ORDER_DISCOUNT,
@@ -63,6 +64,7 @@ IN_TURN = (
     AMOUNT,
     LIST_AMOUNT,
     DISCOUNT,
+    DISCOUNT_PERCENT,
     ORDER_DISCOUNT,
     REFUNDED_QUANTITY,
     REFUNDED_AMOUNT,
@@ -311,11 +313,7 @@ def _recognised(file: Path, table: str, search: _Search, layout: Layout | None) 
     order = (*SPELLINGS, *(column for column in found if column not in SPELLINGS))
     columns = {column: found[column].name for column in order if column in found}
     settings = source_settings(
-        facts,
-        columns,
-        fill_down=search.fill_down,
-        packed=search.packed,
-        stated=layout.statuses if layout else None,
+        facts, columns, fill_down=search.fill_down, packed=search.packed, layout=layout
     )
     guesses = [
         Guess(file.stem, column, names(name), found[column].why, found[column].sure)

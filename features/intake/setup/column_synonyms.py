@@ -15,6 +15,7 @@ from features.tables.declared.transactions import (
     CURRENCY,
     CUSTOMER_EMAIL,
     DISCOUNT,
+    DISCOUNT_PERCENT,
     EVENT,
     LIST_AMOUNT,
     ORDER_DISCOUNT,
@@ -143,6 +144,10 @@ _SPELLED = {
         transactioncurrency
     """,
     LIST_AMOUNT: "listamount grosssales itemsubtotal grossamountbeforediscounts",
+    DISCOUNT_PERCENT: """
+        discount discountpercent discountpercentage discountrate rabattprozent rabatt remise
+        descuento rabat
+    """,
     DISCOUNT: """
         lineitemdiscount itemdiscount linediscount productdiscount discountperline
         positionsrabatt zeilenrabatt remiseligne

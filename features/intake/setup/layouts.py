@@ -16,9 +16,12 @@ from pydantic import BaseModel, ConfigDict
 from features.config.sources import PackedSection, StatusesSection
 from features.intake.setup.column_facts import ColumnFacts
 from features.intake.setup.column_synonyms import bare
+from features.tables.declared.products import PRODUCT_ID
 
 FILLED = 0.5
-"""Of the columns that may be something, the first is taken of which so many cells are filled."""
+"""Of the columns that may be something, the first is taken of which so many cells are filled; of
+those that may name the product, of which all are.
+"""
 
 Choice = str | tuple[str, ...]
 
@@ -29,8 +32,8 @@ class Layout(BaseModel):
     `needs` are the headers by which it is known; of a list within it one must be there. `columns`
     gives for each of the warehouse's columns the headers that may hold it, the best first; several
     headers in one entry are joined. `packed` says how one cell holds several items, `statuses` what
-    words of this system mean that others use otherwise. An export without order lines is refused
-    with the sentence `refused`.
+    words of this system mean that others use otherwise, `only_with` what a row must have to be a
+    line. An export without order lines is refused with the sentence `refused`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +44,7 @@ class Layout(BaseModel):
     table: str = "transactions"
     needs: tuple[Choice, ...]
     fill_down: bool = False
+    only_with: str | None = None
     packed: PackedSection | None = None
     statuses: StatusesSection = StatusesSection()
     refused: str = ""
@@ -59,10 +63,11 @@ class Layout(BaseModel):
         found: dict[str, Choice] = {}
         for column, choices in self.columns.items():
             present = [c for choice in choices if (c := _present(choice, headers)) is not None]
-            filled = [c for c in present if _filled(c, facts) >= FILLED]
+            least = 1.0 if column == PRODUCT_ID else FILLED
+            filled = [c for c in present if _filled(c, facts) >= least]
             used = [c for c in present if _filled(c, facts) > 0]
-            if best := filled or used:
-                found[column] = best[0]
+            if filled or used:
+                found[column] = filled[0] if filled else max(used, key=lambda c: _filled(c, facts))
         return found
 
 

@@ -11,7 +11,9 @@ from features.config.sources import PackedSection, StatusesSection
 from features.intake.order_statuses import BOUGHT, JOINED, sorted_words
 from features.intake.purchases import GUEST_WORDS, GUESTS
 from features.intake.setup.column_facts import ColumnFacts
+from features.intake.setup.column_synonyms import bare
 from features.intake.setup.guess import Guess
+from features.intake.setup.layouts import Layout, by_bare_name
 from features.tables.declared.transactions import CUSTOMER_EMAIL, STATUS
 from features.tables.table import CUSTOMER_ID
 
@@ -28,6 +30,7 @@ class SourceSettings:
     guests: tuple[str, ...]
     fill_down: bool
     packed: PackedSection | None = None
+    only_with: str | None = None
 
     @property
     def of_source(self) -> dict[str, object]:
@@ -39,6 +42,8 @@ class SourceSettings:
             said["guests"] = self.guests
         if self.fill_down:
             said["fill_down"] = True
+        if self.only_with:
+            said["only_with"] = self.only_with
         if self.packed:
             said["packed"] = self.packed
         return said
@@ -57,6 +62,9 @@ class SourceSettings:
         if self.fill_down:
             why = "an order's customer and time stand on its first line alone"
             yield Guess(source, "fill_down", "true", why, sure=True)
+        if self.only_with:
+            why = "rows without it are no lines, but totals of an order"
+            yield Guess(source, "only_with", self.only_with, why, sure=True)
         if self.packed:
             why = "its cells hold several items of an order, each of which becomes a line"
             yield Guess(source, "packed", self.packed.column, why, sure=True)
@@ -68,13 +76,13 @@ def source_settings(
     *,
     fill_down: bool,
     packed: PackedSection | None = None,
-    stated: StatusesSection | None = None,
+    layout: Layout | None = None,
 ) -> SourceSettings:
-    """The settings that go with the recognised `columns`; `stated` says what words mean that are
-    not what most shops mean by them.
-    """
-    statuses, unknown = _statuses(facts, columns, stated or StatusesSection())
-    return SourceSettings(statuses, unknown, _guests(facts, columns), fill_down, packed)
+    """The settings that go with the recognised `columns`, and those that the layout says."""
+    stated = layout.statuses if layout else StatusesSection()
+    statuses, unknown = _statuses(facts, columns, stated)
+    only = by_bare_name(facts).get(bare(layout.only_with)) if layout and layout.only_with else None
+    return SourceSettings(statuses, unknown, _guests(facts, columns), fill_down, packed, only)
 
 
 def _statuses(

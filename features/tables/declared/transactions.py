@@ -31,6 +31,7 @@ EVENT = "event"
 CURRENCY = "currency"
 LIST_AMOUNT = "list_amount"
 DISCOUNT, ORDER_DISCOUNT = "discount", "order_discount"
+DISCOUNT_PERCENT = "discount_percent"
 REFUNDED_QUANTITY = "refunded_quantity"
 REFUNDED_AMOUNT, ORDER_REFUND = "refunded_amount", "order_refund"
 
@@ -106,6 +107,7 @@ TABLE = Events(
         Column(CURRENCY, Kind.TEXT, of_order=True),
         Column(LIST_AMOUNT, Kind.PRICE),
         Column(DISCOUNT, Kind.PRICE, may_be_empty=True),
+        Column(DISCOUNT_PERCENT, Kind.PRICE, may_be_empty=True),
         Column(ORDER_DISCOUNT, Kind.PRICE, may_be_empty=True),
         Column(REFUNDED_QUANTITY, Kind.QUANTITY, may_be_empty=True),
         Column(REFUNDED_AMOUNT, Kind.PRICE, may_be_empty=True),

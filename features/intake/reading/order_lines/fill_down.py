@@ -47,6 +47,16 @@ def filled_down(raw: RawTable, source: Source, declared: Mapping[str, Column]) -
     return replace(raw, cells={**raw.cells, **filled})
 
 
+def only_lines(raw: RawTable, source: Source) -> RawTable:
+    """`raw` without rows that hold nothing where every line of the source does."""
+    if source.only_with is None:
+        return raw
+    rows = np.flatnonzero(_texts(raw.cells[source.only_with]).notna())
+    kept: Any = pa.array(rows)
+    cells = {name: its.take(kept) for name, its in raw.cells.items()}
+    return replace(raw, cells=cells, lines=raw.lines[rows])
+
+
 def _products_filled_down(raw: RawTable, source: Source) -> RawTable:
     product, title = source.columns[products.PRODUCT_ID], source.columns.get(products.TITLE)
     if not isinstance(product, str) or not isinstance(title, str):
