@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -164,3 +165,19 @@ def test_a_discount_in_percent_is_taken_off(tmp_path: Path) -> None:
     _, report = loaded(tmp_path, file)
     held = report.purchases
     assert (held.lines, held.gross, held.net, report.rejected) == (3, 62.0, 57.1, 0)
+
+
+def test_purchases_of_ga4_are_read_from_json(tmp_path: Path) -> None:
+    """BigQuery's JSON lines hold items beside parameters; page views are set aside."""
+    event = {"event_timestamp": "1767434400000000", "user_pseudo_id": "1.2", "event_params": [{}]}
+    items = [
+        {"item_id": f"sku-{n}", "item_name": "Mug", "price": 2.5, "quantity": n} for n in (1, 2)
+    ]
+    bought = {"event_name": "purchase", "ecommerce": {"transaction_id": "T1"}, "items": items}
+    file = tmp_path / "events.jsonl"
+    rows = [event | bought, event | {"event_name": "page_view", "items": []}]
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    _, report = loaded(tmp_path, file)
+    held = report.purchases
+    assert (held.lines, held.orders, held.net, report.rejected) == (2, 1, 7.5, 0)
+    assert report.by_status["no_purchase"].lines == 1
