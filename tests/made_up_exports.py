@@ -59,29 +59,12 @@ def _first(position: int, row: Row) -> Row:
 
 def shopify(order: Order) -> list[Row]:
     """Orders > Export."""
-    states = {"cancelled": "voided", "refunded": "refunded", "pending": "pending"}
-    paid = states.get(order.state, "partially_refunded" if order.refund else "paid")
-    total, at = order.total + 490, f"{order.at:%Y-%m-%d %H:%M:%S} +0000"
-    refund = total if order.state == "refunded" else order.refund
+    at = f"{order.at:%Y-%m-%d %H:%M:%S} +0000"
     return [
         {
             "Name": f"#{order.number}",
             "Email": order.person.mail,
-            **_first(
-                position,
-                {
-                    "Financial Status": paid,
-                    "Paid at": at if paid == "paid" else "",
-                    "Fulfillment Status": "fulfilled",
-                    "Currency": "EUR",
-                    "Subtotal": money(order.total),
-                    "Shipping": "4.90",
-                    "Taxes": money(total // 6),
-                    "Total": money(total),
-                    "Discount Code": "SOMMER" if order.off else "",
-                    "Discount Amount": money(order.off),
-                },
-            ),
+            **_first(position, _shopify_order(order, at)),
             "Created at": at,
             "Lineitem quantity": line.units,
             "Lineitem name": line.product.title,
@@ -89,18 +72,6 @@ def shopify(order: Order) -> list[Row]:
             "Lineitem compare at price": "",
             "Lineitem sku": line.product.sku,
             "Lineitem fulfillment status": "fulfilled",
-            **_first(
-                position,
-                {
-                    "Billing Name": order.person.name,
-                    "Shipping Country": order.person.country,
-                    "Cancelled at": at if order.state == "cancelled" else "",
-                    "Payment Method": "bogus" if order.state == "test" else "Shopify Payments",
-                    "Refunded Amount": money(refund),
-                    "Id": 5_000_000_000 + order.number,
-                    "Tags": "Stammkunde, neu",
-                },
-            ),
             "Vendor": "Fern & Co",
             "Lineitem discount": money(line.off),
             "Phone": "",
@@ -108,6 +79,31 @@ def shopify(order: Order) -> list[Row]:
         }
         for position, line in enumerate(order.lines)
     ]
+
+
+def _shopify_order(order: Order, at: str) -> Row:
+    states = {"cancelled": "voided", "refunded": "refunded", "pending": "pending"}
+    paid = states.get(order.state, "partially_refunded" if order.refund else "paid")
+    total = order.total + 490
+    return {
+        "Financial Status": paid,
+        "Paid at": at if paid == "paid" else "",
+        "Fulfillment Status": "fulfilled",
+        "Currency": "EUR",
+        "Subtotal": money(order.total),
+        "Shipping": "4.90",
+        "Taxes": money(total // 6),
+        "Total": money(total),
+        "Discount Code": "SOMMER" if order.off else "",
+        "Discount Amount": money(order.off),
+        "Billing Name": order.person.name,
+        "Shipping Country": order.person.country,
+        "Cancelled at": at if order.state == "cancelled" else "",
+        "Payment Method": "bogus" if order.state == "test" else "Shopify Payments",
+        "Refunded Amount": money(total if order.state == "refunded" else order.refund),
+        "Id": 5_000_000_000 + order.number,
+        "Tags": "Stammkunde, neu",
+    }
 
 
 def shopify_some_skus(order: Order) -> list[Row]:

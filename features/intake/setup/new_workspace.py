@@ -178,11 +178,14 @@ def _recognised(
     guesses: list[Guess] = []
     shop: Habits | None = None
     found = [each for file in files for each in gathered(file.resolve())]
-    paths = {sample: path for path, sample in found}
-    for file, joins, known in _known(list(paths), several=len(found) > len(files)):
+    known_files = _known([sample for _, sample in found], several=len(found) > len(files))
+    for path, sample in found:
+        if sample not in known_files:
+            continue
+        joins, known = known_files[sample]
         source = Source(
-            name=_free_name(paths[file].stem, sources),
-            file=_path(paths[file], root),
+            name=_free_name(path.stem, sources),
+            file=_path(path, root),
             table=known.table,
             columns=known.columns,
             date_format=known.date_format,
@@ -206,9 +209,9 @@ def _recognised(
     return sources, guesses, shop
 
 
-def _known(files: Sequence[Path], *, several: bool) -> list[tuple[Path, Joins, Recognised]]:
-    """The files that hold orders or products, in their order; those that do so only together with
-    others have these joined to them.
+def _known(files: Sequence[Path], *, several: bool) -> dict[Path, tuple[Joins, Recognised]]:
+    """The files that hold orders or products; those that do so only together with others have these
+    joined to them.
 
     `several` says that a folder holds them, which may have others too.
 
@@ -228,7 +231,7 @@ def _known(files: Sequence[Path], *, several: bool) -> list[tuple[Path, Joins, R
             del lacking[each]
     if lacking and not (several and found):
         raise next(iter(lacking.values()))
-    return [(file, *found[file]) for file in files if file in found]
+    return found
 
 
 def _joined(files: Sequence[Path]) -> tuple[Path, Joins, Recognised] | None:

@@ -65,11 +65,7 @@ def init(
     guesses = create(directory, [*(source or []), *(more or [])])
     screen.say(f"[bold]{directory / 'sayso.toml'}[/bold] is written.")
     if guesses:
-        rows = [
-            (guess.column, guess.found or "-", "" if guess.sure else "please check", guess.why)
-            for guess in guesses
-        ]
-        screen.table("What was recognised", ("column", "taken from", "", "why"), rows)
+        _show_guesses(screen, guesses)
     screen.say(
         f"Read it, change what is wrong, then: [bold]sayso ingest --workspace {directory}[/bold]"
     )
@@ -81,6 +77,14 @@ def init(
             "guesses": [asdict(guess) for guess in guesses],
         }
     )
+
+
+def _show_guesses(screen: Screen, guesses: Sequence[Guess]) -> None:
+    rows = [
+        (guess.column, guess.found or "-", "" if guess.sure else "please check", guess.why)
+        for guess in guesses
+    ]
+    screen.table("What was recognised", ("column", "taken from", "", "why"), rows)
 
 
 def _told(source: Source, guesses: Sequence[Guess]) -> dict[str, object]:
