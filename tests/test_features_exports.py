@@ -166,14 +166,14 @@ REFUSED = {
             "amazon-order-id\tpurchase-date\torder-status\tsku\tquantity\titem-price",
             form="302-{n}\t2026-03-{day:02d}T10:00:00+00:00\tShipped\tSKU-{item}\t1\t5.00",
         ),
-        "recognised as customer_id",
+        "names no buyer",
     ),
     "charges without products": (
         lines(
             "id,Created date (UTC),Amount,Status,Customer ID,Customer Email",
             form="ch_{n}{item},2026-03-{day:02d} 10:00:00,5.00,Paid,cus_{day},{who}",
         ),
-        "recognised as product_id",
+        "one row per payment",
     ),
     "several currencies": (
         lines(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from pathlib import PurePath
 
 from pydantic import Field
 
@@ -47,6 +48,46 @@ class StatusesSection(Section):
     test: tuple[Text, ...] = ()
 
 
+class PackedSection(Section):
+    """Several items of an order within one cell, such as `name:Mug|quantity:2;name:Tea|quantity:1`.
+
+    Each item becomes a row, and each of its parts a column named `column.part`. A cell may be a
+    list of JSON objects too.
+    """
+
+    column: Text
+    names: tuple[Text, ...] = Field(min_length=2)
+    """The names of the parts; the first begins an item."""
+    sign: Text = ":"
+    """What stands between a name and its value."""
+    between: Text = "|;,"
+    """Characters that stand between parts and between items; elsewhere a backslash precedes
+    them.
+    """
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The names of the columns that it becomes, by the names of the parts."""
+        return {name: f"{self.column}.{name}" for name in self.names}
+
+
+class JoinSection(Section):
+    """Another file that says more of a source's rows, such as the order or the customer of a line.
+
+    Its columns are named `file.column`, by the file's name without its ending.
+    """
+
+    file: Text
+    on: Text
+    """The column of the rows that holds the key."""
+    key: Text
+    """The column of the other file that holds it, once for each of its rows."""
+
+    def column(self, name: str) -> str:
+        """What a column of the other file is called among those of the rows."""
+        return f"{PurePath(self.file).stem}.{name}"
+
+
 class Source(Section):
     """A file of the shop and how its columns are called in the warehouse."""
 
@@ -60,10 +101,18 @@ class Source(Section):
     date_format: str | None = None
     fill_down: bool = False
     """Whether what all lines of an order share stands on its first line alone."""
+    only_with: Text | None = None
+    """A row is a line only where this column of the file holds something; others, such as those of
+    totals, are passed over.
+    """
     currency: Currency | None = None
     """The currency of its prices where no column and no sign says it; the shop's where it is not
     given.
     """
+    packed: PackedSection | None = None
+    """How one cell holds several items of an order, where one does."""
+    joins: tuple[JoinSection, ...] = ()
+    """Other files that say more of its rows."""
     guests: tuple[str, ...] = ()
     """Customer ids that stand for anybody who has no account; their e-mail address tells them
     apart.
@@ -86,4 +135,5 @@ class Source(Section):
     def file_columns(self) -> tuple[str, ...]:
         """The names of all columns of the file that are read."""
         mapped = self.columns.values()
-        return tuple(n for each in mapped for n in ([each] if isinstance(each, str) else each))
+        read = [n for each in mapped for n in ([each] if isinstance(each, str) else each)]
+        return (*read, *([self.only_with] if self.only_with else []))

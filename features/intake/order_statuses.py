@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from unicodedata import combining, normalize
 
 from features.config.sources import StatusesSection
 
@@ -69,10 +70,20 @@ _SAID: Mapping[str, str] = {
         retourne retourné retournee retournée echange échangé devuelto devuelta cambiado zwrot
         zwrocony wymienione
     """,
-    TEST: "test test_order testorder testbestellung demo sandbox",
+    TEST: "test test_order testorder testbestellung demo sandbox bogus bogus_gateway commande_test",
 }
+
+
+def bare(word: str) -> str:
+    """A status in lower case without accents, with `_` for all that stands between its words."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word.strip())
+    lower = re.sub(r"^(wc|sylius|order|status)[-_:]", "", spaced.casefold()).replace("ł", "l")
+    lower = "".join(each for each in normalize("NFKD", lower) if not combining(each))
+    return re.sub(r"[\W_]+", "_", lower).strip("_")
+
+
 KNOWN: Mapping[str, str] = {
-    word: meaning for meaning, words in _SAID.items() for word in words.split()
+    bare(word): meaning for meaning, words in _SAID.items() for word in words.split()
 }
 """The meaning of each known word, as `bare` writes it."""
 _PURCHASES = """
@@ -82,13 +93,6 @@ _PURCHASES = """
 PURCHASES = frozenset(_PURCHASES.split())
 """Kinds of events that are purchases; all others are not."""
 YES = frozenset(("true", "yes", "y", "1", "x", "test", "ja", "oui", "si", "sí", "tak"))
-
-
-def bare(word: str) -> str:
-    """A status in lower case, with `_` for all that stands between its words."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word.strip())
-    lower = re.sub(r"^(wc|sylius|order|status)[-_:]", "", spaced.casefold())
-    return re.sub(r"[\W_]+", "_", lower).strip("_")
 
 
 def meaning_of(words: str, stated: StatusesSection) -> str | None:
@@ -107,15 +111,20 @@ def meaning_of(words: str, stated: StatusesSection) -> str | None:
     return next((meaning for meaning in MEANINGS if meaning in found), BOUGHT)
 
 
-def sorted_words(statuses: Iterable[str]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """The words of a column by what most shops mean by them, and those that are not known."""
+def sorted_words(
+    statuses: Iterable[str], stated: StatusesSection
+) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """The words of a column by what `stated` or else most shops mean by them, and those that are
+    not known.
+    """
+    means = {**KNOWN, **_stated(stated)}
     words = sorted({w.strip() for said in statuses for w in said.split(JOINED) if w.strip()})
     by_meaning = {
-        meaning: tuple(word for word in words if KNOWN.get(bare(word)) == meaning)
+        meaning: tuple(word for word in words if means.get(bare(word)) == meaning)
         for meaning in StatusesSection.model_fields
     }
     known = {meaning: found for meaning, found in by_meaning.items() if found}
-    return known, tuple(word for word in words if bare(word) not in KNOWN)
+    return known, tuple(word for word in words if bare(word) not in means)
 
 
 def _stated(stated: StatusesSection) -> dict[str, str]:

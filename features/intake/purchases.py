@@ -6,6 +6,7 @@ which everything came back is none, and of any other what is left counts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +16,17 @@ from numpy.typing import NDArray
 
 from features.config.sources import Source, names
 from features.errors import SourceError
-from features.intake.order_statuses import BOUGHT, PURCHASES, YES, bare, meaning_of
+from features.intake.order_statuses import (
+    BOUGHT,
+    KNOWN,
+    PURCHASES,
+    REFUNDED,
+    RETURNED,
+    YES,
+    bare,
+    meaning_of,
+)
+from features.intake.order_statuses import TEST as TESTING
 from features.intake.reading.money import CODES, SIGNS
 from features.tables.declared.transactions import (
     AMOUNT,
@@ -23,7 +34,9 @@ from features.tables.declared.transactions import (
     CURRENCY,
     CUSTOMER_EMAIL,
     DISCOUNT,
+    DISCOUNT_PERCENT,
     EVENT,
+    LIST_AMOUNT,
     ORDER_DISCOUNT,
     ORDER_ID,
     ORDER_REFUND,
@@ -42,10 +55,13 @@ Rows = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 SOLD = "sold"
 """Units of a line as it was ordered, before anything came back."""
-GUESTS = frozenset(("0", "-1", "guest", "gast", "guest customer", "invité", "invitado", "gość"))
+GUEST_WORDS = frozenset(("guest", "gast", "guest customer", "invité", "invitado", "gość"))
+GUESTS = GUEST_WORDS | {"0", "-1"}
+"""Ids that stand for anybody who has no account; a number does so only beside e-mail addresses."""
 PRICES = (
     UNIT_PRICE,
     AMOUNT,
+    LIST_AMOUNT,
     DISCOUNT,
     ORDER_DISCOUNT,
     REFUNDED_AMOUNT,
@@ -57,12 +73,12 @@ WHOLE = 0.999
 
 def with_customers(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
     """The lines with the customer of each: guests have no account, and are told apart by their
-    e-mail address; who has one has the account that is known with this address.
+    e-mail address; who has one has the account that is known with this address. A guest without
+    an address is nobody.
     """
-    if CUSTOMER_EMAIL not in source.columns:
-        return lines
     ids, mails = lines[CUSTOMER_ID], lines[CUSTOMER_EMAIL].astype("str").str.casefold()
-    guests = GUESTS | {guest.casefold() for guest in source.guests}
+    told = CUSTOMER_EMAIL in source.columns
+    guests = (GUESTS if told else GUEST_WORDS) | {guest.casefold() for guest in source.guests}
     guest = ids.isna() | ids.str.casefold().isin(guests)
     known = ~guest & mails.notna()
     # the first account of an address is the last to be put in
@@ -105,6 +121,8 @@ def with_amounts(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
     sold, amount = lines[QUANTITY], lines[AMOUNT].astype("float64")
     if DISCOUNT in source.columns and AMOUNT not in source.columns:
         amount = amount - _positive(lines, DISCOUNT)
+    if DISCOUNT_PERCENT in source.columns and AMOUNT not in source.columns:
+        amount = (amount * (1 - _positive(lines, DISCOUNT_PERCENT) / 100)).round(2)
     if ORDER_DISCOUNT in source.columns:
         amount = amount - _spread(lines, ORDER_DISCOUNT, amount)
     left = (sold - _positive(lines, REFUNDED_QUANTITY)).where(sold > 0, sold)
@@ -137,9 +155,10 @@ def statuses(lines: pd.DataFrame, source: Source) -> tuple[pd.Series, pd.Series]
     if CANCELLED_AT in source.columns:
         state = state.where(~_says(lines, CANCELLED_AT), "cancelled")
     state = state.where(~_is_refunded(lines, source), "refunded")
+    state = state.where(~_takes_back(lines, state), "")
     if TEST in source.columns:
         words = _said(lines, TEST)
-        tests = words.map({word: bare(word) in YES for word in words.unique()})
+        tests = words.map({word: _is_test(word) for word in words.unique()})
         state = state.where(~tests.astype(bool), "test")
     if EVENT in source.columns:
         kinds = _said(lines, EVENT, "purchase")
@@ -157,6 +176,20 @@ def _unknown(source: Source, word: str) -> str:
         f"{_named(source, STATUS)} is {word!r}, and nothing says whether that is a purchase; add"
         f" the word to a list under [sources.statuses], such as bought = [{word!r}]"
     )
+
+
+def _takes_back(lines: pd.DataFrame, state: pd.Series) -> pd.Series:
+    """Whether a line takes back what another order has: its units are negative, and its own order
+    is a return or a refund and nothing else.
+    """
+    sells = (lines[QUANTITY] > 0).groupby(_orders(lines)).transform("any")
+    return (lines[QUANTITY] < 0) & ~sells & state.isin([RETURNED, REFUNDED])
+
+
+def _is_test(said: str) -> bool:
+    """Whether a cell says that an order is a test: yes, or a word or tag for it."""
+    parts = re.split(r"[,;|]| / ", said)
+    return bare(said) in YES or any(KNOWN.get(bare(part)) == TESTING for part in parts)
 
 
 def netted(lines: pd.DataFrame, back: pd.DataFrame) -> pd.DataFrame:

@@ -243,8 +243,14 @@ def _header_of(begin: Sequence[str]) -> tuple[str | None, str, int]:
 def _is_title(line: str, delimiter: str, below: Sequence[str], delimiters: str) -> bool:
     """Whether a line fills at most half as many cells as the lines `below` it have."""
     cells = sum(bool(cell.strip(' "\r\n')) for cell in line.split(delimiter))
-    widths = [max(row.count(each) for each in delimiters) + 1 for row in below]
+    widths = [_width(row, delimiter if delimiter in line else delimiters) for row in below]
     return len(widths) > 1 and 2 * cells <= sorted(widths)[len(widths) // 2]
+
+
+def _width(row: str, delimiters: str) -> int:
+    """Cells of a row, whatever stands within quotation marks."""
+    outside = re.sub('"[^"]*"', "", row)
+    return max(outside.count(each) for each in delimiters) + 1
 
 
 def printable(text: str) -> str:

@@ -1,7 +1,7 @@
 """JSON files: an object a line (`.jsonl`, `.ndjson`), or one list of objects (`.json`).
 
 An object within an object becomes columns named `outer.inner`. Where an object holds one list of
-objects, such as the lines of an order, it becomes as many rows.
+objects, or of several one that is called as the lines of an order are, it becomes as many rows.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from features.intake.reading.encodings import encoding_of
 from features.intake.reading.raw_table import RawTable, as_text, text_table
 
 ENDINGS = (".jsonl", ".ndjson", ".json")
+
+LINES = ("line_items", "lineItems", "items", "order_items", "lines", "order_lines", "products")
+"""What the lines of an order are called among other lists, such as those of taxes and refunds."""
 
 Record = dict[str, str | None]
 
@@ -124,11 +127,12 @@ def _is_objects(value: object) -> bool:
 def _records(found: Mapping[str, Any]) -> Iterator[Record]:
     lists = [name for name, value in found.items() if _is_objects(value)]
     flat = _flat({name: value for name, value in found.items() if name not in lists})
-    if len(lists) != 1:
+    lines = lists if len(lists) == 1 else [name for name in LINES if name in lists][:1]
+    if not lines:
         yield flat
         return
-    for each in found[lists[0]]:
-        yield {**flat, **_flat(each, f"{lists[0]}.")}
+    for each in found[lines[0]]:
+        yield {**flat, **_flat(each, f"{lines[0]}.")}
 
 
 def _flat(found: Mapping[str, Any], before: str = "") -> Record:

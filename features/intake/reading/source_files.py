@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from features.config.sources import JoinSection, PackedSection
 from features.errors import SourceError
 from features.intake.reading import excel_sheets, json_records, parquet_columns
 from features.intake.reading.containers import ZIP, ending, is_there, members, open_bytes
@@ -19,6 +20,8 @@ from features.intake.reading.csv_blocks import Block, Shape, blocks
 from features.intake.reading.csv_records import CsvFile
 from features.intake.reading.excel_sheets import ExcelFile
 from features.intake.reading.json_records import JsonFile
+from features.intake.reading.order_lines.joined_files import JoinedFile
+from features.intake.reading.order_lines.packed_cells import UnpackedFile
 from features.intake.reading.parquet_columns import ParquetFile
 from features.intake.reading.raw_table import RawTable, TableFile, require_once
 
@@ -80,11 +83,24 @@ def without_copies(files: Sequence[Path]) -> list[Path]:
     return list(first.values())
 
 
-def opened(file: Path) -> TableFile:
-    """The table that a file holds.
+def opened(
+    file: Path,
+    packed: PackedSection | None = None,
+    joins: Sequence[JoinSection] = (),
+    root: Path = Path(),
+) -> TableFile:
+    """The table that a file holds, with a row for each item where its cells hold several, and with
+    the columns of the files (relative to `root`) that are joined.
 
     Raises `SourceError` where it is of a kind that is not read, or damaged.
     """
+    table = _opened(file)
+    if joins:
+        table = JoinedFile(table, [(join, _opened(root / join.file)) for join in joins])
+    return table if packed is None else UnpackedFile(table, packed)
+
+
+def _opened(file: Path) -> TableFile:
     kind = ending(file)
     if kind in CSV_ENDINGS:
         return _CsvTable(file)

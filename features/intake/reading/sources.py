@@ -31,8 +31,9 @@ from features.intake.reading.cells import (
     read_title,
 )
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
-from features.intake.reading.fill_down import filled_down
 from features.intake.reading.money import currency_of
+from features.intake.reading.order_lines.fill_down import filled_down, only_lines
+from features.intake.reading.order_lines.other_events import without_gaps
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
 from features.intake.reading.source_files import files_of, opened, without_copies
@@ -77,7 +78,7 @@ def read_source(source: Source, root: Path, now: datetime, tables: Tables = STAN
     columns = tables.stated_in(source.table)
     _check_mapping(source, columns, tables[source.table].one_of, files[0])
     originals = without_copies(files)
-    parts = [_read_file(source, columns, file, _name(file, root), now) for file in originals]
+    parts = [_read_file(source, columns, file, root, now) for file in originals]
     return SourceRows(
         pd.concat([part.rows for part in parts], ignore_index=True),
         pd.concat([part.rejected for part in parts], ignore_index=True),
@@ -120,13 +121,15 @@ def _check_mapping(
 
 
 def _read_file(
-    source: Source, declared: Mapping[str, Column], file: Path, name: str, now: datetime
+    source: Source, declared: Mapping[str, Column], file: Path, root: Path, now: datetime
 ) -> SourceRows:
-    table = opened(file)
+    name = _name(file, root)
+    table = opened(file, source.packed, source.joins, root)
     _check_columns(source, declared, file, table)
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:
         raw = filled_down(raw, source, declared)
+    raw = without_gaps(only_lines(raw, source), source, declared)
     try:
         columns = {
             column: _read_column(declared[column], source, raw, now) for column in source.columns

@@ -18,7 +18,9 @@ from features.tables.declared.transactions import (
     CURRENCY,
     CUSTOMER_EMAIL,
     DISCOUNT,
+    DISCOUNT_PERCENT,
     EVENT,
+    LIST_AMOUNT,
     ORDER_DISCOUNT,
     ORDER_ID,
     ORDERED_AT,
@@ -36,6 +38,7 @@ FEW_ROWS = 8
 FEW_ORDERS = 5
 """With fewer orders of several lines, numbers of units may count up by chance."""
 CLOSE = 0.02
+PERCENT = re.compile(r"%|percent|prozent|pourcent|porcent|procent")
 VIEWS = frozenset(("view", "viewed", "cart", "add_to_cart", "remove_from_cart", "click", "search"))
 
 
@@ -73,6 +76,8 @@ def _fault_of_meaning(name: str, its: ColumnFacts, found: Mapping[str, ColumnFac
         return "its cells are e-mail addresses"
     if name == CUSTOMER_EMAIL and not its.is_mail:
         return "its cells are no e-mail addresses"
+    if name == LIST_AMOUNT and (UNIT_PRICE in found or AMOUNT not in found):
+        return "what a line costs before discounts follows from its price"
     checks = {
         ORDER_ID: _fault_of_order,
         PRODUCT_ID: _fault_of_product,
@@ -81,6 +86,7 @@ def _fault_of_meaning(name: str, its: ColumnFacts, found: Mapping[str, ColumnFac
         AMOUNT: _fault_of_amount,
         DISCOUNT: _fault_of_discount,
         ORDER_DISCOUNT: _fault_of_discount,
+        DISCOUNT_PERCENT: _fault_of_percent,
     }
     return checks[name](its, found) if name in checks else _fault_of_words(name, its)
 
@@ -154,8 +160,14 @@ def _fault_of_amount(its: ColumnFacts, found: Mapping[str, ColumnFacts]) -> str 
     return "it does not agree with price times quantity"
 
 
+def _fault_of_percent(its: ColumnFacts, found: Mapping[str, ColumnFacts]) -> str | None:
+    if not PERCENT.search(its.name.casefold()):
+        return "its name says nothing of percentages"
+    return "the amount is after discounts" if AMOUNT in found else None
+
+
 def _fault_of_discount(its: ColumnFacts, found: Mapping[str, ColumnFacts]) -> str | None:
-    if re.search(r"%|percent|prozent|pourcent|porcent|procent", its.name.casefold()):
+    if PERCENT.search(its.name.casefold()):
         return "it holds percentages"
     if AMOUNT in found and UNIT_PRICE in found and QUANTITY in found:
         whole = found[UNIT_PRICE].numbers * found[QUANTITY].numbers

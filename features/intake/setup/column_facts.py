@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from features.config.sources import JoinSection, PackedSection
 from features.intake.reading.cells import read_price
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of
 from features.intake.reading.source_files import opened
@@ -121,12 +122,15 @@ class ColumnFacts:
         )
 
 
-def facts_of(file: Path) -> dict[str, ColumnFacts]:
-    """The facts of every column of `file` that holds plain values, by name.
+def facts_of(
+    file: Path, packed: PackedSection | None = None, joins: Sequence[JoinSection] = ()
+) -> dict[str, ColumnFacts]:
+    """The facts of every column of `file` that holds plain values, by name; where cells hold
+    several items, those of their parts, and those of the files that are joined.
 
     Raises `SourceError` where it cannot be read.
     """
-    table = opened(file)
+    table = opened(file, packed, joins)
     plain = [name for name, kind in table.types.items() if name and not pa.types.is_nested(kind)]
     raw = table.read(plain)
     return {

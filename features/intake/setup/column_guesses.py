@@ -5,13 +5,13 @@ says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from features.config.sources import names
+from features.config.sources import JoinSection, PackedSection, names
 from features.errors import SourceError
 from features.intake.order_statuses import KNOWN
 from features.intake.order_statuses import bare as status_word
@@ -21,6 +21,7 @@ from features.intake.setup.column_synonyms import SPELLINGS, bare, rank
 from features.intake.setup.guess import LAYOUT, Guess
 from features.intake.setup.layouts import Layout, layout_of
 from features.intake.setup.misleading_names import FEW_UNITS, Found, put_right
+from features.intake.setup.packed_columns import packed_in
 from features.intake.setup.source_settings import source_settings
 from features.intake.setup.table_shape import is_filled_down, is_products
 from features.tables.declared import products, transactions
@@ -39,7 +40,9 @@ from features.tables.declared.transactions import (
     CURRENCY,
     CUSTOMER_EMAIL,
     DISCOUNT,
+    DISCOUNT_PERCENT,
     EVENT,
+    LIST_AMOUNT,
     ORDER_DISCOUNT,
     ORDER_ID,
     ORDER_REFUND,
@@ -66,7 +69,9 @@ IN_TURN = (
     PRODUCT_ID,
     UNIT_PRICE,
     AMOUNT,
+    LIST_AMOUNT,
     DISCOUNT,
+    DISCOUNT_PERCENT,
     ORDER_DISCOUNT,
     REFUNDED_QUANTITY,
     REFUNDED_AMOUNT,
@@ -83,6 +88,8 @@ IN_TURN = (
     RECORDED_AT,
 )
 """Columns in the order in which they are looked for: what tells the others apart comes first."""
+DESCRIPTIVE = (TITLE, COUNTRY, PRODUCT_CATEGORY, BRAND, CURRENCY)
+"""Columns that may be added to what a layout says: none of them changes what was bought."""
 NOT_A_PRICE = re.compile(
     r"ship|versand|freight|livraison|envio|discount|rabatt|remise|descuento|tax|mwst|steuer|tva|iva"
     r"|fee|gebuhr|frais|tip|weight|gewicht|stock|balance|refund|erstatt|total|gesamt|summe|rating",
@@ -104,45 +111,70 @@ class Recognised:
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
-def recognise(file: Path) -> Recognised:
-    """The columns of a table of transactions or of products.
+def recognise(file: Path, joins: Sequence[JoinSection] = ()) -> Recognised:
+    """The columns of a table of transactions or of products, and of what is joined to it.
 
     Raises `SourceError` where a column without which nothing can be predicted is not there.
     """
-    facts = facts_of(file)
+    facts = facts_of(file, joins=joins)
     layout = layout_of(facts)
+    packed = packed_in(facts) if layout is None else layout.packed
+    if packed is not None:
+        facts = facts_of(file, packed, joins)
     if layout is not None:
-        found = {
-            column: Found(name, f"the layout {layout.name} says so")
-            for column, name in layout.chosen(facts).items()
-        }
-        table, down = layout.table, layout.fill_down
-    else:
-        found, table, down = {}, "", is_filled_down(facts)
-    search = _Search(facts, found, fill_down=down)
-    if table in ("", products.NAME) and (table or is_products(facts)):
+        return _by_layout(file, facts, layout)
+    search = _Search(facts, {}, fill_down=is_filled_down(facts), packed=packed)
+    if is_products(facts):
         wanted = set(products.TABLE.by_name)
-        search.by_name(column for column in (*IN_TURN, STOCK, AVAILABILITY) if column in wanted)
-        return _recognised(file, products.NAME, search, layout)
+        search.by_name([each for each in (*IN_TURN, STOCK, AVAILABILITY) if each in wanted])
+        return _recognised(file, products.NAME, search, None)
     search.by_name(IN_TURN)
     search.by_cells()
     search.found = put_right(facts, search.found)
     _check_complete(file, facts, search)
-    return _recognised(file, transactions.NAME, search, layout)
+    return _recognised(file, transactions.NAME, search, None)
+
+
+def _by_layout(file: Path, facts: Mapping[str, ColumnFacts], layout: Layout) -> Recognised:
+    """The columns as a layout says; of what it leaves open only what describes a line is sought."""
+    if layout.refused:
+        raise SourceError(f"this is an export of {layout.system}: {layout.refused}", file=file)
+    found = {
+        column: Found(name, f"the layout {layout.name} says so")
+        for column, name in layout.chosen(facts).items()
+    }
+    search = _Search(facts, found, fill_down=layout.fill_down, packed=layout.packed)
+    known = products.TABLE.by_name if layout.table == products.NAME else ORDER_COLUMNS
+    open_yet = [
+        column
+        for column in IN_TURN
+        if column in known and column not in found
+        if column in DESCRIPTIVE or known[column].required
+    ]
+    search.by_name(open_yet)
+    if layout.table == transactions.NAME:
+        _check_complete(file, facts, search)
+    return _recognised(file, layout.table, search, layout)
 
 
 class _Search:
     """What was `found` so far among the columns of a file, and why others were passed over."""
 
     def __init__(
-        self, facts: Mapping[str, ColumnFacts], found: dict[str, Found], *, fill_down: bool
+        self,
+        facts: Mapping[str, ColumnFacts],
+        found: dict[str, Found],
+        *,
+        fill_down: bool,
+        packed: PackedSection | None,
     ) -> None:
         self.facts = facts
         self.found = found
         self.fill_down = fill_down
+        self.packed = packed
         self.passed_over: dict[str, list[tuple[str, str]]] = {}
 
-    def by_name(self, wanted: Iterable[str]) -> None:
+    def by_name(self, wanted: Collection[str]) -> None:
         """Find columns by what they are called, the most telling name whose cells fit."""
         for column in wanted:
             if column in self.found:
@@ -158,7 +190,8 @@ class _Search:
                     self.found[column] = Found(name, "its name")
                     break
                 self.passed_over.setdefault(column, []).append((name, fault))
-        self._join_times()
+        if ORDERED_AT in wanted:
+            self._join_times()
 
     def by_cells(self) -> None:
         """Find columns that no name gave, from what their cells hold."""
@@ -181,7 +214,7 @@ class _Search:
                 self.found[column] = Found(name, why, sure=False)
         self._take(
             TITLE,
-            lambda its: its.words >= WORDS_OF_TITLE and repeats(its),
+            lambda its: its.words >= WORDS_OF_TITLE and not its.is_moment and repeats(its),
             "its cells are texts of several words",
         )
 
@@ -198,7 +231,7 @@ class _Search:
         date = self.found.get(ORDERED_AT)
         if date is None or not isinstance(date.name, str) or self.facts[date.name].has_times:
             return
-        times = [its.name for its in self._free() if its.is_time_of_day]
+        times = [its.name for its in self._free() if its.is_time_of_day and not its.is_amount]
         if times:
             self.found[ORDERED_AT] = Found((date.name, times[0]), date.why, date.sure)
 
@@ -266,7 +299,7 @@ def _check_complete(file: Path, facts: Collection[str], search: _Search) -> None
     missing = [
         name for name, column in ORDER_COLUMNS.items() if column.required and name not in found
     ]
-    if UNIT_PRICE not in found and AMOUNT not in found:
+    if not found.keys() & {UNIT_PRICE, AMOUNT, LIST_AMOUNT}:
         missing.append(UNIT_PRICE)
     if missing:
         nearly = "".join(
@@ -287,7 +320,9 @@ def _recognised(file: Path, table: str, search: _Search, layout: Layout | None) 
     found, facts = search.found, search.facts
     order = (*SPELLINGS, *(column for column in found if column not in SPELLINGS))
     columns = {column: found[column].name for column in order if column in found}
-    settings = source_settings(facts, columns, fill_down=search.fill_down)
+    settings = source_settings(
+        facts, columns, fill_down=search.fill_down, packed=search.packed, layout=layout
+    )
     guesses = [
         Guess(file.stem, column, names(name), found[column].why, found[column].sure)
         for column, name in columns.items()

@@ -15,7 +15,9 @@ from features.tables.declared.transactions import (
     CURRENCY,
     CUSTOMER_EMAIL,
     DISCOUNT,
+    DISCOUNT_PERCENT,
     EVENT,
+    LIST_AMOUNT,
     ORDER_DISCOUNT,
     ORDER_ID,
     ORDER_REFUND,
@@ -32,7 +34,7 @@ from features.tables.table import CUSTOMER_ID, RECORDED_AT
 
 _SPELLED = {
     CUSTOMER_ID: """
-        customerid customerno customernumber customernr custid custno customer
+        customeruniqueid customerid customerno customernumber customernr custid custno customer
         customercode customerkey userid user usernumber clientid client clientno
         memberid buyerid buyer shopperid accountid householdid householdkey visitorid
         customeremail email kundennummer kundennr kundenid kundeid kunde kdnr idclient
@@ -124,7 +126,7 @@ _SPELLED = {
     CUSTOMER_EMAIL: """
         customeremail email emailaddress mail billingemail emailbilling buyeremail clientemail
         useremail contactemail emailadresse kundenemail emailkunde adressemail
-        correo correoelectronico adresemail adresemailkupujacego
+        adresseemail correo correoelectronico adreselektroniczny adresemail adresemailkupujacego
     """,
     STATUS: """
         orderstatus status financialstatus paymentstatus orderstate state saleststatus
@@ -140,6 +142,11 @@ _SPELLED = {
     CURRENCY: """
         currency currencycode ordercurrency wahrung waehrung devise moneda waluta
         transactioncurrency
+    """,
+    LIST_AMOUNT: "listamount grosssales itemsubtotal grossamountbeforediscounts",
+    DISCOUNT_PERCENT: """
+        discount discountpercent discountpercentage discountrate rabattprozent rabatt remise
+        descuento rabat
     """,
     DISCOUNT: """
         lineitemdiscount itemdiscount linediscount productdiscount discountperline

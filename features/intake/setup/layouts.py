@@ -13,11 +13,15 @@ from importlib.resources import files as resources
 
 from pydantic import BaseModel, ConfigDict
 
+from features.config.sources import PackedSection, StatusesSection
 from features.intake.setup.column_facts import ColumnFacts
 from features.intake.setup.column_synonyms import bare
+from features.tables.declared.products import PRODUCT_ID
 
 FILLED = 0.5
-"""Of the columns that may be something, the first is taken of which so many cells are filled."""
+"""Of the columns that may be something, the first is taken of which so many cells are filled; of
+those that may name the product, of which all are.
+"""
 
 Choice = str | tuple[str, ...]
 
@@ -25,8 +29,11 @@ Choice = str | tuple[str, ...]
 class Layout(BaseModel):
     """How the export of a system is read.
 
-    `needs` are the headers by which it is known. `columns` gives for each of the warehouse's
-    columns the headers that may hold it, the best first; several headers in one entry are joined.
+    `needs` are the headers by which it is known; of a list within it one must be there. `columns`
+    gives for each of the warehouse's columns the headers that may hold it, the best first; several
+    headers in one entry are joined. `packed` says how one cell holds several items, `statuses` what
+    words of this system mean that others use otherwise, `only_with` what a row must have to be a
+    line. An export without order lines is refused with the sentence `refused`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,13 +42,20 @@ class Layout(BaseModel):
     system: str
     cites: str
     table: str = "transactions"
-    needs: tuple[str, ...]
+    needs: tuple[Choice, ...]
     fill_down: bool = False
-    columns: dict[str, tuple[Choice, ...]]
+    only_with: str | None = None
+    packed: PackedSection | None = None
+    statuses: StatusesSection = StatusesSection()
+    refused: str = ""
+    columns: dict[str, tuple[Choice, ...]] = {}
 
     def fits(self, headers: Mapping[str, str]) -> bool:
         """Whether a file with these headers (by their bare names) is such an export."""
-        return all(bare(name) in headers for name in self.needs)
+        return all(
+            any(bare(name) in headers for name in ([need] if isinstance(need, str) else need))
+            for need in self.needs
+        )
 
     def chosen(self, facts: Mapping[str, ColumnFacts]) -> dict[str, Choice]:
         """The file's columns by the warehouse's, those that are there and filled."""
@@ -49,10 +63,11 @@ class Layout(BaseModel):
         found: dict[str, Choice] = {}
         for column, choices in self.columns.items():
             present = [c for choice in choices if (c := _present(choice, headers)) is not None]
-            filled = [c for c in present if _filled(c, facts) >= FILLED]
+            least = 1.0 if column == PRODUCT_ID else FILLED
+            filled = [c for c in present if _filled(c, facts) >= least]
             used = [c for c in present if _filled(c, facts) > 0]
-            if best := filled or used:
-                found[column] = best[0]
+            if filled or used:
+                found[column] = filled[0] if filled else max(used, key=lambda c: _filled(c, facts))
         return found
 
 

@@ -15,12 +15,13 @@ import jinja2
 
 from features.clock import Clock, utc_now
 from features.config.schema import Config
-from features.config.sources import Cleaning, Source
+from features.config.sources import Cleaning, JoinSection, Source
 from features.definitions.frames import features_for
-from features.errors import WorkspaceError
+from features.errors import SourceError, WorkspaceError
 from features.intake.reading.sources import read_source
-from features.intake.setup.column_guesses import recognise
+from features.intake.setup.column_guesses import Recognised, recognise
 from features.intake.setup.guess import Guess
+from features.intake.setup.related_files import gathered, joins_of
 from features.intake.setup.shop_guesses import SOLD_WITHIN_DAYS, Habits, habits_of
 from features.intake.setup.standard_catalog import (
     StandardField,
@@ -33,6 +34,7 @@ from features.tables.declared import customers, products, transactions
 from features.tables.table import CUSTOMER_ID, RETENTION_DAYS, StandardCategory
 from features.tables.tables import STANDARD, Tables
 
+Joins = tuple[JoinSection, ...]
 EXAMPLE = Source(
     name="orders",
     file="transactions.csv",
@@ -175,14 +177,21 @@ def _recognised(
     sources: list[Source] = []
     guesses: list[Guess] = []
     shop: Habits | None = None
-    for file in files:
-        known = recognise(file.resolve())
+    found = [each for file in files for each in gathered(file.resolve())]
+    known_files = _known([sample for _, sample in found], several=len(found) > len(files))
+    for path, sample in found:
+        if sample not in known_files:
+            continue
+        joins, known = known_files[sample]
         source = Source(
-            name=_free_name(file.stem, sources),
-            file=_path(file, root),
+            name=_free_name(path.stem, sources),
+            file=_path(path, root),
             table=known.table,
             columns=known.columns,
             date_format=known.date_format,
+            joins=tuple(
+                join.model_copy(update={"file": _path(Path(join.file), root)}) for join in joins
+            ),
         ).model_copy(update=dict(known.settings))
         guesses += [replace(guess, source=source.name) for guess in known.guesses]
         if source.table == transactions.NAME:
@@ -198,6 +207,44 @@ def _recognised(
             " product, the time and the price"
         )
     return sources, guesses, shop
+
+
+def _known(files: Sequence[Path], *, several: bool) -> dict[Path, tuple[Joins, Recognised]]:
+    """The files that hold orders or products; those that do so only together with others have these
+    joined to them.
+
+    `several` says that a folder holds them, which may have others too.
+
+    Raises `SourceError` where a file is neither, and belongs to none that is.
+    """
+    found: dict[Path, tuple[Joins, Recognised]] = {}
+    lacking: dict[Path, SourceError] = {}
+    for file in files:
+        try:
+            found[file] = (), recognise(file)
+        except SourceError as error:
+            lacking[file] = error
+    while joined := _joined(list(lacking)):
+        file, joins, known = joined
+        found[file] = joins, known
+        for each in (file, *(Path(join.file) for join in joins)):
+            del lacking[each]
+    if lacking and not (several and found):
+        raise next(iter(lacking.values()))
+    return found
+
+
+def _joined(files: Sequence[Path]) -> tuple[Path, Joins, Recognised] | None:
+    """The file to whose rows most of the others say more, where that makes it one of orders."""
+    best: tuple[Path, Joins, Recognised] | None = None
+    for file in files:
+        joins = joins_of(file, [other for other in files if other != file])
+        if joins and (best is None or len(joins) > len(best[1])):
+            try:
+                best = file, joins, recognise(file, joins)
+            except SourceError:
+                continue
+    return best
 
 
 def _guessed(source: str, habits: Habits, now: datetime) -> list[Guess]:

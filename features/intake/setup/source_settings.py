@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from features.config.sources import StatusesSection
+from features.config.sources import PackedSection, StatusesSection
 from features.intake.order_statuses import BOUGHT, JOINED, sorted_words
-from features.intake.purchases import GUESTS
+from features.intake.purchases import GUEST_WORDS, GUESTS
 from features.intake.setup.column_facts import ColumnFacts
+from features.intake.setup.column_synonyms import bare
 from features.intake.setup.guess import Guess
+from features.intake.setup.layouts import Layout, by_bare_name
 from features.tables.declared.transactions import CUSTOMER_EMAIL, STATUS
 from features.tables.table import CUSTOMER_ID
 
@@ -27,6 +29,8 @@ class SourceSettings:
     unknown: tuple[str, ...]
     guests: tuple[str, ...]
     fill_down: bool
+    packed: PackedSection | None = None
+    only_with: str | None = None
 
     @property
     def of_source(self) -> dict[str, object]:
@@ -38,6 +42,10 @@ class SourceSettings:
             said["guests"] = self.guests
         if self.fill_down:
             said["fill_down"] = True
+        if self.only_with:
+            said["only_with"] = self.only_with
+        if self.packed:
+            said["packed"] = self.packed
         return said
 
     def guesses(self, source: str) -> Iterator[Guess]:
@@ -54,6 +62,12 @@ class SourceSettings:
         if self.fill_down:
             why = "an order's customer and time stand on its first line alone"
             yield Guess(source, "fill_down", "true", why, sure=True)
+        if self.only_with:
+            why = "rows without it are no lines, but totals of an order"
+            yield Guess(source, "only_with", self.only_with, why, sure=True)
+        if self.packed:
+            why = "its cells hold several items of an order, each of which becomes a line"
+            yield Guess(source, "packed", self.packed.column, why, sure=True)
 
 
 def source_settings(
@@ -61,19 +75,25 @@ def source_settings(
     columns: Mapping[str, str | tuple[str, ...]],
     *,
     fill_down: bool,
+    packed: PackedSection | None = None,
+    layout: Layout | None = None,
 ) -> SourceSettings:
-    """The settings that go with the recognised `columns`."""
-    statuses, unknown = _statuses(facts, columns)
-    return SourceSettings(statuses, unknown, _guests(facts, columns), fill_down)
+    """The settings that go with the recognised `columns`, and those that the layout says."""
+    stated = layout.statuses if layout else StatusesSection()
+    statuses, unknown = _statuses(facts, columns, stated)
+    only = by_bare_name(facts).get(bare(layout.only_with)) if layout and layout.only_with else None
+    return SourceSettings(statuses, unknown, _guests(facts, columns), fill_down, packed, only)
 
 
 def _statuses(
-    facts: Mapping[str, ColumnFacts], columns: Mapping[str, str | tuple[str, ...]]
+    facts: Mapping[str, ColumnFacts],
+    columns: Mapping[str, str | tuple[str, ...]],
+    stated: StatusesSection,
 ) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
     mapped = columns.get(STATUS, ())
     named = [mapped] if isinstance(mapped, str) else mapped
     texts = [text.replace(JOINED, " ") for name in named for text in facts[name].texts]
-    known, unknown = sorted_words(texts)
+    known, unknown = sorted_words(texts, stated)
     if len(texts) > MOST_WORDS:
         return known, ()
     if unknown:
@@ -85,6 +105,7 @@ def _guests(
     facts: Mapping[str, ColumnFacts], columns: Mapping[str, str | tuple[str, ...]]
 ) -> tuple[str, ...]:
     customer = columns.get(CUSTOMER_ID)
-    if CUSTOMER_EMAIL not in columns or not isinstance(customer, str):
+    if not isinstance(customer, str):
         return ()
-    return tuple(text for text in facts[customer].texts if text.casefold() in GUESTS)
+    words = GUESTS if CUSTOMER_EMAIL in columns else GUEST_WORDS
+    return tuple(text for text in facts[customer].texts if text.casefold() in words)

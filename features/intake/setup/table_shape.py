@@ -18,6 +18,8 @@ from features.tables.declared.transactions import (
 from features.tables.table import CUSTOMER_ID
 
 FEWEST_FILLED = 0.02
+TELLING = len(SPELLINGS[ORDER_ID]) - 2
+"""All names of an order's number but `id` and `name`, which may be anything's."""
 FEWEST_SHARED = 2
 """Columns whose gaps say that an order's own stand on its first line alone: a customer and a moment
 at least.
@@ -26,6 +28,10 @@ at least.
 
 def is_products(facts: Mapping[str, ColumnFacts]) -> bool:
     """Whether a table has products, and neither customers nor orders."""
+    if _named(facts, ORDER_ID, TELLING) and not any(
+        its.values.is_unique for its in _named(facts, PRODUCT_ID, len(SPELLINGS[PRODUCT_ID]))
+    ):
+        return False  # lines of orders, whose customers stand in another file
     named = {
         column
         for column in (PRODUCT_ID, CUSTOMER_ID, ORDERED_AT, ORDER_ID, QUANTITY)
@@ -36,6 +42,12 @@ def is_products(facts: Mapping[str, ColumnFacts]) -> bool:
         )
     }
     return PRODUCT_ID in named and not named & {CUSTOMER_ID, ORDERED_AT}
+
+
+def _named(facts: Mapping[str, ColumnFacts], column: str, places: int) -> list[ColumnFacts]:
+    """The columns whose names are among the first `places` of those for `column`."""
+    ranked = ((rank(name, SPELLINGS[column]), its) for name, its in facts.items())
+    return [its for place, its in ranked if place is not None and place < places]
 
 
 def is_filled_down(facts: Mapping[str, ColumnFacts]) -> bool:

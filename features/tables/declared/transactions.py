@@ -1,7 +1,8 @@
 """Transactions: the order lines, each a product that a customer bought.
 
 A source without `order_id` has one order per customer and moment, one without `quantity` one unit
-a line, and one of `unit_price` and `amount` follows from the other. Status, discounts and refunds
+a line, and of `unit_price`, `amount` and `list_amount` (what a line costs before discounts) the
+others follow from one. Status, discounts and refunds
 are read to tell what was a purchase, and what was paid for it (`features.intake.purchases`).
 """
 
@@ -28,7 +29,9 @@ CANCELLED_AT = "cancelled_at"
 TEST = "test"
 EVENT = "event"
 CURRENCY = "currency"
+LIST_AMOUNT = "list_amount"
 DISCOUNT, ORDER_DISCOUNT = "discount", "order_discount"
+DISCOUNT_PERCENT = "discount_percent"
 REFUNDED_QUANTITY = "refunded_quantity"
 REFUNDED_AMOUNT, ORDER_REFUND = "refunded_amount", "order_refund"
 
@@ -43,11 +46,12 @@ def _one(_rows: pd.DataFrame) -> int:
 
 
 def _price_of_one(rows: pd.DataFrame) -> pd.Series:
-    return rows.amount / rows.quantity.where(rows.quantity != 0, 1)
+    whole = rows[LIST_AMOUNT] if LIST_AMOUNT in rows else rows[AMOUNT]
+    return whole / rows.quantity.where(rows.quantity != 0, 1)
 
 
 def _price_of_all(rows: pd.DataFrame) -> pd.Series:
-    return rows.quantity * rows.unit_price
+    return rows[LIST_AMOUNT] if LIST_AMOUNT in rows else rows.quantity * rows.unit_price
 
 
 TABLE = Events(
@@ -101,13 +105,15 @@ TABLE = Events(
         Column(TEST, Kind.TEXT, of_order=True),
         Column(EVENT, Kind.TEXT),
         Column(CURRENCY, Kind.TEXT, of_order=True),
+        Column(LIST_AMOUNT, Kind.PRICE),
         Column(DISCOUNT, Kind.PRICE, may_be_empty=True),
+        Column(DISCOUNT_PERCENT, Kind.PRICE, may_be_empty=True),
         Column(ORDER_DISCOUNT, Kind.PRICE, may_be_empty=True),
         Column(REFUNDED_QUANTITY, Kind.QUANTITY, may_be_empty=True),
         Column(REFUNDED_AMOUNT, Kind.PRICE, may_be_empty=True),
         Column(ORDER_REFUND, Kind.PRICE, may_be_empty=True),
     ),
-    one_of=((UNIT_PRICE, AMOUNT),),
+    one_of=((UNIT_PRICE, AMOUNT, LIST_AMOUNT),),
     categories=(
         StandardCategory(
             "purchases",

@@ -50,8 +50,7 @@ def init(
         list[Path] | None,
         typer.Option(
             "--from",
-            help="A table of orders to recognise the columns of; may be given several times.",
-            dir_okay=False,
+            help="Orders to recognise: a file, a folder or an archive; may be given several times.",
         ),
     ] = None,
     more: Annotated[
