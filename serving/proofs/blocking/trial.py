@@ -65,12 +65,15 @@ class Trial:
         """
         orders = Orders(self.port, self.key, self.customers, connections, pace, seconds)
         with watching(self.port, self.bare, self.worker) as seen:
-            with befall():
+            with befall() as wrong:
                 outcome = _called(orders)
             self._recover(what)
         self._note(outcome)
         label = f"{self.name}, {what}"
-        self.faults += [f"{label}: {said}" for said, _ in Counter(outcome["wrong"]).most_common(3)]
+        self.faults += [
+            f"{label}: {said}"
+            for said, _ in Counter([*outcome["wrong"], *(wrong or ())]).most_common(3)
+        ]
         late = min(seen.slowest - seen.of_machine, seen.slowest_of_worker)
         self._keep("livez", seen.slowest)
         self._keep("livez beside waiting for a processor", late)

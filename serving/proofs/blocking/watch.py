@@ -146,15 +146,25 @@ def threads_of(process: int) -> int:
         return 0
 
 
-def worker_on(port: int) -> int:
-    """The process id of the worker that answers on `port`: the child of the one that listens."""
+def workers_on(port: int) -> list[int]:
+    """The process ids of the workers that answer on `port`: children of the one that listens."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and f"--port\0{port}\0" in _command(entry):
             children = Path(f"{entry}/task/{entry.name}/children").read_text(encoding="ascii")
-            for child in children.split():
-                if "_bentoml_impl.worker.service" in _command(Path(f"/proc/{child}")):
-                    return int(child)
-    raise ProcessLookupError(f"no worker answers on port {port}")
+            return [
+                int(child)
+                for child in children.split()
+                if "_bentoml_impl.worker.service" in _command(Path(f"/proc/{child}"))
+            ]
+    return []
+
+
+def worker_on(port: int) -> int:
+    """The process id of the first of them."""
+    workers = workers_on(port)
+    if not workers:
+        raise ProcessLookupError(f"no worker answers on port {port}")
+    return workers[0]
 
 
 def _command(process: Path) -> str:
