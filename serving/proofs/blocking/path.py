@@ -73,7 +73,7 @@ def served(name: str, workspace: Workspace, log: Path, bare: int) -> Iterator[Tr
 
 
 def on_sqlite(disk: Path, log: Path, lasts: float, progress: Progress) -> Trial:
-    """A service on SQLite, in the workspace on a small `disk` of its own, put through everything."""
+    """A service on SQLite, in a workspace on a small `disk` of its own, put through everything."""
     workspace = workspace_in(disk / SHOP)
     with bare_server() as bare, served("SQLite", workspace, log, bare) as trial:
         things = {
