@@ -80,8 +80,9 @@ class Trial:
         if late > AT_ONCE_SECONDS or seen.silent:
             self.faults.append(
                 f"{label}: `/livez` or a style sheet took {seen.slowest:.2f} seconds, of which the"
-                f" worker had a processor for {seen.slowest_of_worker:.2f}, where a bare server"
-                f" took {seen.of_machine:.2f}, and {seen.silent} got no answer"
+                f" worker did not wait for a processor for {seen.slowest_of_worker:.2f} and worked"
+                f" {seen.worked_at_slowest:.2f}, where a bare server took {seen.of_machine:.2f},"
+                f" and {seen.silent} got no answer"
             )
         self._bounded(label, outcome, seen.threads)
         if choices_at_once:
