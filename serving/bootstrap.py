@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from explain.words import Words, open_words
-from features.config.environment import Settings
+from features.config.environment import Env, Settings
 from features.database.engine import Patience
 from features.shop.faults import faults
 from features.shop.online import online_stores
@@ -20,10 +20,12 @@ from models.next_purchase.model import NextPurchaseModel
 from models.registry import CHAMPION, Registry
 from serving.access.api_keys import Keys
 from serving.access.audit_log import AuditLog
+from serving.access.code_calls import CodeCalls
 from serving.access.console_sessions import Sessions
 from serving.access.key_uses import KeyUses
 from serving.access.one_time_codes import OneTimeCodes
 from serving.access.revocations import Revocations
+from serving.access.signed_calls import SignedCalls
 from serving.access.signed_links import Links
 from serving.access.visits import Visits
 from serving.churn.estimator import ChurnEstimator
@@ -147,8 +149,11 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     replays = {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}
     keys, revocations, secret = Keys(database, now), Revocations(database, now), workspace.secret()
     uses, links = KeyUses(keys, now), Links(secret, base_url, now)
+    codes = OneTimeCodes(database, secret, now)
     watch = live.watch
     watch.also(uses.look)
+    if calls := code_calls_of(shop, codes):
+        watch.also(calls.look)
     return Sayso(
         shop=shop,
         registry=registry,
@@ -167,7 +172,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         links=links,
         visits=Visits(database, links),
         revocations=revocations,
-        codes=OneTimeCodes(database, secret, now),
+        codes=codes,
         audit_log=AuditLog(database, now),
         watch=watch,
         words=words,
@@ -175,6 +180,18 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         health=health_of(shop, registry, live),
         answering=live.answering,
     )
+
+
+def code_calls_of(shop: Shop, codes: OneTimeCodes) -> CodeCalls | None:
+    """What tells the shop that a code is wanted; None where it stated no address, or no secret to
+    sign with.
+    """
+    stated, settings = shop.config.webhooks, shop.workspace.settings
+    if stated.code_wanted is None or settings.webhook_secret is None:
+        return None
+    secret, careful = settings.webhook_secret.get_secret_value(), settings.env is Env.PRODUCTION
+    calls = SignedCalls(stated.code_wanted, secret, careful=careful, named=stated.private_hosts)
+    return CodeCalls(codes, calls, shop.clock)
 
 
 def patience_of(settings: Settings) -> Patience:

@@ -27,6 +27,7 @@ from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import create
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from serving.operations.moving import migrate
 from serving.proofs.stage import postgres
 from serving.proofs.stage.proof import CannotProve
 from tests.made_once import made_once
@@ -44,7 +45,7 @@ os.environ.setdefault("SAYSO_DATABASE_SECONDS", "30")
 # Nor for generated examples; the limit of each test is pytest's.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
-KINDS = ("sqlite", "postgresql")
+SQLITE, POSTGRESQL = KINDS = ("sqlite", "postgresql")
 
 
 @pytest.hookimpl(trylast=True)
@@ -67,6 +68,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadServedTogether | None:
     """Keep the tests that share the service together where files are kept together."""
     return LoadServedTogether(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A shop that tests marked `both_databases` change is on either kind of database; those on
+    PostgreSQL take more time than the default suite has.
+    """
+    marked = metafunc.definition.get_closest_marker("both_databases")
+    if marked is not None and "shop_kind" in metafunc.fixturenames:
+        kinds = (SQLITE, pytest.param(POSTGRESQL, marks=pytest.mark.slow))
+        metafunc.parametrize("shop_kind", kinds, indirect=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -112,22 +123,42 @@ def _make_shop(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def shop(workspace_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The made-up shop, for tests that change nothing in it."""
-    opened = _opened(workspace_folder, tmp_path_factory.mktemp("read") / "shop")
+    root = shutil.copytree(workspace_folder, tmp_path_factory.mktemp("read") / "shop")
+    opened = Shop(Workspace.open(root), stopped_clock)
     yield opened
     opened.database.close()
 
 
 @pytest.fixture
-def fresh_shop(workspace_folder: Path, tmp_path: Path) -> Iterator[Shop]:
+def shop_kind(request: pytest.FixtureRequest) -> str:
+    """Kind of database that a shop is on which a test changes."""
+    return str(getattr(request, "param", SQLITE))
+
+
+@pytest.fixture
+def shop_copied(
+    shop_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[[Path], Shop]]:
+    """Copies a workspace that nobody has open, for one test to change, and opens the copy."""
+    with ExitStack() as closing:
+
+        def copied(original: Path) -> Shop:
+            root = shutil.copytree(original, tmp_path / "shop")
+            if shop_kind == POSTGRESQL:
+                migrate(Workspace.open(root), request.getfixturevalue("postgres_url"))
+                for left_behind in root.glob("sayso.db*"):
+                    left_behind.unlink()
+            shop = Shop(Workspace.open(root), stopped_clock)
+            closing.callback(shop.database.close)
+            return shop
+
+        yield copied
+
+
+@pytest.fixture
+def fresh_shop(workspace_folder: Path, shop_copied: Callable[[Path], Shop]) -> Shop:
     """The made-up shop, for one test to change."""
-    opened = _opened(workspace_folder, tmp_path / "shop")
-    yield opened
-    opened.database.close()
-
-
-def _opened(original: Path, root: Path) -> Shop:
-    shutil.copytree(original, root)
-    return Shop(Workspace.open(root), stopped_clock)
+    return shop_copied(workspace_folder)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
+from features.clock import to_text
 from serving.access.api_keys import SCOPES
 from serving.contract import responses as answers
 from serving.contract.answers import Churn, Recommendation
@@ -48,6 +49,7 @@ OF_RECOMMENDATION = {
         "decision_id",
         "customer_id",
         "generated_at",
+        "data_until",
         "personalized",
         "not_personalized_because",
         "automated",
@@ -61,6 +63,7 @@ OF_CHURN = {
     *(
         "decision_id",
         "customer_id",
+        "data_until",
         "available",
         "unavailable_because",
         "automated",
@@ -186,7 +189,7 @@ def test_other_real_answers_fit_their_schemas(service, pool):
     fits(answers.ModelList, _of(service, "/v1/models"))
 
 
-def test_a_recommendation_has_the_fields_of_the_contract(service, pool):
+def test_a_recommendation_has_the_fields_of_the_contract(service, served, pool):
     """Every name of the contract stands in a full answer."""
     answer = service.recommend(pool.one())
     assert set(answer) >= OF_RECOMMENDATION
@@ -199,6 +202,7 @@ def test_a_recommendation_has_the_fields_of_the_contract(service, pool):
     assert set(why["reasons"][0]) >= {"category", "text"}
     assert answer["automated"] is True
     assert answer["generated_at"].endswith("Z")
+    assert answer["data_until"] == to_text(served.loaded_until())
 
 
 def test_a_churn_answer_has_the_fields_of_the_contract(service, pool):

@@ -21,6 +21,8 @@ from features.shop.shop import Shop
 from tests.made_up_consents import Moments, rows_of
 from tests.synthetic_shop import END
 
+pytestmark = pytest.mark.both_databases
+
 DOCUMENT = Path(__file__).parents[1] / "docs" / "consent-receipts.md"
 PURPOSE = "recommendations"
 PARTS = {"pii_controllers": "[].", "privacy_notice": ".", "pii_information": "[]."}

@@ -18,6 +18,8 @@ from features.warehouse.fields import AMOUNT
 from tests.made_up_consents import Moments, rows_of
 from tests.synthetic_shop import ABROAD, END, HOME
 
+pytestmark = pytest.mark.both_databases
+
 PURPOSE = "churn_prediction"
 ANN, BOB = "c000", "c001"
 

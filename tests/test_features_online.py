@@ -18,6 +18,8 @@ from features.definitions.frames import reads_of
 from features.shop.online import Layout, OnlineRow, OnlineStore, online_store
 from features.shop.shop import Shop
 
+pytestmark = pytest.mark.both_databases
+
 PURPOSE = "recommendations"
 CATEGORIES = frozenset({"purchases", "order_times", "spending", "location"})
 floats = st.floats(allow_nan=True, allow_infinity=True, width=64)

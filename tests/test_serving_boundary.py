@@ -22,7 +22,16 @@ from features.database.caller import Caller, CallerGone, note_recorded, serving
 from features.database.engine import Database, Patience
 from features.database.turns import DatabaseBusy, WriteTurns
 from serving.http.app import make_app
-from serving.http.boundary.bodies import LISTS, PLAIN, check_shape, room_for
+from serving.http.boundary.bodies import (
+    FREE_BYTES,
+    LISTS,
+    PIECE_SECONDS,
+    PLAIN,
+    Pace,
+    check_shape,
+    read,
+    room_for,
+)
 from serving.http.boundary.lane_route import LaneRoute
 from serving.http.boundary.lanes import Lane, in_thread
 from serving.http.boundary.limits import Rate
@@ -31,6 +40,8 @@ from serving.http.sight.logs import JsonLines, log_failure
 from serving.http.sight.request_ids import request_id_for
 
 PROBLEM = "application/problem+json"
+PIECE = 16_000
+"""Bytes of a body that arrive at a time."""
 
 
 def service(settings: Settings | None = None, **routes: Callable) -> TestClient:
@@ -60,7 +71,31 @@ def test_a_body_is_bounded_before_it_is_read(body):
 
 def test_what_stands_in_texts_does_not_count():
     """Commas, colons and brackets in a text are part of the text."""
-    check_shape(json.dumps({"value": ',:[{"\\' * 5_000}).encode(), PLAIN)
+    body = json.dumps({"value": ',:[{"\\' * 5_000}).encode()
+    for end in (len(body), 20_000, 20_001):  # a part of it may have arrived
+        check_shape(body[:end], PLAIN)
+
+
+def test_large_bodies_come_in_turn():
+    """Who sends much waits for each piece, together with all others; who sends little does not."""
+
+    async def seconds(size: int, senders: int) -> float:
+        pace, began = Pace(), time.monotonic()
+        await asyncio.gather(*(received(pace, size) for _ in range(senders)))
+        return time.monotonic() - began
+
+    async def received(pace: Pace, size: int) -> bytes:
+        left = [b" " * PIECE] * (size // PIECE)
+
+        async def receive() -> dict:
+            return {"type": "http.request", "body": left.pop(), "more_body": bool(left)}
+
+        app = SimpleNamespace(state=SimpleNamespace(pace=pace))
+        return await read({"path": "/v1/events", "headers": [], "app": app}, receive, 60.0)
+
+    free = FREE_BYTES // PIECE
+    assert asyncio.run(seconds(free * PIECE, 500)) < PIECE_SECONDS * 500
+    assert asyncio.run(seconds(10 * PIECE, 4)) >= PIECE_SECONDS * (4 * (9 - free) - 1)
 
 
 def test_counting_a_large_body_takes_little_time():

@@ -202,6 +202,20 @@ def test_every_page_is_private_and_loads_nothing_from_elsewhere(staff, path):
     assert not re.findall(r"https?://|<script|style=|\son\w+=", page.text)
 
 
+def test_a_field_is_offered_to_be_put_right_to_who_may(staff, browser, service, served, pool):
+    """Where the key does not have the scope `correct`, the page does not ask for a correction."""
+    review = ask(service, service.recommend(pool.one(), k=1), "No.")
+    asks = "Put a field right"
+    assert asks in staff.get(f"/console/reviews/{review['id']}").text
+    _, secret = Keys(served.database).create(["review"], "console", "Ann")
+    browser.cookies.clear()
+    browser.post("/console/login", data={"key": secret})
+    page = browser.get(f"/console/reviews/{review['id']}").text
+    assert "Record this outcome" in page
+    assert asks not in page
+    assert 'name="field"' not in page
+
+
 def test_a_review_is_resolved_from_the_queue(staff, service, pool):
     """The queue leads to the review, which shows what the customer wrote and was told; the outcome
     is recorded and confirmed.

@@ -32,9 +32,9 @@ class Asked(Shop):
 
 
 @pytest.fixture
-def asked(sqlite_database, masters, shop) -> Shop:
+def asked(database, masters, shop) -> Shop:
     """A shop whose database is empty but for one customer who grants one category."""
-    made = Asked(shop, sqlite_database, masters)
+    made = Asked(shop, database, masters)
     said(made.ledger, "granted")
     return made
 
@@ -72,7 +72,7 @@ def count(database: Database) -> int:
 
 
 @pytest.mark.parametrize("changes", range(MOST_TRIES))
-def test_a_change_while_an_answer_is_made_makes_it_anew(asked, sqlite_database, ledger, changes):
+def test_a_change_while_an_answer_is_made_makes_it_anew(asked, database, ledger, changes):
     """An answer made under a consent that changed meanwhile is thrown away; the one given and
     recorded is made under what stands.
     """
@@ -88,17 +88,17 @@ def test_a_change_while_an_answer_is_made_makes_it_anew(asked, sqlite_database, 
     assert len(seen) == changes + 1
     assert answer.answer.consent["used"] == ([] if changes % 2 else ["purchases"])
     assert answer.answer.consent["ledger_seq"] == 1 + changes
-    assert count(sqlite_database) == 1
+    assert count(database) == 1
 
 
-def test_an_opt_out_while_an_answer_is_made_makes_it_anew(asked, sqlite_database, clock):
+def test_an_opt_out_while_an_answer_is_made_makes_it_anew(asked, database, clock):
     """What a customer opts out of meanwhile counts as a change."""
     seen = []
 
     def make(permissions: Permissions) -> Made:
         seen.append(permissions.opted_out("all"))
         if len(seen) == 1 and permissions.customer is not None:
-            OptOuts(sqlite_database, clock).add(permissions.customer, "all", None, None)
+            OptOuts(database, clock).add(permissions.customer, "all", None, None)
         return answer_of(permissions)
 
     decide(asked, "test", "ann", PURPOSE, make)
@@ -138,7 +138,7 @@ def test_what_others_say_changes_nothing(asked, ledger, customer, category):
     assert len(seen) == 1
 
 
-def test_a_consent_that_never_holds_still_is_refused(asked, sqlite_database, ledger):
+def test_a_consent_that_never_holds_still_is_refused(asked, database, ledger):
     """After a few tries the caller is told to come back, and nothing is recorded."""
 
     def make(permissions: Permissions) -> Made:
@@ -147,10 +147,10 @@ def test_a_consent_that_never_holds_still_is_refused(asked, sqlite_database, led
 
     with pytest.raises(TooBusy):
         decide(asked, "test", "ann", PURPOSE, make)
-    assert count(sqlite_database) == 0
+    assert count(database) == 0
 
 
-def test_an_answer_that_cannot_be_made_is_not_recorded(asked, sqlite_database):
+def test_an_answer_that_cannot_be_made_is_not_recorded(asked, database):
     """A fault while the answer is made leaves no decision behind."""
 
     def make(_permissions: Permissions) -> Made:
@@ -158,14 +158,14 @@ def test_an_answer_that_cannot_be_made_is_not_recorded(asked, sqlite_database):
 
     with pytest.raises(OSError, match="a fault"):
         decide(asked, "test", "ann", PURPOSE, make)
-    assert count(sqlite_database) == 0
+    assert count(database) == 0
 
 
-def test_the_log_finds_what_was_decided_and_for_whom(asked, sqlite_database):
+def test_the_log_finds_what_was_decided_and_for_whom(asked, database):
     """A decision is found with the shop's id of its customer, none for an unknown one; an unknown
     id is not found.
     """
-    log = DecisionLog(sqlite_database, asked.vault, {})
+    log = DecisionLog(database, asked.vault, {})
     known = decide(asked, "test", "ann", PURPOSE, answer_of)
     unknown = decide(asked, "test", "nobody", PURPOSE, answer_of)
     assert log.find(known.decision_id)[1] == "ann"
@@ -174,7 +174,7 @@ def test_the_log_finds_what_was_decided_and_for_whom(asked, sqlite_database):
         log.find("dec_0")
 
 
-def test_the_log_tells_an_answer_that_comes_out_otherwise(asked, sqlite_database):
+def test_the_log_tells_an_answer_that_comes_out_otherwise(asked, database):
     """A replay is identical when the answer comes out the same, and not when anything differs."""
     id = decide(asked, "test", "ann", PURPOSE, answer_of).decision_id
     consent = {"ledger_seq": 1, "used": ["purchases"], "withheld": []}
@@ -183,9 +183,7 @@ def test_the_log_tells_an_answer_that_comes_out_otherwise(asked, sqlite_database
         (Said(consent, ("more",)), False),
         (Said(consent | {"used": []}), False),
     ):
-        log = DecisionLog(
-            sqlite_database, asked.vault, {"test": lambda _decision, again=again: again}
-        )
+        log = DecisionLog(database, asked.vault, {"test": lambda _decision, again=again: again})
         assert log.identical(log.find(id)[0]) is identical
 
 

@@ -47,6 +47,8 @@ from tests.first_revision import (
 )
 from tests.synthetic_shop import END
 
+pytestmark = pytest.mark.both_databases
+
 PURPOSE = "recommendations"
 TEXT = "I never bought this: it was a gift zqx-secret"
 UPHELD = Verdict(Status.UPHELD, "It is right.", "Mia")

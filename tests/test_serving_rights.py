@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from tests.conftest import stopped_clock
 from tests.planted_customer import PLANTED, plant, pseudonym
 from tests.serving_shop import CANARY, customer_id, said, write_lines
 
+pytestmark = pytest.mark.both_databases
+
 ANN, BEN, STRANGER = customer_id(0), customer_id(1), CANARY + "stranger"
 KINDS = (WarehouseRows, TextFiles, Rows, DecisionContents, TrainingSets)
 
@@ -61,11 +63,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mine(original: Path, tmp_path: Path) -> Iterator[Shop]:
+def mine(original: Path, shop_copied: Callable[[Path], Shop]) -> Shop:
     """That workspace for one test to change."""
-    shop = Shop(Workspace.open(shutil.copytree(original, tmp_path / "shop")), stopped_clock)
-    yield shop
-    shop.database.close()
+    return shop_copied(original)
 
 
 def rows_of(shop: Shop, customer: int, *, others: bool = False) -> dict[str, list[dict[str, Any]]]:

@@ -5,6 +5,7 @@ what went.
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -27,6 +28,8 @@ from serving.rights.upkeep import UpkeepReport, upkeep
 from tests.decided import Said, decide
 from tests.synthetic_shop import END
 
+pytestmark = pytest.mark.both_databases
+
 ANN = "c000"
 ITEMS = "recommendations"
 NOTHING = UpkeepReport(expired=0, deleted={}, decisions_emptied=0)
@@ -35,7 +38,9 @@ NOTHING = UpkeepReport(expired=0, deleted={}, decisions_emptied=0)
 def days_later(shop: Shop, days: float) -> Shop:
     """The same shop after some days, its sayso.toml read anew."""
     moment = END + timedelta(days=days)
-    return Shop(Workspace.open(shop.workspace.root), lambda: moment)
+    later = Shop(Workspace.open(shop.workspace.root), lambda: moment)
+    weakref.finalize(later, later.database.close)
+    return later
 
 
 def restated(shop: Shop, change: Callable[[str], str]) -> Shop:

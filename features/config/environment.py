@@ -40,6 +40,8 @@ class Settings(BaseSettings):
 
     A file with mode 0600 in the workspace where it is not given.
     """
+    webhook_secret: SecretStr | None = None
+    """Key that signs the calls to the addresses in `[webhooks]`; their receiver has it too."""
     erasure_list: Path | None = None
     """File that lists who was erased, by tags that cannot be turned back, so that a backup that is
     put back brings nobody back; on another disk it survives the loss of this one. A file in the

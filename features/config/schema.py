@@ -181,6 +181,15 @@ class ReviewsSection(Section):
     """Who sees to it that reviews are answered; the shop's owner where nobody is named."""
 
 
+class Webhooks(Section):
+    """Calls out to the shop's own systems, signed with `SAYSO_WEBHOOK_SECRET`."""
+
+    code_wanted: Annotated[str, Field(pattern=r"^https?://[^/\s@]+(/\S*)?$")] | None = None
+    """Address that is told when a customer waits for a one-time code."""
+    private_hosts: tuple[Text, ...] = ()
+    """Hosts within the shop's own network that may be called in production."""
+
+
 class Audit(Section):
     """The fairness audit: which attributes groups are made of, and how far groups may lie apart."""
 
@@ -219,6 +228,7 @@ class Config(Section):
     reviews: ReviewsSection = ReviewsSection()
     contact_policy: ContactPolicySection = ContactPolicySection()
     audit: Audit = Audit()
+    webhooks: Webhooks = Webhooks()
 
     @property
     def audited(self) -> tuple[str, ...]:

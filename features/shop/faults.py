@@ -20,6 +20,8 @@ from features.shop.binding import database_fault
 from features.shop.production import no_api_key, production_faults
 from features.shop.workspace import CONFIG_NAME, Workspace
 
+FEWEST_OF_SECRET = 32
+
 
 def faults(workspace: Workspace, database: Database | None = None) -> list[str]:
     """Everything that is missing or does not fit, one sentence each with what to do; nothing where
@@ -52,9 +54,19 @@ def _of_catalog(workspace: Workspace) -> Iterator[str]:
         )
         return
     try:
-        read_config(file, workspace.tables)
+        config = read_config(file, workspace.tables)
     except (SaysoError, OSError) as error:
         yield str(error)
+        return
+    secret = workspace.settings.webhook_secret
+    if config.webhooks.code_wanted and (
+        secret is None or len(secret.get_secret_value()) < FEWEST_OF_SECRET
+    ):
+        yield (
+            "`[webhooks] code_wanted` is stated, and its calls cannot be signed: set"
+            f" SAYSO_WEBHOOK_SECRET to at least {FEWEST_OF_SECRET} random characters, which the"
+            " receiver has too"
+        )
 
 
 def _of_secrets(workspace: Workspace) -> Iterator[str]:

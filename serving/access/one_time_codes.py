@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
 
 from features import clock
 from features.clock import Clock, utc_now
@@ -149,6 +149,26 @@ class OneTimeCodes:
         with self._database.read() as connection:
             rows = connection.execute(query.where(column.told_at.is_(None)) if untold else query)
             return [Wanted(row.external_id, row.good_for, row.wanted_at) for row in rows]
+
+    def claim(self, wanted: Wanted) -> bool:
+        """Note that the shop is told of a code now; false where somebody else tells it."""
+        told = clock.to_text(self._clock())
+        return self._note_told(wanted, wanted_codes.c.told_at.is_(None), told)
+
+    def release(self, wanted: Wanted) -> None:
+        """Note that the shop could not be told."""
+        self._note_told(wanted, wanted_codes.c.told_at.is_not(None), None)
+
+    def _note_told(self, wanted: Wanted, rule: ColumnElement[bool], told_at: str | None) -> bool:
+        column = wanted_codes.c
+        whose = select(customers.c.customer).where(customers.c.external_id == wanted.customer_id)
+        change = (
+            update(wanted_codes)
+            .where(column.customer.in_(whose), column.wanted_at == wanted.wanted_at, rule)
+            .values(told_at=told_at)
+        )
+        with self._database.write() as connection:
+            return bool(connection.execute(change).rowcount)
 
     def _digest(self, customer: int, text: str) -> str:
         """Keyed, as a code is short enough to be guessed from a bare digest."""

@@ -71,6 +71,8 @@ class DecisionHead:
     request_id: str
     customer_id: str | None
     generated_at: str
+    data_until: str | None
+    """The newest moment on record of the shop's data; null where no order is loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)

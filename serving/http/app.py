@@ -23,6 +23,7 @@ from serving.http.api import (
     reviews,
 )
 from serving.http.boundary import metrics, problems, readiness
+from serving.http.boundary.bodies import Pace
 from serving.http.boundary.connection import Connection
 from serving.http.boundary.envelope import Envelope
 from serving.http.boundary.lanes import Lanes
@@ -70,6 +71,7 @@ def make_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.lanes = Lanes.of(settings)
+    app.state.pace = Pace()
     app.state.limits = Limits(settings)
     app.state.undelivered = Undelivered()
     app.add_middleware(Envelope, settings=settings)

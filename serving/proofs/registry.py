@@ -18,6 +18,7 @@ from serving.proofs.person.proof import PROOF as PERSON
 from serving.proofs.races.proof import PROOF as RACES
 from serving.proofs.speed.proof import SPEED
 from serving.proofs.stage.proof import Proof
+from serving.proofs.swaps.proof import PROOF as SWAPS
 from serving.proofs.withheld.proof import PROOF as WITHHELD
 
 _ALL = (
@@ -26,6 +27,7 @@ _ALL = (
     DOORS,
     DURABILITY,
     RACES,
+    SWAPS,
     CHAIN,
     ERASURE,
     FAULTS_FAIL_CLOSED,

@@ -24,13 +24,14 @@ class AnswerResponse(JSONResponse):
         ).encode()
 
 
-def head(decided: Decided[Any], customer_id: str | None) -> dict[str, Any]:
+def head(decided: Decided[Any], customer_id: str | None, data_until: str | None) -> dict[str, Any]:
     """The fields of `serving.contract.answers.DecisionHead`."""
     return {
         "decision_id": decided.decision_id,
         "request_id": current_request_id(),
         "customer_id": customer_id,
         "generated_at": decided.generated_at,
+        "data_until": data_until,
     }
 
 

@@ -14,6 +14,7 @@ from serving.http.boundary.parts import (
     Calling,
     CallingKey,
     ConsentLedger,
+    DataUntil,
     Estimating,
     KnownCustomers,
     Linking,
@@ -28,6 +29,7 @@ router = scoped_router()
 def estimate(
     request: ChurnRequest,
     estimator: Estimating,
+    data_until: DataUntil,
     links: Linking,
     ledger: ConsentLedger,
     customers: KnownCustomers,
@@ -48,7 +50,7 @@ def estimate(
     count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)
     return AnswerResponse(
         Churn(
-            **head(decided, request.customer_id),
+            **head(decided, request.customer_id, data_until),
             **vars(decided.answer),
             **links_to(links, key, decided.decision_id, decided.customer),
         ),

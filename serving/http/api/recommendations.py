@@ -10,7 +10,13 @@ from serving.access.privacy_signal import HONOURED, SAID
 from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
 from serving.http.api.addressed import AnswerResponse, head, links_to
-from serving.http.boundary.parts import Calling, CallingKey, Linking, Recommending
+from serving.http.boundary.parts import (
+    Calling,
+    CallingKey,
+    DataUntil,
+    Linking,
+    Recommending,
+)
 from serving.http.boundary.scoped_routes import scope, scoped_router
 from serving.http.sight.counts import count_answer
 
@@ -26,6 +32,7 @@ router = scoped_router()
 def recommend(
     request: RecommendationRequest,
     recommender: Recommending,
+    data_until: DataUntil,
     links: Linking,
     key: CallingKey,
     caller: Calling,
@@ -42,7 +49,7 @@ def recommend(
     count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
     return AnswerResponse(
         Recommendation(
-            **head(decided, request.customer_id),
+            **head(decided, request.customer_id, data_until),
             **vars(decided.answer),
             **links_to(links, key, decided.decision_id, decided.customer),
         ),

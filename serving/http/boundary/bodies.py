@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,13 @@ from serving.http.boundary.problems import Refused
 WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 DEEPEST = 16
 CLOSE = {"Connection": "close"}
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},:]', re.DOTALL)
+FIRST_LOOK = 16_000
+LOOK_AGAIN = 4
+"""The shape of a body is looked at after so many bytes, and again at so many times as many."""
+FREE_BYTES = 64_000
+PIECE_SECONDS = 0.01
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{},:]', re.DOTALL)
+"""A string of a body that has not arrived as a whole may have no end yet."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,22 @@ ROOMS: Mapping[str, Room] = {
 """By the beginning of the path; the longest that fits counts."""
 
 
+class Pace:
+    """Takes large bodies a piece at a time, those of all callers together, so that whoever sends
+    little does not wait behind them.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait until the next piece may be taken."""
+        now = time.monotonic()
+        begins = max(now, self._next)
+        self._next = begins + PIECE_SECONDS
+        await asyncio.sleep(begins - now)
+
+
 class Disconnected(Exception):
     """The caller went away before the request was there as a whole."""
 
@@ -61,16 +84,14 @@ async def read(scope: Scope, receive: Receive, seconds: float) -> bytes:
     headers = {name.lower(): value for name, value in scope["headers"]}
     room = room_for(scope["path"])
     _check_headers(headers, room)
+    shaped = b"form" not in headers.get(b"content-type", b"").lower()
     try:
         async with asyncio.timeout(seconds):
-            body = await _whole(receive, room)
+            return await _whole(receive, room, scope["app"].state.pace, shaped=shaped)
     except TimeoutError:
         raise Refused(
             408, f"The body did not arrive within {seconds:g} seconds.", headers=CLOSE
         ) from None
-    if b"form" not in headers.get(b"content-type", b"").lower():
-        check_shape(body, room)
-    return body
 
 
 def _check_headers(headers: Mapping[bytes, bytes], room: Room) -> None:
@@ -86,17 +107,39 @@ def _check_headers(headers: Mapping[bytes, bytes], room: Room) -> None:
         raise _too_large(room)
 
 
-async def _whole(receive: Receive, room: Room) -> bytes:
-    body = bytearray()
-    while True:
+async def _whole(receive: Receive, room: Room, pace: Pace, *, shaped: bool) -> bytes:
+    """All of it; of a body whose shape is refused nothing is kept, but it is taken to its end, so
+    that its sender gets the answer.
+    """
+    body, size, look_at = bytearray(), 0, FIRST_LOOK
+    refusal: Refused | None = None
+    more = True
+    while more:
+        if size > FREE_BYTES:
+            await pace.turn()
         message = await receive()
         if message["type"] != "http.request":
             raise Disconnected
-        body += message.get("body", b"")
-        if len(body) > room.bytes:
+        piece, more = message.get("body", b""), message.get("more_body", False)
+        size += len(piece)
+        if size > room.bytes:
             raise _too_large(room)
-        if not message.get("more_body", False):
-            return bytes(body)
+        if refusal is None:
+            body += piece
+            if shaped and (size >= look_at or not more):
+                look_at = LOOK_AGAIN * size
+                refusal = _refusal_of_shape(bytes(body), room)
+    if refusal is not None:
+        raise refusal
+    return bytes(body)
+
+
+def _refusal_of_shape(body: bytes, room: Room) -> Refused | None:
+    try:
+        check_shape(body, room)
+    except Refused as error:
+        return error
+    return None
 
 
 def _too_large(room: Room) -> Refused:
@@ -104,7 +147,8 @@ def _too_large(room: Room) -> Refused:
 
 
 def check_shape(body: bytes, room: Room) -> None:
-    """Refuse JSON of more values or names than `room` has, or nested deeper than `DEEPEST`.
+    """Refuse JSON, or the beginning of it, of more values or names than `room` has, or nested
+    deeper than `DEEPEST`.
 
     Counted on the bytes and only as far as is allowed, so that it costs little whatever comes.
     """

@@ -71,6 +71,8 @@ Service = Annotated[Sayso, _part(lambda sayso: sayso)]
 Recommending = Annotated[Recommender, _part(lambda sayso: sayso.recommender)]
 Estimating = Annotated[ChurnEstimator, _part(lambda sayso: sayso.churn)]
 Decisions = Annotated[DecisionLog, _part(lambda sayso: sayso.decisions)]
+DataUntil = Annotated[str | None, _part(lambda sayso: sayso.assortment.for_names.data_until)]
+"""The newest moment on record."""
 Linking = Annotated[Links, _part(lambda sayso: sayso.links)]
 ConsentLedger = Annotated[Ledger, _part(lambda sayso: sayso.shop.ledger)]
 KnownCustomers = Annotated[Customers, _part(lambda sayso: sayso.shop.customers)]

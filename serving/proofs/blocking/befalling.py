@@ -3,74 +3,63 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-
-import httpx
 
 from features.database.engine import Database
 from features.shop.workspace import Workspace
+from serving.proofs.blocking.senders import Parcel
 from serving.proofs.stage.postgres import PostgresServer
 
 WRONG_ELEMENTS = 490_000
-SENDERS = 8
 LOGIN_BYTES = 990_000
 LOCKED_FOR, FREE_FOR = 0.3, 0.1
-Befalling = Callable[[], AbstractContextManager[None]]
+Befalling = Callable[[], AbstractContextManager[Sequence[str] | None]]
+"""Gives what was answered wrongly meanwhile, complete once it is over."""
 
 
-def repeated(work: Callable[[], None], senders: int = 1) -> Befalling:
-    """So many threads do `work` again and again while the block runs."""
+def sent(parcel: Parcel) -> Befalling:
+    """Eight senders in a process apart send `parcel` again and again."""
 
     @contextmanager
-    def befall() -> Iterator[None]:
-        over = threading.Event()
-
-        def go_on() -> None:
-            while not over.is_set():
-                work()
-
-        threads = [threading.Thread(target=go_on) for _ in range(senders)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join()
+    def befall() -> Iterator[list[str]]:
+        command = [sys.executable, "-m", "serving.proofs.blocking.senders"]
+        pipe, wrong = subprocess.PIPE, list[str]()
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603 - our own command
+            if process.stdin is None or process.stdout is None:
+                raise ChildProcessError("the senders have no pipes")
+            process.stdin.write(f"{json.dumps(asdict(parcel))}\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            try:
+                yield wrong
+            finally:
+                process.stdin.close()
+                wrong += json.load(process.stdout)
 
     return befall
 
 
-def sending(url: str, path: str, headers: Mapping[str, str], body: bytes) -> Callable[[], None]:
-    """Sends `body` once; the service may close the connection before it is through."""
-
-    def send() -> None:
-        try:
-            answer = httpx.post(url + path, content=body, headers=dict(headers), timeout=60.0)
-        except httpx.TransportError:
-            return
-        if answer.status_code >= 500 and answer.status_code != 503:
-            raise ValueError(f"{path} answered {answer.status_code}")
-
-    return send
-
-
-def wrong_elements(url: str, key: str) -> Befalling:
-    """Eight senders of a megabyte of elements that are no products."""
-    said = b'{"customer_id": "x", "exclude": [' + b",".join([b"1"] * WRONG_ELEMENTS) + b"]}"
+def wrong_elements(port: int, key: str) -> Befalling:
+    """A megabyte of elements that are no products."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    return repeated(sending(url, "/v1/recommendations", headers, said), SENDERS)
+    opening = '{"customer_id": "x", "exclude": [1'
+    return sent(
+        Parcel(port, "/v1/recommendations", headers, opening, ",1", WRONG_ELEMENTS - 1, "]}")
+    )
 
 
-def large_logins(url: str) -> Befalling:
-    """Eight senders of a megabyte to the console's login."""
+def large_logins(port: int) -> Befalling:
+    """A megabyte to the console's login."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    return repeated(sending(url, "/console/login", headers, b"key=" + b"x" * LOGIN_BYTES), SENDERS)
+    return sent(Parcel(port, "/console/login", headers, "key=", "x", LOGIN_BYTES))
 
 
 def locked(database: Database) -> Befalling:
@@ -87,12 +76,24 @@ def locked(database: Database) -> Befalling:
 def slow(database: Database) -> Befalling:
     """Somebody else writes for most of the time."""
 
-    def write() -> None:
-        with database.write():
-            threading.Event().wait(LOCKED_FOR)
-        threading.Event().wait(FREE_FOR)
+    @contextmanager
+    def befall() -> Iterator[None]:
+        over = threading.Event()
 
-    return repeated(write)
+        def go_on() -> None:
+            while not over.wait(FREE_FOR):
+                with database.write():
+                    over.wait(LOCKED_FOR)
+
+        writer = threading.Thread(target=go_on)
+        writer.start()
+        try:
+            yield
+        finally:
+            over.set()
+            writer.join()
+
+    return befall
 
 
 def file_gone(workspace: Workspace) -> Befalling:

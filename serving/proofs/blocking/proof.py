@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from features.progress import Progress
-from serving.proofs.blocking.path import on_postgresql, told
+from features.progress import Progress, part_of
+from serving.proofs.blocking.path import SHOP, on_postgresql, told
 from serving.proofs.stage.postgres import wheel
 from serving.proofs.stage.proof import Finding, Proof
 from serving.proofs.stage.sandbox import MOUNTS, own, run_in_sandbox
+from serving.proofs.stage.small_shop import make_shop
 
 LASTS = 30.0
 """Seconds that each thing lasts at full size."""
@@ -30,17 +31,16 @@ def prove(folder: Path, share: float, progress: Progress) -> Finding:
     """Put a real service on SQLite and one on PostgreSQL through everything that may block it."""
     wheel()
     lasts = max(SHORTEST, LASTS * share)
+    make_shop(folder, part_of(progress, 0.0, 0.3)).database.close()
     on_disk = run_in_sandbox(
         own(MOUNTS),
         PATH,
         [str(folder), str(lasts)],
         folder,
-        lambda what, done: progress(what, done / 2),
+        part_of(progress, 0.3, 0.7),
     )
     at_server = told(
-        on_postgresql(
-            folder / "postgresql", lasts, lambda what, done: progress(what, 0.5 + done / 2)
-        )
+        on_postgresql(folder / SHOP, folder / "postgresql.log", lasts, part_of(progress, 0.7, 1.0))
     )
     figures: dict[str, int | float | str] = {}
     for found in (on_disk, at_server):

@@ -65,20 +65,24 @@ class Trial:
         """
         orders = Orders(self.port, self.key, self.customers, connections, pace, seconds)
         with watching(self.port, self.bare, self.worker) as seen:
-            with befall():
+            with befall() as wrong:
                 outcome = _called(orders)
             self._recover(what)
         self._note(outcome)
         label = f"{self.name}, {what}"
-        self.faults += [f"{label}: {said}" for said, _ in Counter(outcome["wrong"]).most_common(3)]
+        self.faults += [
+            f"{label}: {said}"
+            for said, _ in Counter([*outcome["wrong"], *(wrong or ())]).most_common(3)
+        ]
         late = min(seen.slowest - seen.of_machine, seen.slowest_of_worker)
         self._keep("livez", seen.slowest)
         self._keep("livez beside waiting for a processor", late)
         if late > AT_ONCE_SECONDS or seen.silent:
             self.faults.append(
                 f"{label}: `/livez` or a style sheet took {seen.slowest:.2f} seconds, of which the"
-                f" worker had a processor for {seen.slowest_of_worker:.2f}, where a bare server"
-                f" took {seen.of_machine:.2f}, and {seen.silent} got no answer"
+                f" worker did not wait for a processor for {seen.slowest_of_worker:.2f} and worked"
+                f" {seen.worked_at_slowest:.2f}, where a bare server took {seen.of_machine:.2f},"
+                f" and {seen.silent} got no answer"
             )
         self._bounded(label, outcome, seen.threads)
         if choices_at_once:

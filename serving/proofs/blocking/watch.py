@@ -22,12 +22,13 @@ LONGEST = 20.0
 @dataclass
 class Seen:
     """Seconds that `/livez` and the style sheet took; those of them in which the worker waited for
-    nothing but a processor; seconds of a bare server at the same moments; the most threads; what
-    got no answer.
+    nothing but a processor; seconds of a processor that its threads had meanwhile; seconds of a
+    bare server at the same moments; the most threads; what got no answer.
     """
 
     took: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
+    worked: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
     threads: int = 0
     silent: int = 0
@@ -46,6 +47,11 @@ class Seen:
             (took - waited for took, waited in zip(self.took, self.waited, strict=True)),
             default=0.0,
         )
+
+    @property
+    def worked_at_slowest(self) -> float:
+        """What the worker's threads had of a processor during the longest look."""
+        return max(zip(self.took, self.worked, strict=True), default=(0.0, 0.0))[1]
 
     @property
     def of_machine(self) -> float:
@@ -79,6 +85,7 @@ def watching(port: int, bare: int, worker: int) -> Iterator[Seen]:
                 seen.silent += took is None
                 seen.took.append(LONGEST if took is None else took)
                 seen.waited.append(waited_since(before, worker, seen.took[-1]))
+                seen.worked.append(worked_since(before, worker))
             seen.bare.append(asked(bare, "/") or LONGEST)
             seen.threads = max(seen.threads, threads_of(worker))
 
@@ -129,13 +136,22 @@ def waited_since(before: Times, process: int, seconds: float) -> float:
     No thread of it was at work then, and some were ready; what it waits for otherwise, such as a
     database, does not count.
     """
+    work, wait = _times_since(before, process)
+    return max(0.0, min(seconds - work, wait))
+
+
+def worked_since(before: Times, process: int) -> float:
+    """Seconds of a processor that all threads of a process had since."""
+    return _times_since(before, process)[0]
+
+
+def _times_since(before: Times, process: int) -> tuple[float, float]:
     since = [
         (work - before[thread][0], wait - before[thread][1])
         for thread, (work, wait) in processor_times(process).items()
         if thread in before
     ]
-    idle = seconds - sum(work for work, _ in since)
-    return max(0.0, min(idle, sum(wait for _, wait in since)))
+    return sum(work for work, _ in since), sum(wait for _, wait in since)
 
 
 def threads_of(process: int) -> int:
@@ -146,15 +162,25 @@ def threads_of(process: int) -> int:
         return 0
 
 
-def worker_on(port: int) -> int:
-    """The process id of the worker that answers on `port`: the child of the one that listens."""
+def workers_on(port: int) -> list[int]:
+    """The process ids of the workers that answer on `port`: children of the one that listens."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and f"--port\0{port}\0" in _command(entry):
             children = Path(f"{entry}/task/{entry.name}/children").read_text(encoding="ascii")
-            for child in children.split():
-                if "_bentoml_impl.worker.service" in _command(Path(f"/proc/{child}")):
-                    return int(child)
-    raise ProcessLookupError(f"no worker answers on port {port}")
+            return [
+                int(child)
+                for child in children.split()
+                if "_bentoml_impl.worker.service" in _command(Path(f"/proc/{child}"))
+            ]
+    return []
+
+
+def worker_on(port: int) -> int:
+    """The process id of the first of them."""
+    workers = workers_on(port)
+    if not workers:
+        raise ProcessLookupError(f"no worker answers on port {port}")
+    return workers[0]
 
 
 def _command(process: Path) -> str:

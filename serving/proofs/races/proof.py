@@ -1,9 +1,12 @@
-"""The proof that off means off now, against the real server with four threads."""
+"""The proof that off means off now, against the real server with four threads, and against two
+services on one PostgreSQL.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -11,19 +14,26 @@ from pathlib import Path
 import numpy as np
 
 from features.consent.simulated import simulated_consents
-from features.progress import Progress
+from features.progress import Progress, part_of
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
 from serving.access.api_keys import Keys
+from serving.operations.moving import migrate
 from serving.proofs.races.race import Race, Track
+from serving.proofs.stage.postgres import postgres_server, wheel
 from serving.proofs.stage.proof import Finding, Proof
 from serving.proofs.stage.switches import OptOut, Switch, Withdrawal
-from serving.proofs.stage.synthetic_shop import make_shop, promote_both
+from serving.proofs.stage.synthetic_shop import make_shop, open_shop, promote_both, workspace_in
 from serving.server import free_port, running
 
 RACES = 1_000
+RACES_OF_TWO = 120
+"""Races of a withdrawal between two services on one PostgreSQL."""
+WHERE_OF_TWO = "two services on one PostgreSQL: "
 SEED = 20_240_102
 CUSTOMERS = 150
+SHOP, SHARED = "shop", "shared"
+"""Folders of the workspace, as it is made and as two services share it."""
 LONGEST_WAIT = 0.03
 """Seconds by which the moment of a switch varies, so that it meets answers at every stage."""
 
@@ -67,33 +77,64 @@ class Score:
 
 
 def run(folder: Path, share: float, progress: Progress) -> Finding:
-    """Race as often as `share` asks for."""
+    """Race as often as `share` asks for, in one service and between two."""
+    wheel()
     progress("training the models that answer", 0.0)
-    shop = _ready_shop(folder)
-    races = ceil(RACES * share)
-    score = Score()
-    progress("starting the server", 0.05)
+    _ready_shop(folder)
+    shutil.copytree(folder / SHOP, folder / SHARED)
+    alone = _race_alone(folder, ceil(RACES * share), part_of(progress, 0.1, 0.7))
+    of_two = _race_of_two(folder, ceil(RACES_OF_TWO * share), part_of(progress, 0.7, 1.0))
+    figures = {f"{WHERE_OF_TWO}{name}": count for name, count in of_two.figures.items() if count}
+    faults = (*alone.faults, *(f"{WHERE_OF_TWO}{fault}" for fault in of_two.faults))
+    return Finding({**alone.figures, **figures}, faults)
+
+
+def _race_alone(folder: Path, races: int, progress: Progress) -> Score:
+    """Races in one service on SQLite."""
+    shop, score = open_shop(folder / SHOP), Score()
     with track_of(shop, folder / "service.log") as track:
         for number, race in enumerate(run_races(shop, track, races)):
-            progress("racing", 0.1 + 0.9 * number / races)
+            progress("racing", number / races)
             score.count(race)
-    return Finding(score.figures, tuple(score.faults))
+    shop.database.close()
+    return score
+
+
+def _race_of_two(folder: Path, races: int, progress: Progress) -> Score:
+    """Withdrawals sent to one service while it and another one on the same PostgreSQL answer."""
+    score = Score()
+    with postgres_server(durable=False) as server:
+        migrate(workspace_in(folder / SHARED), server.url)
+        shop = open_shop(folder / SHARED, server.url)
+        with (
+            running(shop.workspace, free_port(), folder / "other.log") as other,
+            track_of(shop, folder / "one.log", other) as track,
+        ):
+            for number, race in enumerate(run_races(shop, track, races, only_withdrawals=True)):
+                progress("racing between two services", number / races)
+                score.count(race)
+        shop.database.close()
+    return score
 
 
 @contextmanager
-def track_of(shop: Shop, log: Path) -> Iterator[Track]:
-    """The server of `shop` while the block runs, and a track to it."""
+def track_of(shop: Shop, log: Path, *others: str) -> Iterator[Track]:
+    """The server of `shop` while the block runs, and a track to it and to `others`."""
     _, key = Keys(shop.database).create(["all"])
-    with running(shop.workspace, free_port(), log) as url:
-        track = Track(url, key)
-        try:
-            yield track
-        finally:
-            track.close()
+    with (
+        running(shop.workspace, free_port(), log) as url,
+        closing(Track(url, key, *others)) as track,
+    ):
+        yield track
 
 
 def run_races(
-    shop: Shop, track: Track, races: int, customer_ids: list[str] | None = None
+    shop: Shop,
+    track: Track,
+    races: int,
+    customer_ids: list[str] | None = None,
+    *,
+    only_withdrawals: bool = False,
 ) -> Iterator[Race]:
     """So many races, each of another customer in turn; a customer switches one thing off after
     another.
@@ -102,16 +143,17 @@ def run_races(
     turns = customer_ids or sorted(shop.customers.all().values())
     for number in range(races):
         turn, position = divmod(number, len(turns))
-        switch = _switch(shop, track, turns[position], turn + position)
+        kinds = (0, 2) if only_withdrawals else (0, 1, 2)
+        step, kind = divmod(turn + position, len(kinds))
+        switch = _switch(shop, track, turns[position], kinds[kind], step)
         yield track.run(switch, float(draw.uniform(0, LONGEST_WAIT)))
 
 
-def _switch(shop: Shop, track: Track, customer_id: str, turn: int) -> Switch:
-    """In turn a category for recommendations, a product, a category for churn; the next category
-    each third time.
+def _switch(shop: Shop, track: Track, customer_id: str, kind: int, step: int) -> Switch:
+    """By kind a category for recommendations, a product, or a category for churn; the next one at
+    each step.
     """
     models = shop.config.models
-    kind, step = turn % 3, turn // 3
     if kind == 1:
         items = track.answer(
             "/v1/recommendations", {"customer_id": customer_id, "explain": "none"}
@@ -126,8 +168,8 @@ def _switch(shop: Shop, track: Track, customer_id: str, turn: int) -> Switch:
     return Withdrawal(customer_id, route, purpose, categories[step % len(categories)])
 
 
-def _ready_shop(folder: Path) -> Shop:
-    """A shop in which everybody allows everything, with champions in its registry."""
+def _ready_shop(folder: Path) -> None:
+    """Make a shop in which everybody allows everything, with champions in its registry."""
     shop = make_shop(folder, SEED, CUSTOMERS)
     shop.ledger.append_all(
         simulated_consents(
@@ -136,7 +178,7 @@ def _ready_shop(folder: Path) -> Shop:
     )
     refresh_online(shop)
     promote_both(shop)
-    return shop
+    shop.database.close()
 
 
 PROOF = Proof(

@@ -72,13 +72,15 @@ class Race:
 
 
 class Track:
-    """Where races are run: callers of the service at `url` with a key for everything."""
+    """Where races are run: callers of the service at `url` with a key for everything, and in turn
+    of `others` that share its database. What is switched off is said to the first.
+    """
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, *others: str) -> None:
         limits = httpx.Limits(max_connections=CALLERS + 1, max_keepalive_connections=CALLERS + 1)
-        self._http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60.0, limits=limits
-        )
+        headers = {"Authorization": f"Bearer {key}"}
+        self._http = httpx.Client(headers=headers, timeout=60.0, limits=limits)
+        self._urls = (url, *others)
         self._callers = ThreadPoolExecutor(CALLERS)
 
     def close(self) -> None:
@@ -86,17 +88,23 @@ class Track:
         self._callers.shutdown()
         self._http.close()
 
-    def answer(self, route: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The document of an answer. Raises `httpx.HTTPStatusError` for anything but a success."""
-        document: dict[str, Any] = self._http.post(route, json=dict(body)).raise_for_status().json()
+    def answer(self, route: str, body: Mapping[str, Any], service: int = 0) -> dict[str, Any]:
+        """The document of an answer of one of the services.
+
+        Raises `httpx.HTTPStatusError` for anything but a success.
+        """
+        answer = self._http.post(f"{self._urls[service]}{route}", json=dict(body))
+        document: dict[str, Any] = answer.raise_for_status().json()
         return document
 
     def run(self, switch: Switch, wait: float) -> Race:
         """One race; the switch is sent `wait` seconds after every caller may have had an answer."""
         warm, acknowledged = threading.Semaphore(0), threading.Event()
         callers = [
-            self._callers.submit(self._keep_asking, switch, warm, acknowledged)
-            for _ in range(CALLERS)
+            self._callers.submit(
+                self._keep_asking, switch, warm, acknowledged, number % len(self._urls)
+            )
+            for number in range(CALLERS)
         ]
         for _ in range(CALLERS):
             warm.acquire(timeout=HEAD_START)
@@ -110,7 +118,11 @@ class Track:
         )
 
     def _keep_asking(
-        self, switch: Switch, warm: threading.Semaphore, acknowledged: threading.Event
+        self,
+        switch: Switch,
+        warm: threading.Semaphore,
+        acknowledged: threading.Event,
+        service: int,
     ) -> list[Asked]:
         """Ask again and again, the last time after the acknowledgement."""
         told: list[Asked] = []
@@ -118,7 +130,7 @@ class Track:
         while not late:
             late = acknowledged.is_set()
             begun = time.perf_counter()
-            answer = self.answer(switch.asked_at, {"customer_id": switch.customer_id})
+            answer = self.answer(switch.asked_at, {"customer_id": switch.customer_id}, service)
             told.append(Asked(begun, time.perf_counter(), answer))
             warm.release()
         return told

@@ -43,15 +43,18 @@ def make_shop(folder: Path, seed: int, customers: int, database_url: str | None 
     return shop
 
 
-def open_shop(root: Path, database_url: str | None = None) -> Shop:
-    """The shop in `root` with everything of it there, but for its database where another is named,
-    whatever the environment says.
+def workspace_in(root: Path, database_url: str | None = None) -> Workspace:
+    """The workspace in `root` with everything of it there, but for its database where another is
+    named, whatever the environment says.
     """
     database, mlflow = (f"sqlite:///{root / name}" for name in ("sayso.db", "mlflow.db"))
     database = database_url or database
-    return Shop(
-        Workspace.open(root, Settings(workspace=root, database_url=database, mlflow_uri=mlflow))
-    )
+    return Workspace.open(root, Settings(workspace=root, database_url=database, mlflow_uri=mlflow))
+
+
+def open_shop(root: Path, database_url: str | None = None) -> Shop:
+    """The shop of that workspace."""
+    return Shop(workspace_in(root, database_url))
 
 
 def train(shop: Shop, tracking: Tracking, model: ModelName) -> Version:

@@ -1,0 +1,1 @@
+"""Another model answers: promotions and ways back under load, without one failed request."""
