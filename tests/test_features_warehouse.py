@@ -16,6 +16,7 @@ from features.warehouse.arrow import arrow_table, schema_of
 from features.warehouse.store import Warehouse
 
 PRODUCTS = schema_of(products.TABLE)
+PRODUCT_COLUMNS = tuple(products.TABLE.by_name)
 
 
 def lines(*recorded: str) -> pa.Table:
@@ -56,7 +57,7 @@ def test_a_replacement_is_the_whole_content(warehouse: Warehouse) -> None:
     reading it, and no older one.
     """
     products = pa.table(
-        {"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]},
+        {name: [{"product_id": "p", "title": "P"}.get(name)] for name in PRODUCT_COLUMNS},
         schema=PRODUCTS,
     )
     warehouse.replace({"transactions": lines("2024-01-01"), "products": products})
@@ -207,7 +208,7 @@ def test_a_rewrite_reaches_every_generation(warehouse: Warehouse) -> None:
     tables open too.
     """
     products = pa.table(
-        {"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]},
+        {name: [{"product_id": "p", "title": "P"}.get(name)] for name in PRODUCT_COLUMNS},
         schema=PRODUCTS,
     )
     for month in (1, 2):
@@ -247,7 +248,7 @@ def test_a_rewrite_that_fails_leaves_whole_files(warehouse: Warehouse) -> None:
 def test_all_rows_of_a_customer_are_found(warehouse: Warehouse) -> None:
     """Tables that hold customers are searched, and no others; somebody unknown has no rows."""
     products = pa.table(
-        {"product_id": ["p"], "title": ["P"], "product_category": [None], "brand": [None]},
+        {name: [{"product_id": "p", "title": "P"}.get(name)] for name in PRODUCT_COLUMNS},
         schema=PRODUCTS,
     )
     warehouse.replace({"transactions": lines("2024-01-01", "2024-01-02"), "products": products})
