@@ -15,7 +15,7 @@ slow: $(READY)  ## the tests that need much time, but for those of the proofs, w
 	$(BIN)/python -m pytest -m slow --ignore-glob='*/test_selftests_*'
 
 selftest: $(READY)  ## what Sayso promises, put to the test at a tenth of the size
-	$(BIN)/sayso selftest withheld doors control durability races swaps chain erasure faults blocking bad_data moving offline person
+	$(BIN)/sayso selftest withheld doors control durability races swaps chain erasure faults bad_data moving offline person
 
 check: $(READY)  ## lint, types, and who may import whom
 	$(BIN)/ruff check .
