@@ -67,7 +67,8 @@ class Recorded:
         homes = lines.drop_duplicates(CUSTOMER)
         named = {transactions.NAME: lines, customers.NAME: homes, products.NAME: titles}
         frames = {
-            name: frame[SCHEMAS[name].names].reset_index(drop=True) for name, frame in named.items()
+            name: frame.reindex(columns=SCHEMAS[name].names).reset_index(drop=True)
+            for name, frame in named.items()
         }
         order_lines = frames[transactions.NAME].astype({QUANTITY: "Int64"})
         return cls({**frames, transactions.NAME: order_lines})

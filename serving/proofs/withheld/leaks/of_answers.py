@@ -77,8 +77,8 @@ def any_purpose(original: Any) -> Any:
 def looks_the_country_up(original: Any) -> Any:
     """An explanation fills in what is missing."""
 
-    def make(estimator: Any, permissions: Any, language: str | None = None) -> Any:
-        made = original(estimator, permissions, language)
+    def make(estimator: Any, permissions: Any, language: str | None = None, **said: Any) -> Any:
+        made = original(estimator, permissions, language, **said)
         warehouse = warehouse_of(estimator._online)
         homes = warehouse.table("customers")
         found = (
@@ -111,10 +111,10 @@ def hides_what_was_bought(original: Any) -> Any:
 def answers_kept_by_customer(original: Any) -> Any:
     """Who asks again gets the answer of the last time."""
 
-    def make(estimator: Any, permissions: Any, language: str | None = None) -> Any:
+    def make(estimator: Any, permissions: Any, language: str | None = None, **said: Any) -> Any:
         kept = vars(estimator._online).setdefault("kept", {})
         if permissions.customer not in kept:
-            kept[permissions.customer] = original(estimator, permissions, language)
+            kept[permissions.customer] = original(estimator, permissions, language, **said)
         return kept[permissions.customer]
 
     return make
