@@ -32,7 +32,8 @@ from features.synthetic.presets import TESTED
 from models.churn.settings import ChurnSettings
 from models.next_purchase.ranker import NextPurchaseSettings
 from models.tracking import Tracking
-from serving.access.caller import Caller
+from serving.access.caller import AT_COMMAND_LINE, Caller
+from serving.access.one_time_codes import GoodFor
 from serving.bootstrap import Sayso, assemble
 from serving.contract.requests import RecommendationRequest
 from serving.proofs.erasure.canaries import canary, customer_id
@@ -159,6 +160,8 @@ def _use(sayso: Sayso, progress: Progress) -> None:
         )
         _contest(sayso, customer, who, sayso.churn.answer(who).decision_id)
         sayso.opt_outs.add(customer, "product", who.replace("customer", "optout"), None)
+        sayso.codes.make(customer, None, AT_COMMAND_LINE)
+        sayso.codes.ask(customer, GoodFor.ERASURE)
         _merge(sayso, customer)
     refresh_online(sayso.shop)
 
