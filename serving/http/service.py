@@ -124,13 +124,20 @@ class SaysoService:
             SETTINGS.public_url or "http://127.0.0.1:3000",
             self._reader,
         )
-        self._sayso.watch.also(self._reader.rest)
+        self._sayso.watch.also(self._rest)
         with ThreadPoolExecutor(1) as beside:
             watching = beside.submit(self._sayso.watch.start)
             self._web = app.load(self._sayso, SETTINGS, COUNTS)
             watching.result()
         forget_beginning()
         let_go()
+
+    def _rest(self) -> None:
+        """End the process that reads where it rests, and let go of what its last work touched."""
+        from serving.live.program_text import let_go  # noqa: PLC0415 - see above
+
+        if self._reader.rest():
+            let_go()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML's own is not typed
     def close(self) -> None:

@@ -93,10 +93,12 @@ class ReaderProcess:
             )
         return self._process
 
-    def rest(self) -> None:
-        """End the process if nothing was read for `REST_AFTER_SECONDS`."""
-        if self._process is not None and time.monotonic() - self._used > REST_AFTER_SECONDS:
+    def rest(self) -> bool:
+        """End the process if nothing was read for `REST_AFTER_SECONDS`; whether it ended now."""
+        tired = self._process is not None and time.monotonic() - self._used > REST_AFTER_SECONDS
+        if tired:
             self.close()
+        return tired
 
     def close(self) -> None:
         """End the process, whatever it is reading."""
