@@ -11,7 +11,7 @@ from functools import partial
 from explain.words import Words, open_words
 from features.config.environment import Env, Settings
 from features.database.engine import Patience
-from features.shop.faults import faults
+from features.shop.faults import faults_of_data
 from features.shop.online import online_stores
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
@@ -210,7 +210,7 @@ def health_of(shop: Shop, registry: Registry, live: _Live) -> Health:
             raise NotReady("sayso.toml cannot be read. Mend it.")
 
     def check_workspace() -> None:
-        if found := faults(shop.workspace, shop.database):
+        if found := faults_of_data(shop.workspace, shop.database):
             raise NotReady(found[0])
 
     def check_models() -> None:

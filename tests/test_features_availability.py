@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from features.intake.availability import is_available
 from features.shop.shop import Shop
-from features.warehouse.availability import is_available
 from serving.contract.requests import RecommendationRequest
 from serving.live.assortment import stock
 from serving.recommending.filters import hidden_products

@@ -10,7 +10,7 @@ import pytest
 
 from features.intake.reading.cells import read_moment, read_price
 from features.intake.reading.date_formats import formats_of
-from features.intake.reading.money import currencies_of, notation_of
+from features.intake.reading.money import currency_of, notation_of
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -58,8 +58,9 @@ def test_a_cell_in_another_notation_than_its_column_is_a_fault() -> None:
 
 
 def test_currencies_are_told() -> None:
-    """Signs and codes of a column are counted."""
-    assert currencies_of(["$5", "€6", "7 EUR", "8"]) == {"USD": 1, "EUR": 2}
+    """Signs and codes beside a number name its currency."""
+    told = [currency_of(text) for text in ("$5", "€6", "7 EUR", "8")]
+    assert told == ["USD", "EUR", "EUR", None]
 
 
 DATES = {

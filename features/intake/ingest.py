@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -107,9 +107,9 @@ def ingest(
         warehouse.replace(corrected(tables, database, vault))
         files = write_rejected(workspace.rejected, rejected)
     progress("done", 1.0)
-    report = _report(parts, tables, set_aside, faults, tuple(files.values()))
-    held = purchases_of(rows[transactions.NAME], report.orders, config.shop.currency)
-    return replace(report, purchases=held)
+    orders = len(tables[transactions.NAME][transactions.ORDER_ID].unique())
+    held = purchases_of(rows[transactions.NAME], orders, config.shop.currency)
+    return _report(parts, tables, held, set_aside, faults, tuple(files.values()))
 
 
 def _read(
@@ -313,6 +313,7 @@ def _nothing_left(
 def _report(
     parts: Sequence[_Sorted],
     tables: dict[str, pa.Table],
+    held: Purchases,
     set_aside: dict[str, int],
     faults: dict[str, str],
     files: tuple[Path, ...],
@@ -328,7 +329,7 @@ def _report(
         rejected_files=files,
         copies=tuple(name for part in parts for name in part.copies),
         not_read=faults,
-        purchases=Purchases(0, 0, 0, 0.0, 0.0, 0.0, ""),
+        purchases=held,
         by_status=_by_status(parts),
         customers=orders[CUSTOMER].nunique(),
         products=tables[products.NAME].num_rows,

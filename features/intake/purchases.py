@@ -83,8 +83,9 @@ def with_customers(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
     known = ~guest & mails.notna()
     # the first account of an address is the last to be put in
     accounts = dict(zip(mails[known][::-1], ids[known][::-1], strict=True))
-    named = mails.astype("object").map(lambda mail: accounts.get(mail, mail))
-    return lines.assign(**{CUSTOMER_ID: ids.astype("object").where(~guest, named).astype("str")})
+    named = ids.astype("object")
+    named[guest] = [accounts.get(mail, mail) for mail in mails[guest]]
+    return lines.assign(**{CUSTOMER_ID: named.astype("str")})
 
 
 def in_one_currency(

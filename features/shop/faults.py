@@ -29,7 +29,12 @@ def faults(workspace: Workspace, database: Database | None = None) -> list[str]:
 
     `database` is an open one of the workspace; without it, one is opened for this.
     """
-    found = [*_of_catalog(workspace), *_of_secrets(workspace)]
+    return [*_of_catalog(workspace), *faults_of_data(workspace, database)]
+
+
+def faults_of_data(workspace: Workspace, database: Database | None = None) -> list[str]:
+    """The faults but those of `sayso.toml`, which takes most of the time to check."""
+    found = [*_of_secrets(workspace)]
     if workspace.settings.env is Env.PRODUCTION:
         found += [fault for fault in production_faults(workspace) if fault not in found]
     opened = database or Database(workspace.database_url)

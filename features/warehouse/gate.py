@@ -160,7 +160,7 @@ class Gate:
         return asked.assign(covers_from=np.maximum(asked["covers_from"], kept_since))
 
     def _seen(self, fields: Collection[str], asked: ibis.Table) -> ibis.Table:
-        """The rows that pass for `asked`, a table of what `_asked` gives."""
+        """The rows that pass for `asked`, a table of what `asked` gives."""
         table = self._table_of(fields)
         kept = self._readable(table, fields)
         recorded_at = kept[RECORDED_AT]

@@ -11,9 +11,9 @@ import pandas as pd
 
 from features import clock
 from features.errors import WorkspaceError
+from features.intake.availability import is_available
 from features.shop.shop import Shop
 from features.tables.declared.products import AVAILABILITY, STOCK
-from features.warehouse.availability import is_available
 from models.next_purchase.item_pairs import FEWEST
 from models.next_purchase.orders import orders
 from serving.live.reader_process import Reading, read_here

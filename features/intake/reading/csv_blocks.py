@@ -20,6 +20,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv
 
+from features.intake.reading.csv_records import Record
+
 AT_ONCE = 1 << 24
 NEWLINE, QUOTE, NUL = 0x0A, 0x22, 0x00
 LONGEST_RECORD = 50
@@ -28,8 +30,8 @@ ILL_FORMED = re.compile("[\udc80-\udcff]")
 
 Rows = NDArray[np.int64]
 Cells = list[str]
-OneByOne = Callable[[Sequence[str], int], Iterator[tuple[int, Cells | None, str | None]]]
-"""Reads some lines that stand after so many others: each record's line, cells and fault."""
+OneByOne = Callable[[Sequence[str], int], Iterator[Record]]
+"""Reads the records of some lines, which stand after so many others."""
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,12 @@ class _Lines:
         for begin, end in regions:
             raw = self._text[self._starts[begin] : self._ends[end - 1]]
             text = [f"{line}\n" for line in raw.decode("utf-8", "surrogateescape").split("\n")[:-1]]
-            for line, cells, fault in one_by_one(text, self._before + begin):
-                if fault is not None or cells is None:
-                    faults.append((line, fault or "the line is empty"))
+            for record in one_by_one(text, self._before + begin):
+                if record.fault is not None:
+                    faults.append((record.line, record.fault))
                 else:
-                    lines.append(line)
-                    rows.append([cells[at] for at in shape.wanted])
+                    lines.append(record.line)
+                    rows.append([record.cells[at] for at in shape.wanted])
         return (lines, rows), faults
 
 

@@ -18,11 +18,11 @@ from typing import NamedTuple
 from features.errors import SourceError
 from features.intake.reading.containers import DAMAGED, damaged, open_bytes
 from features.intake.reading.encodings import UTF_8, encoding_of
+from features.intake.reading.raw_table import is_title
 
 DELIMITERS = ",;\t|"
 EXCEL_DELIMITER = re.compile('"?sep=(.)"?', re.IGNORECASE)
 LOOKED_AT = 100
-ROWS_BELOW = 20
 
 
 class Record(NamedTuple):
@@ -73,7 +73,7 @@ class CsvFile:
         held: list[Record] = []
         above = self.header_line - 1
         lines = islice(self._text_lines(), above, None)
-        for record in islice(self._records(lines, above), 1, None):
+        for record in islice(self.of_lines(lines, above), 1, None):
             held.append(record)
             if record.cells:
                 yield from held
@@ -109,31 +109,22 @@ class CsvFile:
         except DAMAGED as error:
             raise damaged(self.file, error) from None
 
-    def of_lines(
-        self, lines: Iterable[str], before: int
-    ) -> Iterator[tuple[int, list[str], str | None]]:
-        """Line, cells and fault of the records of some lines, which stand after `before` others."""
-        for record in self._records(lines, before):
-            yield record.line, record.cells, record.fault
-
     @property
     def is_utf_8(self) -> bool:
         """Whether the file is in UTF-8."""
         return self._encoding == UTF_8
 
     def text_at(self, wanted: Collection[int]) -> dict[int, str]:
-        """What stands at the records that begin on some lines."""
-        found, most = dict[int, str](), max(wanted, default=0)
-        numbered = enumerate(self._text_lines(), start=1)
-        for line, text in numbered:
-            if line > most:
-                break
-            if line not in wanted:
-                continue
-            found[line] = printable(text)
-        return found
+        """What stands on some lines, which is where records begin."""
+        last = max(wanted, default=0)
+        return {
+            line: printable(text)
+            for line, text in enumerate(islice(self._text_lines(), last), start=1)
+            if line in wanted
+        }
 
-    def _records(self, content: Iterable[str], before: int) -> Iterator[Record]:
+    def of_lines(self, content: Iterable[str], before: int) -> Iterator[Record]:
+        """The records of some lines, which stand after `before` others."""
         lines = _Lines(content, before)
         reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
         while True:
@@ -234,7 +225,7 @@ def _header_of(begin: Sequence[str]) -> tuple[str | None, str, int]:
     for position, at in enumerate(filled):
         line = begin[at]
         delimiter = max(delimiters, key=line.count)
-        below = [begin[other] for other in filled[position + 1 : position + 1 + ROWS_BELOW]]
+        below = [begin[other] for other in filled[position + 1 :]]
         if not _is_title(line, delimiter, below, delimiters):
             return line, delimiter, at + 1
     return None, delimiters[0], 1
@@ -244,7 +235,7 @@ def _is_title(line: str, delimiter: str, below: Sequence[str], delimiters: str) 
     """Whether a line fills at most half as many cells as the lines `below` it have."""
     cells = sum(bool(cell.strip(' "\r\n')) for cell in line.split(delimiter))
     widths = [_width(row, delimiter if delimiter in line else delimiters) for row in below]
-    return len(widths) > 1 and 2 * cells <= sorted(widths)[len(widths) // 2]
+    return is_title(cells, widths)
 
 
 def _width(row: str, delimiters: str) -> int:

@@ -13,10 +13,16 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from features.errors import SourceError
 from features.intake.reading.containers import open_bytes
-from features.intake.reading.raw_table import RawTable, as_text, require_once, text_table
+from features.intake.reading.raw_table import (
+    ROWS_BELOW,
+    RawTable,
+    as_text,
+    is_title,
+    require_once,
+    text_table,
+)
 
 ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-ROWS_BELOW = 20
 
 Row = tuple[str | None, ...]
 
@@ -52,13 +58,15 @@ class ExcelFile:
 
     @cached_property
     def _header(self) -> int:
-        """Position of the header: a row that fills more than half of what those below it do."""
+        """Position of the first row that is neither empty nor a title."""
         counts = [sum(cell is not None for cell in row) for row in self._rows]
-        for at, count in enumerate(counts):
-            below = sorted(count for count in counts[at + 1 :] if count)[:ROWS_BELOW]
-            if count and (not below or 2 * count > below[len(below) // 2]):
-                return at
-        return 0
+        filled = [at for at, count in enumerate(counts) if count]
+        below = [counts[at] for at in filled]
+        return next(
+            at
+            for position, at in enumerate(filled)
+            if not is_title(counts[at], below[position + 1 : position + 1 + ROWS_BELOW])
+        )
 
     @cached_property
     def _names(self) -> list[str]:

@@ -78,12 +78,9 @@ class Money(NamedTuple):
 
 @dataclass(frozen=True)
 class Notation:
-    """How a column writes numbers: `decimal` is `.` or `,`; `settled` tells whether a cell of the
-    column proves it.
-    """
+    """How a column writes numbers: `decimal` is `.` or `,`."""
 
     decimal: str
-    settled: bool
     longest: int = 9
     """Digits after the decimal sign of the cells that prove it, at the most."""
 
@@ -141,20 +138,15 @@ def notation_of(texts: Iterable[str], *, decimal_comma: bool = False) -> Notatio
             votes[sign] += 1
             longest[sign] = max(longest[sign], len(money.body.rpartition(sign)[2]))
     if votes["."] == votes[","]:
-        return Notation("," if decimal_comma else ".", settled=False)
+        return Notation("," if decimal_comma else ".")
     decimal = max((".", ","), key=lambda sign: votes[sign])
-    return Notation(decimal, settled=True, longest=longest[decimal])
+    return Notation(decimal, longest[decimal])
 
 
 def currency_of(text: str) -> str | None:
     """The currency that a cell names beside its number; None where it names none."""
     money = parsed(text)
     return None if money is None else money.currency
-
-
-def currencies_of(texts: Iterable[str]) -> Counter[str]:
-    """How many of the cells name each currency."""
-    return Counter(code for text in texts if (code := currency_of(text)))
 
 
 def _currency(sign: str) -> str | None:

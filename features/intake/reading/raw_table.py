@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from features.errors import SourceError
 
+ROWS_BELOW = 20
+"""Rows that say what is usual in a table."""
+
 
 @dataclass(frozen=True)
 class RawTable:
@@ -72,6 +75,15 @@ def text_table(
         name: pa.array(column, pa.string()) for name, column in zip(names, by_column, strict=True)
     }
     return RawTable(cells, np.array(lines, dtype="int64"), tuple(misshapen))
+
+
+def is_title(cells: int, below: Sequence[int]) -> bool:
+    """Whether a row above a table is the title of a report, rather than its header: it fills at
+    most half as many cells as the usual one of the rows below it, whose cells are counted in
+    `below`.
+    """
+    near = sorted(below[:ROWS_BELOW])
+    return len(near) > 1 and 2 * cells <= near[len(near) // 2]
 
 
 def require_once(names: Sequence[str], columns: Collection[str], file: Path, line: int) -> None:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from features.intake.order_statuses import bare
 
 _WORDS = """
     discontinued out_of_stock outofstock oos sold_out soldout unavailable not_available archived
     draft hidden private trash inactive disabled deleted false no 0 n
     ausverkauft nicht_verfuegbar nicht_verfügbar nicht_lieferbar eingestellt
-    epuise épuisé indisponible rupture rupture_de_stock agotado no_disponible descatalogado
-    niedostepny niedostępny wyprzedany wycofany
+    epuise indisponible rupture rupture_de_stock agotado no_disponible descatalogado
+    niedostepny wyprzedany wycofany
 """
-NOT_AVAILABLE = frozenset(_WORDS.split())
-"""Words for a product that is not sold now, with `_` between their parts."""
+NOT_AVAILABLE = frozenset(map(bare, _WORDS.split()))
+"""Words for a product that is not sold now, as `bare` writes them."""
 
 
 def is_available(availability: str | None, stock: str | None) -> bool:
     """Whether a product can be bought; it can where neither its state nor its stock says that it
     cannot.
     """
-    if availability is not None:
-        word = re.sub(r"[\W_]+", "_", availability.strip().casefold()).strip("_")
-        if word in NOT_AVAILABLE:
-            return False
+    if availability is not None and bare(availability) in NOT_AVAILABLE:
+        return False
     if stock is not None:
         try:
             return float(stock.replace(",", ".")) > 0
