@@ -53,12 +53,15 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_an_export_becomes_a_page_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_export_becomes_a_page_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A Shopify export is loaded, learnt from and served without an edit; kept, it is a
-    workspace.
+    workspace. The database that the environment names is left alone.
     """
     write_shopify(tmp_path / "orders.csv", 400)
-    kept = tmp_path / "mine"
+    kept, elsewhere = tmp_path / "mine", tmp_path / "in-earnest.db"
+    monkeypatch.setenv("SAYSO_DATABASE_URL", f"sqlite:///{elsewhere}")
     done = run("try", str(tmp_path / "orders.csv"), "--keep", str(kept), "--exit", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

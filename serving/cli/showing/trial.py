@@ -15,8 +15,11 @@ import typer
 from experiments.training.registry import task
 from features.config.environment import Settings
 from features.intake.ingest import ingest
+from features.intake.ingest_report import IngestReport
 from features.intake.reading.source_files import files_of
+from features.intake.setup.guess import Guess
 from features.intake.setup.new_workspace import create
+from features.progress import Progress
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.access.api_keys import Keys
@@ -27,6 +30,9 @@ from serving.cli.showing.demo import serve_until_interrupted, show_churn, show_r
 from serving.demo.preparation import Prepared, prepare_trial
 from serving.demo.script import Answer, Crm, sharing_everything
 from serving.server import free_port, is_free, running
+
+ELSEWHERE = ("database_url", "mlflow_uri", "public_url", "erasure_list")
+"""Settings that would send parts of the trial to what a shop uses in earnest."""
 
 
 def register(app: typer.Typer) -> None:
@@ -57,19 +63,15 @@ def try_out(
     open the page of a real customer.
     """
     screen = Screen(as_json=as_json)
-    named = [each for file in files for each in files_of(str(file.resolve()), Path("/"))]
-    with ExitStack() as open, _folder(keep) as root:
+    with _folder(keep) as root, ExitStack() as left_open:
         with screen.progress() as progress:
-            progress("recognising the columns", 0.0)
-            guesses = create(root, named)
-            shop = Shop(Workspace.open(root, Settings(workspace=root)))
-            progress("loading the orders", 0.05)
-            report = ingest(shop.workspace, shop.database)
+            shop, guesses, report = _loaded(root, files, progress)
+            left_open.callback(shop.database.close)
             prepared = prepare_trial(shop, progress)
             progress("starting the service", 0.95)
             _, secret = Keys(shop.database).create(["all"])
             chosen = port if is_free(port) else free_port()
-            url = open.enter_context(running(shop.workspace, chosen, root / "service.log"))
+            url = left_open.enter_context(running(shop.workspace, chosen, root / "service.log"))
         show_guesses(screen, guesses)
         show_ingest(screen, report)
         _show_models(screen, prepared)
@@ -79,7 +81,19 @@ def try_out(
         screen.result({**served, **models, "workspace": str(root) if keep else None})
         if sys.stdout.isatty() and not leave and not as_json:
             serve_until_interrupted(screen)
-        shop.database.close()
+
+
+def _loaded(
+    root: Path, files: Sequence[Path], progress: Progress
+) -> tuple[Shop, list[Guess], IngestReport]:
+    """A workspace of its own with the files loaded, whatever databases the environment names."""
+    progress("recognising the columns", 0.0)
+    named = [each for file in files for each in files_of(str(file.resolve()), Path("/"))]
+    guesses = create(root, named)
+    own = Settings(workspace=root, **dict.fromkeys(ELSEWHERE))
+    shop = Shop(Workspace.open(root, own))
+    progress("loading the orders", 0.05)
+    return shop, guesses, ingest(shop.workspace, shop.database)
 
 
 @contextmanager
