@@ -21,6 +21,7 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean, of_customers
+from features.intake.health.look import Health, Loaded, look_at
 from features.intake.ingest_report import (
     Counted,
     IngestReport,
@@ -106,10 +107,12 @@ def ingest(
         }
         warehouse.replace(corrected(tables, database, vault))
         files = write_rejected(workspace.rejected, rejected)
+        loaded = Loaded(tables, _outcomes(parts, set_aside), rows[transactions.NAME])
+        health = look_at(loaded, workspace.tables, config.catalog, workspace.root, now)
     progress("done", 1.0)
     orders = len(tables[transactions.NAME][transactions.ORDER_ID].unique())
     held = purchases_of(rows[transactions.NAME], orders, config.shop.currency)
-    return _report(parts, tables, held, set_aside, faults, tuple(files.values()))
+    return _report(parts, tables, held, set_aside, faults, tuple(files.values()), health)
 
 
 def _read(
@@ -289,6 +292,14 @@ def _set_aside(parts: Sequence[_Sorted]) -> dict[str, int]:
     return dict(total)
 
 
+def _outcomes(parts: Sequence[_Sorted], set_aside: Mapping[str, int]) -> dict[str, int]:
+    """How many of the lines read became what: `kept`, `rejected`, or set aside under a rule."""
+    read = sum(len(part.kept) + len(part.rejected) + sum(part.set_aside.values()) for part in parts)
+    rejected = sum(len(part.rejected) for part in parts)
+    kept = read - rejected - sum(set_aside.values())
+    return {"kept": kept, "rejected": rejected, **set_aside}
+
+
 def _nothing_left(
     parts: Sequence[_Sorted], set_aside: Mapping[str, int], faults: Mapping[str, str]
 ) -> SourceError:
@@ -317,15 +328,15 @@ def _report(
     set_aside: dict[str, int],
     faults: dict[str, str],
     files: tuple[Path, ...],
+    health: Health,
 ) -> IngestReport:
-    read = sum(len(part.kept) + len(part.rejected) + sum(part.set_aside.values()) for part in parts)
-    rejected = sum(len(part.rejected) for part in parts)
+    became = _outcomes(parts, set_aside)
     orders = tables[transactions.NAME].to_pandas()
     return IngestReport(
-        read=read,
-        kept=read - rejected - sum(set_aside.values()),
+        read=sum(became.values()),
+        kept=became["kept"],
         set_aside=set_aside,
-        rejected=rejected,
+        rejected=became["rejected"],
         rejected_files=files,
         copies=tuple(name for part in parts for name in part.copies),
         not_read=faults,
@@ -336,4 +347,5 @@ def _report(
         orders=orders[transactions.ORDER_ID].nunique(),
         first=orders[transactions.ORDERED_AT].min().to_pydatetime(),
         last=orders[transactions.ORDERED_AT].max().to_pydatetime(),
+        health=health,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from features.intake.health.look import Health
 from features.intake.purchases import SOLD
 from features.tables.declared import transactions
 from features.tables.table import CUSTOMER
@@ -44,7 +45,7 @@ class IngestReport:
     lines, by rule. Rows of all sources were `read`; each of them was `kept`, `set_aside` (by rule)
     or `rejected`. `first` and `last` are the moments (naive UTC) of the first and the last order.
     `copies` are files left out as they repeat another, `not_read` says which sources may not be
-    read, and why.
+    read, and why. `health` sets the load against the one before.
     """
 
     read: int
@@ -61,6 +62,7 @@ class IngestReport:
     orders: int
     first: datetime
     last: datetime
+    health: Health
 
 
 def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:

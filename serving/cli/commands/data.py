@@ -14,6 +14,8 @@ from features.config.environment import Settings
 from features.config.reading import read_config
 from features.config.sources import Source
 from features.definitions.frames import feature_frame
+from features.intake.health.look import RECORD
+from features.intake.health.record import HealthRecord, Load
 from features.intake.ingest import ingest
 from features.intake.ingest_report import IngestReport
 from features.intake.setup.guess import LAYOUT, Guess
@@ -29,6 +31,7 @@ from serving.cli.options import (
     WorkspaceOption,
 )
 from serving.cli.screen import Screen
+from serving.cli.showing.health import show_loads, show_oddities
 
 ACCEPTED = 0.02
 """The share of a source's lines that may be rejected unless the owner says otherwise."""
@@ -113,12 +116,19 @@ def load(
             help="The share of a source's lines that may be rejected; with more nothing is loaded.",
         ),
     ] = ACCEPTED,
+    health: Annotated[
+        bool,
+        typer.Option("--health", help="Load nothing; show the loads so far and what was odd."),
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Load or refresh the warehouse from the sources in `sayso.toml`."""
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
+    if health:
+        _show_loads(screen, HealthRecord(shop.workspace.root / RECORD).loads())
+        return
     with screen.progress() as progress:
         report = ingest(shop.workspace, shop.database, progress, accept=accept)
         refresh_online(shop)
@@ -126,6 +136,12 @@ def load(
     screen.result(
         {**asdict(report), "rejected_files": [str(file) for file in report.rejected_files]}
     )
+
+
+def _show_loads(screen: Screen, loads: Sequence[Load]) -> None:
+    """The record of all loads, and what was odd about them."""
+    show_loads(screen, loads)
+    screen.result({"loads": [asdict(load) for load in loads]})
 
 
 def show_ingest(screen: Screen, report: IngestReport) -> None:
@@ -164,6 +180,7 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
         files = ", ".join(str(file) for file in report.rejected_files)
         lines = "1 line was" if report.rejected == 1 else f"{report.rejected:,} lines were"
         screen.say(f"[bold]{lines} rejected[/bold]; {files} has each with its line and the reason.")
+    show_oddities(screen, report.health.oddities)
 
 
 AsOfOption = Annotated[
