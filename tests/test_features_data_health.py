@@ -15,7 +15,6 @@ import pytest
 from typer.testing import CliRunner
 
 from features.database.engine import Database
-from features.intake.health.look import RECORD
 from features.intake.health.record import HealthRecord
 from features.intake.ingest import ingest
 from features.intake.ingest_report import IngestReport
@@ -190,7 +189,7 @@ def test_the_record_grows_names_nobody_and_survives_a_cut(shop: Shop, exports) -
     """Each load is a line more, without an id or a rare value; one that was cut off is passed over,
     and the next begins on a line of its own.
     """
-    file = shop.root / RECORD
+    file = shop.root / "data_health.jsonl"
     first = file.read_text(encoding="utf-8")
     file.write_text(first + first[:100], encoding="utf-8")
     lines = exports[1].copy()
@@ -210,8 +209,8 @@ def test_the_record_grows_names_nobody_and_survives_a_cut(shop: Shop, exports) -
 
 def test_a_record_that_cannot_be_written_stops_no_load(shop: Shop, exports) -> None:
     """The orders are loaded, and it is told that the load could not be noted."""
-    (shop.root / RECORD).unlink()
-    (shop.root / RECORD).mkdir()
+    (shop.root / "data_health.jsonl").unlink()
+    (shop.root / "data_health.jsonl").mkdir()
     assert shop.odd(exports[1], moment_of(exports[1])) == ["record"]
 
 

@@ -184,7 +184,8 @@ def test_a_backup_comes_back_as_it_was(root: Path, tmp_path: Path, name: str) ->
     with shop_in(new) as shop:
         assert content_of(shop) == before
         assert shop.warehouse.generation == rows
-    assert (new / "secret").read_text() == (root / "secret").read_text()
+    for kept in ("secret", "data_health.jsonl"):
+        assert (new / kept).read_text() == (root / kept).read_text()
     assert Doctor(workspace_of(new)).look() == []
 
 

@@ -22,6 +22,7 @@ from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean, of_customers
 from features.intake.health.look import Health, Loaded, look_at
+from features.intake.health.record import HealthRecord
 from features.intake.ingest_report import (
     Counted,
     IngestReport,
@@ -108,7 +109,8 @@ def ingest(
         warehouse.replace(corrected(tables, database, vault))
         files = write_rejected(workspace.rejected, rejected)
         loaded = Loaded(tables, _outcomes(parts, set_aside), rows[transactions.NAME])
-        health = look_at(loaded, workspace.tables, config.catalog, workspace.root, now)
+        record = HealthRecord(workspace.data_health)
+        health = look_at(loaded, workspace.tables, config.catalog, record, now)
     progress("done", 1.0)
     orders = len(tables[transactions.NAME][transactions.ORDER_ID].unique())
     held = purchases_of(rows[transactions.NAME], orders, config.shop.currency)

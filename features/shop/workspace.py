@@ -85,6 +85,11 @@ class Workspace:
         return self.root / "rejected"
 
     @property
+    def data_health(self) -> Path:
+        """File with a line of figures for each load; nobody's data."""
+        return self.root / "data_health.jsonl"
+
+    @property
     def database_url(self) -> str:
         """Address of the database."""
         return self.settings.database_url or self.own_database_url

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -31,9 +30,6 @@ from features.tables.table import CUSTOMER, RECORDED_AT
 from features.tables.tables import Tables
 from features.warehouse.pauses import usual_pause
 
-RECORD = "data_health.jsonl"
-"""File of a workspace with the record of its loads."""
-
 
 @dataclass(frozen=True)
 class Health:
@@ -57,12 +53,14 @@ class Loaded:
     lines: pd.DataFrame
 
 
-def look_at(loaded: Loaded, tables: Tables, catalog: Catalog, root: Path, now: datetime) -> Health:
-    """Set a load against the last one in the record of the workspace `root`, and note it there.
+def look_at(
+    loaded: Loaded, tables: Tables, catalog: Catalog, record: HealthRecord, now: datetime
+) -> Health:
+    """Set a load against the last one in the `record`, and note it there.
 
     A record that cannot be read or written is odd, and stops no load.
     """
-    record, moment = HealthRecord(root / RECORD), now.astimezone(UTC).replace(tzinfo=None)
+    moment = now.astimezone(UTC).replace(tzinfo=None)
     figures = _figures(loaded, _of_each(loaded.rows, tables, catalog))
     try:
         past = record.loads()

@@ -14,7 +14,6 @@ from features.config.environment import Settings
 from features.config.reading import read_config
 from features.config.sources import Source
 from features.definitions.frames import feature_frame
-from features.intake.health.look import RECORD
 from features.intake.health.record import HealthRecord, Load
 from features.intake.ingest import ingest
 from features.intake.ingest_report import IngestReport
@@ -23,6 +22,7 @@ from features.intake.setup.new_workspace import create
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from serving.cli.data_health import show_loads, show_oddities
 from serving.cli.options import (
     DEFAULT_WORKSPACE,
     DebugOption,
@@ -31,7 +31,6 @@ from serving.cli.options import (
     WorkspaceOption,
 )
 from serving.cli.screen import Screen
-from serving.cli.showing.health import show_loads, show_oddities
 
 ACCEPTED = 0.02
 """The share of a source's lines that may be rejected unless the owner says otherwise."""
@@ -127,7 +126,7 @@ def load(
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
     if health:
-        _show_loads(screen, HealthRecord(shop.workspace.root / RECORD).loads())
+        _show_loads(screen, HealthRecord(shop.workspace.data_health).loads())
         return
     with screen.progress() as progress:
         report = ingest(shop.workspace, shop.database, progress, accept=accept)
