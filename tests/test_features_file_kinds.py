@@ -105,7 +105,7 @@ def test_a_line_that_is_no_object_is_rejected_with_its_line(tmp_path: Path) -> N
     file.write_text('{"a": 1}\nnot json\n[1]\n{"a": 2}\n')
     raw = opened(file).read(["a"])
     assert raw.cells["a"].to_pylist() == ["1", "2"]
-    assert raw.misshapen == ((2, "the line is no JSON object"), (3, "the line is no JSON object"))
+    assert raw.misshapen == ((2, "it is no JSON object"), (3, "it is no JSON object"))
 
 
 def test_columns_of_any_type_stop_nothing(tmp_path: Path) -> None:

@@ -315,7 +315,8 @@ def _nothing_left(
             f"{len(rejected):,} rejected, the first in {first['file']}, line {first['line']},"
             f" because {first['reason']}"
         )
-    told = "; ".join(counts) or "the sources hold none"
+    files = ", ".join(f"`{part.source.file}`" for part in parts)
+    told = "; ".join(counts) or f"{files} has no row below its header"
     return SourceError(
         f"no purchase is left to load: {told}. Correct the file, or `columns` and `cleaning` of the"
         " source",

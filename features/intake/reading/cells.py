@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from features.customers.id_normalisation import NOTHING
 from features.intake.reading.date_formats import EPOCHS, ISO_PATTERN, normalised
 from features.intake.reading.money import notation_of
+from features.intake.reading.raw_table import number_text
 from features.tables.table import Kind
 
 Mask = NDArray[np.bool_]
@@ -29,6 +30,7 @@ UNSEEN = r"[\p{C}\x{FFFD}]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 SPREADSHEET_ERROR = r"^#(N/A|REF!|VALUE!|NAME\?|NULL!|NUM!|DIV/0!)$"
 ROUNDED = r"^[0-9]([.,][0-9]+)?E[+]?[0-9]+$"
+LIST = r"^\[.*, .*\]$"
 NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 OFFSET = r":[0-9]{2}.*(Z|[+-][0-9]{2}:?[0-9]{2})$"
 """The end of a moment of ISO 8601 that states its offset."""
@@ -68,6 +70,7 @@ def read_id(raw: pa.Array[Any], *, required: bool) -> Cells:
             _matches(texts, f"^{NOTHING}$"),
             "which stands for nothing; leave a cell without a value empty",
         ),
+        Fault(_matches(texts, LIST), "which is a list"),
         Fault(_longer(texts, ID_LENGTH), f"which is longer than {ID_LENGTH} characters"),
     ]
     if required:
@@ -174,13 +177,8 @@ def _without_point(numbers: pa.Array[Any]) -> pa.Array[Any]:
     17850.
     """
     floats = numbers.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return pa.array(
-        [
-            None if np.isnan(f) else f"{f:.0f}" if f == np.floor(f) and abs(f) < 2**53 else str(f)
-            for f in floats
-        ],
-        pa.string(),
-    )
+    texts = [None if np.isnan(number) else number_text(number) for number in floats.tolist()]
+    return pa.array(texts, pa.string())
 
 
 def _distinct_numbers(

@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from features.errors import SourceError
-from features.intake.reading.containers import DAMAGED, damaged, open_bytes
+from features.intake.reading.containers import open_bytes
 from features.intake.reading.encodings import UTF_8, encoding_of
 from features.intake.reading.raw_table import is_title
 
 DELIMITERS = ",;\t|"
 EXCEL_DELIMITER = re.compile('"?sep=(.)"?', re.IGNORECASE)
 LOOKED_AT = 100
+HALF = re.compile("[\ud800-\udbff\udc00-\udc7f]")
+"""Halves of letters that a text in JSON may name, and that stand for no byte."""
+LOST = "\N{REPLACEMENT CHARACTER}"
+"""What stands for bytes that are no letter."""
 
 
 class Record(NamedTuple):
@@ -58,7 +62,7 @@ class CsvFile:
                 line=1,
             )
         self.columns = [name.strip() for name in self._header()]
-        if not _is_utf8(header):
+        if not is_utf_8(header):
             raise SourceError(
                 "the header is not UTF-8; save the file as CSV in UTF-8",
                 file=self.file,
@@ -103,11 +107,8 @@ class CsvFile:
         # the file
         errors = "surrogateescape" if self._encoding == UTF_8 else "replace"
         content = open_bytes(self.file)
-        try:
-            with TextIOWrapper(content, self._encoding, errors, newline="") as lines:
-                yield from lines
-        except DAMAGED as error:
-            raise damaged(self.file, error) from None
+        with TextIOWrapper(content, self._encoding, errors, newline="") as lines:
+            yield from lines
 
     @property
     def is_utf_8(self) -> bool:
@@ -157,10 +158,14 @@ class CsvFile:
         text = lines.text
         if "\0" in text:
             return self._name_cell(cells, lambda cell: "\0" in cell, "a NUL byte")
-        if not text.isascii() and not _is_utf8(text):
+        if LOST in text and not self.is_utf_8:
+            return self._name_cell(
+                cells, lambda cell: LOST in cell, "bytes that are no letter; export the file again"
+            )
+        if not text.isascii() and not is_utf_8(text):
             return self._name_cell(
                 cells,
-                lambda cell: not _is_utf8(cell),
+                lambda cell: not is_utf_8(cell),
                 "bytes that are not UTF-8; save the file as CSV in UTF-8",
             )
         return None
@@ -248,13 +253,15 @@ def printable(text: str) -> str:
     r"""`text` without its line end, with what is no character written as `\xff` and control
     characters as `\x00`.
     """
-    utf8 = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    whole = HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    utf8 = whole.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c >= " " or c in "\t\n\r" else f"\\x{ord(c):02x}" for c in utf8).rstrip(
         "\r\n"
     )
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf_8(text: str) -> bool:
+    """Whether a text can be written; bytes that were none became lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import IO
 
-from features.intake.reading.containers import DAMAGED, damaged, open_bytes
+from features.intake.reading.containers import open_bytes
 
 UTF_8, WINDOWS = "utf-8-sig", "cp1252"
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -29,11 +29,8 @@ def encoding_of(file: Path) -> str:
 
     Raises `SourceError` where the file cannot be opened.
     """
-    try:
-        with open_bytes(file) as content:
-            return _encoding_of(content)
-    except DAMAGED as error:
-        raise damaged(file, error) from None
+    with open_bytes(file) as content:
+        return _encoding_of(content)
 
 
 def _encoding_of(content: IO[bytes]) -> str:

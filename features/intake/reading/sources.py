@@ -130,15 +130,9 @@ def _read_file(
     if source.fill_down:
         raw = filled_down(raw, source, declared)
     raw = without_gaps(only_lines(raw, source), source, declared)
-    try:
-        columns = {
-            column: _read_column(declared[column], source, raw, now) for column in source.columns
-        }
-    except (ValueError, pa.ArrowInvalid) as error:
-        raise SourceError(
-            f"its cells cannot be read: {error}; see `date_format` and `columns` in sayso.toml",
-            file=file,
-        ) from None
+    columns = {
+        column: _read_column(declared[column], source, raw, now, file) for column in source.columns
+    }
     for column, its in declared.items():
         if its.kind is Kind.MOMENT and column in columns:
             cells = _cells(source.columns[column], its.kind, raw)
@@ -179,7 +173,18 @@ def _check_columns(
             )
 
 
-def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -> Cells:
+def _read_column(column: Column, source: Source, raw: RawTable, now: datetime, file: Path) -> Cells:
+    try:
+        return _read_cells(column, source, raw, now)
+    except (ValueError, pa.ArrowInvalid) as error:
+        raise SourceError(
+            f"the cells of `{names(source.columns[column.name])}` cannot be read: {error}; see"
+            " `date_format` and `columns` in sayso.toml",
+            file=file,
+        ) from None
+
+
+def _read_cells(column: Column, source: Source, raw: RawTable, now: datetime) -> Cells:
     cells = _cells(source.columns[column.name], column.kind, raw)
     comma, empty = raw.decimal_comma, column.may_be_empty
     match column.kind:
