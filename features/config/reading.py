@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from features.tables.tables import STANDARD, Tables
 
 RENAMED = {"manners": "contact_policy"}
 """Sections by the names that they had before; a file that still uses these is read alike."""
+PLACED = re.compile(r"(.*) \(at line ([0-9]+), column [0-9]+\)", re.DOTALL)
+"""A fault of TOML with its place."""
 
 
 class ConfigError(SaysoError):
@@ -44,8 +47,15 @@ def read_config(file: Path, tables: Tables = STANDARD) -> Config:
         stated = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError("there is no such file; `sayso init` makes one", file=file) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"this is not TOML: {error}", file=file) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            "this is not UTF-8; save the file in UTF-8", file=file, line=line
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        told = PLACED.fullmatch(str(error))
+        what, line = (told[1], int(told[2])) if told else (str(error), text.count("\n") + 1)
+        raise ConfigError(f"this is not TOML: {what}", file=file, line=line) from None
     lines = TomlLines(text)
     before = {new: old for old, new in RENAMED.items() if old in stated}
     for new, old in before.items():
@@ -76,7 +86,8 @@ def _explain(where: KeyPath, error: Any) -> str:
         return f"`{name}` is missing: every {_noun(where)} needs a `{where[-1]}`"
     if error["type"] == "extra_forbidden":
         return f"`{name}` is not known here; remove it or correct its spelling"
-    return f"`{name}` is {error['input']!r}: {error['msg'].lower()}"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return f"`{name}` is {error['input']!r}: {said[:1].lower()}{said[1:]}"
 
 
 def _noun(where: KeyPath) -> str:

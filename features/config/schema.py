@@ -27,7 +27,7 @@ class Shop(Section):
     audit_log_kept_days: Days = 365
     """How long the audit log says who read whose data."""
     language: Text = "en"
-    currency: Text = "GBP"
+    currency: Currency = "GBP"
     rates: dict[Currency, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """What one unit of another currency is in the shop's own."""
     home_country: str | None = None

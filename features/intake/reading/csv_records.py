@@ -23,6 +23,8 @@ from features.intake.reading.raw_table import is_title
 DELIMITERS = ",;\t|"
 EXCEL_DELIMITER = re.compile('"?sep=(.)"?', re.IGNORECASE)
 LOOKED_AT = 100
+BINARY = [chr(code) for code in (*range(9), *range(14, 32))]
+"""Signs that no header holds and other kinds of files do."""
 HALF = re.compile("[\ud800-\udbff\udc00-\udc7f]")
 """Halves of letters that a text in JSON may name, and that stand for no byte."""
 LOST = "\N{REPLACEMENT CHARACTER}"
@@ -60,6 +62,12 @@ class CsvFile:
                 "the file has no header; its first line must name the columns",
                 file=self.file,
                 line=1,
+            )
+        if any(sign in header for sign in BINARY):
+            raise SourceError(
+                "this is no text, and so no CSV file; export it again",
+                file=self.file,
+                line=self.header_line,
             )
         self.columns = [name.strip() for name in self._header()]
         if not is_utf_8(header):

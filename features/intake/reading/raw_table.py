@@ -32,6 +32,8 @@ class RawTable:
     misshapen: tuple[tuple[int, str], ...] = ()
     decimal_comma: bool = False
     """Whether commas are likely to be decimal, since something else stands between cells."""
+    elsewhere: tuple[tuple[Path, int, str], ...] = ()
+    """Rows of joined files that have no cells: the file, the line, and why."""
 
 
 class TableFile(Protocol):

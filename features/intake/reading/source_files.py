@@ -96,7 +96,7 @@ def opened(
     """
     table = _opened(file)
     if joins:
-        table = JoinedFile(table, [(join, _opened(root / join.file)) for join in joins])
+        table = JoinedFile(file, table, [(join, _opened(root / join.file)) for join in joins], root)
     return table if packed is None else UnpackedFile(table, packed)
 
 

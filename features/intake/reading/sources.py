@@ -139,6 +139,7 @@ def _read_file(
             _check_dates(source, file, cells, columns[column], names(source.columns[column]))
     reasons = dict(_reasons(source, declared, raw, columns))
     rejected = [(name, line, reason) for line, reason in raw.misshapen]
+    rejected += [(_name(other, root), line, reason) for other, line, reason in raw.elsewhere]
     rejected += [(name, int(raw.lines[position]), reason) for position, reason in reasons.items()]
     rows = pd.DataFrame(
         {

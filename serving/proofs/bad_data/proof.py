@@ -1,5 +1,5 @@
 """The promise that bad data is named: no corrupt row gets in, none is lost in silence, and a mended
-file loads what was missing.
+file loads what was missing; and so it is with files, settings and consents that are bad as a whole.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import pandas as pd
 from features.intake.ingest import ingest
 from features.intake.ingest_report import IngestReport
 from features.intake.setup.new_workspace import create
-from features.progress import Progress
+from features.progress import Progress, part_of
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.proofs.bad_data.corrupt_rows import KINDS, Row
+from serving.proofs.bad_data.kinds.every import GROUPS
 from serving.proofs.bad_data.loaded_rows import OWN, VALUES, loaded, same
 from serving.proofs.bad_data.spoilt_exports import (
     DIALECTS,
@@ -38,7 +39,33 @@ class Tally:
     faults: list[str] = field(default_factory=list)
 
 
+ROWS = 0.8
+"""What part of the time corrupt rows take."""
+
+
 def prove(folder: Path, share: float, progress: Progress) -> Finding:
+    """Corrupt rows of CSV, and then every other kind."""
+    rows = prove_rows(folder / "rows", share, part_of(progress, 0.0, ROWS))
+    others = prove_others(folder / "others", part_of(progress, ROWS, 1.0))
+    kinds = len(KINDS) + sum(len(group.kinds) for group in GROUPS.values())
+    return Finding(
+        {"kinds": kinds, **rows.figures, **others.figures}, (*rows.faults, *others.faults)
+    )
+
+
+def prove_others(folder: Path, progress: Progress) -> Finding:
+    """Spoil workspaces in every kind that is no corrupt row of CSV, one at a time."""
+    faults: list[str] = []
+    for position, (name, group) in enumerate(GROUPS.items()):
+        progress(name, position / len(GROUPS))
+        (folder / str(position)).mkdir(parents=True)
+        faults += group.faults(folder / str(position))
+    return Finding(
+        {f"kinds of {name}": len(group.kinds) for name, group in GROUPS.items()}, tuple(faults)
+    )
+
+
+def prove_rows(folder: Path, share: float, progress: Progress) -> Finding:
     """Load spoilt exports in as many ways of writing CSV as `share` asks for, mend them, and load
     them again.
     """
@@ -49,7 +76,7 @@ def prove(folder: Path, share: float, progress: Progress) -> Finding:
         progress(f"way of writing {position + 1} of {len(dialects)}", position / len(dialects))
         _prove_one(folder / str(position), exports(dialect, places), tally)
     return Finding(
-        {"kinds": len(KINDS), "ways of writing CSV": len(dialects), **tally.counts},
+        {"kinds of corrupt rows": len(KINDS), "ways of writing CSV": len(dialects), **tally.counts},
         tuple(tally.faults),
     )
 
@@ -173,7 +200,7 @@ def _values(row: Row, units: int, price: float) -> tuple[object, ...]:
 
 BAD_DATA = Proof(
     "bad_data",
-    "fifty kinds of corrupt rows are each named with file, line and reason, and none gets in or is"
-    " lost",
+    "every kind of bad data, in rows, files, settings and consents, is named with file, line and"
+    " reason; none gets in or is lost, and nothing is half loaded",
     prove,
 )

@@ -4,10 +4,14 @@ is good is loaded exactly or nothing is, and what is mended loads all.
 
 from __future__ import annotations
 
+import csv
+import io
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +44,8 @@ ROWS: tuple[Cells, ...] = tuple(
 """Good order lines, as a program holds them."""
 SPOILT = 2
 """Position of the row that is spoilt where one is."""
-EXPORTS = "exports"
+EXPORTS, SETTINGS = "exports", "sayso.toml"
+WRITTEN = f"{EXPORTS}/orders.csv"
 
 
 class Group(Protocol):
@@ -57,7 +62,8 @@ class Group(Protocol):
 @dataclass(frozen=True)
 class Spoilt:
     """One kind: `spoil` changes the files of a workspace, and what is then refused has to name
-    `file`, the `line` where there is one, and what is `told`.
+    `file`, the `line` where there is one (a number, or a text that stands on it), and what is
+    `told`.
 
     Where it spoils a `row` (its position) that is refused and the others load; else nothing is.
     """
@@ -65,8 +71,10 @@ class Spoilt:
     spoil: Callable[[Path], None]
     told: str
     file: str
-    line: int | None = None
+    line: int | str | None = None
     row: int | None = None
+    along: int = 0
+    """How many rows are refused along with what is named, since they need it."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +95,13 @@ class ExportGroup:
         root = folder / "shop"
         exports = root / EXPORTS
         exports.mkdir(parents=True)
+        told = f"{EXPORTS}/{next(iter(self.files))}"
+        (root / SETTINGS).write_text(_settings().replace(WRITTEN, told), encoding="utf-8")
+        self.settle(root)
         for name, content in self.files.items():
             (exports / name).write_bytes(content)
-        create(root, [exports] if len(self.files) > 1 else list(exports.iterdir()))
-        self.settle(root)
         shutil.copytree(exports, folder / "good" / EXPORTS)
-        shutil.copy(root / "sayso.toml", folder / "good")
+        shutil.copy(root / SETTINGS, folder / "good")
         shop = Shop(Workspace.open(root, OWN))
         try:
             ingest(shop.workspace, shop.database)
@@ -107,12 +116,13 @@ class ExportGroup:
     def _of_kind(self, shop: Shop, folder: Path, kind: Spoilt) -> Iterator[str]:
         """Spoil, load, and put back what was."""
         root = shop.workspace.root
-        before = loaded(shop)
+        before = _state(root)
         kind.spoil(root)
+        kind = replace(kind, line=_line(root, kind))
         try:
             report = ingest(Workspace.open(root, OWN), shop.database)
         except SaysoError as error:
-            yield from _faults_of_refusal(kind, str(error), before, loaded(shop))
+            yield from _faults_of_refusal(kind, str(error), before, _state(root))
         except Exception as error:  # noqa: BLE001  whatever else is raised is what is looked for
             yield f"it ends in {type(error).__name__}: {error}"
         else:
@@ -126,15 +136,13 @@ class ExportGroup:
             yield f"it was loaded: {report.kept} of {report.read} rows"
             return
         refused = [row for file in report.rejected_files for row in _rejected(file)]
-        if len(refused) != 1:
-            yield f"{len(refused)} rows were refused, and one is bad: {refused}"
-            return
-        file, line, reason = refused[0]
-        if (Path(file).name, line) != (kind.file, kind.line) or kind.told not in reason:
-            yield (
-                f"it is told as {file}, line {line}: {reason!r}, and not as {kind.file}, line"
-                f" {kind.line}: {kind.told!r}"
-            )
+        told = [
+            kind.told in reason
+            for file, line, reason in refused
+            if (Path(file).name, line) == (kind.file, kind.line)
+        ]
+        if told != [True] or len(refused) != 1 + kind.along:
+            yield f"refused is {refused}, and not {kind.file}, line {kind.line}: {kind.told!r}"
         good = [row for position, row in enumerate(self.rows) if position != kind.row]
         if not same(loaded(shop), frame_of(good)):
             yield "what is loaded is not the good rows with their exact values"
@@ -143,6 +151,32 @@ class ExportGroup:
         report = ingest(shop.workspace, shop.database)
         if report.rejected or not same(loaded(shop), frame_of(self.rows)):
             yield f"the mended {', '.join(self.files)} do not load what was missing"
+
+
+def _state(root: Path) -> dict[str, bytes]:
+    """Every file of the warehouse and of what is rejected."""
+    files = [*(root / "warehouse").rglob("*"), *(root / "rejected").rglob("*")]
+    return {str(file): file.read_bytes() for file in files if file.is_file()}
+
+
+@cache
+def _settings() -> str:
+    """The settings of a workspace that was made of the good rows as CSV."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "shop" / WRITTEN
+        file.parent.mkdir(parents=True)
+        file.write_text(text_of(ROWS), encoding="utf-8")
+        create(Path(folder) / "shop", [file])
+        return (Path(folder) / "shop" / SETTINGS).read_text(encoding="utf-8")
+
+
+def text_of(rows: Sequence[Cells], columns: Sequence[str] = COLUMNS) -> str:
+    """Rows as CSV with a header."""
+    made = io.StringIO()
+    writer = csv.writer(made, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return made.getvalue()
 
 
 def frame_of(rows: Sequence[Cells]) -> pd.DataFrame:
@@ -159,15 +193,23 @@ def _value(
 
 
 def _faults_of_refusal(
-    kind: Spoilt, told: str, before: pd.DataFrame, after: pd.DataFrame
+    kind: Spoilt, told: str, before: dict[str, bytes], after: dict[str, bytes]
 ) -> Iterator[str]:
     if kind.row is not None:
         yield f"all was refused for one row: {told}"
     where = kind.file if kind.line is None else f"{kind.file}, line {kind.line}"
     if where not in told or kind.told not in told:
         yield f"it is told as {told!r}, which does not name {where!r} and {kind.told!r}"
-    if not same(before, after):
-        yield "it was refused, and the warehouse changed"
+    if before != after:
+        yield "it was refused, and the warehouse or what is rejected changed"
+
+
+def _line(root: Path, kind: Spoilt) -> int | None:
+    """The line that has to be named."""
+    if not isinstance(kind.line, str):
+        return kind.line
+    lines = (root / kind.file).read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if kind.line in line)
 
 
 def _rejected(file: Path) -> Iterator[tuple[str, int, str]]:
@@ -195,7 +237,7 @@ def changing(old: str, new: str) -> Callable[[Path], None]:
     """Replaces a text of `sayso.toml`."""
 
     def spoil(root: Path) -> None:
-        settings = root / "sayso.toml"
+        settings = root / SETTINGS
         text = settings.read_text(encoding="utf-8")
         if old not in text:
             raise ValueError(old)

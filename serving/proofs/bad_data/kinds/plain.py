@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from serving.proofs.bad_data.spoilt_load import (
@@ -13,23 +11,14 @@ from serving.proofs.bad_data.spoilt_load import (
     ROWS,
     SPOILT,
     Cell,
-    Cells,
     ExportGroup,
     Spoilt,
+    text_of,
     with_cells,
     writing,
 )
 
 FILE = "orders.csv"
-
-
-def text_of(rows: Sequence[Cells], columns: Sequence[str] = COLUMNS) -> str:
-    """Rows as CSV with a header."""
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return made.getvalue()
 
 
 WHOLE = text_of(ROWS).encode()
@@ -66,8 +55,8 @@ PLAIN = ExportGroup(
     {
         "an empty file": _refused("has no header", b""),
         "a header and nothing below": _refused("no purchase is left", text_of([]).encode()),
-        "a picture that is called CSV": _refused("", PICTURE),
-        "a disk's zeros": _refused("", bytes(4096)),
+        "a picture that is called CSV": _refused("this is no text", PICTURE),
+        "a disk's zeros": _refused("this is no text", bytes(4096), 1),
         "a column twice in the header": _refused(
             "more than once", text_of([(*row, 1) for row in ROWS], (*COLUMNS, "units")).encode(), 1
         ),
