@@ -158,3 +158,39 @@ def test_a_damaged_file_is_refused_by_its_name(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError, match=words):
         opened(tmp_path / name)
+
+
+def test_a_formula_that_failed_is_told_as_it_stands(tmp_path: Path) -> None:
+    """The reader of workbooks gives it as an empty cell; it is none."""
+    book = Workbook()
+    book.active.append(["a", "b"])
+    book.active.append(["x", "#DIV/0!"])
+    book.active.cell(2, 2).data_type = "e"
+    book.active.append(["y", None])
+    book.save(tmp_path / "o.xlsx")
+    assert opened(tmp_path / "o.xlsx").read(["b"]).cells["b"].to_pylist() == ["#DIV/0!", None]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b'{"a": "1", "a": "2"}', "the object names 'a' twice"),
+        (b'{"a": {"b": "1", "b": "2"}}', "the object names 'b' twice"),
+        (b'{"a": "K\xe4se \xc3\xbc"}', "a is 'K\\xe4se ü', which holds bytes that are not UTF-8"),
+        (rb'{"a": "x\ud800"}', r"a is 'x\ud800', which holds bytes that are not UTF-8"),
+    ],
+)
+def test_what_json_says_twice_or_in_no_letters_is_rejected(
+    line: bytes, told: str, tmp_path: Path
+) -> None:
+    """One of two values is not taken in silence, and bytes that are no letters are not replaced."""
+    (tmp_path / "o.jsonl").write_bytes(b'{"a": "1"}\n' + line + b"\n")
+    table = opened(tmp_path / "o.jsonl")
+    assert table.read(["a"]).misshapen == ((2, told),)
+    assert table.raw([2])[2].encode()
+
+
+def test_a_list_is_seen_to_be_one(tmp_path: Path) -> None:
+    """A list of one value is the value; one of several is not taken for an id."""
+    (tmp_path / "o.jsonl").write_text('{"a": ["x"]}\n{"a": ["x", "y"]}\n')
+    assert opened(tmp_path / "o.jsonl").read(["a"]).cells["a"].to_pylist() == ["x", "[x, y]"]
