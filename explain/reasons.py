@@ -68,10 +68,9 @@ def _chosen(
 ) -> list[dict[str, Chosen]]:
     """What is said of each answer, by category, before it is put into words."""
     chosen = []
-    ordered = [sorted(parts, key=lambda part: -abs(part.contribution)) for parts, _ in explained]
-    for parts, (_, values) in zip(ordered, explained, strict=True):
+    for parts, values in explained:
         found: dict[str, Chosen] = {}
-        for part in parts:
+        for part in sorted(parts, key=_size, reverse=True):
             if part.category in found or (helpful_only and part.contribution <= 0):
                 continue
             for template in speaking.get(part.feature, ()):
@@ -80,6 +79,10 @@ def _chosen(
                     break
         chosen.append(found)
     return chosen
+
+
+def _size(part: FeatureContribution) -> float:
+    return abs(part.contribution)
 
 
 def _direction(part: FeatureContribution, helpful_only: bool) -> Direction:

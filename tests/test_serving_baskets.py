@@ -148,16 +148,14 @@ def test_a_basket_that_nobody_knows_is_no_basket(service):
 
 
 def of_basket(shop: Shop, decision_id: str) -> Floats:
-    """What the ranker was shown of each candidate of a decision: how well it goes with the
-    basket.
-    """
+    """What the ranker was shown of each product of a decision: how well it goes with the basket."""
     with shop.database.read() as connection:
         decision = decisions.read(connection, shop.vault, decision_id)
     tracking = Tracking.of(shop.workspace)
     names = NextPurchaseModel.load(
         tracking.folder(tracking.by_alias("next_purchase", CHAMPION))
     ).features
-    return RecommendationInputs.from_document(json.loads(decision.inputs)).features[
+    return RecommendationInputs.from_document(json.loads(decision.inputs), None).features[
         :, names.index("fits_the_basket")
     ]
 

@@ -1,16 +1,15 @@
-"""A typed answer is written in the order of its fields, with numbers as Python writes them."""
+"""A typed answer is written in the order of its fields, and its numbers keep every bit."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from explain.explanation import FeatureContribution, SaidReason
-from features.consent.chain import canonical
 from serving.contract.answers import ConsentUsed, Item, ItemExplanation, RecommendationAnswer
-from serving.decisions.document import document, plain
+from serving.decisions.document import document, encoded, plain
 from serving.http.api.addressed import AnswerResponse
 
 REASON = SaidReason("purchases", "You bought this.", "bought", {"count": 3}, "for")
@@ -34,7 +33,7 @@ def test_an_answer_keeps_its_order_and_leaves_out_what_is_absent():
         '{"personalized":true,"not_personalized_because":null,"automated":true,'
         '"disclosure":"Chosen automatically.","language":"en","model":null,'
         '"consent":{"ledger_seq":3,"used":["purchases"],"withheld":[]},'
-        '"items":[{"rank":1,"product_id":"mug","title":"Tasse","score":1e-05,"explored":false,'
+        '"items":[{"rank":1,"product_id":"mug","title":"Tasse","score":0.00001,"explored":false,'
         '"propensity":1.0}]}'
     )
 
@@ -60,10 +59,20 @@ def test_reasons_may_stand_without_numbers():
         "values",
         "direction",
     ]
-    assert b'"contribution":1e+16' in AnswerResponse(replace(ITEM, explanation=whole)).body
+    assert b'"contribution":1e16' in AnswerResponse(replace(ITEM, explanation=whole)).body
 
 
 def test_what_is_recorded_is_what_is_written():
-    """The canonical text of a record holds what a reader of the answer's JSON gets."""
-    assert json.loads(canonical(document(ANSWER), document)) == plain(ANSWER)
-    assert canonical(plain(ANSWER)) == canonical(document(ANSWER), document)
+    """What is kept of an answer is what its reader gets, but for what is made anew."""
+    part = FeatureContribution("times_bought", "purchases", 3.0, 0.1)
+    why = ItemExplanation(base_value=0.0, output_value=0.1, contributions=[part], reasons=[REASON])
+    answer = replace(ANSWER, items=[replace(ITEM, explanation=why)])
+    said, kept = plain(answer), json.loads(encoded(document(answer, kept=True)))
+    assert said["items"][0]["explanation"].pop("contributions") == [asdict(part)]
+    assert kept == said
+
+
+@pytest.mark.parametrize("number", [0.1, 1 / 3, 1e-05, 5e-324, 1e16, 1.7976931348623157e308, -0.0])
+def test_a_number_keeps_every_bit(number):
+    """Whatever way it is written, it is read as the same number."""
+    assert json.loads(encoded(number)).hex() == number.hex()

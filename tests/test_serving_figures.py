@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+from dataclasses import replace
 from itertools import chain
 
 import pytest
 from sqlalchemy import select, update
 
 from features.consent.chain import link
-from features.database.tables import decisions
+from features.database import tables
 from features.shop.shop import Shop
-from serving.decisions.record import verify_decisions
+from serving.decisions import record as decisions
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, Client, customer_id, everything_in
 from tests.synthetic_shop import CUSTOMERS
 
@@ -214,10 +215,10 @@ def test_a_forged_hash_does_not_make_an_altered_answer_identical(service, served
     before = _stored(served, id)
     with served.database.write() as connection:
         key = served.vault.key(connection, before["customer"])
-    altered = key.open(before["content"], f"decision:{id}").replace(
-        rb"\"rank\":1,", rb"\"rank\":7,"
-    )
-    content = key.seal(altered, f"decision:{id}")
+    with served.database.read() as connection:
+        said = decisions.read(connection, served.vault, id)
+    altered = replace(said, answer=said.answer.replace('"rank":1,', '"rank":7,'))
+    content = key.seal(decisions.packed(altered), f"decision:{id}")
     row = {name: value for name, value in before.items() if name not in ("hash", "content")}
     row["content_digest"] = hashlib.sha256(content).hexdigest()
     _store(served, id, content=content, hash=link(row), content_digest=row["content_digest"])
@@ -251,23 +252,19 @@ def test_a_decision_moved_to_another_customer_is_told(service, served, pool):
 def test_decisions_hold_no_customer_id(served, answers):
     """Neither inputs nor answers of stored decisions hold the shop's ids of customers."""
     with served.database.read() as connection:
-        rows = connection.execute(
-            select(decisions.c.id, decisions.c.customer, decisions.c.content)
-        ).all()
+        rows = connection.execute(select(tables.decisions)).mappings().all()
         opened = [
-            served.vault.opened(connection, row.customer, row.content, f"decision:{row.id}")
-            for row in rows
-            if row.content
+            decisions.opened(connection, served.vault, dict(row)) for row in rows if row["content"]
         ]
     assert len(opened) >= 2 * len(answers)
-    assert all(b"ledger_seq" in content for content in opened)
-    assert not any(b"canary" in content for content in opened)
+    assert all("ledger_seq" in found.answer for found in opened)
+    assert not any("canary" in text for found in opened for text in (found.inputs, found.answer))
 
 
 def test_the_chain_of_all_decisions_holds(served, answers):
     """After all these answers every decision verifies."""
     with served.database.read() as connection:
-        assert verify_decisions(connection) >= 2 * len(answers)
+        assert decisions.verify_decisions(connection) >= 2 * len(answers)
 
 
 def _assert_refused(service: Client, id: str) -> None:
@@ -288,10 +285,14 @@ def _sum(explanation: dict) -> float:
 def _stored(shop: Shop, id: str) -> dict:
     with shop.database.read() as connection:
         return dict(
-            connection.execute(select(decisions).where(decisions.c.id == id)).mappings().one()
+            connection.execute(select(tables.decisions).where(tables.decisions.c.id == id))
+            .mappings()
+            .one()
         )
 
 
 def _store(shop: Shop, id: str, /, **values: object) -> None:
     with shop.database.write() as connection:
-        connection.execute(update(decisions).where(decisions.c.id == id).values(**values))
+        connection.execute(
+            update(tables.decisions).where(tables.decisions.c.id == id).values(**values)
+        )

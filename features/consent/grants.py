@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, literal, or_, select
 
 from features import clock
 from features.catalog import Catalog
@@ -29,12 +29,32 @@ def in_force(catalog: Catalog, purpose: str, now: str) -> ColumnElement[bool]:
     """A grant counts while it stands, has not run out, and rests on a notice that still means what
     it said.
     """
+    return _stands(catalog.versions_in_force(purpose), purpose, now)
+
+
+def granted_in_force(
+    customer: ColumnElement[int],
+    versions: Collection[str],
+    purpose: ColumnElement[str],
+    now: ColumnElement[str],
+) -> Subquery:
+    """The categories that one customer grants, as a part of a larger query; `versions` as for
+    `is_in_force`.
+    """
+    stands = _stands(versions, purpose, now)
+    column = consent_state.c
+    return select(column.category).where(column.customer == customer, stands).subquery()
+
+
+def _stands(
+    versions: Collection[str], purpose: str | ColumnElement[str], now: str | ColumnElement[str]
+) -> ColumnElement[bool]:
     column = consent_state.c
     return and_(
         column.purpose == purpose,
-        column.action.in_(ALLOWING),
+        column.action.in_([literal(action) for action in ALLOWING]),
         or_(column.valid_until.is_(None), column.valid_until > now),
-        column.notice_version.in_(catalog.versions_in_force(purpose)),
+        column.notice_version.in_([literal(version) for version in versions]),
     )
 
 

@@ -10,12 +10,13 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from features.catalog import CustomerIds
 from features.customers.id_normalisation import is_nobody, normalised
 from features.customers.vault import Vault
 from features.database.engine import Database, insert_missing
+from features.database.prepared import Prepared
 from features.database.tables import customers, merged_customers, suppressed
 from features.errors import NotFound
 
@@ -102,9 +103,13 @@ def find(connection: Connection, external_id: str, ids: CustomerIds = ADDRESSES)
     """Pseudonym of the shop's id within a transaction that is already open."""
     if is_nobody(external_id):
         return None
-    return connection.execute(
-        select(customers.c.customer).where(customers.c.external_id == normalised(external_id, ids))
-    ).scalar()
+    found = _BY_ID.row(connection, external_id=normalised(external_id, ids))
+    return None if found is None else int(found[0])
+
+
+_BY_ID = Prepared(
+    select(customers.c.customer).where(customers.c.external_id == bindparam("external_id"))
+)
 
 
 def find_or_add(

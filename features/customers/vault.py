@@ -18,6 +18,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 
 from features.customers.master_keys import MasterKey, MasterKeyMissing, MasterKeys
 from features.database.engine import Database, insert_missing
+from features.database.prepared import Prepared
 from features.database.tables import payload_keys
 from features.errors import SaysoError, WorkspaceError
 
@@ -75,18 +76,9 @@ class Vault:
         """
         wanted, found = list(customers), {}
         for start in range(0, len(wanted), BATCH):
-            rows = connection.execute(
-                select(payload_keys).where(
-                    payload_keys.c.customer.in_(wanted[start : start + BATCH])
-                )
-            ).all()
+            rows = _wrapped_keys(connection, wanted[start : start + BATCH])
             masters = self._masters.by_name() if rows else {}
-            found.update(
-                {
-                    row.customer: _unwrapped(row.customer, row.master, row.wrapped, masters)
-                    for row in rows
-                }
-            )
+            found.update({row[0]: _unwrapped(*row, masters) for row in rows})
         return found
 
     def keys_for_sealing(
@@ -195,6 +187,23 @@ class Vault:
                     statement.values(wrapped=bindparam("wrapped"), master=newest.name), rows
                 )
         return len(rows)
+
+
+def _wrapped_keys(connection: Connection, customers: list[int]) -> list[tuple[int, str, bytes]]:
+    """Customer, master key and wrapped key of those who have one."""
+    column = payload_keys.c
+    if len(customers) == 1:
+        return _ONE_KEY.rows(connection, customer=customers[0])
+    query = select(column.customer, column.master, column.wrapped)
+    found = connection.execute(query.where(column.customer.in_(customers)))
+    return [(row.customer, row.master, row.wrapped) for row in found]
+
+
+_ONE_KEY = Prepared(
+    select(payload_keys.c.customer, payload_keys.c.master, payload_keys.c.wrapped).where(
+        payload_keys.c.customer == bindparam("customer")
+    )
+)
 
 
 def _new() -> PayloadKey:

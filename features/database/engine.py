@@ -5,7 +5,7 @@ code.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from features.database.caller import CallerGone, current_caller, has_given_up
+from features.database.group_commit import GroupCommit, Job, Result
+from features.database.prepared import run
 from features.database.sqlite_file import file_of, hold_to
 from features.database.turns import WriteTurns
 
@@ -50,6 +53,9 @@ UNHURRIED = Patience()
 """For commands, behind which nobody waits."""
 
 
+GONE = "the caller gave up before this was written"
+
+
 class Database:
     """Connections to the database.
 
@@ -61,6 +67,7 @@ class Database:
         self.engine = _engine(url, patience)
         self._patience = patience
         self._turns = WriteTurns()
+        self._together = GroupCommit(self._commit)
 
     @classmethod
     def open(cls, url: str, patience: Patience = UNHURRIED) -> Database:
@@ -118,18 +125,58 @@ class Database:
         caller, committed = current_caller(), False
         urgent = caller is not None and caller.urgent
         try:
-            with (
-                self._turns.take(self._patience.lock, urgent=urgent),
-                self.engine.connect().execution_options(sayso_write=True) as connection,
-                connection.begin(),
-            ):
+            with self._writing(urgent=urgent) as connection:
                 yield connection
                 if has_given_up():
-                    raise CallerGone("the caller gave up before this was written")
+                    raise CallerGone(GONE)
             committed = True
         finally:
             if caller is not None:
                 caller.settle(committed=committed)
+
+    def write_together(self, work: Callable[[Connection], Result]) -> Result:
+        """What `work` gives, in a transaction that writes and may be shared with what other threads
+        write at the same time; durable once this returns.
+
+        Raises what `work` raises, of which nothing is written then, and what `write` raises.
+        """
+        return self._together.run(work)
+
+    def _commit(self, jobs: list[Job]) -> None:
+        """Do all jobs in one transaction.
+
+        Where one of them fails, each is done in one of its own; where the database does, all have
+        failed.
+        """
+        begun = False
+        try:
+            with self._writing() as connection:
+                begun = True
+                for job in jobs:
+                    job.do(connection)
+                if any(job.is_unwanted for job in jobs):
+                    raise CallerGone(GONE)
+        except Exception as error:  # noqa: BLE001 - each who waits raises it
+            for job in jobs:
+                job.settle(committed=False)
+            if begun and len(jobs) > 1 and not isinstance(error, DBAPIError):
+                for job in jobs:
+                    self._commit([job])
+            else:
+                for job in jobs:
+                    job.error = error
+        else:
+            for job in jobs:
+                job.settle(committed=True)
+
+    @contextmanager
+    def _writing(self, *, urgent: bool = False) -> Iterator[Connection]:
+        with (
+            self._turns.take(self._patience.lock, urgent=urgent),
+            self.engine.connect().execution_options(sayso_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
 
     def scrub(self) -> None:
         """Have deleted content leave the files, as far as others who are reading let it."""
@@ -211,7 +258,7 @@ def _postgresql_engine(url: str, patience: Patience) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if connection.get_execution_options().get("sayso_write", False):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
+            run(connection, f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
 
     return engine
 
@@ -242,7 +289,7 @@ def _sqlite_engine(url: str, patience: Patience) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("sayso_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        run(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 

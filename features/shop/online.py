@@ -13,12 +13,13 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from features import clock
 from features.catalog import Catalog
@@ -26,6 +27,7 @@ from features.clock import Clock
 from features.consent.grants import grants
 from features.customers.vault import PayloadGone, PayloadKey, Vault
 from features.database.engine import Database
+from features.database.prepared import Prepared
 from features.database.tables import corrections, online_features
 from features.definitions.definition import ShopFacts
 from features.definitions.frames import customer_frame, history_frame, is_of_history
@@ -50,7 +52,7 @@ class Layout:
         history = tuple(name for name in features if is_of_history(name))
         return cls(tuple(name for name in features if name not in history), history)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Fingerprint of the names; a row under another one is made anew."""
         return hashlib.sha256("\n".join((*self.customer, "", *self.history)).encode()).hexdigest()
@@ -128,19 +130,15 @@ class OnlineStore:
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
         """The stored row, or None where there is none in this layout, or its key was destroyed."""
-        column = online_features.c
-        query = select(column.as_of, column.content).where(
-            column.customer == customer,
-            column.purpose == self.purpose,
-            column.layout == self.layout.digest,
+        found = _STORED.row(
+            connection, customer=customer, purpose=self.purpose, layout=self.layout.digest
         )
-        found = connection.execute(query).one_or_none()
         if found is None:
             return None
+        as_of, content = found
         try:
             return OnlineRow.unpack(
-                found.as_of,
-                self._vault.opened(connection, customer, found.content, self._about(customer)),
+                as_of, self._vault.opened(connection, customer, content, self._about(customer))
             )
         except PayloadGone:
             return None
@@ -248,6 +246,15 @@ class OnlineStore:
             "layout": self.layout.digest,
             "content": content,
         }
+
+
+_STORED = Prepared(
+    select(online_features.c.as_of, online_features.c.content).where(
+        online_features.c.customer == bindparam("customer"),
+        online_features.c.purpose == bindparam("purpose"),
+        online_features.c.layout == bindparam("layout"),
+    )
+)
 
 
 def _corrections(connection: Connection, customer: int) -> int:

@@ -7,13 +7,15 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, or_, select, update
+from sqlalchemy import ColumnElement, String, bindparam, insert, or_, select, update
 
 from features import clock
 from features.clock import Clock, utc_now
 from features.database.engine import Database
+from features.database.prepared import Prepared
 from features.database.tables import api_keys
 from features.errors import NotFound, SaysoError
 from serving.access import revocations
@@ -116,11 +118,22 @@ class Keys:
 
     def find(self, secret: str) -> Key | None:
         """The key with that secret, while it is in force."""
-        return self._in_force(api_keys.c.digest == _digest(secret))
+        with self._database.read() as connection:
+            found = _BY_SECRET.row(
+                connection, digest=_digest(secret), now=clock.to_text(self._clock())
+            )
+        return (
+            None
+            if found is None
+            else _key(SimpleNamespace(**dict(zip(api_keys.c.keys(), found, strict=True))))
+        )
 
     def in_force(self, id: str) -> Key | None:
         """The key with that id, unless it was revoked or has ended."""
-        return self._in_force(api_keys.c.id == id)
+        rule = (api_keys.c.id == id, *_stands(clock.to_text(self._clock())))
+        with self._database.read() as connection:
+            found = connection.execute(select(api_keys).where(*rule)).one_or_none()
+        return None if found is None else _key(found)
 
     def list(self) -> list[Key]:
         """All keys, oldest first."""
@@ -147,16 +160,17 @@ class Keys:
         with self._database.write() as connection:
             connection.execute(statement.values(last_used_at=clock.to_text(self._clock())))
 
-    def _in_force(self, rule: ColumnElement[bool]) -> Key | None:
-        column = api_keys.c
-        now = clock.to_text(self._clock())
-        stands = (
-            column.revoked_at.is_(None),
-            or_(column.expires_at.is_(None), column.expires_at > now),
-        )
-        with self._database.read() as connection:
-            found = connection.execute(select(api_keys).where(rule, *stands)).one_or_none()
-        return None if found is None else _key(found)
+
+def _stands(now: str | ColumnElement[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    column = api_keys.c
+    return column.revoked_at.is_(None), or_(column.expires_at.is_(None), column.expires_at > now)
+
+
+_BY_SECRET = Prepared(
+    select(api_keys).where(
+        api_keys.c.digest == bindparam("digest"), *_stands(bindparam("now", type_=String))
+    )
+)
 
 
 def _key(row: Any) -> Key:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select
 from features import clock
 from features.clock import Clock, utc_now
 from features.database.engine import Database
+from features.database.prepared import Prepared
 from features.database.tables import audit_log, customers
 from serving.access.caller import Caller
 
@@ -75,8 +76,8 @@ def write(
         "link_id": caller.link_id,
         "request_id": caller.request_id,
     }
-    rows = [
-        {"id": "acc_" + secrets.token_hex(12), "customer": customer, **about}
-        for customer in dict.fromkeys(whose)
-    ]
-    connection.execute(insert(audit_log), rows)
+    for customer in dict.fromkeys(whose):
+        _WRITE.run(connection, id="acc_" + secrets.token_hex(12), customer=customer, **about)
+
+
+_WRITE = Prepared(insert(audit_log), audit_log.c.keys())

@@ -13,7 +13,7 @@ from typing import Literal
 from explain.explanation import FeatureContribution, SaidReason
 from explain.game import CategoryContribution
 from models.churn.bands import Band
-from serving.decisions.document import LEFT_OUT, TOLD_WITH, ModelName
+from serving.decisions.document import LEFT_OUT, REMADE, TOLD_WITH, ModelName
 
 NotPersonalized = Literal[
     "anonymous",
@@ -46,7 +46,9 @@ class ItemExplanation:
 
     base_value: float | None = field(default=None, metadata=LEFT_OUT)
     output_value: float | None = field(default=None, metadata=LEFT_OUT)
-    contributions: Sequence[FeatureContribution] | None = field(default=None, metadata=LEFT_OUT)
+    contributions: Sequence[FeatureContribution] | None = field(
+        default=None, metadata={**LEFT_OUT, REMADE: True}
+    )
     reasons: Sequence[SaidReason]
 
 

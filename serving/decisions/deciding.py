@@ -18,14 +18,13 @@ from sqlalchemy import Connection
 from features import clock
 from features.catalog import Catalog
 from features.clock import Clock
-from features.consent.chain import canonical
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.errors import SaysoError
 from serving.access import audit_log
 from serving.access.caller import Caller
 from serving.decisions import record as decisions
-from serving.decisions.document import ModelName, document
+from serving.decisions.document import ModelName, digest, document, encoded
 from serving.decisions.permissions import Permissions, permissions_of
 from serving.decisions.record import Decision
 from serving.delivery.exposures import Exposure, record_exposure
@@ -57,20 +56,27 @@ class Made(Generic[Body]):
 class Decided(Generic[Body]):
     """An answer that was recorded as the decision `decision_id`; `customer` is the pseudonym, None
     for somebody the shop never told of.
+
+    `body` is the answer as JSON.
     """
 
     decision_id: str
     generated_at: str
     customer: int | None
     answer: Body
+    body: bytes
 
     def recorded(self) -> dict[str, Any]:
-        """The answer as it is recorded, without anything that names the customer."""
-        return {
-            "decision_id": self.decision_id,
-            "generated_at": self.generated_at,
-            **document(self.answer),
-        }
+        """What is kept of the answer, which names no customer."""
+        return recorded(self.decision_id, self.generated_at, self.answer)
+
+
+def recorded(
+    decision_id: str, generated_at: str, answer: Any, *, whole: bool = False
+) -> dict[str, Any]:
+    """What is kept of an answer as plain data, or the `whole` of it."""
+    about = {"decision_id": decision_id, "generated_at": generated_at}
+    return {**about, **document(answer, kept=not whole)}
 
 
 Look = Callable[[Connection, Permissions, str], Permissions]
@@ -118,16 +124,26 @@ class Decider:
             with self.database.read() as connection:
                 permissions = standing(connection)
             made = make(permissions)
-            decided = Decided(decisions.new_id(), moment, permissions.customer, made.answer)
+            body = encoded(document(made.answer))
+            decided = Decided(decisions.new_id(), moment, permissions.customer, made.answer, body)
             decision = _decision(kind, permissions, made, decided)
-            with self.database.write() as connection:
+
+            def recorded(
+                connection: Connection,
+                permissions: Permissions = permissions,
+                decision: Decision = decision,
+                exposure: Exposure | None = made.exposure,
+                standing: Callable[[Connection], Permissions] = standing,
+            ) -> bool:
                 # so that nobody is shown anything between what is read here and what is recorded
                 decisions.wait_for_turn(connection)
-                if standing(connection).same_permission(permissions):
-                    self._record(connection, decision, made.exposure)
-                    if caller is not None and decision.customer is not None:
-                        audit_log.write(connection, caller, kind, [decision.customer], moment)
-                    return decided
+                if not standing(connection).same_permission(permissions):
+                    return False
+                self._record(connection, decision, exposure, caller)
+                return True
+
+            if self.database.write_together(recorded):
+                return decided
         raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
 
     def permissions(self, customer_id: str, purpose: str, look: Look = as_it_is) -> Permissions:
@@ -138,13 +154,20 @@ class Decider:
             return look(connection, found, moment)
 
     def _record(
-        self, connection: Connection, decision: Decision, exposure: Exposure | None
+        self,
+        connection: Connection,
+        decision: Decision,
+        exposure: Exposure | None,
+        caller: Caller | None,
     ) -> None:
         decisions.record(connection, self.vault, decision)
-        if exposure is not None and decision.customer is not None:
-            record_exposure(
-                connection, decision.id, decision.customer, exposure, decision.created_at
-            )
+        customer, moment = decision.customer, decision.created_at
+        if customer is None:
+            return
+        if exposure is not None:
+            record_exposure(connection, decision.id, customer, exposure, moment)
+        if caller is not None:
+            audit_log.write(connection, caller, decision.kind, [customer], moment)
 
 
 def _decision(
@@ -159,6 +182,7 @@ def _decision(
         permissions.ledger_seq,
         None if model is None else model.name,
         None if model is None else model.version,
-        canonical(made.inputs, document),
-        canonical(decided.recorded(), document),
+        encoded(made.inputs).decode(),
+        encoded(decided.recorded()).decode(),
+        digest(decided.body),
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from features.consent.chain import canonical
 from features.customers.pseudonyms import external_id_of, kept
 from features.customers.vault import Vault
 from features.database.engine import Database
+from features.errors import ModelUnavailable
 from serving.decisions import record as decisions
-from serving.decisions.deciding import Decided
-from serving.decisions.document import document
+from serving.decisions.deciding import recorded
+from serving.decisions.document import digest, document, encoded
 from serving.decisions.record import Decision
 from serving.decisions.undelivered import DECISION, undelivered_among
 
@@ -54,7 +55,31 @@ class DecisionLog:
         """
         if not decision.intact or not decision.answer:
             return False
-        recorded = decision.document()
-        again = self._replays[decision.kind](decision)
-        made = Decided(decision.id, decision.created_at, decision.customer, again)
-        return canonical(made.recorded(), document) == canonical(recorded)
+        return _is_what_was_said(self._replays[decision.kind](decision), decision)
+
+    def told(self, decision: Decision) -> dict[str, Any]:
+        """The answer as it was given, with what is made anew from its inputs; without that where
+        it does not come out as it was, or the version that decided is gone.
+
+        Raises `DecisionDamaged` where the record can no longer be read.
+        """
+        kept = decision.document()
+        if not decision.said:
+            return kept
+        try:
+            again = self._replays[decision.kind](decision)
+        except ModelUnavailable:
+            return kept
+        if not _is_what_was_said(again, decision):
+            return kept
+        whole: dict[str, Any] = json.loads(encoded(document(again)))
+        return {**kept, **whole}
+
+
+def _is_what_was_said(again: Any, decision: Decision) -> bool:
+    """Whether an answer that was made again is the one that was given, to the last bit."""
+    if decision.said and digest(encoded(document(again))) != decision.said:
+        return False
+    made = recorded(decision.id, decision.created_at, again, whole=not decision.said)
+    same: bool = json.loads(encoded(made)) == decision.document()
+    return same

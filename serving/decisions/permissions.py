@@ -6,18 +6,30 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cache
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 
 from features.catalog import Catalog
-from features.consent.grants import granted_to
-from features.consent.ledger import position
-from features.customers import pseudonyms as customers
-from features.database.tables import consent_events
+from features.consent.grants import granted_in_force
+from features.customers.pseudonyms import find
+from features.database.prepared import Prepared
+from features.database.tables import consent_events, ledger_head
 from features.errors import LedgerBroken
 from serving.decisions.set_bands import SetBand
 from serving.delivery.contact_policy import NotNow
-from serving.delivery.opt_outs import OptOut, in_force
+from serving.delivery.opt_outs import OptOut, opt_outs_in_force
 
 
 @dataclass(frozen=True)
@@ -73,30 +85,45 @@ def permissions_of(
     Raises `LedgerBroken` where the newest event is not the one that was written last: what stands
     may then be older than it should.
     """
-    return permissions_as(
-        connection,
-        catalog,
-        None if customer_id is None else customers.find(connection, customer_id, catalog.ids),
-        purpose,
-        now,
-    )
+    customer = None if customer_id is None else find(connection, customer_id, catalog.ids)
+    return permissions_as(connection, catalog, customer, purpose, now)
 
 
 def permissions_as(
     connection: Connection, catalog: Catalog, customer: int | None, purpose: str, now: str
 ) -> Permissions:
     """The permissions of a pseudonym, as `permissions_of` of the shop's customer."""
-    seq = position(connection)
-    newest = connection.execute(select(func.max(consent_events.c.seq))).scalar() or 0
+    standing = _standing(catalog.versions_in_force(purpose))
+    found = standing.rows(connection, whose=customer, purpose=purpose, now=now)
+    (_, seq, newest, *_), rows = found[0], found[1:]
     if newest != seq:
         raise LedgerBroken(
             f"the ledger ends at event {newest}, but {seq} were written", seq=newest + 1
         )
-    if customer is None:
-        return Permissions(None, frozenset(), (), seq)
+    granted = frozenset(row[3] for row in rows if row[0] == GRANT)
+    opt_outs = (OptOut(*row[3:]) for row in rows if row[0] == OPT_OUT)
     return Permissions(
-        customer,
-        granted_to(connection, catalog, customer, purpose, now),
-        tuple(in_force(connection, customer, now)),
-        seq,
+        customer, granted, tuple(sorted(opt_outs, key=lambda one: (one.created_at, one.id))), seq
     )
+
+
+HEAD, GRANT, OPT_OUT = 0, 1, 2
+"""What a row of `_standing` tells of; the head comes first."""
+
+
+@cache
+def _standing(versions: tuple[str, ...]) -> Prepared:
+    """All that permissions are read from, in one query: the end of the ledger as it was noted and
+    as it is, the categories granted under `versions` of the notice, and the opt-outs in force.
+    """
+    whose, now = bindparam("whose", type_=BigInteger), bindparam("now", type_=Text)
+    nothing = [cast(null(), Text) for _ in range(5)]
+    number = cast(null(), BigInteger)
+    newest = select(func.coalesce(func.max(consent_events.c.seq), 0)).scalar_subquery()
+    head = select(literal_column("0").label("what"), ledger_head.c.seq, newest, *nothing)
+    grants = granted_in_force(whose, versions, bindparam("purpose", type_=Text), now)
+    category = select(literal_column("1"), number, number, grants.c.category, *nothing[1:])
+    stated = opt_outs_in_force(whose, now)
+    own = (stated.c[name] for name in ("id", "scope", "value", "until", "created_at"))
+    opt_out = select(literal_column("2"), number, number, *own)
+    return Prepared(union_all(head, category, opt_out).order_by(literal_column("1")))

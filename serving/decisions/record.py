@@ -1,10 +1,10 @@
 """Decisions: every answer given, kept with what it was made from, so that it can be shown, proved
 and made again.
 
-What was said and what it was made from is sealed with the customer's key; the records are chained
-by hash over the sealed content. So the chain still holds when the content is deleted, or its key
-destroyed. Neither inputs nor answer hold the shop's own id of the customer; it is added when an
-answer leaves.
+What was said and what it was made from is compressed and sealed with the customer's key; the
+records are chained by hash over the sealed content. So the chain still holds when the content is
+deleted, or its key destroyed. Neither inputs nor answer hold the shop's own id of the customer; it
+is added when an answer leaves.
 """
 
 from __future__ import annotations
@@ -14,22 +14,37 @@ import hashlib
 import json
 import secrets
 import time
+import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from features.consent.chain import Walk, canonical, fits, link
+from features.consent.chain import Walk, fits, link
 from features.customers.vault import PayloadGone, Vault
 from features.database.caller import note_recorded
+from features.database.prepared import Prepared
 from features.database.tables import decision_head, decisions
 from features.errors import NotFound, SaysoError
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 BATCH = 1_000
-NOT_CHAINED = ("inputs", "answer", "hash", "intact")
-_NOTHING = {"inputs": "", "answer": ""}
+NOT_CHAINED = ("inputs", "answer", "said", "hash", "intact")
+COMMON = (Path(__file__).parent / "common_text.txt").read_bytes()
+"""What many records have in common, which zlib refers to instead of writing it down again. What was
+compressed with it opens with nothing else, so this file stays as it is; a better one gets a name
+of its own and is told by the checksum that stands in the compressed content (RFC 1950).
+"""
+COMPRESSED = zlib.compress(b"")[:1]
+"""The first byte of content that was compressed; before, it was a JSON object."""
+_NOTHING = {"inputs": "", "answer": "", "said": ""}
+_HEAD = Prepared(select(decision_head.c.seq, decision_head.c.hash).with_for_update())
+_NEW_HEAD = Prepared(
+    update(decision_head).values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+)
+_RECORD = Prepared(insert(decisions), decisions.c.keys())
 
 
 class DecisionDamaged(SaysoError):
@@ -40,7 +55,9 @@ class DecisionDamaged(SaysoError):
 class Decision:
     """One answer.
 
-    `answer` is as it was given and `inputs` is all that it was made from, both as canonical JSON.
+    `inputs` is all that it was made from, as JSON, and `answer` what was said, but for what follows
+    from the inputs (`serving.decisions.document.REMADE`). `said` is the fingerprint of all that was
+    said, empty where `answer` is all of it.
 
     `hash` is its place in the chain; `intact` tells whether the record is still the one that was
     written. `inputs` and `answer` are empty where their content is gone.
@@ -55,11 +72,12 @@ class Decision:
     model_version: str | None
     inputs: str
     answer: str
+    said: str = ""
     hash: str = ""
     intact: bool = True
 
     def document(self) -> dict[str, Any]:
-        """The answer as plain data.
+        """The answer, as far as it is kept, as plain data.
 
         Raises `DecisionDamaged` where the record can no longer be read.
         """
@@ -79,28 +97,28 @@ def new_id() -> str:
     return "dec_" + "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-def wait_for_turn(connection: Connection) -> Row[Any]:
-    """The end of the chain, held until the transaction ends: decisions are recorded one after the
-    other.
+def wait_for_turn(connection: Connection) -> tuple[int, str]:
+    """The end of the chain (seq, hash), held until the transaction ends: decisions are recorded one
+    after the other.
     """
-    return connection.execute(select(decision_head).with_for_update()).one()
+    ((seq, hash),) = _HEAD.rows(connection)
+    return seq, hash
 
 
 def record(connection: Connection, vault: Vault, decision: Decision) -> None:
     """Write a decision within the transaction that read the consent it rests on."""
-    head = wait_for_turn(connection)
-    stated = canonical({"inputs": decision.inputs, "answer": decision.answer}).encode()
-    content = vault.key(connection, decision.customer).seal(stated, _about(decision.id))
-    plain = {name: value for name, value in asdict(decision).items() if name not in NOT_CHAINED}
+    seq, hash = wait_for_turn(connection)
+    content = vault.key(connection, decision.customer).seal(packed(decision), _about(decision.id))
+    plain = {name: value for name, value in vars(decision).items() if name not in NOT_CHAINED}
     row = {
         **plain,
-        "seq": head.seq + 1,
+        "seq": seq + 1,
         "content_digest": _digest(content),
-        "previous_hash": head.hash,
+        "previous_hash": hash,
     }
     made = link(row)
-    connection.execute(insert(decisions).values(**row, hash=made, content=content))
-    connection.execute(update(decision_head).values(seq=head.seq + 1, hash=made))
+    _RECORD.run(connection, **row, hash=made, content=content)
+    _NEW_HEAD.run(connection, new_seq=seq + 1, new_hash=made)
     note_recorded("decision", decision.id)
 
 
@@ -118,7 +136,7 @@ def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Deci
     if row["content"] is not None and intact:
         # The customer's key was destroyed, and with it the content.
         with contextlib.suppress(PayloadGone):
-            stated = json.loads(
+            stated = unpacked(
                 vault.opened(connection, row["customer"], row["content"], _about(row["id"]))
             )
     # Found so when an earlier version's record came into the chain.
@@ -136,8 +154,29 @@ def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Deci
         )
     }
     return Decision(
-        **own, inputs=stated["inputs"], answer=stated["answer"], hash=row["hash"], intact=intact
+        **own,
+        inputs=stated["inputs"],
+        answer=stated["answer"],
+        said=stated.get("said", ""),
+        hash=row["hash"],
+        intact=intact,
     )
+
+
+def packed(decision: Decision) -> bytes:
+    """What was said and what it was made from, compressed."""
+    parts = (decision.said, decision.inputs, decision.answer)
+    packing = zlib.compressobj(zdict=COMMON)
+    return packing.compress("\n".join(parts).encode()) + packing.flush()
+
+
+def unpacked(content: bytes) -> dict[str, str]:
+    """What `packed` gave; before, it was one JSON object of both texts."""
+    if content[:1] != COMPRESSED:
+        stated: dict[str, str] = json.loads(content)
+        return stated
+    text = zlib.decompressobj(zdict=COMMON).decompress(content).decode()
+    return dict(zip(("said", "inputs", "answer"), text.split("\n"), strict=True))
 
 
 def verify_decisions(connection: Connection) -> int:

@@ -7,10 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from features import clock
 from features.database.engine import Database
+from features.database.prepared import Prepared
 from features.database.tables import exposures
 
 REPORTED = timedelta(days=30)
@@ -44,25 +45,29 @@ def record_exposure(
     connection: Connection, decision_id: str, customer: int, exposure: Exposure, now: str
 ) -> None:
     """Record it within the transaction that records the decision."""
-    own = {"channel": exposure.channel, "places": exposure.places, "explored": exposure.explored}
-    connection.execute(
-        insert(exposures).values(decision_id=decision_id, customer=customer, shown_at=now, **own)
+    _RECORD.run(
+        connection, decision_id=decision_id, customer=customer, shown_at=now, **vars(exposure)
     )
+
+
+_RECORD = Prepared(insert(exposures), exposures.c.keys())
 
 
 def exposures_since(
     connection: Connection, customer: int, channel: str, since: datetime
 ) -> list[datetime]:
     """When a customer was shown something on a channel, since some moment."""
-    mine = (
-        exposures.c.customer == customer,
-        exposures.c.channel == channel,
-        exposures.c.shown_at >= clock.to_text(since),
+    found = _SINCE.rows(connection, customer=customer, channel=channel, since=clock.to_text(since))
+    return [clock.from_text(text) for (text,) in found]
+
+
+_SINCE = Prepared(
+    select(exposures.c.shown_at).where(
+        exposures.c.customer == bindparam("customer"),
+        exposures.c.channel == bindparam("channel"),
+        exposures.c.shown_at >= bindparam("since"),
     )
-    return [
-        clock.from_text(text)
-        for text in connection.execute(select(exposures.c.shown_at).where(*mine)).scalars()
-    ]
+)
 
 
 def discoveries(database: Database, now: datetime) -> Discoveries:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Subquery, delete, func, insert, or_, select
 
 from features import clock
 from features.clock import Clock, utc_now
@@ -184,15 +184,22 @@ def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:
 
 def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:
     """A customer's opt-outs at the moment `now`, within a transaction that is already open."""
-    column = opt_outs.c
-    query = (
-        select(column.id, column.scope, column.value, column.until, column.created_at)
-        .where(_stands(customer, now))
-        .order_by(column.created_at, column.id)
-    )
+    stated = opt_outs_in_force(customer, now)
+    query = select(stated).order_by(stated.c.created_at, stated.c.id)
     return [OptOut(*row) for row in connection.execute(query).all()]
 
 
-def _stands(customer: int, now: str) -> ColumnElement[bool]:
+def opt_outs_in_force(
+    customer: int | ColumnElement[int], now: str | ColumnElement[str]
+) -> Subquery:
+    """What an `OptOut` holds of those of one customer, as a part of a larger query."""
+    column = opt_outs.c
+    query = select(column.id, column.scope, column.value, column.until, column.created_at)
+    return query.where(_stands(customer, now)).subquery()
+
+
+def _stands(
+    customer: int | ColumnElement[int], now: str | ColumnElement[str]
+) -> ColumnElement[bool]:
     column = opt_outs.c
     return (column.customer == customer) & or_(column.until.is_(None), column.until > now)

@@ -5,7 +5,7 @@ which is what a replay checks.
 from __future__ import annotations
 
 import base64
-import math
+import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -13,7 +13,6 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from explain.explanation import Explanation, FeatureContribution, explanations
 from explain.reasons import reasons_for, with_discovery
@@ -23,9 +22,7 @@ from features.catalog import PRODUCT
 from features.errors import ModelUnavailable
 from models.arrays import Floats
 from models.next_purchase.basket_complements import BASKET_FEATURE, Complement
-from models.next_purchase.candidates import Candidates
 from models.next_purchase.model import NextPurchaseModel
-from models.trees.quantising import rounded
 from serving.contract.answers import (
     ConsentUsed,
     Item,
@@ -44,21 +41,22 @@ BY_BASKET = "Chosen automatically by what is in the basket, without any personal
 DISCLOSURES = (PERSONAL, NOT_PERSONAL, BY_BASKET)
 BEST_SELLER_FEATURE = "buyers_last_30_days"
 NO_FEATURES: Floats = np.zeros((0, 0))
+_SHAPE = struct.Struct("<II")
 
 
 @dataclass(frozen=True)
 class RecommendationInputs:
     """All that an answer is made from.
 
-    `candidates` are the products to rank and `features` (candidates, features) what the ranker sees
-    of each, in single precision, made under the consent that was read with them; `best_sellers`
-    (product, buyers) stand in where the answer is not personalised, after the `complements`
-    (product, weight) of a basket that nobody's name is on. Nothing that must not appear is in
-    either. `wording` names the language to answer in, and what its sentences need to know of the
-    shop.
+    `ranked` are the candidates that are worth showing, best first: all of them where discoveries
+    are drawn from them, else those that get a place. `features` (places, features) are what the
+    ranker sees of those, in single precision, made under the consent that was read with them;
+    `best_sellers` (product, buyers) stand in where the answer is not personalised, after the
+    `complements` (product, weight) of a basket that nobody's name is on. Nothing that must not
+    appear is in either. `wording` names the language to answer in, and what its sentences need to
+    know of the shop.
 
-    `not_now` is why nothing is shown at this moment, `floor` the relevance floor
-    (`serving.recommending.filters.worth_showing`), and `draw` what discoveries are drawn by
+    `not_now` is why nothing is shown at this moment, and `draw` what discoveries are drawn by
     (`serving.delivery.exploration`), None where there are none. `asked` is the question that all of
     this was read for (`serving.recommending.recorded_question`), None where the answer is not
     personalised.
@@ -71,11 +69,10 @@ class RecommendationInputs:
     not_personalized_because: NotPersonalized | None
     nothing: bool
     wording: Mapping[str, str]
-    candidates: tuple[str, ...] = ()
+    ranked: tuple[str, ...] = ()
     features: Floats = field(default_factory=lambda: NO_FEATURES)
     best_sellers: tuple[tuple[str, int], ...] = ()
     not_now: Mapping[str, Any] | None = None
-    floor: float = 0.0
     draw: Mapping[str, Any] | None = None
     complements: tuple[Complement, ...] = ()
     asked: Mapping[str, Any] | None = None
@@ -87,32 +84,81 @@ class RecommendationInputs:
             "features": pack(self.features),
         }
 
-    @classmethod
-    def from_document(cls, stated: Mapping[str, Any]) -> RecommendationInputs:
-        """The inputs that `document` gave.
+    @property
+    def places(self) -> list[Place]:
+        """Who has which place."""
+        draw = Draw(0.0, "") if self.draw is None else Draw.from_document(self.draw)
+        return fill(self.ranked, self.k, draw)
 
-        Raises `ModelUnavailable` for what an earlier version recorded otherwise.
+    @classmethod
+    def from_document(
+        cls, stated: Mapping[str, Any], champion: Loaded[NextPurchaseModel] | None
+    ) -> RecommendationInputs:
+        """The inputs that `document` gave; what earlier versions recorded is ranked by the
+        `champion` that answered.
+
+        Raises `ModelUnavailable` for what cannot be made again.
         """
-        if "candidates" not in stated or "language" not in stated["wording"]:
-            raise ModelUnavailable(
-                "This decision was recorded by an earlier version of Sayso: it can be shown, but"
-                " not made again."
-            )
-        lists = {name: tuple(stated[name]) for name in ("used", "withheld", "candidates")}
-        stated = {"complements": stated.get("companions", ()), **stated}  # as before version 0.2
+        if "ranked" not in stated:
+            stated = _of_before(stated, champion)
+        lists = {name: tuple(stated[name]) for name in ("used", "withheld", "ranked")}
         pairs = {
             name: tuple((product, value) for product, value in stated.get(name, ()))
             for name in ("best_sellers", "complements")
         }
         own = {one.name: stated[one.name] for one in fields(cls) if one.name in stated}
-        return cls(
-            **{
-                **own,
-                **lists,
-                **pairs,
-                "features": unpack(stated["features"], len(lists["candidates"])),
-            }
+        features = unpack(stated["features"])
+        return cls(**{**own, **lists, **pairs, "features": features})
+
+
+def _of_before(
+    stated: Mapping[str, Any], champion: Loaded[NextPurchaseModel] | None
+) -> dict[str, Any]:
+    """Inputs of before, which held what the ranker saw of every candidate."""
+    if "candidates" not in stated or "language" not in stated["wording"]:
+        raise ModelUnavailable(
+            "This decision was recorded by an earlier version of Sayso: it can be shown, but"
+            " not made again."
         )
+    known = {"complements": stated.get("companions", ()), **stated}  # as before version 0.2
+    candidates = tuple(known["candidates"])
+    if not candidates or champion is None:
+        return {**known, "ranked": (), "features": ""}
+    features = _unpack_rows(known["features"], len(candidates))
+    ranking = rank(champion, candidates, features, known.get("floor", 0.0))
+    draw = known.get("draw")
+    places = fill(ranking.products, known["k"], Draw.from_document(draw) if draw else Draw(0.0, ""))
+    return {**known, "ranked": ranking.products, "features": pack(ranking.of(places))}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The candidates that are worth showing, best first: `products`, and what the ranker saw of
+    each, `features` (products, features).
+    """
+
+    products: tuple[str, ...]
+    features: Floats
+
+    def of(self, places: Sequence[Place]) -> Floats:
+        """What the ranker saw of those that have a place (places, features)."""
+        at = {product: position for position, product in enumerate(self.products)}
+        return self.features[[at[place.product] for place in places]]
+
+
+def rank(
+    champion: Loaded[NextPurchaseModel], candidates: Sequence[str], features: Floats, floor: float
+) -> Ranking:
+    """Rank candidates by what the ranker sees of each, `features` (candidates, features) in single
+    precision; equal ones in their order.
+
+    `floor` is the relevance floor (`serving.recommending.filters.worth_showing`).
+    """
+    scores = champion.model.score(features)
+    worth = worth_showing(scores, champion.attribution.base_value, floor)
+    order = np.argsort(-scores, kind="stable")
+    best = order[worth[order]]
+    return Ranking(tuple(candidates[position] for position in best.tolist()), features[best])
 
 
 @dataclass(frozen=True)
@@ -124,22 +170,33 @@ class Listed:
 
 
 def pack(features: Floats) -> str:
-    """A ranker's rows (candidates, features) as text: 32-bit floats, which is all that the trees
-    tell apart, zlib, Base64.
+    """What a ranker sees of some products (products, features) as text: 32-bit floats, which is all
+    that the trees tell apart, feature after feature and byte after byte, so that like stands beside
+    like; zlib, Base64.
     """
     if not len(features):
         return ""
-    return base64.b64encode(
-        zlib.compress(rounded(features).astype("<f4").tobytes(), level=1)
-    ).decode()
+    numbers = np.ascontiguousarray(features.T, dtype="<f4")
+    raw = numbers.view(np.uint8).reshape(*numbers.shape, 4).transpose(2, 0, 1)
+    about = _SHAPE.pack(*features.shape)
+    return base64.b64encode(zlib.compress(about + raw.tobytes())).decode()
 
 
-def unpack(text: str, candidates: int) -> Floats:
-    """What `pack` wrote: (candidates, features) float64."""
-    if not candidates:
+def unpack(text: str) -> Floats:
+    """What `pack` wrote: (products, features) float64."""
+    if not text:
         return NO_FEATURES
+    content = zlib.decompress(base64.b64decode(text))
+    products, wide = _SHAPE.unpack_from(content)
+    raw = np.frombuffer(content, dtype=np.uint8, offset=_SHAPE.size).reshape(4, wide, products)
+    numbers = np.ascontiguousarray(raw.transpose(1, 2, 0)).view("<f4")[..., 0]
+    return np.ascontiguousarray(numbers.T, dtype=np.float64)
+
+
+def _unpack_rows(text: str, rows: int) -> Floats:
+    """What was written before, row after row: (rows, features) float64."""
     values = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<f4")
-    return values.reshape(candidates, -1).astype(np.float64)
+    return values.reshape(rows, -1).astype(np.float64)
 
 
 def recommend(
@@ -183,7 +240,7 @@ def listed(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | N
         return Listed((), personalized)
     if not personalized or champion is None:
         return Listed(tuple(product for _, product, _ in _chosen(inputs)), personalized)
-    return Listed(tuple(place.product for place in _placed(inputs, champion)[0]), personalized)
+    return Listed(tuple(place.product for place in inputs.places), personalized)
 
 
 def _ranked(
@@ -193,38 +250,20 @@ def _ranked(
     wording: Wording,
 ) -> list[Item]:
     """The products of a personal answer, with what the request asked to be explained of them."""
-    places, best, scores = _placed(inputs, champion)
+    places, features = inputs.places, inputs.features
+    if not places:
+        return []
+    model, attribution = champion.model, champion.attribution
+    scores = model.score(features).tolist()
     if inputs.explain == "none":
         return _items(places, scores, titles)
-    model, attribution = champion.model, champion.attribution
-    features, names = inputs.features[best], model.features
-    parts = attribution.contributions(features)
+    parts, names = attribution.contributions(features), model.features
     why = explanations(names, model.category_of, features, parts, attribution.base_value, scores)
     known = [
-        {name: value for name, value in zip(names, row, strict=True) if not math.isnan(value)}
+        {name: value for name, value in zip(names, row, strict=True) if value == value}  # noqa: PLR0124 - which a missing one is not
         for row in features.tolist()
     ]
     return _items(places, scores, titles, _explained(places, why, known, inputs, wording))
-
-
-def _placed(
-    inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel]
-) -> tuple[list[Place], NDArray[np.intp], list[float]]:
-    """Who has which place, where each of them stands among the candidates, and its score."""
-    count = len(inputs.candidates)
-    if not count:
-        return [], np.zeros(0, dtype=np.intp), []
-    given = Candidates(np.zeros(count, dtype=np.int64), np.arange(count), inputs.features)
-    ranked = champion.model.ranked(given, 1, count)
-    (order,) = ranked.best
-    worth = order[
-        worth_showing(ranked.scores[order], champion.attribution.base_value, inputs.floor)
-    ]
-    at = {inputs.candidates[position]: position for position in worth.tolist()}
-    draw = Draw(0.0, "") if inputs.draw is None else Draw.from_document(inputs.draw)
-    places = fill(list(at), inputs.k, draw)
-    best = np.array([at[place.product] for place in places], dtype=np.intp)
-    return places, best, ranked.scores[best].tolist()
 
 
 def _items(

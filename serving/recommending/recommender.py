@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from typing import Any
@@ -26,7 +26,7 @@ from serving.contract.requests import RecommendationRequest
 from serving.decisions.deciding import Decided, Decider, Made
 from serving.decisions.permissions import Permissions
 from serving.decisions.record import Decision
-from serving.delivery.exploration import Draw
+from serving.delivery.exploration import Draw, fill
 from serving.delivery.exposures import Exposure
 from serving.live.assortment import Assortment
 from serving.live.champions import Champion, Loaded
@@ -39,6 +39,7 @@ from serving.recommending.recommendation import (
     Listed,
     RecommendationInputs,
     listed,
+    rank,
     recommend,
 )
 from serving.recommending.recorded_question import asked
@@ -221,7 +222,7 @@ class Recommender:
             self._champion.version(decision.model_version) if decision.model_version else None
         )
         stated = json.loads(decision.inputs)
-        inputs = RecommendationInputs.from_document(stated)
+        inputs = RecommendationInputs.from_document(stated, champion)
         return recommend(
             inputs,
             decision.ledger_seq,
@@ -288,7 +289,6 @@ class Recommender:
             nothing=not_now is not None or silenced(request, permissions),
             wording=self._wording(request),
             not_now=asdict(not_now) if reason == "not_now" and not_now is not None else None,
-            floor=self._contact_policy.floor,
         )
 
     def _personal(
@@ -309,12 +309,14 @@ class Recommender:
         if row.empty and not len(allowed.histories.baskets.products):
             return None
         found = candidates_of(champion.model, allowed, hidden)
-        basket_counts = rule.entries_allowed(permissions.granted)
+        ranking = rank(champion, found.products, found.features, self._contact_policy.floor)
+        draw = self._draw(request, found.bought) if found.products else None
+        places = fill(ranking.products, request.k, draw or Draw(0.0, ""))
         return {
-            "candidates": found.products,
-            "features": found.features,
-            "draw": self._draw(request, found.bought) if found.products else None,
-            "asked": asked(request, basket_counts=basket_counts),
+            "ranked": ranking.products if draw else ranking.products[: request.k],
+            "features": ranking.of(places),
+            "draw": None if draw is None else asdict(draw),
+            "asked": asked(request, basket_counts=rule.entries_allowed(permissions.granted)),
         }
 
     def _wording(self, request: RecommendationRequest) -> dict[str, str]:
@@ -336,14 +338,12 @@ class Recommender:
         statistics = self._statistics.at(champion, permissions.ledger_seq)
         return basket_complements(request, statistics, self._sensitive(assortment), hidden)
 
-    def _draw(
-        self, request: RecommendationRequest, bought: tuple[str, ...]
-    ) -> Mapping[str, Any] | None:
+    def _draw(self, request: RecommendationRequest, bought: tuple[str, ...]) -> Draw | None:
         """What discoveries are drawn by; the seed is new each time, and recorded with the
         decision.
         """
         share = self._contact_policy.discover if request.discover is None else request.discover
-        return asdict(Draw(share, secrets.token_hex(16), bought)) if share else None
+        return Draw(share, secrets.token_hex(16), bought) if share else None
 
     def _sensitive(self, assortment: Assortment) -> set[str]:
         """Products that nothing is concluded from."""

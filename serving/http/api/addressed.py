@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi.responses import JSONResponse
+from starlette.responses import Response
 
 from serving.access.api_keys import Key
 from serving.access.signed_links import Links, Page
 from serving.decisions.deciding import Decided
-from serving.decisions.document import document
+from serving.decisions.document import document, encoded
 from serving.http.sight.request_ids import current_request_id
 
 
@@ -19,9 +20,25 @@ class AnswerResponse(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         """The answer's bytes."""
-        return json.dumps(
-            content, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=document
-        ).encode()
+        return encoded(document(content))
+
+
+class DecidedResponse(Response):
+    """A decision as it leaves: it was written when it was recorded, and is joined here to what
+    tells whose it is.
+    """
+
+    media_type = "application/json"
+
+    def __init__(
+        self,
+        decided: Decided[Any],
+        head: Mapping[str, Any],
+        links: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        parts = (encoded(head)[1:-1], decided.body[1:-1], encoded(links)[1:-1])
+        super().__init__(b"{" + b",".join(parts) + b"}", headers=headers)
 
 
 def head(decided: Decided[Any], customer_id: str | None, data_until: str | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi import Header
 from serving.access.privacy_signal import HONOURED, SAID, record_signal
 from serving.contract.answers import Churn
 from serving.contract.requests import ChurnRequest
-from serving.http.api.addressed import AnswerResponse, head, links_to
+from serving.http.api.addressed import DecidedResponse, head, links_to
 from serving.http.boundary.parts import (
     Calling,
     CallingKey,
@@ -38,7 +38,7 @@ def estimate(
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
-) -> AnswerResponse:
+) -> DecidedResponse:
     """How likely a customer is to order nothing within the horizon, with reasons and what each
     category of data changed.
     """
@@ -48,11 +48,9 @@ def estimate(
     decided = estimator.answer(request.customer_id, request.language, caller, privacy_signal=signal)
     said = decided.answer
     count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)
-    return AnswerResponse(
-        Churn(
-            **head(decided, request.customer_id, data_until),
-            **vars(decided.answer),
-            **links_to(links, key, decided.decision_id, decided.customer),
-        ),
+    return DecidedResponse(
+        decided,
+        head(decided, request.customer_id, data_until),
+        links_to(links, key, decided.decision_id, decided.customer),
         headers=HONOURED if signal else None,
     )

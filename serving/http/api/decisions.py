@@ -29,7 +29,7 @@ def decision(
     """
     found, customer_id = decisions.find(id)
     audit_log.read(caller, "decision", found.customer)
-    stated = found.document()
+    stated = decisions.told(found)
     known = None if customer_id is None else found.customer
     answer = {
         "decision_id": stated["decision_id"],

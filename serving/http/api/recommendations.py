@@ -9,7 +9,7 @@ from fastapi import Header
 from serving.access.privacy_signal import HONOURED, SAID
 from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
-from serving.http.api.addressed import AnswerResponse, head, links_to
+from serving.http.api.addressed import DecidedResponse, head, links_to
 from serving.http.boundary.parts import (
     Calling,
     CallingKey,
@@ -39,7 +39,7 @@ def recommend(
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
-) -> AnswerResponse:
+) -> DecidedResponse:
     """Products that a customer is likely to want next, each with its reasons, from what they agreed
     to share.
     """
@@ -47,11 +47,9 @@ def recommend(
     decided = recommender.answer(request, caller, privacy_signal=signal)
     said = decided.answer
     count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
-    return AnswerResponse(
-        Recommendation(
-            **head(decided, request.customer_id, data_until),
-            **vars(decided.answer),
-            **links_to(links, key, decided.decision_id, decided.customer),
-        ),
+    return DecidedResponse(
+        decided,
+        head(decided, request.customer_id, data_until),
+        links_to(links, key, decided.decision_id, decided.customer),
         headers=HONOURED if signal else None,
     )

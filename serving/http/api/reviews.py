@@ -121,7 +121,7 @@ def told(sayso: Sayso, review: Review) -> dict[str, Any]:
     """A review as an answer, with the decision as it was recorded."""
     try:
         decision, customer_id = sayso.decisions.find(review.decision_id)
-        shown = decision.document()
+        shown = sayso.decisions.told(decision)
     except DecisionDamaged:  # past its retention, or altered: the review can still be answered
         shown = None
     return {
