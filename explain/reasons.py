@@ -20,7 +20,7 @@ from explain.templates import (
     Template,
     Values,
 )
-from explain.wording import Wording
+from explain.wording import ON, ON_DAY, UNTIL, UP_TO, Wording
 from features.catalog import PRODUCT
 
 MOST_REASONS = 4
@@ -45,7 +45,7 @@ def reasons_for(
         for found in _chosen(explained, _by_feature(templates), shop, helpful_only)
     ]
     every = [one for of_answer in chosen for one in of_answer]
-    texts = iter(wording.filled([(one.text, one.many, values) for _, one, values in every]))
+    texts = iter(wording.filled([(*one.words(values), values) for _, one, values in every]))
     return [
         [
             SaidReason(
@@ -109,7 +109,7 @@ def said_again(reason: Mapping[str, Any], wording: Wording) -> str | None:
     if template is None:
         return None
     try:
-        return wording.fill(template.text, template.many, reason["values"])
+        return wording.fill(*template.words(reason["values"]), reason["values"])
     except KeyError:
         return None
 
@@ -120,11 +120,14 @@ def sentences_of(
     """The translations that `reasons`, and the sentences `others`, were said in: a replay uses
     these, whatever they are by then.
     """
-    texts = {TEMPLATES[reason.template].text for reason in reasons} | {
+    said = list(reasons)
+    texts = {TEMPLATES[reason.template].words(reason.values)[0] for reason in said} | {
         *others,
         "today",
         "yesterday",
     }
+    if any({ON, UNTIL} & reason.values.keys() for reason in said):
+        texts |= {ON_DAY, UP_TO}
     return {
         text: list(wording.sentences[text]) for text in sorted(texts) if text in wording.sentences
     }

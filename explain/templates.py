@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from explain.wording import ON, UNTIL
+from features import clock
 from features.definitions.definitions import STANDARD
 from features.definitions.feature import Feature, ModelName
 from features.definitions.sentence import Bounds, Filling, Kind, Sentence, Value
@@ -31,6 +34,13 @@ class ShopWords:
 
     currency: str = ""
     home_country: str = ""
+    until: str = ""
+    """The end of its record, where that is old; empty while it is not."""
+
+    @classmethod
+    def stated(cls, wording: Mapping[str, str]) -> ShopWords:
+        """As an answer's inputs record it."""
+        return cls(wording["currency"], wording["home_country"], wording.get("until", ""))
 
 
 Fill = Callable[[Values, ShopWords], Recorded | None]
@@ -44,6 +54,7 @@ class Template:
     """A sentence.
 
     `features` are those that it speaks for; `many` is its English plural, decided by `{count}`.
+    `then` and `then_many` are said where the record is old.
     """
 
     key: str
@@ -51,6 +62,14 @@ class Template:
     fill: Fill
     text: str
     many: str = ""
+    then: str = ""
+    then_many: str = ""
+
+    def words(self, recorded: Mapping[str, Any]) -> tuple[str, str]:
+        """The English text and its plural that are said with recorded values."""
+        if UNTIL in recorded and self.then:
+            return self.then, self.then_many
+        return self.text, self.many
 
 
 Writer = Callable[[float], float | None]
@@ -80,6 +99,8 @@ def template_of(sentence: Sentence, features: Sequence[str]) -> Template:
             if not _within(bounds, values.get(name or speaker)):
                 return None
         recorded: Recorded = {}
+        if shop.until and sentence.speaks_of_now:
+            recorded[UNTIL] = _day(clock.from_text(shop.until))
         for place, filling in sentence.places.items():
             said = _filled(filling, speaker, values, shop)
             if said is None:
@@ -87,9 +108,25 @@ def template_of(sentence: Sentence, features: Sequence[str]) -> Template:
             recorded[place] = said
             if place == "amount":
                 recorded["currency"] = shop.currency
+            if place == "ago" and shop.until and isinstance(filling, Value):
+                days = timedelta(days=values[filling.feature or speaker])
+                recorded[ON] = _day(clock.from_text(shop.until) - days)
         return recorded
 
-    return Template(sentence.key, tuple(features), fill, sentence.text, sentence.many)
+    return Template(
+        sentence.key,
+        tuple(features),
+        fill,
+        sentence.text,
+        sentence.many,
+        sentence.then,
+        sentence.then_many,
+    )
+
+
+def _day(moment: datetime) -> str:
+    """The day that ends at a moment, or in which it lies."""
+    return (moment - timedelta(microseconds=1)).date().isoformat()
 
 
 def _within(bounds: Bounds, value: float | None) -> bool:

@@ -20,6 +20,11 @@ ENGLISH = "en"
 PLURALS = ("zero", "one", "two", "few", "many", "other")
 """CLDR's plural categories, in the order in which the forms of a translation stand."""
 CACHED = 4_096
+UNTIL, ON = "until", "on"
+"""Places of days (ISO 8601) that are recorded where a record is old: its last one, and the one on
+which something happened, in place of how long ago that was.
+"""
+ON_DAY, UP_TO = "on {day}", "Up to {until}: {said}"
 IN_DAYS = 1e9
 """A threshold that no number of days reaches, so that weeks and months are never rounded to."""
 
@@ -85,6 +90,10 @@ class Wording:
             else _ago(self.language, whole)
         )
 
+    def on(self, day: str) -> str:
+        """A day (ISO 8601) within a sentence: on 9 December 2011."""
+        return self.say(ON_DAY, day=self.day(datetime.fromisoformat(day)))
+
     def wait(self, days: float) -> str:
         """A number of days in words, one at least."""
         return _wait(self.language, max(round(days), 1))
@@ -114,10 +123,11 @@ class Wording:
         """A sentence of a reason with its recorded `values`, each written by the name of its place
         (see `explain.templates`).
         """
-        count = values.get("count")
-        return self.say(
-            text, many, None if count is None else shown_number(count), **self.written(values)
-        )
+        count, written = values.get("count"), self.written(values)
+        said = self.say(text, many, None if count is None else shown_number(count), **written)
+        if UNTIL in values and f"{{{UNTIL}}}" not in text:
+            return self.say(UP_TO, until=written[UNTIL], said=said)
+        return said
 
     def filled(self, sentences: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
         """Several sentences, each with its plural and its values, as `fill` says them."""
@@ -136,8 +146,10 @@ class Wording:
             return self.money(value, values.get("currency", ""))
         if name == "country":
             return self.country(value)
+        if name in (UNTIL, ON):
+            return self.day(datetime.fromisoformat(value))
         if name == "ago":
-            return self.ago(value)
+            return self.ago(value) if ON not in values else self.on(values[ON])
         return self.wait(value) if name == "wait" else self.number(value)
 
 

@@ -134,6 +134,10 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     words = open_words(workspace.root, config.shop.language, SPOKEN_BY)
     decider = Decider(database, shop.vault, config.catalog, now)
     for_churn, for_next_purchase = online_stores(shop)
+
+    def old_record() -> str:
+        return live.assortment.for_names.old_record(now())
+
     recommender = Recommender(
         config,
         decider,
@@ -144,8 +148,9 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         live.assortment.there,
         live.statistics,
         words,
+        old_record,
     )
-    estimator = ChurnEstimator(config, decider, live.churn, for_churn, words)
+    estimator = ChurnEstimator(config, decider, live.churn, for_churn, words, old_record)
     replays = {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}
     keys, revocations, secret = Keys(database, now), Revocations(database, now), workspace.secret()
     uses, links = KeyUses(keys, now), Links(secret, base_url, now)
@@ -228,7 +233,6 @@ def health_of(shop: Shop, registry: Registry, live: _Live) -> Health:
     }
 
     def check_age() -> None:
-        there = live.assortment.current
-        check_data(None if there is None else there.data_until, shop.clock())
+        check_data(live.assortment.for_names.old_record(shop.clock()))
 
     return Health(checks, {"data": check_age})

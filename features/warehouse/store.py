@@ -29,6 +29,7 @@ from features.errors import WorkspaceError
 from features.private_file import replace_text, sync
 from features.tables.declared import products, transactions
 from features.tables.table import CUSTOMER, RECORDED_AT
+from features.warehouse.pauses import usual_pause
 
 MEMORY_LIMIT = "1GB"
 WAIT_SECONDS = 60.0
@@ -161,6 +162,12 @@ class Warehouse:
             )
         midnight = datetime.combine(last, time())
         return midnight + timedelta(days=1)
+
+    def usual_pause(self) -> timedelta:
+        """How long the shop usually goes without an order."""
+        lines = self.table(transactions.NAME)
+        days = lines.select(day=lines[transactions.ORDERED_AT].date()).distinct()
+        return usual_pause(sorted(pd.to_datetime(self.collect(days)["day"]).dt.date))
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -127,7 +127,7 @@ def _explained(
     log_odds = model.log_odds(features).tolist()
     parts, base = attribution.contributions(features), attribution.base_value
     (why,) = explanations(model.features, model.category_of, features, parts, base, log_odds)
-    shop = ShopWords(inputs.wording["currency"], inputs.wording["home_country"])
+    shop = ShopWords.stated(inputs.wording)
     (reasons,) = reasons_for(
         [(_honest(why.contributions, game), inputs.customer)],
         CHURN_TEMPLATES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -38,11 +39,14 @@ class ChurnEstimator:
         champion: Champion[ChurnModel],
         online: OnlineStore,
         words: Words | None = None,
+        old_record: Callable[[], str] = str,
     ) -> None:
+        """`old_record` says where the shop's record ends where that is old, else nothing."""
         self._decider = decider
         self._champion = champion
         self._online = online
         self._words = words or Words({})
+        self._old_record = old_record
         self._shop = config.shop
         self._purpose = config.models.churn.purpose
         self._askable = config.catalog.askable(self._purpose)
@@ -135,6 +139,7 @@ class ChurnEstimator:
                 "currency": self._shop.currency,
                 "home_country": self._shop.home_country or "",
                 "language": language,
+                **({"until": until} if (until := self._old_record()) else {}),
             },
             customer=known,
             human_contact=self._shop.human_contact,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import pandas as pd
@@ -14,6 +14,7 @@ from features.errors import WorkspaceError
 from features.intake.availability import is_available
 from features.shop.shop import Shop
 from features.tables.declared.products import AVAILABILITY, STOCK
+from features.warehouse.pauses import LEAST, is_old
 from models.next_purchase.item_pairs import FEWEST
 from models.next_purchase.orders import orders
 from serving.live.reader_process import Reading, read_here
@@ -43,6 +44,15 @@ class Assortment:
     """Products that cannot be bought now."""
     data_until: str | None = None
     """The newest moment on record; None where there is no order."""
+    usual_pause: timedelta = LEAST
+    """How long the shop usually goes without an order."""
+
+    def old_record(self, now: datetime) -> str:
+        """The end of the record where that is longer ago than the usual pause; else empty."""
+        if self.data_until is None:
+            return ""
+        old = is_old(clock.from_text(self.data_until), now, self.usual_pause)
+        return self.data_until if old else ""
 
     def title(self, product_id: str) -> str:
         """A product's title; its id where it has none."""
@@ -136,6 +146,7 @@ def stock(shop: Shop) -> Assortment:
         best_sellers=_best_sellers(shop),
         unavailable=_unavailable(products),
         data_until=_data_until(shop),
+        usual_pause=shop.warehouse.usual_pause(),
     )
 
 

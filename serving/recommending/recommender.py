@@ -64,7 +64,9 @@ class Recommender:
         assortment: Callable[[], Assortment | None],
         statistics: LiveStatistics,
         words: Words | None = None,
+        old_record: Callable[[], str] = str,
     ) -> None:
+        """`old_record` says where the shop's record ends where that is old, else nothing."""
         self._decider = decider
         self._ledger = ledger
         self._customers = customers
@@ -73,6 +75,7 @@ class Recommender:
         self._assortment = assortment
         self._statistics = statistics
         self._words = words or Words({})
+        self._old_record = old_record
         self._shop = config.shop
         self._purpose = config.models.next_purchase.purpose
         self._askable = config.catalog.askable(self._purpose)
@@ -324,6 +327,7 @@ class Recommender:
             "currency": self._shop.currency,
             "home_country": self._shop.home_country or "",
             "language": self._words.wording(request.language).language,
+            **({"until": until} if (until := self._old_record()) else {}),
         }
 
     def _complements(

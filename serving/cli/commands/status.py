@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import typer
 
 from experiments.promotion.withdrawn_since import VersionStatus, model_status
 from experiments.training.registry import task_names
+from features import clock
 from features.config.environment import Settings
+from features.errors import WorkspaceError
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from features.warehouse.pauses import is_old
 from models.registry import override_of
 from models.tracking import Tracking
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
@@ -60,8 +65,30 @@ def status(
         f"{new.explored:,} of the {new.places:,} places shown in the last 30 days were discoveries"
         f" ({100 * new.share:.1f}%)."
     )
+    until, old = _record(shop)
+    if old:
+        screen.say(
+            f"[bold]The record ends at {until:%Y-%m-%d}[/bold], which is longer ago than the shop's"
+            " usual pause: answers speak of that day. Load newer orders with `sayso ingest`."
+        )
     told = {"places": new.places, "explored": new.explored, "share": new.share}
-    screen.result({"versions": [_document(one) for one in found], "discoveries": told})
+    screen.result(
+        {
+            "versions": [_document(one) for one in found],
+            "discoveries": told,
+            "data_until": None if until is None else clock.to_text(until),
+            "data_is_old": old,
+        }
+    )
+
+
+def _record(shop: Shop) -> tuple[datetime | None, bool]:
+    """Where the shop's record ends, and whether that is old; None where nothing is loaded."""
+    try:
+        until = shop.loaded_until().replace(tzinfo=UTC)
+        return until, is_old(until, shop.clock(), shop.warehouse.usual_pause())
+    except WorkspaceError:
+        return None, False
 
 
 def _row(one: VersionStatus) -> list[object]:
