@@ -37,8 +37,9 @@ class ConfigError(SaysoError):
         self.line = line
 
 
-def read_config(file: Path, tables: Tables = STANDARD) -> Config:
-    """Read and check the `sayso.toml` of a shop whose warehouse may have `tables`.
+def read_config(file: Path, tables: Tables = STANDARD, *, production: bool = False) -> Config:
+    """Read and check the `sayso.toml` of a shop whose warehouse may have `tables`; in `production`
+    nothing leaves the shop unencrypted.
 
     Raises `ConfigError` for the first fault found, with the line to look at.
     """
@@ -75,7 +76,7 @@ def read_config(file: Path, tables: Tables = STANDARD) -> Config:
         first = error.errors()[0]
         where = tuple(part for part in first["loc"] if part != "[key]")
         raise ConfigError(_explain(where, first), file=file, line=line_of(where)) from None
-    for path, fault in _faults(config):
+    for path, fault in (*_faults(config), *(_open_calls(config) if production else ())):
         raise ConfigError(fault, file=file, line=line_of(path))
     return config
 
@@ -135,6 +136,19 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
         for feature in section.features:
             if fault := _fault_of_feature(feature, section.purpose, config.catalog):
                 yield ("models", name, "features", feature), fault
+
+
+def _open_calls(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    """Addresses to which customers' ids would be sent in the clear."""
+    called = config.webhooks.code_wanted
+    if called is not None and not called.startswith("https://"):
+        yield (
+            ("webhooks", "code_wanted"),
+            (
+                f"`webhooks.code_wanted` is {called!r}, and in production (SAYSO_ENV) it has to"
+                " begin with https://"
+            ),
+        )
 
 
 def _faults_of_audit(config: Config) -> Iterator[tuple[KeyPath, str]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -88,6 +88,19 @@ class Database:
         with self.write() as connection:
             settings.attributes["connection"] = connection
             command.upgrade(settings, revision)
+
+    def shrink(self) -> None:
+        """Give back the room of what was removed, so that no bytes of it stay in a SQLite file;
+        PostgreSQL does so by itself.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        self.engine.dispose()
+        with closing(
+            _sqlite_module().connect(self.engine.url.database, isolation_level=None)
+        ) as file:
+            file.execute("VACUUM")
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _revisions(self) -> list[str]:
         """What Alembic noted last; nothing in a database that is new."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from features.config.environment import Settings
+from features.config.environment import Env, Settings
 from features.config.reading import read_config
 from features.config.schema import Config
 from features.customers.erasure_list import ErasureList
@@ -72,7 +72,12 @@ class Workspace:
     @cached_property
     def config(self) -> Config:
         """`sayso.toml`, checked."""
-        return read_config(self.root / CONFIG_NAME, self.tables)
+        return read_config(self.root / CONFIG_NAME, self.tables, production=self.in_production)
+
+    @property
+    def in_production(self) -> bool:
+        """Whether it is served to the world."""
+        return self.settings.env is Env.PRODUCTION
 
     @property
     def warehouse(self) -> Path:
