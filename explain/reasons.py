@@ -45,7 +45,7 @@ def reasons_for(
         for found in _chosen(explained, _by_feature(templates), shop, helpful_only)
     ]
     every = [one for of_answer in chosen for one in of_answer]
-    texts = iter(wording.filled([(*one.words(values), values) for _, one, values in every]))
+    texts = iter(wording.filled([(*words_of(one, values), values) for _, one, values in every]))
     return [
         [
             SaidReason(
@@ -101,6 +101,13 @@ def with_discovery(reasons: Sequence[SaidReason], wording: Wording) -> list[Said
     return [drawn, *reasons][:MOST_REASONS]
 
 
+def words_of(template: Template, recorded: Mapping[str, Any]) -> tuple[str, str]:
+    """The English text and its plural that are said with recorded values."""
+    if UNTIL in recorded and template.then:
+        return template.then, template.then_many
+    return template.text, template.many
+
+
 def said_again(reason: Mapping[str, Any], wording: Wording) -> str | None:
     """A recorded reason in another language; None where it was recorded without a template, or with
     one that is no more.
@@ -109,7 +116,7 @@ def said_again(reason: Mapping[str, Any], wording: Wording) -> str | None:
     if template is None:
         return None
     try:
-        return wording.fill(*template.words(reason["values"]), reason["values"])
+        return wording.fill(*words_of(template, reason["values"]), reason["values"])
     except KeyError:
         return None
 
@@ -121,7 +128,7 @@ def sentences_of(
     these, whatever they are by then.
     """
     said = list(reasons)
-    texts = {TEMPLATES[reason.template].words(reason.values)[0] for reason in said} | {
+    texts = {words_of(TEMPLATES[reason.template], reason.values)[0] for reason in said} | {
         *others,
         "today",
         "yesterday",

@@ -34,13 +34,14 @@ class ShopWords:
 
     currency: str = ""
     home_country: str = ""
-    until: str = ""
-    """The end of its record, where that is old; empty while it is not."""
+    until: datetime | None = None
+    """The end of its record, where that is old; None while it is not."""
 
     @classmethod
     def stated(cls, wording: Mapping[str, str]) -> ShopWords:
         """As an answer's inputs record it."""
-        return cls(wording["currency"], wording["home_country"], wording.get("until", ""))
+        until = clock.from_text(wording["until"]) if "until" in wording else None
+        return cls(wording["currency"], wording["home_country"], until)
 
 
 Fill = Callable[[Values, ShopWords], Recorded | None]
@@ -65,12 +66,6 @@ class Template:
     then: str = ""
     then_many: str = ""
 
-    def words(self, recorded: Mapping[str, Any]) -> tuple[str, str]:
-        """The English text and its plural that are said with recorded values."""
-        if UNTIL in recorded and self.then:
-            return self.then, self.then_many
-        return self.text, self.many
-
 
 Writer = Callable[[float], float | None]
 
@@ -92,15 +87,15 @@ WRITERS: Mapping[Kind, Writer] = {
 
 def template_of(sentence: Sentence, features: Sequence[str]) -> Template:
     """The template of a declared sentence, which all of `features` say."""
-    speaker = features[0]
+    speaker, of_now = features[0], sentence.speaks_of_now
 
     def fill(values: Values, shop: ShopWords) -> Recorded | None:
         for name, bounds in sentence.where.items():
             if not _within(bounds, values.get(name or speaker)):
                 return None
         recorded: Recorded = {}
-        if shop.until and sentence.speaks_of_now:
-            recorded[UNTIL] = _day(clock.from_text(shop.until))
+        if shop.until and of_now:
+            recorded[UNTIL] = _day(shop.until)
         for place, filling in sentence.places.items():
             said = _filled(filling, speaker, values, shop)
             if said is None:
@@ -110,7 +105,7 @@ def template_of(sentence: Sentence, features: Sequence[str]) -> Template:
                 recorded["currency"] = shop.currency
             if place == "ago" and shop.until and isinstance(filling, Value):
                 days = timedelta(days=values[filling.feature or speaker])
-                recorded[ON] = _day(clock.from_text(shop.until) - days)
+                recorded[ON] = _day(shop.until - days)
         return recorded
 
     return Template(

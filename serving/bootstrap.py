@@ -135,9 +135,6 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     decider = Decider(database, shop.vault, config.catalog, now)
     for_churn, for_next_purchase = online_stores(shop)
 
-    def old_record() -> str:
-        return live.assortment.for_names.old_record(now())
-
     recommender = Recommender(
         config,
         decider,
@@ -148,9 +145,11 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         live.assortment.there,
         live.statistics,
         words,
-        old_record,
+        live.assortment.old_record,
     )
-    estimator = ChurnEstimator(config, decider, live.churn, for_churn, words, old_record)
+    estimator = ChurnEstimator(
+        config, decider, live.churn, for_churn, words, live.assortment.old_record
+    )
     replays = {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}
     keys, revocations, secret = Keys(database, now), Revocations(database, now), workspace.secret()
     uses, links = KeyUses(keys, now), Links(secret, base_url, now)
@@ -233,6 +232,6 @@ def health_of(shop: Shop, registry: Registry, live: _Live) -> Health:
     }
 
     def check_age() -> None:
-        check_data(live.assortment.for_names.old_record(shop.clock()))
+        check_data(live.assortment.old_record())
 
     return Health(checks, {"data": check_age})

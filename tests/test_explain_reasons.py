@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explain.explanation import FeatureContribution, SaidReason
-from explain.reasons import MOST_REASONS, reasons_for, said_again, sentences_of
+from explain.reasons import MOST_REASONS, reasons_for, said_again, sentences_of, words_of
 from explain.templates import (
     CHURN_TEMPLATES,
     DISCOVERY,
@@ -67,7 +68,9 @@ def filled(
     """All sentences that are true of the values."""
     recorded = [(template, template.fill(values, shop)) for template in templates]
     return [
-        wording.fill(*template.words(said), said) for template, said in recorded if said is not None
+        wording.fill(*words_of(template, said), said)
+        for template, said in recorded
+        if said is not None
     ]
 
 
@@ -358,7 +361,7 @@ def test_what_is_recorded_of_a_language_says_the_same_again() -> None:
     assert reasons_of(parts, values, CHURN_TEMPLATES, SHOP, kept, helpful_only=False) == said
 
 
-OLD = ShopWords("GBP", "United Kingdom", "2011-12-10T00:00:00.000000Z")
+OLD = ShopWords("GBP", "United Kingdom", datetime(2011, 12, 10, tzinfo=UTC))
 """A shop whose record ends with 9 December 2011."""
 LONG_AGO = {
     "days_since_last_order": 1.6,
@@ -404,6 +407,7 @@ def test_a_fresh_record_is_spoken_of_as_before() -> None:
         assert recorded is None or not {"until", "on"} & recorded.keys()
     stated = {"currency": "GBP", "home_country": "United Kingdom", "language": "en"}
     assert ShopWords.stated(stated) == SHOP
+    assert ShopWords.stated({**stated, "until": "2011-12-10T00:00:00.000000Z"}) == OLD
 
 
 def test_what_was_said_of_an_old_record_is_said_again() -> None:

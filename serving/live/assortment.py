@@ -14,7 +14,7 @@ from features.errors import WorkspaceError
 from features.intake.availability import is_available
 from features.shop.shop import Shop
 from features.tables.declared.products import AVAILABILITY, STOCK
-from features.warehouse.pauses import LEAST, is_old
+from features.warehouse.pauses import LEAST
 from models.next_purchase.item_pairs import FEWEST
 from models.next_purchase.orders import orders
 from serving.live.reader_process import Reading, read_here
@@ -49,10 +49,14 @@ class Assortment:
 
     def old_record(self, now: datetime) -> str:
         """The end of the record where that is longer ago than the usual pause; else empty."""
+        old = self._fresh_until is not None and now > self._fresh_until
+        return (self.data_until or "") if old else ""
+
+    @cached_property
+    def _fresh_until(self) -> datetime | None:
         if self.data_until is None:
-            return ""
-        old = is_old(clock.from_text(self.data_until), now, self.usual_pause)
-        return self.data_until if old else ""
+            return None
+        return clock.from_text(self.data_until) + self.usual_pause
 
     def title(self, product_id: str) -> str:
         """A product's title; its id where it has none."""
@@ -111,6 +115,10 @@ class AssortmentKeeper:
     def there(self) -> Assortment | None:
         """The same, for who asks anew each time."""
         return self.current
+
+    def old_record(self) -> str:
+        """The end of the record where that is old by now; else empty."""
+        return self.current.old_record(self._shop.clock()) if self.current else ""
 
     @property
     def for_names(self) -> Assortment:
