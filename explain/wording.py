@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -92,7 +92,7 @@ class Wording:
 
     def on(self, day: str) -> str:
         """A day (ISO 8601) within a sentence: on 9 December 2011."""
-        return self.say(ON_DAY, day=self.day(datetime.fromisoformat(day)))
+        return self.say(ON_DAY, day=_date(self.language, day))
 
     def wait(self, days: float) -> str:
         """A number of days in words, one at least."""
@@ -100,9 +100,8 @@ class Wording:
 
     def day(self, moment: datetime) -> str:
         """A date in words."""
-        return str(
-            format_datetime(moment, _DAY.get(self.locale.language, "d MMMM y"), locale=self.locale)
-        )
+        there = moment.astimezone(UTC) if moment.tzinfo else moment
+        return _date(self.language, there.date().isoformat())
 
     def moment(self, moment: datetime) -> str:
         """A date with its time of day, in UTC and marked so."""
@@ -147,7 +146,7 @@ class Wording:
         if name == "country":
             return self.country(value)
         if name in (UNTIL, ON):
-            return self.day(datetime.fromisoformat(value))
+            return _date(self.language, value)
         if name == "ago":
             return self.ago(value) if ON not in values else self.on(values[ON])
         return self.wait(value) if name == "wait" else self.number(value)
@@ -221,6 +220,12 @@ def _ago(language: str, days: int) -> str:
 @lru_cache(CACHED)
 def _wait(language: str, days: int) -> str:
     return str(format_unit(days, "duration-day", length="long", locale=locale_of(language)))
+
+
+@lru_cache(CACHED)
+def _date(language: str, day: str) -> str:
+    locale, moment = locale_of(language), datetime.fromisoformat(day)
+    return str(format_datetime(moment, _DAY.get(locale.language, "d MMMM y"), locale=locale))
 
 
 @lru_cache
