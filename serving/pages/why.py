@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from explain.game import CategoryContribution, Game
@@ -103,7 +105,25 @@ class WhyPage:
 
     @property
     def lead(self) -> str:
-        """What was done, when, by whom, and that no person did it."""
+        """What was done, when, by whom, and that no person did it; and where the shop's record
+        ended, if that was old by then.
+        """
+        return " ".join([self._done, *self._old_record])
+
+    @property
+    def _old_record(self) -> list[str]:
+        inputs = self._decision.inputs
+        until = json.loads(inputs).get("wording", {}).get("until") if inputs else None
+        if until is None:
+            return []
+        last = self.wording.day(from_text(until) - timedelta(microseconds=1))
+        name = self._sayso.shop.config.shop.name
+        return [
+            self.wording.say("The orders that {shop} knows of end on {day}.", shop=name, day=last)
+        ]
+
+    @property
+    def _done(self) -> str:
         said = {
             "when": self.wording.moment(from_text(self._decision.created_at)),
             "shop": self._sayso.shop.config.shop.name,
