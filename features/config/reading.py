@@ -43,20 +43,7 @@ def read_config(file: Path, tables: Tables = STANDARD, *, production: bool = Fal
 
     Raises `ConfigError` for the first fault found, with the line to look at.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-        stated = tomllib.loads(text)
-    except FileNotFoundError:
-        raise ConfigError("there is no such file; `sayso init` makes one", file=file) from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            "this is not UTF-8; save the file in UTF-8", file=file, line=line
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        told = PLACED.fullmatch(str(error))
-        what, line = (told[1], int(told[2])) if told else (str(error), text.count("\n") + 1)
-        raise ConfigError(f"this is not TOML: {what}", file=file, line=line) from None
+    text, stated = _toml(file)
     lines = TomlLines(text)
     before = {new: old for old, new in RENAMED.items() if old in stated}
     for new, old in before.items():
@@ -79,6 +66,25 @@ def read_config(file: Path, tables: Tables = STANDARD, *, production: bool = Fal
     for path, fault in (*_faults(config), *(_open_calls(config) if production else ())):
         raise ConfigError(fault, file=file, line=line_of(path))
     return config
+
+
+def _toml(file: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a file and what it states. Raises `ConfigError`."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        stated = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigError("there is no such file; `sayso init` makes one", file=file) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            "this is not UTF-8; save the file in UTF-8", file=file, line=line
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        told = PLACED.fullmatch(str(error))
+        what, line = (told[1], int(told[2])) if told else (str(error), text.count("\n") + 1)
+        raise ConfigError(f"this is not TOML: {what}", file=file, line=line) from None
+    return text, stated
 
 
 def _explain(where: KeyPath, error: Any) -> str:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from explain.game import CategoryContribution, Game
 from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
-from features.clock import from_text
 from serving.bootstrap import Sayso
 from serving.decisions.record import Decision
 from serving.pages.confirmation import confirmation
+from serving.pages.lead import lead_of
 from serving.pages.reader import Reader
 from serving.pages.rendering import in_hundred, render
 from serving.pages.rounding import rounded_to_sum
@@ -105,58 +103,9 @@ class WhyPage:
 
     @property
     def lead(self) -> str:
-        """What was done, when, by whom, and that no person did it; and where the shop's record
-        ended, if that was old by then.
-        """
-        return " ".join([self._done, *self._old_record])
-
-    @property
-    def _old_record(self) -> list[str]:
-        inputs = self._decision.inputs
-        until = json.loads(inputs).get("wording", {}).get("until") if inputs else None
-        if until is None:
-            return []
-        last = self.wording.day(from_text(until) - timedelta(microseconds=1))
-        name = self._sayso.shop.config.shop.name
-        return [
-            self.wording.say("The orders that {shop} knows of end on {day}.", shop=name, day=last)
-        ]
-
-    @property
-    def _done(self) -> str:
-        said = {
-            "when": self.wording.moment(from_text(self._decision.created_at)),
-            "shop": self._sayso.shop.config.shop.name,
-        }
-        if self._decision.kind == "churn":
-            return self._lead_of_estimate(said)
-        if self.answer["consent"]["used"]:
-            return self.wording.say(
-                "{shop} chose these products automatically on {when}, from what you agreed to"
-                " share.",
-                **said,
-            )
-        return self.wording.say(
-            "{shop} chose these products automatically on {when}, without any personal data.",
-            **said,
-        )
-
-    def _lead_of_estimate(self, said: Mapping[str, str]) -> str:
-        chance = self.chance("output_value")
-        if chance is None:
-            return self.wording.say("{shop} made no estimate about you on {when}.", **said)
-        days = self.answer["horizon_days"]
-        one = (
-            "{shop} made this estimate automatically on {when}. The chance that you order nothing"
-            " within {count} day is {chance}."
-        )
-        many = (
-            "{shop} made this estimate automatically on {when}. The chance that you order nothing"
-            " within {count} days is {chance}."
-        )
-        return self.wording.say(
-            one, many, days, count=self.wording.number(days), chance=chance, **said
-        )
+        """What was done, when, by whom, and that no person did it."""
+        shop, chance = self._sayso.shop.config.shop.name, self.chance("output_value")
+        return lead_of(self._decision, self.answer, chance, shop, self.wording)
 
     @property
     def used(self) -> list[Used]:

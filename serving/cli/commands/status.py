@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 import typer
 
@@ -65,30 +65,24 @@ def status(
         f"{new.explored:,} of the {new.places:,} places shown in the last 30 days were discoveries"
         f" ({100 * new.share:.1f}%)."
     )
-    until, old = _record(shop)
+    told = {"places": new.places, "explored": new.explored, "share": new.share}
+    versions = [_document(one) for one in found]
+    screen.result({"versions": versions, "discoveries": told, **_record(screen, shop)})
+
+
+def _record(screen: Screen, shop: Shop) -> dict[str, object]:
+    """Where the shop's record ends, with a warning where that is old."""
+    try:
+        until = shop.loaded_until().replace(tzinfo=UTC)
+    except WorkspaceError:  # nothing is loaded
+        return {"data_until": None, "data_is_old": False}
+    old = is_old(until, shop.clock(), shop.warehouse.usual_pause())
     if old:
         screen.say(
             f"[bold]The record ends at {until:%Y-%m-%d}[/bold], which is longer ago than the shop's"
             " usual pause: answers speak of that day. Load newer orders with `sayso ingest`."
         )
-    told = {"places": new.places, "explored": new.explored, "share": new.share}
-    screen.result(
-        {
-            "versions": [_document(one) for one in found],
-            "discoveries": told,
-            "data_until": None if until is None else clock.to_text(until),
-            "data_is_old": old,
-        }
-    )
-
-
-def _record(shop: Shop) -> tuple[datetime | None, bool]:
-    """Where the shop's record ends, and whether that is old; None where nothing is loaded."""
-    try:
-        until = shop.loaded_until().replace(tzinfo=UTC)
-        return until, is_old(until, shop.clock(), shop.warehouse.usual_pause())
-    except WorkspaceError:
-        return None, False
+    return {"data_until": clock.to_text(until), "data_is_old": old}
 
 
 def _row(one: VersionStatus) -> list[object]:
