@@ -190,6 +190,16 @@ def test_what_json_says_twice_or_in_no_letters_is_rejected(
     assert table.raw([2])[2].encode()
 
 
+def test_json_in_utf_16_that_lost_a_byte_is_told_and_a_lost_letter_is_not(tmp_path: Path) -> None:
+    """Bytes that are no letter are named; the sign for a letter that the shop lost stays."""
+    text = '{"a": "x@"}\n{"a": "y"}\n'
+    cut = text.encode("utf-16").replace("@".encode("utf-16-le"), b"\x00\xd8")
+    (tmp_path / "cut.jsonl").write_bytes(cut)
+    assert "no letter" in opened(tmp_path / "cut.jsonl").read(["a"]).misshapen[0][1]
+    (tmp_path / "lost.jsonl").write_text('{"a": "K\ufffdse"}\n', encoding="utf-8")
+    assert opened(tmp_path / "lost.jsonl").read(["a"]).cells["a"].to_pylist() == ["K\ufffdse"]
+
+
 def test_a_list_is_seen_to_be_one(tmp_path: Path) -> None:
     """A list of one value is the value; one of several is not taken for an id."""
     (tmp_path / "o.jsonl").write_text('{"a": ["x"]}\n{"a": ["x", "y"]}\n')

@@ -36,6 +36,7 @@ class JsonFile:
         """Raise `SourceError` where not one object can be read."""
         self.file = file
         self._misshapen: list[tuple[int, str]] = []
+        self._replaced = False
         self._texts: dict[int, str] = {}
         self.rows = [
             (line, record) for line, found in self._objects() for record in _records(found)
@@ -74,6 +75,7 @@ class JsonFile:
         encoding = encoding_of(self.file)
         # bytes that are no letters are found in the texts that hold them
         errors = "surrogateescape" if encoding == UTF_8 else "replace"
+        self._replaced = errors == "replace"
         with TextIOWrapper(open_bytes(self.file), encoding, errors) as text:
             if (whole := self._whole(text)) is not None:
                 yield from whole
@@ -97,19 +99,30 @@ class JsonFile:
         good = []
         for number, each in enumerate(found, 1):
             self._texts[number] = printable(json.dumps(each, ensure_ascii=False))
-            if (fault := _fault(each)) is None:
+            if (fault := self._fault(each, self._texts[number])) is None:
                 good.append((number, each))
             else:
                 self._misshapen.append((number, fault))
         return good
 
+    def _fault(self, found: object, text: str) -> str | None:
+        """Why what a line holds is no row; None where it is one."""
+        if self._replaced and LOST in text:
+            return "it holds bytes that are no letter; export the file again"
+        return _fault(found)
+
     def _of_line(self, line: int, content: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         self._texts[line] = printable(content)
         found = _parsed(content)
-        if (fault := _fault(found)) is None:
+        if (fault := self._fault(found, content)) is None:
             yield line, found
         else:
             self._misshapen.append((line, fault))
+
+
+def _fault(found: object) -> str | None:
+    """Why what a line holds is no row; None where it is one."""
+    return found.fault if isinstance(found, _Object) else "it is no JSON object"
 
 
 class _Object(dict[str, Any]):
@@ -120,24 +133,21 @@ class _Object(dict[str, Any]):
 
 def _object(pairs: list[tuple[str, Any]]) -> _Object:
     made = _Object(pairs)
-    names = [name for name, _ in pairs]
-    within = [
-        each for _, value in pairs for each in (value if isinstance(value, list) else [value])
-    ]
-    faults = [each.fault for each in within if isinstance(each, _Object) and each.fault]
-    faults += [f"the object names {name!r} twice" for name in made if names.count(name) > 1]
-    faults += [
-        f"{printable(name)} is '{printable(value)}', which holds bytes that are not UTF-8"
-        for name, value in pairs
-        if isinstance(value, str) and (not is_utf_8(value) or LOST in value)
-    ]
-    made.fault = next(iter(faults), None)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        made.fault = f"the object names {next(n for n in names if names.count(n) > 1)!r} twice"
+    for name, value in pairs:
+        if made.fault is None and not (isinstance(value, str) and value.isascii()):
+            made.fault = _fault_within(name, value)
     return made
 
 
-def _fault(found: object) -> str | None:
-    """Why what a line holds is no row; None where it is one."""
-    return found.fault if isinstance(found, _Object) else "it is no JSON object"
+def _fault_within(name: str, value: object) -> str | None:
+    """What is wrong with a value or what it is made of."""
+    if isinstance(value, str) and not is_utf_8(value):
+        return f"{printable(name)} is '{printable(value)}', which holds bytes that are not UTF-8"
+    inner = value if isinstance(value, list) else [value]
+    return next((one.fault for one in inner if isinstance(one, _Object) and one.fault), None)
 
 
 def _parsed(text: str) -> Any:
