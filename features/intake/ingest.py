@@ -21,6 +21,7 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean, of_customers
+from features.intake.health.figures import currency_shares
 from features.intake.health.look import Health, Loaded, look_at
 from features.intake.health.record import HealthRecord
 from features.intake.ingest_report import (
@@ -108,12 +109,17 @@ def ingest(
         }
         warehouse.replace(corrected(tables, database, vault))
         files = write_rejected(workspace.rejected, rejected)
-        loaded = Loaded(tables, _outcomes(parts, set_aside), rows[transactions.NAME])
+        orders = len(tables[transactions.NAME][transactions.ORDER_ID].unique())
+        held = purchases_of(rows[transactions.NAME], orders, config.shop.currency)
+        loaded = Loaded(
+            {name: warehouse.files(name) for name in tables},
+            _counts(tables, held),
+            _outcomes(parts, set_aside),
+            currency_shares(rows[transactions.NAME]),
+        )
         record = HealthRecord(workspace.data_health)
         health = look_at(loaded, workspace.tables, config.catalog, record, now)
     progress("done", 1.0)
-    orders = len(tables[transactions.NAME][transactions.ORDER_ID].unique())
-    held = purchases_of(rows[transactions.NAME], orders, config.shop.currency)
     return _report(parts, tables, held, set_aside, faults, tuple(files.values()), health)
 
 
@@ -292,6 +298,16 @@ def _set_aside(parts: Sequence[_Sorted]) -> dict[str, int]:
     for part in parts:
         total.update(part.set_aside)
     return dict(total)
+
+
+def _counts(tables: Mapping[str, pa.Table], held: Purchases) -> dict[str, int]:
+    """What the warehouse holds."""
+    return {
+        "lines": tables[transactions.NAME].num_rows,
+        "orders": held.orders,
+        "customers": held.customers,
+        "products": tables[products.NAME].num_rows,
+    }
 
 
 def _outcomes(parts: Sequence[_Sorted], set_aside: Mapping[str, int]) -> dict[str, int]:

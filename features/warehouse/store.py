@@ -262,6 +262,10 @@ class Warehouse:
             for file in files
         )
 
+    def files(self, name: str) -> list[Path]:
+        """The files of a table of the generation in use."""
+        return [self._file(name)] if self.has(name) else []
+
     def _files_with_customers(self) -> list[Path]:
         files = sorted((self.folder / self.generation).glob("*.parquet"))
         return [file for file in files if CUSTOMER in pq.read_schema(file).names]

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.intake.health.stored_table import Cells, StoredTable
 from features.tables.declared.transactions import CURRENCY
 from features.tables.table import SOURCE, Kind, Table
 
-Cells: TypeAlias = "pa.ChunkedArray[Any]"
 FEWEST = 20
 """A value that fewer rows have is told of nobody: it might be some person's."""
 RAREST = 0.01
@@ -67,7 +67,9 @@ class Figures:
     tables: dict[str, TableFigures]
 
 
-def table_figures(rows: pa.Table, table: Table, sensitive: AbstractSet[str]) -> TableFigures:
+def table_figures(
+    rows: StoredTable | pa.Table, table: Table, sensitive: AbstractSet[str]
+) -> TableFigures:
     """The figures of a table's `rows`; of the fields `sensitive` no shares are taken."""
     kinds = {name: column.kind for name, column in table.by_name.items()}
     if SOURCE in rows.column_names:
@@ -103,12 +105,6 @@ def ends(cells: Cells) -> tuple[Any, Any]:
     """The smallest and the largest value of a column."""
     found: Any = pc.min_max(cells)
     return found.as_py()["min"], found.as_py()["max"]
-
-
-def distinct(cells: Cells) -> int:
-    """How many different values a column has."""
-    count: Any = pc.count_distinct(cells)
-    return int(count.as_py())
 
 
 def _range(cells: Cells) -> Range:

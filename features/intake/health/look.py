@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,16 +17,14 @@ from features.intake.health.drift import Oddity, drift, drift_of_added, standing
 from features.intake.health.figures import (
     Figures,
     TableFigures,
-    currency_shares,
-    distinct,
     ends,
     shares,
     table_figures,
 )
 from features.intake.health.record import HealthRecord, Load
+from features.intake.health.stored_table import StoredTable
 from features.tables.declared import transactions
-from features.tables.declared.products import NAME as PRODUCTS
-from features.tables.table import CUSTOMER, RECORDED_AT
+from features.tables.table import RECORDED_AT
 from features.tables.tables import Tables
 from features.warehouse.pauses import usual_pause
 
@@ -44,13 +42,15 @@ class Health:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load left: the warehouse's `rows` by table, how many of the lines read became what
-    (`outcomes`), and the order `lines` that were kept as they were read.
+    """What a load left: the `files` of each table of the warehouse; the `counts` of lines, orders,
+    customers and products in it; how many of the lines read became what (`outcomes`); and which
+    part of them named which currency.
     """
 
-    rows: Mapping[str, pa.Table]
+    files: Mapping[str, Sequence[Path]]
+    counts: Mapping[str, int]
     outcomes: Mapping[str, int]
-    lines: pd.DataFrame
+    currencies: Mapping[str, float]
 
 
 def look_at(
@@ -61,10 +61,11 @@ def look_at(
     A record that cannot be read or written is odd, and stops no load.
     """
     moment = now.astimezone(UTC).replace(tzinfo=None)
-    figures = _figures(loaded, _of_each(loaded.rows, tables, catalog))
+    stored = {name: StoredTable(files) for name, files in loaded.files.items()}
+    figures = _figures(loaded, stored[transactions.NAME], _of_each(stored, tables, catalog))
     try:
         past = record.loads()
-        new = _added(loaded.rows, past[-1].figures.newest) if past else {}
+        new = _added(stored, past[-1].figures.newest) if past else {}
         load = _set_against(past, figures, _of_each(new, tables, catalog), moment)
         record.append(load)
     except WorkspaceError as error:
@@ -91,28 +92,22 @@ def _set_against(
     return Load(now, figures, new, since, tuple(found))
 
 
-def _figures(loaded: Loaded, of_each: dict[str, TableFigures]) -> Figures:
-    lines = loaded.rows[transactions.NAME]
+def _figures(loaded: Loaded, lines: StoredTable, of_each: dict[str, TableFigures]) -> Figures:
     oldest, newest = ends(lines[RECORDED_AT])
     days: Any = pc.unique(lines[transactions.ORDERED_AT].cast(pa.date32(), safe=False))
     return Figures(
-        counts={
-            "lines": lines.num_rows,
-            "orders": distinct(lines[transactions.ORDER_ID]),
-            "customers": distinct(lines[CUSTOMER]),
-            "products": loaded.rows[PRODUCTS].num_rows,
-        },
+        counts=dict(loaded.counts),
         oldest=oldest,
         newest=newest,
         pause_days=usual_pause(sorted(days.to_pylist())).days,
         outcomes=shares(loaded.outcomes),
-        currencies=currency_shares(loaded.lines),
+        currencies=dict(loaded.currencies),
         tables=of_each,
     )
 
 
 def _of_each(
-    rows: Mapping[str, pa.Table], tables: Tables, catalog: Catalog
+    rows: Mapping[str, StoredTable] | Mapping[str, pa.Table], tables: Tables, catalog: Catalog
 ) -> dict[str, TableFigures]:
     sensitive = {
         field.name for field in catalog.fields.values() if field.sensitivity == "sensitive"
@@ -120,11 +115,10 @@ def _of_each(
     return {name: table_figures(table, tables[name], sensitive) for name, table in rows.items()}
 
 
-def _added(rows: Mapping[str, pa.Table], after: datetime) -> dict[str, pa.Table]:
+def _added(stored: Mapping[str, StoredTable], after: datetime) -> dict[str, pa.Table]:
     """The rows that were recorded after a moment, of the tables that say when they were."""
-    newer = pa.scalar(after, pa.timestamp("us"))
     return {
-        name: table.filter(pc.greater(table[RECORDED_AT], newer))
-        for name, table in rows.items()
+        name: table.since(after)
+        for name, table in stored.items()
         if RECORDED_AT in table.column_names
     }
