@@ -78,12 +78,12 @@ def table_figures(
     for name, kind in kinds.items():
         if name not in rows.column_names or not rows.num_rows:
             continue
-        cells = rows[name]
-        found.empty[name] = round(cells.null_count / rows.num_rows, 4)
-        if kind.is_number and cells.null_count < rows.num_rows:
-            found.ranges[name] = _range(cells)
+        nulls = rows.nulls(name) if isinstance(rows, StoredTable) else rows[name].null_count
+        found.empty[name] = round(nulls / rows.num_rows, 4)
+        if kind.is_number and nulls < rows.num_rows:
+            found.ranges[name] = _range(rows[name])
         if kind is Kind.TEXT and f"{table.name}.{name}" not in sensitive:
-            found.shares[name] = _shares(cells)
+            found.shares[name] = _shares(rows[name]) if nulls < rows.num_rows else {}
     return found
 
 

@@ -38,6 +38,20 @@ class StoredTable:
         """The cells of a column."""
         return pa.concat_tables([pq.read_table(file, columns=[name]) for file in self.files])[name]
 
+    def nulls(self, name: str) -> int:
+        """How many cells of a column are empty, by what its files say of their parts."""
+        count = 0
+        for file in self.files:
+            about = pq.read_metadata(file)
+            at = about.schema.names.index(name)
+            parts = [about.row_group(part).column(at) for part in range(about.num_row_groups)]
+            for part in parts:
+                nulls = None if part.statistics is None else part.statistics.null_count
+                if nulls is None:
+                    return self[name].null_count
+                count += nulls
+        return count
+
     def since(self, moment: datetime) -> pa.Table:
         """The rows that were recorded after a moment (naive UTC)."""
         newer: Any = pc.greater(pc.field(RECORDED_AT), pa.scalar(moment, pa.timestamp("us")))
