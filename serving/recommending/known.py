@@ -5,7 +5,7 @@ what the ranker is shown.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -54,12 +54,19 @@ class Knowledge:
     online: OnlineStore
     statistics: LiveStatistics
     declared: Withholding
+    _rules: dict[int, tuple[NextPurchaseModel, Withholding]] = field(default_factory=dict)
+    """The rule of the model that was asked for last, as it takes longer to make than to apply."""
 
     def rule(self, model: NextPurchaseModel) -> Withholding:
         """What a model may see of a customer: what the catalog says now, and what the model was
         trained under.
         """
-        return self.declared.also(model.needs, model.masking.entries)
+        known = self._rules.get(id(model))
+        if known is None or known[0] is not model:
+            self._rules.clear()
+            known = (model, self.declared.also(model.needs, model.masking.entries))
+            self._rules[id(model)] = known
+        return known[1]
 
     def allowed(
         self,
