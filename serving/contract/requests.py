@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from features.config.schema import channel_name
+from features.config.schema import MOST_DAYS, channel_name
 from features.config.section import Zone
 from features.customers.id_normalisation import is_nobody
 from serving.access.one_time_codes import GoodFor
@@ -114,6 +114,24 @@ class RecommendationRequest(Request):
             le=0.5,
             strict=True,
             description="Share of places for products outside the customer's usual.",
+        ),
+    ] = None
+    not_bought_within: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=MOST_DAYS,
+            strict=True,
+            description="Leave out what the customer bought within so many days, as far as they"
+            " share that; the shop's setting otherwise.",
+        ),
+    ] = None
+    only_new: Annotated[
+        bool | None,
+        Field(
+            strict=True,
+            description="Leave out everything that the customer has bought, as far as they share"
+            " that; the shop's setting otherwise.",
         ),
     ] = None
     time_zone: Annotated[

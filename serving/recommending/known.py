@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from explain.coalition_scores import Allowed
+from features.definitions.history import DAYS_SINCE_LAST_BOUGHT
 from features.shop.online import OnlineRow, OnlineStore
 from features.shop.withholding import Withholding
 from models.arrays import Floats
@@ -103,6 +104,24 @@ def candidates_of(model: NextPurchaseModel, allowed: Allowed, hidden: Sequence[s
         rounded(made.features),
         tuple(ids[bought].tolist()),
     )
+
+
+def bought_lately(model: NextPurchaseModel, allowed: Allowed, days: float) -> list[str]:
+    """The products that a customer bought within so many `days` before their features were made, as
+    far as they let that be known.
+    """
+    histories, columns = allowed.histories, model.maker.history
+    if DAYS_SINCE_LAST_BOUGHT.name not in columns:
+        return []
+    since = histories.columns[:, columns.index(DAYS_SINCE_LAST_BOUGHT.name)]
+    found: list[str] = allowed.statistics.product_ids[histories.products[since <= days]].tolist()
+    return found
+
+
+def bought_ever(allowed: Allowed) -> list[str]:
+    """The products that a customer has bought, as far as they let that be known."""
+    found: list[str] = allowed.statistics.product_ids[allowed.histories.products].tolist()
+    return found
 
 
 def without(row: OnlineRow, products: Collection[str]) -> OnlineRow:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from features.catalog import Catalog
+from features.config.schema import ContactPolicySection
 from features.consent.ledger import Ledger
 from features.customers.pseudonyms import Customers
 from serving.access.api_keys import Key
@@ -71,6 +72,9 @@ Linking = Annotated[Links, _part(lambda sayso: sayso.links)]
 ConsentLedger = Annotated[Ledger, _part(lambda sayso: sayso.shop.ledger)]
 KnownCustomers = Annotated[Customers, _part(lambda sayso: sayso.shop.customers)]
 DeclaredCatalog = Annotated[Catalog, _part(lambda sayso: sayso.shop.config.catalog)]
+DeclaredContactPolicy = Annotated[
+    ContactPolicySection, _part(lambda sayso: sayso.shop.config.contact_policy)
+]
 OptingOut = Annotated[OptOuts, _part(lambda sayso: sayso.opt_outs)]
 Codes = Annotated[OneTimeCodes, _part(lambda sayso: sayso.codes)]
 Auditing = Annotated[AuditLog, _part(lambda sayso: sayso.audit_log)]

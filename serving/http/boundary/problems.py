@@ -31,6 +31,7 @@ from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
 from serving.http.sight.logs import log, log_failure
+from serving.recommending.allowed import UnknownName
 from serving.reviews.review import AlreadyResolved, ReviewRefused
 
 RETRY_SECONDS = 30
@@ -46,6 +47,7 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     ReviewRefused: 422,
     AlreadyResolved: 409,
     TooManyOptOuts: 422,
+    UnknownName: 422,
     CallerGone: 503,
     DatabaseGone: 503,
     DatabaseBusy: 503,
