@@ -39,12 +39,14 @@ def base_url(workspace: Workspace, port: int) -> str:
     return settings.public_url or f"{scheme}://{host}:{port}"
 
 
-def command(port: int, settings: Settings | None = None) -> list[str]:
-    """The command that serves on `port`, as `settings` say where to listen and with which TLS."""
+def command(port: int, settings: Settings | None = None, service: str = SERVICE) -> list[str]:
+    """The command that serves `service` on `port`, as `settings` say where to listen and with which
+    TLS.
+    """
     chosen = settings or Settings.model_construct()
     tls = {"--ssl-certfile": chosen.tls_certificate, "--ssl-keyfile": chosen.tls_key}
     return [
-        *(sys.executable, "-m", "bentoml", "serve", SERVICE),
+        *(sys.executable, "-m", "bentoml", "serve", service),
         *("--host", chosen.host, "--port", str(port)),
         *(part for name, file in tls.items() if file for part in (name, str(file))),
     ]
@@ -71,7 +73,10 @@ def environment(workspace: Workspace, port: int) -> dict[str, str]:
 
 def _stated(settings: Settings) -> dict[str, str]:
     """What flags may have changed of the settings, so that the workers go by the same."""
-    names = ("env", "threads", "workers", "tls_certificate", "tls_key", "trusted_proxy")
+    names = (
+        *("env", "threads", "workers", "key_per_second"),
+        *("tls_certificate", "tls_key", "trusted_proxy"),
+    )
     values = {name: getattr(settings, name) for name in names}
     return {
         f"SAYSO_{name.upper()}": str(value) for name, value in values.items() if value is not None
@@ -119,15 +124,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(workspace: Workspace, port: int, log: Path) -> Iterator[str]:
-    """The server while the block runs; gives its address. What it prints goes to `log`.
+def running(workspace: Workspace, port: int, log: Path, *, service: str = SERVICE) -> Iterator[str]:
+    """The server of `service` while the block runs; gives its address.
+
+    What it prints goes to `log`.
 
     Raises `ServerFailed` where it is not ready in time.
     """
     require_free(port)
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603
-            command(port),
+            command(port, service=service),
             env=environment(workspace, port),
             stdout=output,
             stderr=output,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
@@ -338,7 +339,7 @@ def test_a_recorded_reason_is_said_again_in_another_language() -> None:
         {"count": 3, "ago": 12},
         FOR,
     )
-    recorded = vars(reason)
+    recorded = asdict(reason)
     assert (
         said_again(recorded, WORDS.wording("de"))
         == "Sie haben dies 3-mal gekauft, zuletzt vor 12 Tagen."

@@ -132,6 +132,9 @@ def channel_name(said: str) -> str:
 Channel = Annotated[Text, AfterValidator(channel_name)]
 
 
+MOST_DAYS = 3_650
+
+
 class CapSection(Section):
     """At most `most` recommendations to a customer on a channel within any `days` days."""
 
@@ -151,6 +154,10 @@ class ContactPolicySection(Section):
         CapSection(channel="push", most=3),
         CapSection(channel="sms", most=1),
     )
+    channels: tuple[Channel, ...] = (
+        *("web", "app", "email", "push", "sms", "whatsapp", "post", "phone", "store", "kiosk"),
+    )
+    """Where the shop shows or sends recommendations; any other name is a mistake, and refused."""
     quiet_channels: tuple[Channel, ...] = ("email", "push", "sms")
     quiet_from: time = time(21)
     quiet_until: time = time(8)
@@ -168,6 +175,15 @@ class ContactPolicySection(Section):
     """
     discover: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """The share of places that go to products outside the customer's usual."""
+    not_bought_within: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0
+    """What a customer bought within so many days is not recommended to them."""
+    only_new: bool = False
+    """Whether nothing is recommended that the customer has bought before."""
+
+    @property
+    def known_channels(self) -> frozenset[str]:
+        """All channels that are named anywhere here."""
+        return frozenset((*self.channels, *self.quiet_channels, *(c.channel for c in self.caps)))
 
 
 class ReviewsSection(Section):

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from features.errors import WorkspaceError
@@ -58,8 +59,7 @@ class MasterKeys:
                     f" {self.file} back from where keys are kept, or set SAYSO_MASTER_KEY. No new"
                     " key is made in their place, since that would lose what they encrypt."
                 )
-            parts = text.replace(",", " ").split()
-            keys = tuple(MasterKey(base64.b64decode(part, validate=True)) for part in parts)
+            keys = _keys_in(text)
         except (binascii.Error, ValueError):
             keys = ()
         if not keys or any(len(key.secret) != SIZE for key in keys):
@@ -77,7 +77,7 @@ class MasterKeys:
 
     def by_name(self) -> dict[str, MasterKey]:
         """All of them, by their names."""
-        return {key.name: key for key in self.all()}
+        return _by_name(self.all())
 
     def begin_rotation(self) -> None:
         """Put a new key before the old one, unless a rotation has begun already.
@@ -92,6 +92,17 @@ class MasterKeys:
         """Forget all keys but the newest."""
         if self.stated is None:
             replace_text(self.file, _as_text(self.all()[:1]))
+
+
+@lru_cache(4)
+def _keys_in(text: str) -> tuple[MasterKey, ...]:
+    parts = text.replace(",", " ").split()
+    return tuple(MasterKey(base64.b64decode(part, validate=True)) for part in parts)
+
+
+@lru_cache(4)
+def _by_name(keys: tuple[MasterKey, ...]) -> dict[str, MasterKey]:
+    return {key.name: key for key in keys}
 
 
 def _new() -> MasterKey:

@@ -65,6 +65,7 @@ class Database:
     def __init__(self, url: str, patience: Patience = UNHURRIED) -> None:
         self.url = url
         self.engine = _engine(url, patience)
+        self._for_reading, self._for_writing = _of_both_kinds(self.engine)
         self._patience = patience
         self._turns = WriteTurns()
         self._together = GroupCommit(self._commit)
@@ -120,10 +121,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees the same state throughout."""
-        level = (
-            {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-        )
-        with self.engine.connect().execution_options(**level) as connection, connection.begin():
+        with self._for_reading.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -186,7 +184,7 @@ class Database:
     def _writing(self, *, urgent: bool = False) -> Iterator[Connection]:
         with (
             self._turns.take(self._patience.lock, urgent=urgent),
-            self.engine.connect().execution_options(sayso_write=True) as connection,
+            self._for_writing.connect() as connection,
             connection.begin(),
         ):
             yield connection
@@ -232,6 +230,16 @@ def upsert(
     connection.execute(
         statement.on_conflict_do_update(index_elements=list(keys), set_=others), rows
     )
+
+
+def _of_both_kinds(engine: Engine) -> tuple[Engine, Engine]:
+    """The same engine for transactions that only read, which see one state throughout, and for
+    those that write.
+    """
+    sees_one_state = (
+        {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    )
+    return engine.execution_options(**sees_one_state), engine.execution_options(sayso_write=True)
 
 
 def _dialect(connection: Connection) -> Any:

@@ -111,12 +111,16 @@ class Comparison:
         """The features of candidates (candidates, features): products `items` of the histories'
         `rows`.
         """
-        return np.column_stack([self._column(name, rows, items) for name in self.features])
+        names = self.features
+        made = np.empty((len(rows), len(names)))
+        for position, name in enumerate(names):
+            made[:, position] = self._column(name, rows, items)
+        return made
 
     def _column(self, name: str, rows: Rows, items: Rows) -> Floats:
         if name in AFFINITIES:
-            known = self._sizes[AFFINITIES[name][1]] > 0
-            return np.where(known[rows], self.affinities[name][rows, items], np.nan)
+            known, found = self._sizes[AFFINITIES[name][1]] > 0, self.affinities[name][rows, items]
+            return found if known.all() else np.where(known[rows], found, np.nan)
         if name in PLACES:
             return self._place(PLACES[name], rows, items)
         made: Floats = getattr(self, f"_{COMPUTED[name]}")(rows, items)
@@ -141,15 +145,23 @@ class Comparison:
         }
         return {decay: sizes.astype(np.float64) for decay, sizes in summed.items()}
 
+    @cached_property
+    def _roots(self) -> dict[float, Floats]:
+        """By decay, the root of these sums (histories, 1), 1 where there is nothing."""
+        return {
+            decay: np.sqrt(np.where(sizes > 0, sizes, 1.0))[:, None]
+            for decay, sizes in self._sizes.items()
+        }
+
     def _summed(self, matrix: str, decay: float) -> Floats:
         """Adds up by hand what a sparse product would: for one customer that takes a hundredth of
         the time.
         """
-        sizes = self._sizes[decay]
         sums = self._added(
             matrix, self.histories.rows, self.histories.products, self._weights[decay]
         )
-        return np.asarray(sums / np.sqrt(np.where(sizes > 0, sizes, 1.0))[:, None])
+        sums /= self._roots[decay]
+        return sums
 
     def _added(self, matrix: str, rows: Rows, products: Rows, weights: Floats) -> Floats:
         """What goes with each of `products` (entries,) times its weight, added up by row:
@@ -174,10 +186,7 @@ class Comparison:
         place = np.full(len(rows), np.nan)
         for row in np.flatnonzero(np.diff(self.histories.starts)):
             mine = slice(bounds[row], bounds[row + 1])
-            ascending = np.sort(values[row])
-            place[mine] = len(ascending) - np.searchsorted(
-                ascending, values[row, items[mine]], side="right"
-            )
+            place[mine] = _larger(values[row], values[row, items[mine]])
         return place
 
     def _place_among_bought(self, rows: Rows, items: Rows) -> Floats:
@@ -234,6 +243,13 @@ class Comparison:
 
     def _of_customer(self, name: str) -> Floats:
         return self.histories.customers[:, self.customer.index(name)]
+
+
+def _larger(values: Floats, asked: Floats) -> Rows:
+    """How many of `values`, most of which are 0, are larger than each that is `asked` for."""
+    ascending = np.sort(values[values != 0])
+    larger = len(ascending) - np.searchsorted(ascending, asked, side="right")
+    return larger + np.where(asked < 0, len(values) - len(ascending), 0)
 
 
 @compiled

@@ -36,6 +36,7 @@ OFFERED = {
 OFFERED_TO_A_BASKET = 60
 BEST_SELLERS = 100
 BATCH = 128
+NONE: Rows = np.empty(0, dtype=np.int64)
 
 NEVER_BOUGHT = {TIMES_BOUGHT.name: 0.0, RECENT_FREQUENCY.name: 0.0}
 """What holds for a product that is not in a history; other columns of the history have no value
@@ -104,13 +105,13 @@ class CandidateMaker:
         not.
         """
         rows, items = np.divmod(picked, len(self.statistics.product_ids))
-        columns = [
+        columns = (
             self._history_columns(compared.histories, compared.own, picked),
             compared.histories.customers[rows],
             compared.columns(rows, items),
             self.statistics.facts[items],
-        ]
-        return Candidates(rows, items, np.hstack(columns))
+        )
+        return Candidates(rows, items, np.concatenate(columns, axis=1))
 
     def _offered(self, compared: Comparison, shown: Bools) -> list[Rows]:
         """What goes with the products of each row, and the best sellers; as row x products +
@@ -153,8 +154,13 @@ def _best(affinity: Floats, shown: Bools, most: int) -> Rows:
     product.
     """
     products = len(shown)
-    best = np.where(shown, affinity, 0.0)
-    kept = min(most, products)
-    nearest = np.argpartition(-best, kept - 1, axis=1)[:, :kept]
-    rows = np.arange(len(affinity))[:, None]
-    return np.asarray((rows * products + nearest)[best[rows, nearest] > 0])
+    found = [_best_of_one(row, shown, most) + at * products for at, row in enumerate(affinity)]
+    return np.concatenate([NONE, *found])
+
+
+def _best_of_one(affinity: Floats, shown: Bools, most: int) -> NDArray[np.intp]:
+    """The positions of the `most` products that are shown and go best with one history."""
+    fitting = np.flatnonzero((affinity > 0) & shown)
+    if len(fitting) <= most:
+        return fitting
+    return fitting[np.argpartition(-affinity[fitting], most - 1)[:most]]

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from features.config.schema import channel_name
+from features.config.schema import MOST_DAYS, channel_name
 from features.config.section import Zone
 from features.customers.id_normalisation import is_nobody
 from serving.access.one_time_codes import GoodFor
@@ -116,6 +116,24 @@ class RecommendationRequest(Request):
             description="Share of places for products outside the customer's usual.",
         ),
     ] = None
+    not_bought_within: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=MOST_DAYS,
+            strict=True,
+            description="Leave out what the customer bought within so many days, as far as they"
+            " share that; the shop's setting otherwise.",
+        ),
+    ] = None
+    only_new: Annotated[
+        bool | None,
+        Field(
+            strict=True,
+            description="Leave out everything that the customer has bought, as far as they share"
+            " that; the shop's setting otherwise.",
+        ),
+    ] = None
     time_zone: Annotated[
         Zone | None,
         Field(description="The customer's time zone, for quiet hours; the shop's otherwise."),
@@ -143,13 +161,41 @@ class ChurnRequest(Request):
     language: Spoken = None
 
 
-class ConsentRequest(Request):
-    """What a customer said about one category for one purpose."""
+Action = Literal["granted", "refused", "withdrawn", "renewed", "objected"]
+MOST_CHOICES = 500
+"""Of one banner: more than any catalog asks about."""
 
-    customer_id: CustomerId
+
+class Choice(Request):
+    """What a customer said about one category for one purpose, among other choices."""
+
     purpose: Id
     category: Id
-    action: Literal["granted", "refused", "withdrawn", "renewed", "objected"]
+    action: Action
+    notice_version: Annotated[
+        Id | None, Field(description="That of the whole request for none; a grant needs one.")
+    ] = None
+    idempotency_key: Id | None = None
+
+
+class ConsentRequest(Request):
+    """What a customer said about one category for one purpose, or all `choices` that they made at
+    once.
+    """
+
+    customer_id: CustomerId
+    purpose: Id | None = None
+    category: Id | None = None
+    action: Action | None = None
+    choices: Annotated[
+        tuple[Choice, ...] | None,
+        Field(
+            min_length=1,
+            max_length=MOST_CHOICES,
+            description="All of them are recorded, or none; in place of `purpose`, `category` and"
+            " `action`.",
+        ),
+    ] = None
     notice_version: Annotated[
         Id | None,
         Field(description="Version of the notice that the customer saw; a grant needs one."),
@@ -172,6 +218,32 @@ class ConsentRequest(Request):
             description="What proves it, such as the reference of a form; kept encrypted.",
         ),
     ] = None
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> ConsentRequest:
+        one = (self.purpose, self.category, self.action)
+        if self.choices is None and None in one:
+            raise ValueError(
+                "name the `purpose`, the `category` and the `action`, or the `choices`"
+            )
+        if self.choices is not None and (one != (None, None, None) or self.idempotency_key):
+            raise ValueError(
+                "`choices` stand in place of `purpose`, `category`, `action` and"
+                " `idempotency_key`, each with its own"
+            )
+        return self
+
+    @property
+    def said(self) -> list[dict[str, Any]]:
+        """Each thing that was said, with all that is known of it."""
+        about = document(self)
+        choices = about.pop("choices")
+        if choices is None:
+            return [about]
+        return [
+            {**about, **{name: value for name, value in choice.items() if value is not None}}
+            for choice in choices
+        ]
 
 
 class CodeRequest(Request):

@@ -26,6 +26,13 @@ class ConsentReceipt:
     explanation: str | None
 
 
+@dataclass(frozen=True)
+class ConsentReceipts:
+    """Proof of all choices of one request, in their order."""
+
+    receipts: list[ConsentReceipt]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConsentState:
     """One category for one purpose, as it stands."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from features.config.environment import Settings
 from serving.bootstrap import Sayso
@@ -28,6 +30,7 @@ from serving.http.boundary.connection import Connection
 from serving.http.boundary.envelope import Envelope
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.limits import Limits
+from serving.http.boundary.quick_routes import quick
 from serving.http.pages import coded_pages, console, console_door, front
 from serving.http.pages import customer_pages as pages
 from serving.http.sight.counts import REGISTRY, show_models
@@ -51,6 +54,7 @@ ROUTERS = (
     readiness,
     front,
 )
+ASKED_MOST = (recommendations, churn)
 DESCRIPTION = """
 Sayso predicts what each customer of a shop is likely to do and want next, from nothing but the data
 that customer agreed to share, and tells them why. Every answer says that it is automated, what it
@@ -74,6 +78,7 @@ def make_app(settings: Settings | None = None) -> FastAPI:
     app.state.pace = Pace()
     app.state.limits = Limits(settings)
     app.state.undelivered = Undelivered()
+    app.state.quick = quick(route for module in ASKED_MOST for route in module.router.routes)
     app.add_middleware(Envelope, settings=settings)
     problems.install(app)
     for module in ROUTERS:
@@ -86,11 +91,29 @@ def join(app: FastAPI, sayso: Sayso, folder: Path | None) -> None:
     app.state.sayso = sayso
     Connection.lanes = app.state.lanes
     _prepare(app)
+    Connection.ours = Entry(app)
     sayso.watch.also(partial(app.state.undelivered.mark, sayso.shop.database, sayso.shop.clock))
     sayso.watch.also(lambda: show_models(sayso.answering()))
     if folder is not None:
         app.state.worker_metrics = WorkerMetrics(REGISTRY, folder)
         sayso.watch.also(app.state.worker_metrics.look)
+
+
+class Entry:
+    """An application from its envelope on: what FastAPI and Starlette put around it would catch
+    what the envelope lets through, which is nothing.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        inside: Any = app.build_middleware_stack()
+        while not isinstance(inside, Envelope):
+            inside = inside.app
+        self._app, self._envelope = app, inside
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        scope["app"] = self._app
+        await self._envelope(scope, receive, send)
 
 
 def _prepare(app: FastAPI) -> None:

@@ -18,7 +18,7 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from uvicorn.config import HTTP_PROTOCOLS
 
 from features.config.environment import Settings
@@ -57,23 +57,6 @@ class LateApplication(Starlette):
     async def _alive(self, _app: Starlette) -> AsyncIterator[None]:
         async with self._loaded.router.lifespan_context(self._loaded):
             yield
-
-
-class Straight:
-    """ASGI middleware that hands every request to our application.
-
-    BentoML's own routes answer some in ways of their own: `/readyz` knows nothing of the database,
-    and what no route fits is answered in plain text.
-    """
-
-    def __init__(self, app: ASGIApp, ours: ASGIApp) -> None:
-        self._app = app
-        self._ours = ours
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer by our application; what is no request, such as the beginning, is BentoML's."""
-        answer = self._ours if scope["type"] == "http" else self._app
-        await answer(scope, receive, send)
 
 
 COUNTS = os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
@@ -149,4 +132,3 @@ class SaysoService:
 
 # BentoML starts uvicorn without a word about connections, so it has to be said before it does
 HTTP_PROTOCOLS["auto"] = "serving.http.boundary.connection:Connection"
-SaysoService.add_asgi_middleware(Straight, ours=app)  # type: ignore[attr-defined]  # BentoML's decorator is not typed

@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
 from features import clock
 from features.config.schema import ContactPolicySection, channel_name
+from features.errors import SaysoError
 from serving.contract.answers import NotPersonalized
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.permissions import Permissions
 from serving.delivery.contact_policy import not_now, on_channel, shop_caps, window
 from serving.delivery.exposures import exposures_since
 from serving.delivery.opt_outs import own_caps
+from serving.live.assortment import Assortment
+
+MOST_NAMED = 5
+
+
+class UnknownName(SaysoError):
+    """A request names a channel or a product category that there is not; `field` is where."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def refuse_unknown(
+    request: RecommendationRequest, policy: ContactPolicySection, assortment: Assortment | None
+) -> None:
+    """Raises `UnknownName`: what is misspelt would pass by an opt-out, or give an empty list."""
+    refuse_unknown_channel(request.channel, policy, "channel")
+    if assortment is None:  # nothing is listed then, whatever is asked for
+        return
+    known = assortment.product_categories
+    for said in request.product_categories or ():
+        if said not in known:
+            message = f"there is no product category {said!r}; {_like(said, known)}"
+            raise UnknownName(message, field="product_categories")
+
+
+def refuse_unknown_channel(channel: str, policy: ContactPolicySection, field: str) -> None:
+    """Raises `UnknownName` for a channel that the shop does not have."""
+    if channel not in policy.known_channels:
+        raise UnknownName(
+            f"there is no channel {channel!r}; known are {', '.join(sorted(policy.known_channels))}"
+            " (`channels` under [contact_policy] in sayso.toml names them)",
+            field=field,
+        )
+
+
+def _like(said: str, known: Collection[str]) -> str:
+    """Which of the names that there are may have been meant."""
+    if not known:
+        return "no product of this shop has one"
+    meant = get_close_matches(said, known, n=3) or sorted(known)[:MOST_NAMED]
+    return f"did you mean {' or '.join(map(repr, meant))}?"
 
 
 def at_this_moment(

@@ -5,11 +5,12 @@ what the ranker is shown.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from explain.coalition_scores import Allowed
+from features.definitions.history import DAYS_SINCE_LAST_BOUGHT
 from features.shop.online import OnlineRow, OnlineStore
 from features.shop.withholding import Withholding
 from models.arrays import Floats
@@ -54,12 +55,19 @@ class Knowledge:
     online: OnlineStore
     statistics: LiveStatistics
     declared: Withholding
+    _rules: dict[int, tuple[NextPurchaseModel, Withholding]] = field(default_factory=dict)
+    """The rule of the model that was asked for last, as it takes longer to make than to apply."""
 
     def rule(self, model: NextPurchaseModel) -> Withholding:
         """What a model may see of a customer: what the catalog says now, and what the model was
         trained under.
         """
-        return self.declared.also(model.needs, model.masking.entries)
+        known = self._rules.get(id(model))
+        if known is None or known[0] is not model:
+            self._rules.clear()
+            known = (model, self.declared.also(model.needs, model.masking.entries))
+            self._rules[id(model)] = known
+        return known[1]
 
     def allowed(
         self,
@@ -96,6 +104,24 @@ def candidates_of(model: NextPurchaseModel, allowed: Allowed, hidden: Sequence[s
         rounded(made.features),
         tuple(ids[bought].tolist()),
     )
+
+
+def bought_lately(model: NextPurchaseModel, allowed: Allowed, days: float) -> list[str]:
+    """The products that a customer bought within so many `days` before their features were made, as
+    far as they let that be known.
+    """
+    histories, columns = allowed.histories, model.maker.history
+    if DAYS_SINCE_LAST_BOUGHT.name not in columns:
+        return []
+    since = histories.columns[:, columns.index(DAYS_SINCE_LAST_BOUGHT.name)]
+    found: list[str] = allowed.statistics.product_ids[histories.products[since <= days]].tolist()
+    return found
+
+
+def bought_ever(allowed: Allowed) -> list[str]:
+    """The products that a customer has bought, as far as they let that be known."""
+    found: list[str] = allowed.statistics.product_ids[allowed.histories.products].tolist()
+    return found
 
 
 def without(row: OnlineRow, products: Collection[str]) -> OnlineRow:

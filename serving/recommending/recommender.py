@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from typing import Any
 
+from explain.coalition_scores import Allowed
 from explain.reasons import sentences_of
 from explain.wording import Wording
 from explain.words import Words
@@ -31,9 +32,20 @@ from serving.delivery.exposures import Exposure
 from serving.live.assortment import Assortment
 from serving.live.champions import Champion, Loaded
 from serving.live.statistics import LiveStatistics
-from serving.recommending.allowed import at_this_moment, not_personalized, silenced
+from serving.recommending.allowed import (
+    at_this_moment,
+    not_personalized,
+    refuse_unknown,
+    silenced,
+)
 from serving.recommending.filters import basket_complements, first_best_sellers, hidden_products
-from serving.recommending.known import Knowledge, Seen, candidates_of
+from serving.recommending.known import (
+    Knowledge,
+    Seen,
+    bought_ever,
+    bought_lately,
+    candidates_of,
+)
 from serving.recommending.recommendation import (
     DISCLOSURES,
     Listed,
@@ -95,6 +107,7 @@ class Recommender:
 
         `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`).
         """
+        refuse_unknown(request, self._contact_policy, self._assortment())
         if privacy_signal and request.customer_id is not None:
             record_signal(self._ledger, self._customers, request.customer_id, [self._purpose])
 
@@ -311,7 +324,9 @@ class Recommender:
         allowed = self._known.allowed(row, rule, champion, permissions, request.basket, sensitive)
         if row.empty and not len(allowed.histories.baskets.products):
             return None
-        found = candidates_of(champion.model, allowed, hidden)
+        found = candidates_of(
+            champion.model, allowed, [*hidden, *self._known_already(request, champion, allowed)]
+        )
         ranking = rank(champion, found.products, found.features, self._contact_policy.floor)
         draw = self._draw(request, found.bought) if found.products else None
         places = fill(ranking.products, request.k, draw or Draw(0.0, ""))
@@ -321,6 +336,20 @@ class Recommender:
             "draw": None if draw is None else asdict(draw),
             "asked": asked(request, basket_counts=rule.entries_allowed(permissions.granted)),
         }
+
+    def _known_already(
+        self,
+        request: RecommendationRequest,
+        champion: Loaded[NextPurchaseModel],
+        allowed: Allowed,
+    ) -> list[str]:
+        """What the customer has bought and the request, or the shop, wants left out for that."""
+        policy = self._contact_policy
+        if policy.only_new if request.only_new is None else request.only_new:
+            return bought_ever(allowed)
+        days = request.not_bought_within
+        days = policy.not_bought_within if days is None else days
+        return bought_lately(champion.model, allowed, days) if days else []
 
     def _wording(self, request: RecommendationRequest) -> dict[str, str]:
         return {

@@ -11,6 +11,9 @@ from typing import Any
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.record import Decision
 
+LATELY = ("not_bought_within", "only_new")
+"""What of a question is about what was bought before."""
+
 
 def asked(request: RecommendationRequest, *, basket_counts: bool) -> dict[str, Any]:
     """What of a request says which products may be listed, and in which order.
@@ -18,7 +21,7 @@ def asked(request: RecommendationRequest, *, basket_counts: bool) -> dict[str, A
     A basket that must not count (`basket_counts`) is not kept as one (None): its products are then
     some of those excluded.
     """
-    kept = {"channel": request.channel, "product_categories": request.product_categories}
+    kept = {name: getattr(request, name) for name in ("channel", "product_categories", *LATELY)}
     if basket_counts or not request.basket:
         return {**kept, "basket": request.basket, "exclude": request.exclude}
     return {**kept, "basket": None, "exclude": sorted({*request.basket, *request.exclude})}
@@ -42,5 +45,6 @@ def asked_again(decision: Decision, allowed: Collection[str]) -> RecommendationR
         if kept["product_categories"] is None
         else tuple(kept["product_categories"]),
         basket=tuple(kept["basket"] or ()),
+        **{name: kept.get(name) for name in LATELY},
         exclude=tuple(kept["exclude"]),
     )

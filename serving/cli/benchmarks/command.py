@@ -8,6 +8,7 @@ from serving.cli.benchmarks import churn as benchmark_churn
 from serving.cli.benchmarks import explain as benchmark_explain
 from serving.cli.benchmarks import next_basket as benchmark_next_basket
 from serving.cli.benchmarks import scale as benchmark_scale
+from serving.cli.benchmarks import serving as benchmark_serving
 
 
 def register(app: typer.Typer) -> None:
@@ -19,4 +20,5 @@ def register(app: typer.Typer) -> None:
     benchmark.command("churn")(benchmark_churn.churn)
     benchmark.command("explain")(benchmark_explain.explain)
     benchmark.command("scale")(benchmark_scale.scale)
+    benchmark.command("serving")(benchmark_serving.serving)
     app.add_typer(benchmark, name="benchmark")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 
 from features.consent.ledger import ConsentEvent
-from serving.contract.requests import ConsentRequest, document
+from serving.contract.requests import ConsentRequest
 from serving.contract.responses import (
     ConsentEntry,
     ConsentReceipt,
+    ConsentReceipts,
     Consents,
     ConsentState,
     NoticeCategory,
@@ -32,20 +33,26 @@ HISTORY = tuple(one.name for one in fields(ConsentEntry))
 @router.post(
     "/consents",
     status_code=201,
-    responses={201: {"model": ConsentReceipt}},
+    responses={201: {"model": ConsentReceipt | ConsentReceipts}},
     response_model=None,
     **scope("consent"),
 )
 def consent(request: ConsentRequest, ledger: ConsentLedger, caller: Calling) -> AnswerResponse:
-    """Record what a customer said.
+    """Record what a customer said: one thing, or all choices of a banner at once, of which all are
+    recorded or none.
 
     The answer comes once it is durable, and every later answer obeys it.
     """
-    receipt = ledger.append(ConsentEvent(**document(request), actor=caller.actor))
-    told = ConsentReceipt(
-        **vars(receipt), takes_effect=receipt.takes_effect, explanation=receipt.explanation
+    events = [ConsentEvent(**said, actor=caller.actor) for said in request.said]
+    receipts = [
+        ConsentReceipt(
+            **vars(receipt), takes_effect=receipt.takes_effect, explanation=receipt.explanation
+        )
+        for receipt in ledger.append_all(events)
+    ]
+    return AnswerResponse(
+        receipts[0] if request.choices is None else ConsentReceipts(receipts), 201
     )
-    return AnswerResponse(told, 201)
 
 
 @router.get(

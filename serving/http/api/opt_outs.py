@@ -12,11 +12,13 @@ from serving.http.boundary.parts import (
     Auditing,
     Calling,
     DeclaredCatalog,
+    DeclaredContactPolicy,
     KnownCustomers,
     OptingOut,
 )
 from serving.http.boundary.problems import Refused
 from serving.http.boundary.scoped_routes import scope, scoped_router
+from serving.recommending.allowed import refuse_unknown_channel
 
 router = scoped_router()
 
@@ -33,6 +35,7 @@ def opt_out(
     opt_outs: OptingOut,
     customers: KnownCustomers,
     catalog: DeclaredCatalog,
+    policy: DeclaredContactPolicy,
     caller: Calling,
 ) -> AnswerResponse:
     """Record what a customer does not want.
@@ -45,6 +48,8 @@ def opt_out(
             "The request breaks a rule in `value`.",
             [("value", f"there is no such purpose; known are {', '.join(known)}")],
         )
+    if request.scope == "channel" and request.value is not None:
+        refuse_unknown_channel(request.value, policy, "value")
     until = None if request.until is None else clock.to_text(request.until)
     made = opt_outs.add(
         customers.pseudonym(request.customer_id),

@@ -39,12 +39,14 @@ FORM = Room(64_000)
 LOGIN = Room(2_000)
 PLAIN = Room(1_000_000)
 LISTS = Room(1_000_000, values=2_000)
+CHOICES = Room(1_000_000, values=4_000, names=4_000)
 ROOMS: Mapping[str, Room] = {
     "/console/login": LOGIN,
     "/console": FORM,
     "/why": FORM,
     "/preferences": FORM,
     "/v1/recommendations": LISTS,
+    "/v1/consents": CHOICES,
 }
 """By the beginning of the path; the longest that fits counts."""
 

@@ -11,14 +11,16 @@ import contextlib
 import sys
 import time
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import h11
 from fastapi import Response
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from features.config.environment import Settings
+from serving.http.boundary.envelope import LINE
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.problems import problem, refused
 from serving.http.boundary.turnstile import turned_away
@@ -28,6 +30,13 @@ from serving.http.sight.request_ids import RequestId, request_id_for
 
 TOO_LARGE = 431
 TURNED_AWAY = "none"
+
+
+class Answering(Protocol):
+    """An application, as a thing and not as a function, which a class would take for its own."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
 
 
 @lru_cache(1)
@@ -40,6 +49,10 @@ class Connection(H11Protocol):
 
     lanes: ClassVar[Lanes | None] = None
     """The lanes of this worker, once it has any; who finds no room on them goes no further."""
+    ours: ClassVar[Answering | None] = None
+    """Our own application, once there is one, which answers every request: BentoML's own routes
+    answer some in ways of their own, and what it does around ours takes longer than an answer.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -77,19 +90,26 @@ class Connection(H11Protocol):
         """Turn away at little cost; what is let in is answered by the application."""
         refusal = self.lanes and turned_away(self.lanes, scope["method"], scope["path"])
         if not refusal:
-            await self._inside(scope, receive, send)
+            scope[LINE] = self
+            await (self.ours or self._inside)(scope, receive, send)
             return
         answer = refused(refusal)
-        self._answer_at_once(answer, request_id_for(scope["headers"]))
+        self.answer_at_once(answer, request_id_for(scope["headers"]))
         count(scope, answer.status_code, 0.0)
         if _settings().access_log:
             log_request(TURNED_AWAY, known_method(scope), answer.status_code, time.perf_counter())
 
-    def _answer_at_once(self, answer: Response, names: RequestId) -> None:
-        """Send an answer in one piece; uvicorn would make three of it."""
+    def is_gone(self) -> bool:
+        """Whether the caller has closed the connection already."""
+        return bool(self.cycle.disconnected)
+
+    def answer_at_once(self, answer: Response, names: RequestId) -> bool:
+        """Send an answer in one piece, of which uvicorn would make three; whether somebody is there
+        to take it.
+        """
         cycle = self.cycle
         if cycle.disconnected or cycle.response_started:
-            return
+            return False
         headers = [*answer.raw_headers, *names.headers]
         if CLOSE_HEADER in cycle.scope["headers"]:
             headers.append(CLOSE_HEADER)
@@ -100,6 +120,7 @@ class Connection(H11Protocol):
             self.conn.send(h11.ConnectionClosed())
             self.transport.close()
         cycle.on_response()
+        return True
 
     def _written(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bytes:
         events = (

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import anyio
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.config.environment import Settings
@@ -39,6 +41,15 @@ class _Exchange:
     gone: bool = False
     lost: list[Recorded] = field(default_factory=list)
 
+    async def answer(self, answer: Response) -> None:
+        """Send an answer that is there as a whole."""
+        line: Line | None = self.scope.get(LINE)
+        if line is None:
+            await answer(self.scope, self.receive, self.sent)
+            return
+        self.status = answer.status_code
+        self.gone = line.is_gone() or not line.answer_at_once(answer, self.request_id)
+
     async def sent(self, message: Message) -> None:
         """Pass on what the application sends."""
         if message["type"] == "http.response.start":
@@ -47,6 +58,20 @@ class _Exchange:
             if self.caller.has_recorded:
                 self.gone = await _is_gone(self.receive)
         await self.send(message)
+
+
+class Line(Protocol):
+    """The connection that a request came by, where it can do more than ASGI asks for."""
+
+    def is_gone(self) -> bool:
+        """Whether the caller has closed it already."""
+
+    def answer_at_once(self, answer: Response, names: RequestId) -> bool:
+        """Send an answer in one piece; whether that could still be done."""
+
+
+LINE = "sayso.line"
+"""Where a request's scope holds its `Line`."""
 
 
 class Envelope:
@@ -108,6 +133,10 @@ class Envelope:
             return
         body = await bodies.read(scope, receive, self._settings.request_seconds)
         exchange.caller.restart()  # how long it took to send is no part of how long it takes
+        way = scope["app"].state.quick.get((scope["method"], scope["path"]))
+        if way is not None and (answer := await way.answered(scope, body)) is not None:
+            await exchange.answer(answer)
+            return
         whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replayed() -> Message:

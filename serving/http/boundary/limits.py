@@ -8,6 +8,7 @@ import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 
 from fastapi import Request
 
@@ -39,10 +40,14 @@ class Rate:
         self._per_second = per_second
         self._burst = max(1.0, burst)
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._one_at_a_time = Lock()
 
     def take(self, name: str, now: float | None = None) -> float:
         """Seconds until `name` may come; 0 where it may come now, which is counted then."""
-        now = time.monotonic() if now is None else now
+        with self._one_at_a_time:
+            return self._taken(name, time.monotonic() if now is None else now)
+
+    def _taken(self, name: str, now: float) -> float:
         bucket = self._buckets.pop(name, None) or _Bucket(self._burst, now)
         bucket.left = min(self._burst, bucket.left + (now - bucket.at) * self._per_second)
         bucket.at = now

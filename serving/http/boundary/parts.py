@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from features.catalog import Catalog
+from features.config.schema import ContactPolicySection
 from features.consent.ledger import Ledger
 from features.customers.pseudonyms import Customers
 from serving.access.api_keys import Key
@@ -44,29 +45,23 @@ def key_of(request: Request) -> Key:
     return key
 
 
-async def _caller(request: Request) -> Caller:
-    return key_of(request).caller(request_id_of(request))
-
-
-async def _key(request: Request) -> Key:
-    return key_of(request)
-
-
-def _part(take: Callable[[Sayso], Any]) -> Any:
-    """A dependency on one part; a coroutine, so that no thread is needed to look it up."""
+def _of_request(part: Callable[[Request], Any]) -> Any:
+    """A dependency on what a request tells; a coroutine, so that no thread is needed for it."""
 
     async def found(request: Request) -> Any:
-        return take(sayso_of(request))
+        return part(request)
 
+    found.part = part  # type: ignore[attr-defined]  # for whoever needs no coroutine
     handed: Callable[[Request], Awaitable[Any]] = found
     return Depends(handed)
 
 
-async def _request_id(request: Request) -> str:
-    return request_id_of(request)
+def _part(take: Callable[[Sayso], Any]) -> Any:
+    """A dependency on one part of the service."""
+    return _of_request(lambda request: take(sayso_of(request)))
 
 
-RequestId = Annotated[str, Depends(_request_id)]
+RequestId = Annotated[str, _of_request(request_id_of)]
 Service = Annotated[Sayso, _part(lambda sayso: sayso)]
 Recommending = Annotated[Recommender, _part(lambda sayso: sayso.recommender)]
 Estimating = Annotated[ChurnEstimator, _part(lambda sayso: sayso.churn)]
@@ -77,10 +72,15 @@ Linking = Annotated[Links, _part(lambda sayso: sayso.links)]
 ConsentLedger = Annotated[Ledger, _part(lambda sayso: sayso.shop.ledger)]
 KnownCustomers = Annotated[Customers, _part(lambda sayso: sayso.shop.customers)]
 DeclaredCatalog = Annotated[Catalog, _part(lambda sayso: sayso.shop.config.catalog)]
+DeclaredContactPolicy = Annotated[
+    ContactPolicySection, _part(lambda sayso: sayso.shop.config.contact_policy)
+]
 OptingOut = Annotated[OptOuts, _part(lambda sayso: sayso.opt_outs)]
 Codes = Annotated[OneTimeCodes, _part(lambda sayso: sayso.codes)]
 Auditing = Annotated[AuditLog, _part(lambda sayso: sayso.audit_log)]
-CallingKey = Annotated[Key, Depends(_key)]
-Calling = Annotated[Caller, Depends(_caller)]
+CallingKey = Annotated[Key, _of_request(key_of)]
+Calling = Annotated[
+    Caller, _of_request(lambda request: key_of(request).caller(request_id_of(request)))
+]
 """The key that asks, as records name it."""
 CustomerRights = Annotated[Rights, _part(lambda sayso: sayso.rights)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from features.database.caller import CallerGone
 from features.database.sqlite_file import DatabaseGone
@@ -30,6 +31,7 @@ from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
 from serving.http.sight.logs import log, log_failure
+from serving.recommending.allowed import UnknownName
 from serving.reviews.review import AlreadyResolved, ReviewRefused
 
 RETRY_SECONDS = 30
@@ -45,6 +47,7 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     ReviewRefused: 422,
     AlreadyResolved: 409,
     TooManyOptOuts: 422,
+    UnknownName: 422,
     CallerGone: 503,
     DatabaseGone: 503,
     DatabaseBusy: 503,
@@ -118,12 +121,19 @@ def install(app: FastAPI) -> None:
     """Answer every error of `app` that is known with a problem document;
     `serving.http.boundary.envelope` has the others.
     """
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(SaysoError, _refused_by_rule)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(DataError, _unheard_of)
-    app.add_exception_handler(SQLAlchemyError, _no_database)
+    for kind, tell in TELLERS.items():
+        app.add_exception_handler(kind, tell)
+
+
+def is_known(error: Exception) -> bool:
+    """Whether there is a problem document for an error."""
+    return isinstance(error, tuple(TELLERS))
+
+
+async def told(request: Request, error: Exception) -> Response:
+    """The problem document of an error that is known."""
+    kind = next(kind for kind in type(error).__mro__ if kind in TELLERS)
+    return await TELLERS[kind](request, error)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -199,3 +209,14 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
         raise error
     detail = error.detail if error.status_code != 404 else "There is nothing at this address."
     return problem(error.status_code, detail, headers=error.headers)
+
+
+TELLERS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    RequestValidationError: _invalid,
+    Refused: _refused,
+    SaysoError: _refused_by_rule,
+    HTTPException: _http,
+    DataError: _unheard_of,
+    SQLAlchemyError: _no_database,
+}
+"""Who answers which error."""

@@ -4,7 +4,7 @@ is read.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPBearer
@@ -42,16 +42,17 @@ class ScopedRoute(LaneRoute):
     def lane(self, lanes: Lanes) -> Lane:
         """What a customer does not want any more is taken however many answers wait."""
         changes = not {"GET"} & (self.methods or set())
-        return lanes.choices if changes and self._scope == "consent" else lanes.answers
+        return lanes.choices if changes and self.scope == "consent" else lanes.answers
 
     @property
-    def _scope(self) -> str:
+    def scope(self) -> str:
+        """What a key has to be good for."""
         scope: str = (self.openapi_extra or {})[SCOPE]
         return scope
 
     def guarded(self, handle: Handler) -> Handler:
         """The handler, behind the check of the key."""
-        scope = self._scope
+        scope = self.scope
 
         async def checked(request: Request) -> Response:
             await _check_key(request, scope)
@@ -80,25 +81,48 @@ def scope(name: str) -> dict[str, Any]:
 
 
 async def _check_key(request: Request, scope: str) -> None:
-    kind, _, secret = request.headers.get("authorization", "").partition(" ")
-    asks = {"WWW-Authenticate": "Bearer"}
-    if kind.lower() != "bearer" or not secret:
+    secret = bearer(request)
+    if secret is None:
         raise Refused(
             401,
             "This needs an API key: send `Authorization: Bearer <key>`; `sayso keys create` makes"
             " one.",
-            headers=asks,
+            headers=ASKS,
         )
-    sayso, limits = sayso_of(request), limits_of(request)
-    key = await in_thread(sayso.keys.find, secret.strip())
-    if key is None:
-        delay = limits.failures.count(request, "API keys")
-        told = "This API key is not known, was revoked, or has ended."
-        raise Refused(401, told, headers=asks, delay=delay)
-    limits.count_key(key.id)
-    sayso.key_uses.note(key.id)
-    require(key, scope)
-    request.state.key = key
+    if await in_thread(let_in, request, secret, scope) is None:
+        refuse_key(request)
+
+
+ASKS = {"WWW-Authenticate": "Bearer"}
+
+
+def bearer(request: Request) -> str | None:
+    """The secret that a request brings; None where it brings none."""
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    return (secret.strip() or None) if kind.lower() == "bearer" else None
+
+
+def let_in(request: Request, secret: str, scope: str) -> Key | None:
+    """The key of that secret, which is the request's from now on; None where there is none.
+
+    It waits for the database, so a thread does it. Raises `Refused` for a key without the scope, or
+    one that came too often.
+    """
+    sayso = sayso_of(request)
+    key = sayso.keys.find(secret)
+    if key is not None:
+        limits_of(request).count_key(key.id)
+        sayso.key_uses.note(key.id)
+        require(key, scope)
+        request.state.key = key
+    return key
+
+
+def refuse_key(request: Request) -> NoReturn:
+    """Raises `Refused` for a wrong key: later and later, and in the end before it is looked at."""
+    delay = limits_of(request).failures.count(request, "API keys")
+    told = "This API key is not known, was revoked, or has ended."
+    raise Refused(401, told, headers=ASKS, delay=delay)
 
 
 def require(key: Key, scope: str) -> None:

@@ -55,6 +55,8 @@ MODELS = Gauge(
     registry=REGISTRY,
 )
 PERSONAL = "personal"
+ROUTE = "route"
+"""Where a request's scope holds its route."""
 
 
 def count(scope: Scope, status: int, seconds: float) -> None:
@@ -66,7 +68,7 @@ def count(scope: Scope, status: int, seconds: float) -> None:
 
 def route_of(scope: Scope) -> str:
     """The template of a request's route; `none` where it has none."""
-    return str(getattr(scope.get("route"), "path", "none"))
+    return str(getattr(scope.get(ROUTE), "path", "none"))
 
 
 def known_method(scope: Scope) -> str:
