@@ -44,6 +44,16 @@ class ShopWords:
         return cls(wording["currency"], wording["home_country"], until)
 
 
+def recorded_words(
+    currency: str, home_country: str | None, language: str, until: str
+) -> dict[str, str]:
+    """What an answer's inputs record for its sentences; `until` is the end of an old record, and
+    not recorded while it is empty.
+    """
+    said = {"currency": currency, "home_country": home_country or "", "language": language}
+    return {**said, "until": until} if until else said
+
+
 Fill = Callable[[Values, ShopWords], Recorded | None]
 """The values of a sentence, taken from what is known; None where it would not be true, or something
 is missing.

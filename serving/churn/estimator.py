@@ -10,6 +10,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from explain.reasons import sentences_of
+from explain.templates import recorded_words
 from explain.wording import Wording
 from explain.words import Words
 from features.config.schema import Config
@@ -135,12 +136,9 @@ class ChurnEstimator:
             used=used,
             withheld=tuple(name for name in self._askable if name not in used),
             unavailable_because=reason,
-            wording={
-                "currency": self._shop.currency,
-                "home_country": self._shop.home_country or "",
-                "language": language,
-                **({"until": until} if (until := self._old_record()) else {}),
-            },
+            wording=recorded_words(
+                self._shop.currency, self._shop.home_country, language, self._old_record()
+            ),
             customer=known,
             human_contact=self._shop.human_contact,
             band_set=None if permissions.band is None else permissions.band.document(),

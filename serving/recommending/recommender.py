@@ -11,6 +11,7 @@ from typing import Any
 
 from explain.coalition_scores import Allowed
 from explain.reasons import sentences_of
+from explain.templates import recorded_words
 from explain.wording import Wording
 from explain.words import Words
 from features.config.schema import Config
@@ -352,12 +353,8 @@ class Recommender:
         return bought_lately(champion.model, allowed, days) if days else []
 
     def _wording(self, request: RecommendationRequest) -> dict[str, str]:
-        return {
-            "currency": self._shop.currency,
-            "home_country": self._shop.home_country or "",
-            "language": self._words.wording(request.language).language,
-            **({"until": until} if (until := self._old_record()) else {}),
-        }
+        shop, language = self._shop, self._words.wording(request.language).language
+        return recorded_words(shop.currency, shop.home_country, language, self._old_record())
 
     def _complements(
         self,
