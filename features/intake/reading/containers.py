@@ -6,8 +6,13 @@ A file in an archive has the archive's path with its own name behind it: `orders
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zipfile
 import zlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -16,6 +21,52 @@ from features.errors import SourceError
 GZIP, ZIP = ".gz", ".zip"
 DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError)
 """What a damaged or locked archive raises while it is read."""
+
+PIECE = 1 << 24
+"""Bytes of which one digest is made."""
+AT_ONCE = 2
+"""Pieces whose digests are made side by side."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file holds, unpacked: its bytes, its line ends, and the SHA-256 of each piece of
+    `PIECE` bytes. Two files are the same where these are.
+    """
+
+    size: int
+    lines: int
+    pieces: tuple[str, ...]
+
+
+def content_of(file: Path, size: int | None = None) -> Content:
+    """The content of a file, or of its first `size` bytes.
+
+    Raises `SourceError` where it cannot be read.
+    """
+    found, waiting = list[tuple[int, int, str]](), deque[Future[tuple[int, int, str]]]()
+    try:
+        with open_bytes(file) as content, ThreadPoolExecutor(AT_ONCE) as pool:
+            for piece in _pieces(content, size):
+                waiting.append(pool.submit(_told_of, piece))
+                if len(waiting) > AT_ONCE:
+                    found.append(waiting.popleft().result())
+            found += [one.result() for one in waiting]
+    except DAMAGED as error:
+        raise damaged(file, error) from None
+    sizes, lines, digests = zip(*found, strict=True) if found else ((), (), ())
+    return Content(sum(sizes), sum(lines), tuple(digests))
+
+
+def _pieces(content: IO[bytes], size: int | None) -> Iterator[bytes]:
+    left = size
+    while piece := content.read(PIECE if left is None else min(PIECE, left)):
+        left = None if left is None else left - len(piece)
+        yield piece
+
+
+def _told_of(piece: bytes) -> tuple[int, int, str]:
+    return len(piece), piece.count(b"\n"), hashlib.sha256(piece).hexdigest()
 
 
 def ending(file: Path) -> str:

@@ -110,6 +110,11 @@ class CsvFile:
             raise damaged(self.file, error) from None
 
     @property
+    def encoding(self) -> str:
+        """Its encoding, as Python names it."""
+        return self._encoding
+
+    @property
     def is_utf_8(self) -> bool:
         """Whether the file is in UTF-8."""
         return self._encoding == UTF_8

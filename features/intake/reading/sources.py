@@ -6,8 +6,8 @@ Nothing is dropped or put right in silence: a row is read as it stands or it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,10 @@ from features.errors import SourceError
 from features.intake.order_statuses import JOINED
 from features.intake.reading.cells import (
     EMPTY,
+    IN_FUTURE,
+    ZONE_SLACK,
     Cells,
+    column_notation,
     is_readable,
     read_id,
     read_moment,
@@ -30,13 +33,22 @@ from features.intake.reading.cells import (
     read_quantity,
     read_title,
 )
+from features.intake.reading.containers import Content
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
-from features.intake.reading.money import currency_of
+from features.intake.reading.money import Notation, currency_of
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
 from features.intake.reading.order_lines.other_events import without_gaps
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
-from features.intake.reading.source_files import files_of, opened, without_copies
+from features.intake.reading.source_files import (
+    Begun,
+    Head,
+    ReadAnew,
+    by_content,
+    files_of,
+    head_of,
+    opened,
+)
 from features.tables.declared.transactions import CURRENCY
 from features.tables.table import Column, Kind
 from features.tables.tables import STANDARD, Tables
@@ -60,12 +72,43 @@ class SourceRows:
     `rows` has the columns file (str), line (int64) and all that its table may map: quantities
     int64, prices float64, moments datetime64[us] in naive UTC, the others str; a text the shop does
     not state is missing. `rejected` has file, line and reason. `copies` are files left out because
-    they repeat an earlier one byte for byte.
+    they repeat an earlier one byte for byte. `files` says by what each file was read, and `awaited`
+    when the first row may be read that was rejected since its moment lies in the future.
     """
 
     rows: pd.DataFrame
     rejected: pd.DataFrame
     copies: tuple[str, ...] = ()
+    files: dict[str, FileRead] = field(default_factory=dict)
+    awaited: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FileRead:
+    """What a file held, by what its lines were read (None: it is no CSV), and how each of its
+    columns writes numbers.
+    """
+
+    content: Content
+    head: Head | None
+    notations: dict[str, Notation]
+
+    @property
+    def begun(self) -> Begun | None:
+        """What is needed to go on where this reading ended."""
+        content = self.content
+        return None if self.head is None else Begun(content.size, content.lines, self.head)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file to read, all of it or what follows where it was `read` before; `content` is what it
+    holds now.
+    """
+
+    file: Path
+    content: Content
+    read: FileRead | None = None
 
 
 def read_source(source: Source, root: Path, now: datetime, tables: Tables = STANDARD) -> SourceRows:
@@ -75,27 +118,44 @@ def read_source(source: Source, root: Path, now: datetime, tables: Tables = STAN
     Raises `SourceError` for a file that is missing or damaged, and a column that is missing.
     """
     files = files_of(source.file, root)
+    check_mapping(source, tables, files[0])
+    contents = by_content(files)
+    copies = tuple(file_name(file, root) for file in files if file not in contents)
+    pieces = [Piece(file, content) for file, content in contents.items()]
+    return replace(read_pieces(source, pieces, root, now, tables), copies=copies)
+
+
+def read_pieces(
+    source: Source,
+    pieces: Sequence[Piece],
+    root: Path,
+    now: datetime,
+    tables: Tables = STANDARD,
+) -> SourceRows:
+    """Read some files of a source, or what is new in them.
+
+    Raises `ReadAnew` where what is new of a file cannot be read by itself, and what `read_source`
+    raises.
+    """
     columns = tables.stated_in(source.table)
-    _check_mapping(source, columns, tables[source.table].one_of, files[0])
-    originals = without_copies(files)
-    parts = [_read_file(source, columns, file, root, now) for file in originals]
+    parts = [_read_file(source, columns, piece, root, now) for piece in pieces]
+    awaited = [part.awaited for part in parts if part.awaited is not None]
     return SourceRows(
         pd.concat([part.rows for part in parts], ignore_index=True),
         pd.concat([part.rejected for part in parts], ignore_index=True),
-        tuple(_name(file, root) for file in files if file not in originals),
+        files={name: read for part in parts for name, read in part.files.items()},
+        awaited=min(awaited, default=None),
     )
 
 
-def _name(file: Path, root: Path) -> str:
+def file_name(file: Path, root: Path) -> str:
+    """A file as rows name it: relative to the workspace where it lies in it."""
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
-def _check_mapping(
-    source: Source,
-    allowed: Mapping[str, Column],
-    one_of: Iterable[tuple[str, ...]],
-    file: Path,
-) -> None:
+def check_mapping(source: Source, tables: Tables, file: Path) -> None:
+    """Raise `SourceError` where `source` maps what its table has not, or not what it needs."""
+    allowed, one_of = tables.stated_in(source.table), tables[source.table].one_of
     if unknown := [name for name in source.columns if name not in allowed]:
         raise SourceError(
             f"the source `{source.name}` maps {_list(unknown)}; `{source.table}` has"
@@ -121,28 +181,40 @@ def _check_mapping(
 
 
 def _read_file(
-    source: Source, declared: Mapping[str, Column], file: Path, root: Path, now: datetime
+    source: Source, declared: Mapping[str, Column], piece: Piece, root: Path, now: datetime
 ) -> SourceRows:
-    name = _name(file, root)
-    table = opened(file, source.packed, source.joins, root)
+    file, read = piece.file, piece.read
+    table = opened(file, source.packed, source.joins, root, read and read.begun)
     _check_columns(source, declared, file, table)
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:
         raw = filled_down(raw, source, declared)
     raw = without_gaps(only_lines(raw, source), source, declared)
+    notations = _notations(source, declared, raw, read)
     try:
         columns = {
-            column: _read_column(declared[column], source, raw, now) for column in source.columns
+            column: _read_column(declared[column], source, raw, now, notations.get(column))
+            for column in source.columns
         }
     except (ValueError, pa.ArrowInvalid) as error:
         raise SourceError(
             f"its cells cannot be read: {error}; see `date_format` and `columns` in sayso.toml",
             file=file,
         ) from None
-    for column, its in declared.items():
-        if its.kind is Kind.MOMENT and column in columns:
-            cells = _cells(source.columns[column], its.kind, raw)
-            _check_dates(source, file, cells, columns[column], names(source.columns[column]))
+    _check_all_dates(source, declared, file, raw, columns)
+    found = _rows_of(source, declared, file_name(file, root), raw, columns)
+    begun = FileRead(piece.content, head_of(file), notations)
+    return replace(found, files={file_name(file, root): begun})
+
+
+def _rows_of(
+    source: Source,
+    declared: Mapping[str, Column],
+    name: str,
+    raw: RawTable,
+    columns: dict[str, Cells],
+) -> SourceRows:
+    """The rows of a file called `name`, and what of it is rejected."""
     reasons = dict(_reasons(source, declared, raw, columns))
     rejected = [(name, line, reason) for line, reason in raw.misshapen]
     rejected += [(name, int(raw.lines[position]), reason) for position, reason in reasons.items()]
@@ -156,7 +228,54 @@ def _read_file(
     )
     readable = np.ones(len(rows), dtype=bool)
     readable[list(reasons)] = False
-    return SourceRows(_completed(rows[readable], declared), rejections(sorted(rejected)))
+    return SourceRows(
+        _completed(rows[readable], declared),
+        rejections(sorted(rejected)),
+        awaited=_awaited(columns),
+    )
+
+
+def _awaited(columns: Mapping[str, Cells]) -> datetime | None:
+    """When the first of the rows may be read whose moment lies in the future."""
+    moments = [
+        cells.values[fault.mask].min().to_pydatetime() - ZONE_SLACK
+        for cells in columns.values()
+        for fault in cells.faults
+        if fault.words == IN_FUTURE
+    ]
+    return min(moments, default=None)
+
+
+def _notations(
+    source: Source, declared: Mapping[str, Column], raw: RawTable, read: FileRead | None
+) -> dict[str, Notation]:
+    """How each column of numbers writes them; of a file that was `read` before as it did then.
+
+    Raises `ReadAnew` where what is new says something else.
+    """
+    found: dict[str, Notation] = {}
+    for column in (name for name in source.columns if declared[name].kind.is_number):
+        cells = _cells(source.columns[column], declared[column].kind, raw)
+        before = None if read is None else read.notations.get(column)
+        told = column_notation(cells, decimal_comma=raw.decimal_comma, before=before)
+        if told is not None:
+            found[column] = told
+        elif before is not None:
+            raise ReadAnew(f"{names(source.columns[column])} writes numbers in another way now")
+    return found
+
+
+def _check_all_dates(
+    source: Source,
+    declared: Mapping[str, Column],
+    file: Path,
+    raw: RawTable,
+    columns: Mapping[str, Cells],
+) -> None:
+    for column, its in declared.items():
+        if its.kind is Kind.MOMENT and column in columns:
+            cells = _cells(source.columns[column], its.kind, raw)
+            _check_dates(source, file, cells, columns[column], names(source.columns[column]))
 
 
 def _check_columns(
@@ -179,7 +298,9 @@ def _check_columns(
             )
 
 
-def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -> Cells:
+def _read_column(
+    column: Column, source: Source, raw: RawTable, now: datetime, notation: Notation | None
+) -> Cells:
     cells = _cells(source.columns[column.name], column.kind, raw)
     comma, empty = raw.decimal_comma, column.may_be_empty
     match column.kind:
@@ -187,9 +308,9 @@ def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -
             zone = source.time_zone or "UTC"
             return read_moment(cells, date_format=source.date_format, now=now, zone=zone)
         case Kind.QUANTITY:
-            return read_quantity(cells, decimal_comma=comma, may_be_empty=empty)
+            return read_quantity(cells, decimal_comma=comma, may_be_empty=empty, notation=notation)
         case Kind.PRICE:
-            return read_price(cells, decimal_comma=comma, may_be_empty=empty)
+            return read_price(cells, decimal_comma=comma, may_be_empty=empty, notation=notation)
         case Kind.ID:
             return read_id(cells, required=not column.may_be_empty)
         case Kind.TEXT:
