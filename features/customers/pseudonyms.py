@@ -50,6 +50,15 @@ class Customers:
                 pseudonyms |= find_or_add(connection, self._vault, asked, self._ids)
         return external_ids.map(pd.Series(pseudonyms, dtype="Int64")).astype("Int64")
 
+    def known(self, external_ids: Collection[str]) -> dict[str, int]:
+        """Pseudonyms of those of the shop's ids that it told of before, by the ids as given."""
+        forms = {one: normalised(one, self._ids) for one in external_ids if not is_nobody(one)}
+        found, wanted = dict[str, int](), sorted(set(forms.values()))
+        with self._database.read() as connection:
+            for start in range(0, len(wanted), BATCH):
+                found |= _known(connection, wanted[start : start + BATCH])
+        return {one: found[form] for one, form in forms.items() if form in found}
+
     def find(self, external_id: str) -> int | None:
         """Pseudonym of the shop's id, or None where the shop never told of such a customer."""
         with self._database.read() as connection:

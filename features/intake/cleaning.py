@@ -12,9 +12,12 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from features.catalog import CustomerIds
 from features.config.sources import Cleaning, Source, names
+from features.customers.id_normalisation import normalised
 from features.intake.order_statuses import BOUGHT, MEANINGS
 from features.intake.purchases import (
+    NO_ACCOUNTS,
     in_one_currency,
     netted,
     statuses,
@@ -31,7 +34,10 @@ from features.tables.declared.transactions import (
 )
 from features.tables.table import CUSTOMER_ID
 
+AS_WRITTEN = CustomerIds()
+"""The rule where `sayso.toml` states none."""
 NO_RATES: Mapping[str, float] = MappingProxyType({})
+TAKEN_BACK = "taken_back"
 STATES = ("no_purchase", *(meaning for meaning in MEANINGS if meaning != BOUGHT))
 RULES = (
     *STATES,
@@ -41,7 +47,7 @@ RULES = (
     "no_customer",
     "free_of_charge",
     "wholesale",
-    "taken_back",
+    TAKEN_BACK,
 )
 """In this order a line is tried, and the first rule that fits has it:
 
@@ -78,9 +84,10 @@ def clean(
     source: Source,
     currency: str,
     rates: Mapping[str, float] = NO_RATES,
+    ids: CustomerIds = AS_WRITTEN,
 ) -> Cleaned:
     """Split the transaction lines that `features.intake.reading.sources` read, prices in the shop's
-    `currency`.
+    `currency`, and the ids of customers in the one form that `ids` gives them.
 
     The rules come first, so a correction with a negative price is set aside and not an error; what
     no rule takes must have a positive quantity, no negative price and a status that is known. What
@@ -88,7 +95,27 @@ def clean(
 
     Raises `SourceError` where prices are in another currency that has no rate.
     """
-    converted = in_one_currency(with_customers(lines, source), source, currency, rates)
+    found = judged(lines, source, currency, rates, ids)
+    back = found.set_aside[found.set_aside["rule"].isin(BACK)]
+    left = netted(found.kept, back)
+    gone = (left[QUANTITY] <= 0) & (found.kept[QUANTITY] > 0)
+    aside = [found.set_aside, found.kept[gone].assign(rule=TAKEN_BACK)]
+    return Cleaned(left[~gone], pd.concat(aside).sort_index(), found.rejected)
+
+
+def judged(
+    lines: pd.DataFrame,
+    source: Source,
+    currency: str,
+    rates: Mapping[str, float] = NO_RATES,
+    ids: CustomerIds = AS_WRITTEN,
+    accounts: Mapping[str, str] = NO_ACCOUNTS,
+) -> Cleaned:
+    """As `clean`, but what came back later is not yet taken out of the purchases. `accounts` are
+    those by e-mail address that lines read before have.
+    """
+    named = _in_one_form(with_customers(lines, source, accounts), ids)
+    converted = in_one_currency(named, source, currency, rates)
     state, unknown = statuses(converted, source)
     found = with_amounts(converted, source)
     rule = _rule(found, source.cleaning, state)
@@ -97,11 +124,17 @@ def clean(
     faults = faults.where(unknown[rule == ""] == "", unknown[rule == ""])
     bad = remaining[faults != ""]
     rejected = rejections(zip(bad["file"], bad["line"], faults[faults != ""], strict=True))
-    whole = remaining[faults == ""]
-    left = netted(whole, found[rule.isin(BACK)])
-    gone = (left[QUANTITY] <= 0) & (whole[QUANTITY] > 0)
-    aside = [found[rule != ""].assign(rule=rule[rule != ""]), whole[gone].assign(rule="taken_back")]
-    return Cleaned(left[~gone], pd.concat(aside).sort_index(), rejected)
+    aside = found[rule != ""].assign(rule=rule[rule != ""])
+    return Cleaned(remaining[faults == ""], aside, rejected)
+
+
+def _in_one_form(lines: pd.DataFrame, ids: CustomerIds) -> pd.DataFrame:
+    """The lines with one form of all ids that are of one customer."""
+    said = lines[CUSTOMER_ID]
+    forms = {id: normalised(id, ids) for id in said.dropna().unique()}
+    if all(id == form for id, form in forms.items()):
+        return lines
+    return lines.assign(**{CUSTOMER_ID: said.map(forms).astype("str")})
 
 
 def of_customers(rows: pd.DataFrame) -> Cleaned:

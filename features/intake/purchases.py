@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -67,25 +68,44 @@ PRICES = (
     REFUNDED_AMOUNT,
     ORDER_REFUND,
 )
+NO_ACCOUNTS: Mapping[str, str] = MappingProxyType({})
 WHOLE = 0.999
 """Share of an order's amount from which a refund is one of the whole order."""
 
 
-def with_customers(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
+def with_customers(
+    lines: pd.DataFrame, source: Source, accounts: Mapping[str, str] = NO_ACCOUNTS
+) -> pd.DataFrame:
     """The lines with the customer of each: guests have no account, and are told apart by their
-    e-mail address; who has one has the account that is known with this address. A guest without
-    an address is nobody.
+    e-mail address; who has one has the account that is known with this address, from lines read
+    before (`accounts`) or from these. A guest without an address is nobody.
     """
-    ids, mails = lines[CUSTOMER_ID], lines[CUSTOMER_EMAIL].astype("str").str.casefold()
-    told = CUSTOMER_EMAIL in source.columns
-    guests = (GUESTS if told else GUEST_WORDS) | {guest.casefold() for guest in source.guests}
-    guest = ids.isna() | ids.str.casefold().isin(guests)
-    known = ~guest & mails.notna()
-    # the first account of an address is the last to be put in
-    accounts = dict(zip(mails[known][::-1], ids[known][::-1], strict=True))
-    named = ids.astype("object")
-    named[guest] = [accounts.get(mail, mail) for mail in mails[guest]]
+    guest = _are_guests(lines, source)
+    every = {**accounts_of(lines, source), **accounts}
+    mails = _addresses(lines)[guest]
+    named = lines[CUSTOMER_ID].astype("object")
+    named[guest] = [every.get(mail, mail) for mail in mails]
     return lines.assign(**{CUSTOMER_ID: named.astype("str")})
+
+
+def accounts_of(lines: pd.DataFrame, source: Source) -> dict[str, str]:
+    """The first account that stands beside each e-mail address."""
+    known = lines[~_are_guests(lines, source)]
+    known = known[known[CUSTOMER_EMAIL].notna()]
+    mails = _addresses(known)
+    first = ~mails.duplicated()
+    return dict(zip(mails[first], known[CUSTOMER_ID][first], strict=True))
+
+
+def _are_guests(lines: pd.DataFrame, source: Source) -> pd.Series:
+    ids, told = lines[CUSTOMER_ID], CUSTOMER_EMAIL in source.columns
+    words = (GUESTS if told else GUEST_WORDS) | {guest.casefold() for guest in source.guests}
+    named = [id for id in ids.dropna().unique() if id.casefold() in words]
+    return ids.isna() | ids.isin(named)
+
+
+def _addresses(lines: pd.DataFrame) -> pd.Series:
+    return lines[CUSTOMER_EMAIL].astype("str").str.casefold()
 
 
 def in_one_currency(
@@ -96,7 +116,11 @@ def in_one_currency(
     Raises `SourceError` where some are in another one of which no rate is stated: sums of several
     currencies mean nothing.
     """
-    said = _said(lines, CURRENCY, source.currency or currency).map(currency_code)
+    said = _said(lines, CURRENCY, source.currency or currency)
+    codes = {word: currency_code(word) for word in said.unique()}
+    if all(code == currency for code in codes.values()):
+        return lines
+    said = said.map(codes)
     strange = said[(said != currency) & ~said.isin(list(rates))]
     if len(strange):
         counts = strange.value_counts()

@@ -77,7 +77,11 @@ def write_table(table: pa.Table, folder: Path, name: str) -> None:
 
 
 def write_part(table: pa.Table, file: Path) -> None:
-    """Write a file of Parquet; it is on disk once this returns."""
+    """Write a file of Parquet; it is on disk once this returns.
+
+    One that is there already may be another generation's too, and stays as it is there.
+    """
+    file.unlink(missing_ok=True)
     pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
     sync(file)
 

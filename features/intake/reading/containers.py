@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import time
 import zipfile
 import zlib
 from collections import deque
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 from features.errors import SourceError
 
@@ -28,6 +29,12 @@ AT_ONCE = 2
 """Pieces whose digests are made side by side."""
 
 
+Stamp = tuple[int, int, int]
+"""Bytes, moment of the last change in nanoseconds, and number of a file."""
+JUST_NOW = 2.0
+"""Seconds within which a file may change twice and show the same moment."""
+
+
 @dataclass(frozen=True)
 class Content:
     """What a file holds, unpacked: its bytes, its line ends, and the SHA-256 of each piece of
@@ -39,23 +46,54 @@ class Content:
     pieces: tuple[str, ...]
 
 
-def content_of(file: Path, size: int | None = None) -> Content:
-    """The content of a file, or of its first `size` bytes.
+def stamp_of(file: Path) -> Stamp | None:
+    """Of a file, or of the archive that it lies in, as it is now; None where it is not there."""
+    stands = file if file.is_file() else _archive_of(file)
+    if stands is None:
+        return None
+    about = stands.stat()
+    return about.st_size, about.st_mtime_ns, about.st_ino
+
+
+def settled(file: Path, before: Stamp | None) -> Stamp | None:
+    """The stamp of a file that was read meanwhile; None where it changed, or may have."""
+    now = stamp_of(file)
+    if now is None or now != before or now[1] / 1e9 > time.time() - JUST_NOW:
+        return None
+    return now
+
+
+def content_of(file: Path, size: int | None = None, known: Content | None = None) -> Content:
+    """The content of a file, or of its first `size` bytes; what is `known` of its beginning is not
+    read again, but for its last piece.
 
     Raises `SourceError` where it cannot be read.
     """
-    found, waiting = list[tuple[int, int, str]](), deque[Future[tuple[int, int, str]]]()
+    whole = 0 if known is None else known.size // PIECE
+    begin, found, waiting = whole * PIECE, list[_Told](), deque[Future[_Told]]()
+    counted = 0 if known is None else known.size - begin
     try:
         with open_bytes(file) as content, ThreadPoolExecutor(AT_ONCE) as pool:
-            for piece in _pieces(content, size):
-                waiting.append(pool.submit(_told_of, piece))
+            content.seek(begin)
+            for piece in _pieces(content, None if size is None else size - begin):
+                waiting.append(pool.submit(_told_of, piece, counted))
+                counted = 0
                 if len(waiting) > AT_ONCE:
                     found.append(waiting.popleft().result())
             found += [one.result() for one in waiting]
     except DAMAGED as error:
         raise damaged(file, error) from None
-    sizes, lines, digests = zip(*found, strict=True) if found else ((), (), ())
-    return Content(sum(sizes), sum(lines), tuple(digests))
+    lines = (0 if known is None else known.lines) + sum(told.lines for told in found)
+    digests = (() if known is None else known.pieces)[:whole] + tuple(one.digest for one in found)
+    return Content(begin + sum(told.size for told in found), lines, digests)
+
+
+class _Told(NamedTuple):
+    """What is told of a piece."""
+
+    size: int
+    lines: int
+    digest: str
 
 
 def _pieces(content: IO[bytes], size: int | None) -> Iterator[bytes]:
@@ -65,8 +103,9 @@ def _pieces(content: IO[bytes], size: int | None) -> Iterator[bytes]:
         yield piece
 
 
-def _told_of(piece: bytes) -> tuple[int, int, str]:
-    return len(piece), piece.count(b"\n"), hashlib.sha256(piece).hexdigest()
+def _told_of(piece: bytes, counted: int) -> _Told:
+    """The digest of a piece, and its line ends after so many bytes."""
+    return _Told(len(piece), piece.count(b"\n", counted), hashlib.sha256(piece).hexdigest())
 
 
 def ending(file: Path) -> str:

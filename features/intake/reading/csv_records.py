@@ -98,11 +98,12 @@ class CsvFile:
                 line=self.header_line,
             ) from None
 
-    def _text_lines(self) -> Iterator[str]:
+    def _text_lines(self, begin: int = 0) -> Iterator[str]:
         # bytes that are no UTF-8 become lone surrogates, so that they spoil their own row and not
         # the file
         errors = "surrogateescape" if self._encoding == UTF_8 else "replace"
         content = open_bytes(self.file)
+        content.seek(begin)
         try:
             with TextIOWrapper(content, self._encoding, errors, newline="") as lines:
                 yield from lines
@@ -119,12 +120,15 @@ class CsvFile:
         """Whether the file is in UTF-8."""
         return self._encoding == UTF_8
 
-    def text_at(self, wanted: Collection[int]) -> dict[int, str]:
-        """What stands on some lines, which is where records begin."""
+    def text_at(self, wanted: Collection[int], after: int = 0, begin: int = 0) -> dict[int, str]:
+        """What stands on some lines, which is where records begin; none is sought before the byte
+        `begin`, after so many lines.
+        """
         last = max(wanted, default=0)
+        lines = islice(self._text_lines(begin), max(0, last - after))
         return {
             line: printable(text)
-            for line, text in enumerate(islice(self._text_lines(), last), start=1)
+            for line, text in enumerate(lines, start=after + 1)
             if line in wanted
         }
 

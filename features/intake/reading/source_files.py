@@ -219,7 +219,9 @@ class _CsvTable:
             yield Block(cells, np.array([r.line for r in whole], dtype=np.int64), faults)
 
     def raw(self, lines: Collection[int]) -> dict[int, str]:
-        return self._csv.text_at(lines)
+        if self._begun is None:
+            return self._csv.text_at(lines)
+        return self._csv.text_at(lines, self._begun.lines, self._begun.size)
 
 
 def _go_to(content: IO[bytes], size: int, file: Path) -> None:

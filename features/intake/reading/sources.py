@@ -33,7 +33,7 @@ from features.intake.reading.cells import (
     read_quantity,
     read_title,
 )
-from features.intake.reading.containers import Content
+from features.intake.reading.containers import Content, Stamp, settled, stamp_of
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
 from features.intake.reading.money import Notation, currency_of
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
@@ -86,12 +86,13 @@ class SourceRows:
 @dataclass(frozen=True)
 class FileRead:
     """What a file held, by what its lines were read (None: it is no CSV), and how each of its
-    columns writes numbers.
+    columns writes numbers. `stamp` is None where it may have changed meanwhile.
     """
 
     content: Content
     head: Head | None
     notations: dict[str, Notation]
+    stamp: Stamp | None = None
 
     @property
     def begun(self) -> Begun | None:
@@ -103,11 +104,12 @@ class FileRead:
 @dataclass(frozen=True)
 class Piece:
     """A file to read, all of it or what follows where it was `read` before; `content` is what it
-    holds now.
+    holds, as it was when it had that `stamp`.
     """
 
     file: Path
     content: Content
+    stamp: Stamp | None
     read: FileRead | None = None
 
 
@@ -119,9 +121,10 @@ def read_source(source: Source, root: Path, now: datetime, tables: Tables = STAN
     """
     files = files_of(source.file, root)
     check_mapping(source, tables, files[0])
+    stamps = {file: stamp_of(file) for file in files}
     contents = by_content(files)
     copies = tuple(file_name(file, root) for file in files if file not in contents)
-    pieces = [Piece(file, content) for file, content in contents.items()]
+    pieces = [Piece(file, content, stamps[file]) for file, content in contents.items()]
     return replace(read_pieces(source, pieces, root, now, tables), copies=copies)
 
 
@@ -203,7 +206,7 @@ def _read_file(
         ) from None
     _check_all_dates(source, declared, file, raw, columns)
     found = _rows_of(source, declared, file_name(file, root), raw, columns)
-    begun = FileRead(piece.content, head_of(file), notations)
+    begun = FileRead(piece.content, head_of(file), notations, settled(file, piece.stamp))
     return replace(found, files={file_name(file, root): begun})
 
 

@@ -1,0 +1,51 @@
+"""What is told after a load: what was counted, and what the warehouse holds now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from features.errors import WorkspaceError
+from features.intake.cleaning import RULES
+from features.intake.ingest_report import IngestReport
+from features.intake.loading.loaded import Loaded, all_by_status, read_loaded
+from features.intake.loading.stored import StoredRows
+from features.intake.reading.rejected import rejected_file
+from features.shop.workspace import Workspace
+from features.tables.declared import products, transactions
+from features.warehouse.store import Warehouse
+
+
+def report_of(workspace: Workspace, warehouse: Warehouse) -> IngestReport:
+    """The report of the whole warehouse, by what its load noted.
+
+    Raises `WorkspaceError` where its notes are gone.
+    """
+    loaded = read_loaded(warehouse.notes)
+    if loaded is None:
+        raise WorkspaceError("the notes of the last load are gone; load again with `sayso ingest`")
+    stored = StoredRows(warehouse.files(transactions.NAME))
+    span = stored.span(loaded.orders, workspace.config.shop.currency)
+    set_aside = {**dict.fromkeys(RULES, 0), **loaded.set_aside}
+    read, rejected = loaded.read, loaded.rejected
+    return IngestReport(
+        read=read,
+        kept=read - rejected - sum(set_aside.values()),
+        set_aside=set_aside,
+        rejected=rejected,
+        rejected_files=_rejected_files(workspace.rejected, loaded),
+        copies=tuple(name for source in loaded.sources.values() for name in source.copies),
+        not_read=loaded.not_read,
+        purchases=span.purchases,
+        by_status=all_by_status(loaded.sources.values()),
+        customers=span.purchases.customers,
+        products=StoredRows(warehouse.files(products.NAME)).rows,
+        orders=loaded.orders,
+        first=span.first,
+        last=span.last,
+    )
+
+
+def _rejected_files(folder: Path, loaded: Loaded) -> tuple[Path, ...]:
+    return tuple(
+        rejected_file(folder, name) for name, source in loaded.sources.items() if source.rejected
+    )

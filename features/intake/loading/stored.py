@@ -1,0 +1,117 @@
+"""The stored parts of a table of events, asked for what the next load and its report need."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.intake.ingest_report import Purchases
+from features.tables.declared import transactions
+from features.tables.table import CUSTOMER, RECORDED_AT
+from features.warehouse.store import MEMORY_LIMIT
+
+FILE, ROW = "filename", "file_row_number"
+"""Where a row stands: in which part, and at which position from 0."""
+SOLD = "_sold"
+"""Units of an order line as it was ordered, where fewer are left of it."""
+MICRO = 1_000_000
+"""Sums of money are counted in whole millionths: they do not depend on the order of rows."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """What the order lines of a warehouse come to, and the moments of the first and last order."""
+
+    purchases: Purchases
+    first: datetime
+    last: datetime
+
+
+class StoredRows:
+    """Rows of a table in some parts."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = tuple(files)
+        self._names = [str(file) for file in files]
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return sum(pq.read_metadata(file).num_rows for file in self.files)
+
+    def of_customers(self, customers: Collection[int]) -> pd.DataFrame:
+        """The rows of some customers, in the order of the table, with where they stand."""
+        wanted = pa.table({"wanted": pa.array(sorted(customers), pa.int64())})
+        return self._found(CUSTOMER, "IN", wanted)
+
+    def before(self, moment: datetime) -> pd.DataFrame:
+        """The rows that were recorded before a moment (naive UTC), with where they stand."""
+        limit = pa.table({"wanted": pa.array([moment], pa.timestamp("us"))})
+        return self._found(RECORDED_AT, "<", limit)
+
+    def of_orders(self, orders: Collection[str]) -> pd.DataFrame:
+        """The rows of some orders, with where they stand."""
+        wanted = pa.table({"wanted": pa.array(sorted(orders), pa.string())})
+        return self._found(transactions.ORDER_ID, "IN", wanted)
+
+    def counts(self, column: str) -> dict[int, int]:
+        """How many rows have each number of a column."""
+        found = self._asked(f"SELECT {column}, count(*) FROM {self._table} GROUP BY 1")  # noqa: S608 - names of ours
+        return {int(code): int(rows) for code, rows in found if code is not None}
+
+    def orders(self) -> int:
+        """How many order numbers there are."""
+        query = f"SELECT count(DISTINCT {transactions.ORDER_ID}) FROM {self._table}"  # noqa: S608 - names of ours
+        return int(self._asked(query)[0][0])
+
+    def span(self, orders: int, currency: str) -> Span:
+        """What the order lines come to, of so many orders."""
+        lines, customers, units, gross, net, first, last = self._asked(
+            f"""SELECT count(*), count(DISTINCT {CUSTOMER}), sum({transactions.QUANTITY}),
+                sum(CAST(round(coalesce({SOLD}, {transactions.QUANTITY})
+                    * {transactions.UNIT_PRICE} * {MICRO}) AS HUGEINT)),
+                sum(CAST(round({transactions.AMOUNT} * {MICRO}) AS HUGEINT)),
+                min({transactions.ORDERED_AT}), max({transactions.ORDERED_AT})
+                FROM {self._table}"""  # noqa: S608 - names of ours
+        )[0]
+        units, gross, net = (float(each or 0) for each in (units, gross, net))
+        gross, net = round(gross / MICRO, 2), round(net / MICRO, 2)
+        held = Purchases(int(lines), orders, int(customers), units, gross, net, currency)
+        return Span(held, first, last)
+
+    @property
+    def _table(self) -> str:
+        return f"read_parquet(?, {FILE} = true, {ROW} = true)"
+
+    def _found(self, column: str, holds: str, asked: pa.Table) -> pd.DataFrame:
+        table, wanted = self._table, "(SELECT wanted FROM asked)"
+        query = f"SELECT * FROM {table} WHERE {column} {holds} {wanted}"  # noqa: S608 - names of ours
+        with closing(_connection()) as connection:
+            connection.register("asked", asked)
+            found: pd.DataFrame = (
+                connection.execute(query, [self._names]).to_arrow_table().to_pandas()
+            )
+        order = {name: position for position, name in enumerate(self._names)}
+        found = found.assign(_part=found[FILE].map(order).astype("int64"))
+        return found.sort_values(["_part", ROW], ignore_index=True).drop(columns="_part")
+
+    def _asked(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(_connection()) as connection:
+            return connection.execute(query, [self._names]).fetchall()
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    """DuckDB in memory, which fetches nothing from anywhere."""
+    settings = {"memory_limit": MEMORY_LIMIT, "autoinstall_known_extensions": "false"}
+    made = duckdb.connect(config={**settings, "autoload_known_extensions": "false"})
+    made.execute("SET enable_progress_bar = false")
+    return made
