@@ -29,8 +29,9 @@ from features.intake.loading.seen import Seen, seen_in, write_seen
 from features.intake.loading.sorted_rows import SortedRows, rows_of, sort_rows
 from features.intake.loading.stored import StoredRows
 from features.intake.loading.whole import in_a_zone
+from features.intake.reading.databases.rows import DatabaseTable
 from features.intake.reading.source_files import ReadAnew
-from features.intake.reading.sources import SourceRows, read_pieces, read_source
+from features.intake.reading.sources import SourceRows, read_pieces, read_source, read_table
 from features.progress import Progress
 from features.shop.workspace import Workspace
 from features.tables.declared import transactions
@@ -104,18 +105,38 @@ class DayLoad:
     ) -> SortedRows | None:
         """The new rows of a source; of products all, where any is new. None where nothing is."""
         workspace, tables = self._workspace, self._workspace.tables
-        pieces = news[source.name].pieces
-        if not pieces:
+        pieces, config = news[source.name].pieces, workspace.config
+        table = self._newer(source)
+        if not pieces and table is None:
             return None
-        config = workspace.config
         if isinstance(tables[source.table], Facts):
             found = read_source(source, workspace.root, self._now, tables)
             return sort_rows(found, source, tables, config.shop, config.catalog.ids)
         if not isinstance(tables[source.table], Events):
             raise ReadAnew(f"{source.name} has new rows of {source.table}")
-        found = read_pieces(source, pieces, workspace.root, self._now, tables)
+        if table is not None:
+            found = read_table(source, table, self._now, tables)
+        else:
+            found = read_pieces(source, pieces, workspace.root, self._now, tables)
         accounts = self._accounts(source, found, warehouse)
         return sort_rows(found, source, tables, config.shop, config.catalog.ids, accounts)
+
+    def _newer(self, source: Source) -> DatabaseTable | None:
+        """The newer rows of a source that a database has; None where there are none.
+
+        Raises `ReadAnew` where it cannot be asked for these alone.
+        """
+        before = self._loaded.sources[source.name].marked
+        if source.url is None or before is None:
+            return None
+        facts = isinstance(self._workspace.tables[source.table], Facts)
+        whole = source.watermark is None or facts
+        table = DatabaseTable(source, None if whole else before)
+        if table.mark == before:
+            return None
+        if whole and not facts:
+            raise ReadAnew(f"rows of {source.name} changed, and it states no `watermark`")
+        return table
 
     def _accounts(self, source: Source, found: SourceRows, warehouse: Warehouse) -> dict[str, str]:
         if CUSTOMER_EMAIL not in source.columns:

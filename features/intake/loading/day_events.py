@@ -49,7 +49,8 @@ OF_ORDERS = (STATUS, ORDER_DISCOUNT, ORDER_REFUND)
 class DayEvents:
     """What a day brings to a table of events.
 
-    `new` are the rows taken in, `edits` what changes of the stored ones, `held` all stored rows of
+    `new` are the rows taken in, `edits` what changes of the stored ones, `expired` the sources of
+    rows that are past their retention now, `held` all stored rows of
     the customers concerned, where they stand. `parts` are the day's rows by what became of them in
     the end.
     """
@@ -58,6 +59,7 @@ class DayEvents:
     parts: list[SortedRows]
     new: pd.DataFrame
     edits: Edits
+    expired: frozenset[str]
     held: pd.DataFrame
     left_out: Counter[str]
     again: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -112,7 +114,8 @@ class EventsDay:
         named = self._named(young, left_out)
         back = {part.source.name: self._backs(part) for part in parts} if lines else {}
         held = self._held(named, expiring, back)
-        day = DayEvents(self._table, list(parts), named, Edits(expiring), held, left_out, again)
+        edits, expired = Edits(expiring), frozenset(expiring[SOURCE])
+        day = DayEvents(self._table, list(parts), named, edits, expired, held, left_out, again)
         for position in range(len(day.parts)) if lines else ():
             self._take_back(day, position, back[day.parts[position].source.name])
         return day

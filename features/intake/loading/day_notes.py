@@ -117,19 +117,18 @@ class Noted:
                 joined=before.joined,
                 read=part.read,
                 rejected=len(part.rejected),
+                marked=None if part.found.table is None else part.found.table.mark,
             )
         read = {**news.files, **({} if part is None else part.found.files)}
         same = replace(
             before,
             files={file: read[file] for file in news.order if file in read},
             copies=news.copies,
-            expired=before.expired or self._expired(name, days, lost),
+            expired=before.expired
+            or any(lost.values())
+            or any(name in day.expired for day in days.values()),
         )
         return same if part is None or day is None else self._grown(same, part, day)
-
-    def _expired(self, source: str, days: Mapping[str, DayEvents], lost: Mapping[str, int]) -> bool:
-        gone = (day.edits.gone for day in days.values())
-        return any(lost.values()) or any((rows[SOURCE] == source).any() for rows in gone)
 
     def _grown(self, before: LoadedSource, part: SortedRows, day: DayEvents) -> LoadedSource:
         name = part.source.name
@@ -154,6 +153,7 @@ class Noted:
             by_status=added(before.by_status, by_status, again),
             last_back=max((moment for moment in backs if moment is not None), default=None),
             awaited=min(awaited, default=None),
+            marked=None if part.found.table is None else part.found.table.mark,
         )
 
     def _again(self, day: DayEvents, source: str) -> int:

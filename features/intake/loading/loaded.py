@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from features.config.schema import Config
 from features.intake.ingest_report import Counted
+from features.intake.reading.databases.rows import Mark
 from features.intake.reading.sources import FileRead
 from features.private_file import replace_text
 from features.shop.workspace import Workspace
@@ -33,10 +34,10 @@ class LoadedSource:
     `last_back` is the moment of the newest line that took something back. `left` says that lines
     were left out for what other files hold, and `expired` that some were past their retention, so
     that what is in the warehouse does not tell all. `awaited` is when a line may be read that was
-    rejected since its moment lay in the future.
+    rejected since its moment lay in the future, `marked` how far a database was read.
     """
 
-    files: dict[str, FileRead]
+    files: dict[str, FileRead] = field(default_factory=dict)
     copies: tuple[str, ...] = ()
     joined: dict[str, FileRead] = field(default_factory=dict)
     read: int = 0
@@ -47,6 +48,7 @@ class LoadedSource:
     left: bool = False
     expired: bool = False
     awaited: datetime | None = None
+    marked: Mark | None = None
 
 
 @dataclass(frozen=True)

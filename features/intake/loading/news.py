@@ -25,11 +25,13 @@ class News:
 
 
 def news_of(source: Source, root: Path, before: LoadedSource) -> News:
-    """What is new in the files of `source` since it was loaded `before`.
+    """What is new in the files of `source` since it was loaded `before`; a database has none.
 
     Raises `ReadAnew` where a file changed otherwise than by lines put behind the others, is gone,
     or stands before others that were read already; `SourceError` where there is none.
     """
+    if source.url is not None:
+        return News((), {}, (), ())
     named = {file_name(file, root): file for file in files_of(source.file, root)}
     known = {*before.files, *before.copies}
     if gone := known - named.keys():

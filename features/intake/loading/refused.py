@@ -42,7 +42,8 @@ class Refused:
             begun = {
                 file: read.begun for file, read in before.files.items() if read.begun is not None
             }
-            raw = with_raw(part.rejected, workspace.root, {} if fresh else begun)
+            after = {} if fresh else begun
+            raw = with_raw(part.rejected, workspace.root, after, part.found.table)
             found = without_erased(raw, erased)
             old = rejected_rows(self._folder, name)
             if not fresh and len(old) != before.rejected:

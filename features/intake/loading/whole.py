@@ -69,7 +69,10 @@ class WholeLoad:
         parts = self._read(progress)
         for part in parts:
             refuse_many(part, self._accept)
-        rejected = {part.source.name: with_raw(part.rejected, root) for part in parts}
+        rejected = {
+            part.source.name: with_raw(part.rejected, root, table=part.found.table)
+            for part in parts
+        }
         progress("naming customers", 0.6)
         with warehouse.alone():  # who is erased or put right from here on finds the new tables
             people, erased = people_of(self._database), self._customers.erased
@@ -156,6 +159,7 @@ class WholeLoad:
             left=name in taken.overlapping,
             expired=name in taken.expired,
             awaited=part.found.awaited,
+            marked=None if part.found.table is None else part.found.table.mark,
         )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
+from features.intake.reading.raw_table import TableFile
 from features.intake.reading.source_files import Begun, opened
 
 COLUMNS = ("file", "line", "reason")
@@ -29,26 +30,25 @@ def rejections(rows: Iterable[tuple[str, int, str]] = ()) -> pd.DataFrame:
 
 
 def with_raw(
-    rejected: pd.DataFrame, root: Path, begun: Mapping[str, Begun] | None = None
+    rejected: pd.DataFrame,
+    root: Path,
+    begun: Mapping[str, Begun] | None = None,
+    table: TableFile | None = None,
 ) -> pd.DataFrame:
     """`rejected` in the order of file and line, with a column `raw` that holds what stands
-    there; of files that were `begun` before it is sought in what follows.
+    there; of files that were `begun` before it is sought in what follows. Rows of no file are of
+    the `table`.
     """
-    after = begun or {}
-    parts = [
-        part.assign(raw=part["line"].map(_raw(root / str(file), part, after.get(str(file)))))
-        for file, part in rejected.groupby("file")
-    ]
+    after, parts = begun or {}, list[pd.DataFrame]()
+    for file, part in rejected.groupby("file"):
+        stands = table or opened(root / str(file), begun=after.get(str(file)))
+        parts.append(part.assign(raw=part["line"].map(stands.raw(set(part["line"])))))
     columns = [*COLUMNS, "raw"]
     return (
         pd.concat(parts).sort_values(["file", "line"], kind="stable")[columns]
         if parts
         else pd.DataFrame(columns=columns)
     )
-
-
-def _raw(file: Path, part: pd.DataFrame, begun: Begun | None) -> dict[int, str]:
-    return opened(file, begun=begun).raw(set(part["line"]))
 
 
 def without_erased(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from io import SEEK_END, BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +17,7 @@ from features.config.sources import JoinSection, PackedSection, Source
 from features.errors import SaysoError, SourceError
 from features.intake.reading import excel_sheets, json_records, parquet_columns
 from features.intake.reading.containers import (
+    GZIP,
     ZIP,
     Content,
     content_of,
@@ -42,6 +44,8 @@ READ = (
 )
 """Endings of files that are read, also with `.gz` behind them."""
 RECORDS_AT_ONCE = 65_536
+LONG, SAMPLES = 1 << 25, 16
+"""Bytes of a long file, of which rows from so many places, half as many bytes, tell as much."""
 NEAR_END = 1 << 20
 """Bytes at the end of a file that tell whether its last record may go on."""
 NO_CELLS: pa.Array[Any] = pa.array([], pa.string())
@@ -120,15 +124,18 @@ def opened(
     joins: Sequence[JoinSection] = (),
     root: Path = Path(),
     begun: Begun | None = None,
+    *,
+    sampled: bool = False,
 ) -> TableFile:
     """The table that a file holds, with a row for each item where its cells hold several, and with
     the columns of the files (relative to `root`) that are joined; of a file that was `begun` what
-    follows.
+    follows, and of a long one that may be `sampled` rows from all over it.
 
     Raises `SourceError` where it is of a kind that is not read, or damaged, and `ReadAnew` where
     what follows cannot be read by itself.
     """
-    table = _opened(file) if begun is None else _CsvTable(file, begun)
+    csv = begun is not None or (sampled and ending(file) in CSV_ENDINGS)
+    table = _CsvTable(file, begun, sampled=sampled) if csv else _opened(file)
     if joins:
         table = JoinedFile(table, [(join, _opened(root / join.file)) for join in joins])
     return table if packed is None else UnpackedFile(table, packed)
@@ -166,9 +173,10 @@ def head_of(file: Path) -> Head | None:
 
 
 class _CsvTable:
-    def __init__(self, file: Path, begun: Begun | None = None) -> None:
+    def __init__(self, file: Path, begun: Begun | None = None, *, sampled: bool = False) -> None:
         self._csv = CsvFile(file)
         self._begun = begun
+        self._sampled = sampled and is_long(file)
         if begun is not None and (head_of(file) != begun.head or not self._csv.is_utf_8):
             raise ReadAnew(f"the header or the encoding of {file.name} changed")
 
@@ -203,7 +211,8 @@ class _CsvTable:
             if self._begun is None:
                 for _ in range(its.header_line):
                     content.readline()
-                yield from blocks(content, its.header_line, shape, its.of_lines)
+                whole = BytesIO(_sample(content)) if self._sampled else content
+                yield from blocks(whole, its.header_line, shape, its.of_lines)
             else:
                 _go_to(content, self._begun.size, its.file)
                 yield from blocks(content, self._begun.lines, shape, its.of_lines)
@@ -222,6 +231,24 @@ class _CsvTable:
         if self._begun is None:
             return self._csv.text_at(lines)
         return self._csv.text_at(lines, self._begun.lines, self._begun.size)
+
+
+def is_long(file: Path) -> bool:
+    """Whether rows from all over a file tell what it is like."""
+    return file.is_file() and file.suffix.lower() != GZIP and file.stat().st_size > LONG
+
+
+def _sample(content: IO[bytes]) -> bytes:
+    """The lines that follow, and whole lines from places all over a file."""
+    begin = content.tell()
+    size = content.seek(0, SEEK_END)
+    found = []
+    for place in range(SAMPLES):
+        content.seek(begin + (size - begin) * place // SAMPLES)
+        if place:
+            content.readline()
+        found += [content.read(LONG // SAMPLES // 2), content.readline()]
+    return b"".join(found)
 
 
 def _go_to(content: IO[bytes], size: int, file: Path) -> None:

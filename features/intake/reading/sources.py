@@ -34,6 +34,7 @@ from features.intake.reading.cells import (
     read_title,
 )
 from features.intake.reading.containers import Content, Stamp, settled, stamp_of
+from features.intake.reading.databases.rows import DatabaseTable
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
 from features.intake.reading.money import Notation, currency_of
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
@@ -47,10 +48,11 @@ from features.intake.reading.source_files import (
     by_content,
     files_of,
     head_of,
+    is_long,
     opened,
 )
-from features.tables.declared.transactions import CURRENCY
-from features.tables.table import Column, Kind
+from features.tables.declared.transactions import CURRENCY, ORDERED_AT
+from features.tables.table import RECORDED_AT, Column, Kind
 from features.tables.tables import STANDARD, Tables
 
 ABSENT = {
@@ -61,6 +63,7 @@ ABSENT = {
     Kind.MOMENT: "datetime64[us]",
 }
 """Types of a column of missing values, where a source maps none."""
+CONFIG = "sayso.toml"
 SHOWN = 60
 """Characters of a faulty value that a reason quotes."""
 
@@ -73,7 +76,8 @@ class SourceRows:
     int64, prices float64, moments datetime64[us] in naive UTC, the others str; a text the shop does
     not state is missing. `rejected` has file, line and reason. `copies` are files left out because
     they repeat an earlier one byte for byte. `files` says by what each file was read, and `awaited`
-    when the first row may be read that was rejected since its moment lies in the future.
+    when the first row may be read that was rejected since its moment lies in the future. `table`
+    is the table that the rows are of where a database has them.
     """
 
     rows: pd.DataFrame
@@ -81,6 +85,7 @@ class SourceRows:
     copies: tuple[str, ...] = ()
     files: dict[str, FileRead] = field(default_factory=dict)
     awaited: datetime | None = None
+    table: DatabaseTable | None = None
 
 
 @dataclass(frozen=True)
@@ -104,13 +109,14 @@ class FileRead:
 @dataclass(frozen=True)
 class Piece:
     """A file to read, all of it or what follows where it was `read` before; `content` is what it
-    holds, as it was when it had that `stamp`.
+    holds, as it was when it had that `stamp`. A long one that may be `sampled` is read in places.
     """
 
     file: Path
     content: Content
-    stamp: Stamp | None
+    stamp: Stamp | None = None
     read: FileRead | None = None
+    sampled: bool = False
 
 
 def read_source(source: Source, root: Path, now: datetime, tables: Tables = STANDARD) -> SourceRows:
@@ -119,6 +125,9 @@ def read_source(source: Source, root: Path, now: datetime, tables: Tables = STAN
 
     Raises `SourceError` for a file that is missing or damaged, and a column that is missing.
     """
+    if source.url is not None:
+        check_mapping(source, tables, root / CONFIG)
+        return read_table(source, DatabaseTable(source), now, tables)
     files = files_of(source.file, root)
     check_mapping(source, tables, files[0])
     stamps = {file: stamp_of(file) for file in files}
@@ -149,6 +158,36 @@ def read_pieces(
         files={name: read for part in parts for name, read in part.files.items()},
         awaited=min(awaited, default=None),
     )
+
+
+def sample_of(source: Source, root: Path, now: datetime) -> pd.DataFrame:
+    """Rows of a source as `read_source` reads them, of long files those from all over them."""
+    files = [file for file in files_of(source.file, root) if not source.joins]
+    if not any(map(is_long, files)):
+        return read_source(source, root, now).rows
+    nothing = Content(0, 0, ())
+    pieces = [Piece(file, nothing, sampled=True) for file in files]
+    return read_pieces(source, pieces, root, now).rows
+
+
+def oldest_of(source: Source, root: Path, now: datetime) -> datetime | None:
+    """The earliest moment that a row of a source was recorded at (naive UTC); None where there is
+    none.
+    """
+    declared = STANDARD.stated_in(source.table)
+    name = next((one for one in (RECORDED_AT, ORDERED_AT) if one in source.columns), None)
+    if name is None:
+        return None
+    mapped, found = source.columns[name], list[pd.Timestamp]()
+    for file in files_of(source.file, root):
+        wanted = [mapped] if isinstance(mapped, str) else [*mapped]
+        raw = opened(file, source.packed, source.joins, root).read(wanted)
+        read = _read_column(declared[name], source, raw, now, None)
+        bad = np.logical_or.reduce(
+            [np.zeros(len(read.values), bool), *(f.mask for f in read.faults)]
+        )
+        found += [read.values[~bad].min()] if not bad.all() else []
+    return min(found).to_pydatetime() if found else None
 
 
 def file_name(file: Path, root: Path) -> str:
@@ -183,11 +222,37 @@ def check_mapping(source: Source, tables: Tables, file: Path) -> None:
             )
 
 
+def read_table(
+    source: Source, table: DatabaseTable, now: datetime, tables: Tables = STANDARD
+) -> SourceRows:
+    """The rows of a source that a database has; they are named by the source."""
+    declared = tables.stated_in(source.table)
+    found, _ = _read(source, declared, table, Path(source.name), now, source.name, None)
+    return replace(found, table=table)
+
+
 def _read_file(
     source: Source, declared: Mapping[str, Column], piece: Piece, root: Path, now: datetime
 ) -> SourceRows:
     file, read = piece.file, piece.read
-    table = opened(file, source.packed, source.joins, root, read and read.begun)
+    begun = None if read is None else read.begun
+    table = opened(file, source.packed, source.joins, root, begun, sampled=piece.sampled)
+    name = file_name(file, root)
+    found, notations = _read(source, declared, table, file, now, name, read)
+    now_read = FileRead(piece.content, head_of(file), notations, settled(file, piece.stamp))
+    return replace(found, files={name: now_read})
+
+
+def _read(
+    source: Source,
+    declared: Mapping[str, Column],
+    table: TableFile,
+    file: Path,
+    now: datetime,
+    name: str,
+    read: FileRead | None,
+) -> tuple[SourceRows, dict[str, Notation]]:
+    """The rows of a table called `name`, and how its columns write numbers."""
     _check_columns(source, declared, file, table)
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:
@@ -205,9 +270,7 @@ def _read_file(
             file=file,
         ) from None
     _check_all_dates(source, declared, file, raw, columns)
-    found = _rows_of(source, declared, file_name(file, root), raw, columns)
-    begun = FileRead(piece.content, head_of(file), notations, settled(file, piece.stamp))
-    return replace(found, files={file_name(file, root): begun})
+    return _rows_of(source, declared, name, raw, columns), notations
 
 
 def _rows_of(
