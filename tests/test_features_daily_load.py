@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -134,7 +133,7 @@ class MadeUpDays:
     """
 
     def __init__(self, seed: int) -> None:
-        self._draw = random.Random(seed)  # noqa: S311 - a test's own
+        self._draw = random.Random(seed)
         self._order = 100
         self._bought: list[Bought] = []
 
@@ -193,7 +192,7 @@ def test_days_come_to_the_same_as_everything(
     """However a shop's export comes in files and lines put behind others, after each load of what
     is new rows, figures and refused lines are those of a load of everything.
     """
-    draw, shop = random.Random(1_000 + seed), MadeUpDays(seed)  # noqa: S311 - a test's own
+    draw, shop = random.Random(1_000 + seed), MadeUpDays(seed)
     file = pair.files / "000.csv"
     file.write_text(HEADER + "".join(text for day in range(20) for text in shop.day(day)))
     for step, day in enumerate(range(20, 20 + days)):

@@ -52,7 +52,7 @@ class DatabaseShop:
 
     def insert(self, row: tuple[object, ...]) -> None:
         """Put an order line there."""
-        self.execute(f"INSERT INTO shop_orders ({COLUMNS}) VALUES {row!r}")
+        self.execute(f"INSERT INTO shop_orders ({COLUMNS}) VALUES {row!r}")  # noqa: S608 - rows of the test
 
     def ingest(self, **stated: str) -> IngestReport:
         """Load with these settings of the source."""
@@ -180,7 +180,7 @@ def test_a_password_is_read_from_the_environment_and_told_to_nobody(
     shop = DatabaseShop(tmp_path / "shop", url, execute)
     monkeypatch.setenv("SHOP_PASSWORD", "open-sesame")
     for address in ("reader:${SHOP_PASSWORD}@127.0.0.1:1", "nobody:${SHOP_PASSWORD}@127.0.0.1:1"):
-        with pytest.raises(SourceError, match="127.0.0.1 refuses") as refused:
+        with pytest.raises(SourceError, match=r"127\.0\.0\.1 refuses") as refused:
             shop.ingest(url=f"postgres://{address}/shop")
         assert "open-sesame" not in str(refused.value)
     shop.database.close()

@@ -99,6 +99,8 @@ def clean(
     back = found.set_aside[found.set_aside["rule"].isin(BACK)]
     left = netted(found.kept, back)
     gone = (left[QUANTITY] <= 0) & (found.kept[QUANTITY] > 0)
+    if not gone.any():
+        return Cleaned(left, found.set_aside, found.rejected)
     aside = [found.set_aside, found.kept[gone].assign(rule=TAKEN_BACK)]
     return Cleaned(left[~gone], pd.concat(aside).sort_index(), found.rejected)
 
@@ -119,13 +121,14 @@ def judged(
     state, unknown = statuses(converted, source)
     found = with_amounts(converted, source)
     rule = _rule(found, source.cleaning, state)
-    remaining = found[rule == ""]
-    faults = _faults(remaining, source)
-    faults = faults.where(unknown[rule == ""] == "", unknown[rule == ""])
-    bad = remaining[faults != ""]
-    rejected = rejections(zip(bad["file"], bad["line"], faults[faults != ""], strict=True))
-    aside = found[rule != ""].assign(rule=rule[rule != ""])
-    return Cleaned(remaining[faults == ""], aside, rejected)
+    whole = (rule == "").to_numpy()
+    doubtful = whole & (_is_faulty(found) | (unknown != "").to_numpy())
+    faults = _faults(found[doubtful], source)
+    faults = faults.where(unknown[doubtful] == "", unknown[doubtful])
+    bad = found.loc[doubtful, ["file", "line"]]
+    rejected = rejections(zip(bad["file"], bad["line"], faults, strict=True))
+    aside = found[~whole].assign(rule=rule[~whole].astype("str"))
+    return Cleaned(found[whole & ~doubtful], aside, rejected)
 
 
 def _in_one_form(lines: pd.DataFrame, ids: CustomerIds) -> pd.DataFrame:
@@ -170,6 +173,12 @@ def _is_non_product(product_ids: pd.Series, codes: tuple[str, ...]) -> pd.Series
     )
 
 
+def _is_faulty(lines: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which lines cannot be a purchase, as `_faults` says why."""
+    faulty = (lines[QUANTITY] == 0) | (lines[UNIT_PRICE] < 0) | (lines[AMOUNT] < 0)
+    return faulty.to_numpy(dtype=bool)
+
+
 def _faults(lines: pd.DataFrame, source: Source) -> pd.Series:
     """Why each line cannot be a purchase, "" where it can."""
     reasons = pd.Series("", index=lines.index, dtype="str")
@@ -187,4 +196,6 @@ def _faults(lines: pd.DataFrame, source: Source) -> pd.Series:
 
 def _first(index: pd.Index, fits: Mapping[str, pd.Series | bool]) -> pd.Series:
     masks = [np.broadcast_to(np.asarray(mask, dtype=bool), len(index)) for mask in fits.values()]
-    return pd.Series(np.select(masks, list(fits), default=""), index=index, dtype="str")
+    numbers = np.arange(1, len(masks) + 1, dtype=np.int8)
+    codes = np.select(masks, list(numbers), default=np.int8(0))
+    return pd.Series(pd.Categorical.from_codes(codes, ["", *fits]), index=index)

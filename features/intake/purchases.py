@@ -81,6 +81,8 @@ def with_customers(
     before (`accounts`) or from these. A guest without an address is nobody.
     """
     guest = _are_guests(lines, source)
+    if not guest.any():
+        return lines
     every = {**accounts_of(lines, source), **accounts}
     mails = _addresses(lines)[guest]
     named = lines[CUSTOMER_ID].astype("object")
@@ -116,7 +118,10 @@ def in_one_currency(
     Raises `SourceError` where some are in another one of which no rate is stated: sums of several
     currencies mean nothing.
     """
-    said = _said(lines, CURRENCY, source.currency or currency)
+    own = source.currency or currency
+    if own == currency and lines[CURRENCY].isna().all():
+        return lines
+    said = _said(lines, CURRENCY, own)
     codes = {word: currency_code(word) for word in said.unique()}
     if all(code == currency for code in codes.values()):
         return lines
@@ -150,7 +155,9 @@ def with_amounts(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
         amount = (amount * (1 - _positive(lines, DISCOUNT_PERCENT) / 100)).round(2)
     if ORDER_DISCOUNT in source.columns:
         amount = amount - _spread(lines, ORDER_DISCOUNT, amount)
-    left = (sold - _positive(lines, REFUNDED_QUANTITY)).where(sold > 0, sold)
+    left = sold
+    if REFUNDED_QUANTITY in source.columns:
+        left = (sold - _positive(lines, REFUNDED_QUANTITY)).where(sold > 0, sold)
     if REFUNDED_AMOUNT in source.columns:
         amount = amount - _positive(lines, REFUNDED_AMOUNT)
     elif REFUNDED_QUANTITY in source.columns:
@@ -207,8 +214,11 @@ def _takes_back(lines: pd.DataFrame, state: pd.Series) -> pd.Series:
     """Whether a line takes back what another order has: its units are negative, and its own order
     is a return or a refund and nothing else.
     """
+    back = (lines[QUANTITY] < 0) & state.isin([RETURNED, REFUNDED])
+    if not back.any():
+        return back
     sells = (lines[QUANTITY] > 0).groupby(_orders(lines)).transform("any")
-    return (lines[QUANTITY] < 0) & ~sells & state.isin([RETURNED, REFUNDED])
+    return back & ~sells
 
 
 def _is_test(said: str) -> bool:
@@ -281,7 +291,9 @@ def _is_refunded(lines: pd.DataFrame, source: Source) -> pd.Series:
     """Whether everything of a line, or of its order, was refunded."""
     none = pd.Series(data=False, index=lines.index)
     sold = lines[QUANTITY]
-    back = (sold > 0) & (_positive(lines, REFUNDED_QUANTITY) >= sold)
+    back = none
+    if REFUNDED_QUANTITY in source.columns:
+        back = (sold > 0) & (_positive(lines, REFUNDED_QUANTITY) >= sold)
     if "refund" in names(source.columns.get(QUANTITY, "")).casefold():
         back |= sold == 0  # the column has what is left after refunds
     if REFUNDED_AMOUNT in source.columns:
@@ -307,8 +319,9 @@ def _spread(lines: pd.DataFrame, column: str, amount: pd.Series) -> pd.Series:
 
 def _orders(lines: pd.DataFrame) -> pd.Series:
     """A number for each order; a line without an order number is one of its own."""
-    own = pd.Series(np.arange(len(lines)), index=lines.index).astype("str").radd("\0")
-    return lines[ORDER_ID].astype("object").where(lines[ORDER_ID].notna(), own)
+    codes = pd.factorize(lines[ORDER_ID])[0].astype("int64")
+    own = np.arange(-1, -len(lines) - 1, -1, dtype="int64")
+    return pd.Series(np.where(codes < 0, own, codes), index=lines.index)
 
 
 def _positive(lines: pd.DataFrame, column: str) -> pd.Series:

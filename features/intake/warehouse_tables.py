@@ -5,7 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow as pa
 
-from features.tables.table import CUSTOMER, RECORDED_AT, SOURCE, Facts, States, Table
+from features.tables.table import (
+    CUSTOMER,
+    RECORDED_AT,
+    SOURCE,
+    Derivation,
+    Facts,
+    States,
+    Table,
+)
 from features.warehouse.arrow import arrow_table
 from features.warehouse.parts import HIDDEN
 
@@ -17,15 +25,30 @@ def events_table(rows: pd.DataFrame, table: Table) -> pa.Table:
     Columns whose names begin with `_` are kept for the next load.
     """
     filled = {
-        column.name: rows[column.name].where(rows[column.name].notna(), column.if_empty(rows))
+        column.name: _filled(rows, column.name, column.if_empty)
         for column in table.columns
         if column.if_empty is not None
     }
-    in_order = rows.assign(**filled).sort_values(RECORDED_AT, kind="stable")
+    hidden = [str(name) for name in rows if str(name).startswith(HIDDEN)]
+    kept = rows[[*(name for name, _ in table.kept), *hidden]].assign(**filled)
+    if kept[RECORDED_AT].is_monotonic_increasing:
+        in_order = kept
+    else:
+        in_order = kept.sort_values(RECORDED_AT, kind="stable")
     made = arrow_table(in_order, table)
-    for name in (str(name) for name in rows if str(name).startswith(HIDDEN)):
+    for name in hidden:
         made = made.append_column(name, pa.array(in_order[name], from_pandas=True))
     return made
+
+
+def _filled(rows: pd.DataFrame, column: str, if_empty: Derivation) -> pd.Series:
+    """A column with what stands in its empty cells."""
+    empty = rows[column].isna()
+    if not empty.any():
+        return rows[column]
+    filled = rows[column].copy()
+    filled[empty] = if_empty(rows[empty])
+    return filled
 
 
 def states_table(rows: pd.DataFrame, table: States) -> pa.Table:

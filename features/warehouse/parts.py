@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -100,3 +102,17 @@ def link_all(before: Path, new: Path, but: Collection[str]) -> None:
             os.link(file, new / name)
         except OSError:
             shutil.copy2(file, new / name)
+
+
+def last_of(files: Iterable[Path], column: str) -> datetime | None:
+    """The largest time in a column of some parts, by what the files say of their own; None where
+    there is none.
+    """
+    times: list[datetime] = []
+    for file in files:
+        about = pq.read_metadata(file)
+        position = about.schema.names.index(column)
+        groups = (about.row_group(part).column(position) for part in range(about.num_row_groups))
+        known = (group.statistics for group in groups if group.statistics is not None)
+        times += [cast("datetime", one.max) for one in known if one.has_min_max]
+    return max(times, default=None)

@@ -17,7 +17,6 @@ from datetime import datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import cast
 
 import ibis
 import pandas as pd
@@ -36,6 +35,7 @@ from features.warehouse.parts import (
     by_table,
     every_part,
     has_customers,
+    last_of,
     link_all,
     shown,
     table_of,
@@ -177,8 +177,7 @@ class Warehouse:
 
         Raises `WorkspaceError` where no order is left.
         """
-        lasts = [_last(file, RECORDED_AT) for file in self.files(transactions.NAME)]
-        last = max((one for one in lasts if one is not None), default=None)
+        last = last_of(self.files(transactions.NAME), RECORDED_AT)
         if last is None:
             raise WorkspaceError(
                 "the warehouse holds no order any more; load newer ones with `sayso ingest`"
@@ -325,15 +324,3 @@ class _Statement:
         )
         converted: pd.DataFrame = PandasData.convert_table(frame, self.columns)
         return converted
-
-
-def _last(file: Path, column: str) -> datetime | None:
-    """The largest time in a column, by what the file says of its parts; None where there is
-    none.
-    """
-    about = pq.read_metadata(file)
-    position = about.schema.names.index(column)
-    parts = (about.row_group(part).column(position) for part in range(about.num_row_groups))
-    known = (part.statistics for part in parts if part.statistics is not None)
-    times = [cast("datetime", part.max) for part in known if part.has_min_max]
-    return max(times, default=None)

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 from features.customers.pseudonyms import Customers
 from features.intake.loading.seen import hashes
 from features.intake.loading.sorted_rows import SortedRows
-from features.intake.purchases import accounts_of
 from features.intake.reading.source_files import ReadAnew
 from features.tables.declared.transactions import CUSTOMER_EMAIL
 from features.tables.table import CUSTOMER, CUSTOMER_ID
@@ -35,7 +34,7 @@ def note_accounts(
     frames = []
     for part in parts:
         if CUSTOMER_EMAIL in part.source.columns:
-            accounts = accounts_of(part.found.rows, part.source)
+            accounts = part.accounts
             known = customers.known(accounts.values())
             mails = hashes(pd.Series(list(accounts), dtype="object"), salt)
             whose = [known.get(account, NOBODY) for account in accounts.values()]

@@ -44,14 +44,14 @@ def admitted(
     rows = rows[~replaced] if replaced.any() else rows
     again = in_an_earlier_file(rows, table.content)
     overlapping |= _sources(rows[again])
-    rows = rows[~again]
+    rows = rows[~again] if again.any() else rows
     old = rows[RECORDED_AT] < kept_since(table, catalog, now)
-    young = rows[~old]
+    young = rows[~old] if old.any() else rows
     named = young.assign(customer=customers.assign(young[CUSTOMER_ID]))
     erased = named[CUSTOMER].isna()
     left_out = {REPLACED: replaced, REPEATED: again, EXPIRED: old, ERASED: erased}
     return Admitted(
-        named[~erased].astype({CUSTOMER: "int64"}),
+        (named[~erased] if erased.any() else named).astype({CUSTOMER: "int64"}),
         {why: int(rows_out.sum()) for why, rows_out in left_out.items()},
         overlapping,
         _sources(rows[old]),

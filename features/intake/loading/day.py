@@ -7,7 +7,6 @@ nothing and says why (`ReadAnew`), and everything is loaded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -37,7 +36,6 @@ from features.shop.workspace import Workspace
 from features.tables.declared import transactions
 from features.tables.declared.transactions import CUSTOMER_EMAIL
 from features.tables.table import Events, Facts
-from features.warehouse.parts import by_table
 from features.warehouse.store import Warehouse
 
 
@@ -181,8 +179,7 @@ class DayLoad:
                     pd.concat([seen, noted.gone_back(gone)]), Seen.of(notes).next_file(notes)
                 )
                 note_accounts(lines, self._customers, loaded.salt, notes)
-            stored = {name: StoredRows(own).rows for name, own in by_table(notes.parent).items()}
-            write_loaded(replace(loaded, lines=stored), notes)
+            write_loaded(noted.stored(loaded, notes.parent), notes)
 
         warehouse.renew(tables, note)
 

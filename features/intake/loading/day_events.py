@@ -5,7 +5,7 @@ what is past its retention by now.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -49,10 +49,12 @@ OF_ORDERS = (STATUS, ORDER_DISCOUNT, ORDER_REFUND)
 class DayEvents:
     """What a day brings to a table of events.
 
-    `new` are the rows taken in, `edits` what changes of the stored ones, `expired` the sources of
-    rows that are past their retention now, `held` all stored rows of
-    the customers concerned, where they stand. `parts` are the day's rows by what became of them in
-    the end.
+    `parts` are the day's rows by what became of them in the end, `new` those taken in, `edits` what
+    changes of the stored ones, `expired` the sources of rows that are past their retention now.
+    `known` counts the stored rows of each customer concerned; `held` has these rows, but for those
+    of `fresh` customers, whose new rows are newer than all that is stored. `gone_back` are stored
+    rows of which nothing is left, and `again` counts the orders that were counted under the same
+    rule before, by source and rule.
     """
 
     table: Events
@@ -61,6 +63,8 @@ class DayEvents:
     edits: Edits
     expired: frozenset[str]
     held: pd.DataFrame
+    known: dict[int, int]
+    fresh: frozenset[int]
     left_out: Counter[str]
     again: dict[tuple[str, str], int] = field(default_factory=dict)
     gone_back: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -70,6 +74,11 @@ class DayEvents:
         """Customers of whom rows came or went."""
         rows = [self.new[CUSTOMER], self.edits.gone[CUSTOMER]]
         return frozenset(int(one) for one in pd.concat(rows).unique())
+
+    def left_of(self, customer: int) -> int:
+        """How many stored rows a customer has left."""
+        gone = int((self.edits.gone[CUSTOMER] == customer).sum()) if len(self.edits.gone) else 0
+        return self.known.get(customer, 0) - gone
 
     @property
     def changes(self) -> bool:
@@ -113,9 +122,23 @@ class EventsDay:
         young = self._young(parts, rows, limit, left_out)
         named = self._named(young, left_out)
         back = {part.source.name: self._backs(part) for part in parts} if lines else {}
-        held = self._held(named, expiring, back)
-        edits, expired = Edits(expiring), frozenset(expiring[SOURCE])
-        day = DayEvents(self._table, list(parts), named, edits, expired, held, left_out, again)
+        whole = _customers(expiring, *back.values())
+        newer = self._is_newer(named)
+        fresh = _customers(named[newer]) - whole - _customers(named[~newer])
+        known = self._stored.rows_by_customer(_customers(named) | whole)
+        held = self._stored.of_customers((_customers(named) | whole) - fresh)
+        day = DayEvents(
+            self._table,
+            list(parts),
+            named,
+            Edits(expiring),
+            frozenset(expiring[SOURCE]),
+            held,
+            known,
+            fresh,
+            left_out,
+            again,
+        )
         for position in range(len(day.parts)) if lines else ():
             self._take_back(day, position, back[day.parts[position].source.name])
         return day
@@ -196,12 +219,11 @@ class EventsDay:
         back = backs_of(part)
         return whose(back, self._customers.known(back[CUSTOMER_ID].unique()))
 
-    def _held(
-        self, named: pd.DataFrame, expiring: pd.DataFrame, back: Mapping[str, pd.DataFrame]
-    ) -> pd.DataFrame:
-        rows = [named[CUSTOMER], expiring[CUSTOMER], *(its[CUSTOMER] for its in back.values())]
-        customers = {int(one) for its in rows for one in its.unique()}
-        return self._stored.of_customers(customers)
+    def _is_newer(self, rows: pd.DataFrame) -> pd.Series:
+        """Which rows were recorded after all that is stored."""
+        last = self._stored.last_recorded
+        moments = rows[RECORDED_AT].astype("datetime64[us]")
+        return moments > (pd.Timestamp.min if last is None else pd.Timestamp(last))
 
     def _take_back(self, day: DayEvents, position: int, back: pd.DataFrame) -> None:
         """Net what came back in one source."""
@@ -226,3 +248,7 @@ class EventsDay:
         if none.any():
             aside = own[none].drop(columns=[CUSTOMER, SOURCE, SOLD]).assign(rule=TAKEN_BACK)
             day.parts[position] = replace(part, aside=pd.concat([part.aside, aside]))
+
+
+def _customers(*rows: pd.DataFrame) -> frozenset[int]:
+    return frozenset(int(one) for its in rows for one in its[CUSTOMER].unique())

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
 
@@ -24,6 +25,7 @@ from features.intake.reading.source_files import ReadAnew
 from features.tables.declared import transactions
 from features.tables.declared.transactions import ORDER_ID
 from features.tables.table import CUSTOMER, SOURCE, Facts
+from features.warehouse.parts import by_table
 from features.warehouse.store import Warehouse
 
 
@@ -49,6 +51,7 @@ class Noted:
             left_out[EXPIRED] += lost[name]
             if (last := newest(day.new, day.table)) is not None:
                 until[name] = max(until.get(name, last), last)
+        orders, customers = self._counted(days.get(transactions.NAME))
         by_name = {part.source.name: part for part in parts}
         return replace(
             self._loaded,
@@ -59,7 +62,8 @@ class Noted:
             },
             until=until,
             left_out=dict(left_out),
-            orders=self._orders(days.get(transactions.NAME), lost),
+            orders=orders,
+            customers=customers,
         )
 
     def gone_back(self, day: DayEvents) -> pd.DataFrame:
@@ -81,23 +85,36 @@ class Noted:
                 raise ReadAnew(f"{name} holds more than was loaded")
         return lost
 
-    def _orders(self, day: DayEvents | None, lost: Mapping[str, int]) -> int:
+    def stored(self, loaded: Loaded, generation: Path) -> Loaded:
+        """The notes with what the parts of the new generation come to."""
+        files = by_table(generation)
+        parts = StoredRows(files[transactions.NAME]).figures(loaded.parts)
+        lines = {name: StoredRows(own).rows for name, own in files.items() if name in loaded.until}
+        return replace(loaded, parts=parts, lines={**loaded.lines, **lines})
+
+    def _counted(self, day: DayEvents | None) -> tuple[int, int]:
+        """How many orders and customers there are with those of the day."""
         stored = StoredRows(self._warehouse.files(transactions.NAME))
-        orders = stored.orders() if lost[transactions.NAME] else self._loaded.orders
-        if day is None:
-            return orders
-        gone = day.edits.gone
+        orders, customers = self._loaded.orders, self._loaded.customers
+        if stored.figures(self._loaded.parts) != self._loaded.parts:  # something was changed since
+            orders, customers = stored.orders(), stored.customers()
+        if day is None or not day.changes:
+            return orders, customers
+        gone, new = day.edits.gone, day.new
         if len(gone):
             concerned = stored.of_orders(gone[ORDER_ID].dropna().unique())
             both = pd.MultiIndex.from_frame(gone[[FILE, ROW]])
             stays = ~pd.MultiIndex.from_frame(concerned[[FILE, ROW]]).isin(both)
-            left = concerned[stays][ORDER_ID]
-            orders -= len(set(concerned[ORDER_ID]) - set(left))
-        if day.new.empty:
-            return orders
-        numbered = day.new[ORDER_ID].notna()
-        moments = day.new[~numbered].drop_duplicates([CUSTOMER, transactions.ORDERED_AT])
-        return orders + int(day.new.loc[numbered, ORDER_ID].nunique()) + len(moments)
+            orders -= len(set(concerned[ORDER_ID]) - set(concerned[stays][ORDER_ID]))
+            left = Counter(day.known)
+            left.subtract(gone[CUSTOMER].tolist())
+            customers -= sum(not left[one] for one in set(gone[CUSTOMER].tolist()))
+        if len(new):
+            numbered = new[ORDER_ID].notna()
+            moments = new[~numbered].drop_duplicates([CUSTOMER, transactions.ORDERED_AT])
+            orders += int(new.loc[numbered, ORDER_ID].nunique()) + len(moments)
+            customers += sum(not day.left_of(one) for one in set(new[CUSTOMER].tolist()))
+        return orders, customers
 
     def _source(
         self,

@@ -143,7 +143,7 @@ class DayTables:
         if concerned:
             if any(source.table == table.name for source in self._sources):
                 raise ReadAnew(f"{table.name} has sources of its own")
-            own = together([self._telling(day, table, concerned) for day in tellers], NONE)
+            own = self._told_of(table, tellers, rows, concerned)
             theirs = pc.is_in(rows[CUSTOMER], pa.array(sorted(concerned), pa.int64()))
             others = rows.filter(pc.invert(theirs))
             if len(own):
@@ -152,6 +152,30 @@ class DayTables:
         catalog = self._workspace.config.catalog
         kept = without_expired(table.name, changed, catalog, self._now)[0]
         return {} if kept is rows else {part_name(table.name, 0): kept}
+
+    def _told_of(
+        self,
+        table: States,
+        tellers: Sequence[DayEvents],
+        rows: pa.Table,
+        concerned: frozenset[int],
+    ) -> pd.DataFrame:
+        """All that is told of the customers concerned: of those of whom there is nothing but newer
+        rows, the states that were stored and these.
+
+        Raises `ReadAnew` where a state that was stored is gone that is not too old.
+        """
+        fresh = frozenset[int]().union(*(day.fresh for day in tellers))
+        states = rows.filter(pc.is_in(rows[CUSTOMER], pa.array(sorted(fresh), pa.int64())))
+        before = states.to_pandas()
+        lost = {one for day in tellers for one in fresh & day.known.keys()}
+        if lost - set(before[CUSTOMER].tolist()) and len(tellers) == 1:
+            day = tellers[0]
+            stored = StoredRows(self._warehouse.files(day.table.name))
+            more = lost - set(before[CUSTOMER].tolist())
+            day.held = pd.concat([day.held, stored.of_customers(more)], ignore_index=True)
+        told = [self._telling(day, table, concerned) for day in tellers]
+        return together([before, *told], before)
 
     def _telling(self, day: DayEvents, table: States, concerned: frozenset[int]) -> pd.DataFrame:
         """All rows that tell of the customers concerned, in the order of a load of everything.

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from features.errors import WorkspaceError
 from features.intake.cleaning import RULES
-from features.intake.ingest_report import IngestReport
+from features.intake.ingest_report import IngestReport, Purchases
 from features.intake.loading.loaded import Loaded, all_by_status, read_loaded
-from features.intake.loading.stored import StoredRows
+from features.intake.loading.stored import MICRO, StoredRows
 from features.intake.reading.rejected import rejected_file
 from features.shop.workspace import Workspace
 from features.tables.declared import products, transactions
@@ -23,8 +23,7 @@ def report_of(workspace: Workspace, warehouse: Warehouse) -> IngestReport:
     loaded = read_loaded(warehouse.notes)
     if loaded is None:
         raise WorkspaceError("the notes of the last load are gone; load again with `sayso ingest`")
-    stored = StoredRows(warehouse.files(transactions.NAME))
-    span = stored.span(loaded.orders, workspace.config.shop.currency)
+    lines = StoredRows(warehouse.files(transactions.NAME)).figures(loaded.parts).values()
     set_aside = {**dict.fromkeys(RULES, 0), **loaded.set_aside}
     read, rejected = loaded.read, loaded.rejected
     return IngestReport(
@@ -35,13 +34,21 @@ def report_of(workspace: Workspace, warehouse: Warehouse) -> IngestReport:
         rejected_files=_rejected_files(workspace.rejected, loaded),
         copies=tuple(name for source in loaded.sources.values() for name in source.copies),
         not_read=loaded.not_read,
-        purchases=span.purchases,
+        purchases=Purchases(
+            lines=sum(part.lines for part in lines),
+            orders=loaded.orders,
+            customers=loaded.customers,
+            units=float(sum(part.units for part in lines)),
+            gross=round(sum(part.gross for part in lines) / MICRO, 2),
+            net=round(sum(part.net for part in lines) / MICRO, 2),
+            currency=workspace.config.shop.currency,
+        ),
         by_status=all_by_status(loaded.sources.values()),
-        customers=span.purchases.customers,
+        customers=loaded.customers,
         products=StoredRows(warehouse.files(products.NAME)).rows,
         orders=loaded.orders,
-        first=span.first,
-        last=span.last,
+        first=min(part.first for part in lines if part.first is not None),
+        last=max(part.last for part in lines if part.last is not None),
     )
 
 

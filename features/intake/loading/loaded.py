@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from features.config.schema import Config
 from features.intake.ingest_report import Counted
+from features.intake.loading.stored import PartFigures
 from features.intake.reading.databases.rows import Mark
 from features.intake.reading.sources import FileRead
 from features.private_file import replace_text
@@ -55,8 +56,9 @@ class LoadedSource:
 class Loaded:
     """What the last load noted.
 
-    `people` says how many were erased and how many ids merged by then, `until` up to which
-    moment each table holds events, `left_out` how many rows were read and not taken in, by reason.
+    `people` says how many were erased and how many ids merged by then, `until` up to which moment
+    each table holds events, `parts` what each part of the order lines comes to, and `left_out` how
+    many rows were read and not taken in, by reason.
     """
 
     settings: str
@@ -68,7 +70,9 @@ class Loaded:
     until: dict[str, datetime]
     left_out: dict[str, int]
     lines: dict[str, int]
+    parts: dict[str, PartFigures]
     orders: int
+    customers: int
     version: int = VERSION
 
     @property

@@ -25,7 +25,7 @@ from features.intake.purchases import SOLD as UNITS_SOLD
 from features.intake.warehouse_tables import events_table, facts_table, states_table
 from features.tables.declared import transactions
 from features.tables.declared.transactions import QUANTITY
-from features.tables.table import Events, Facts, States, Table
+from features.tables.table import CUSTOMER, RECORDED_AT, Events, Facts, States, Table
 from features.tables.tables import Tables
 
 
@@ -112,8 +112,23 @@ def _table(rows: Mapping[str, pd.DataFrame], table: Table, made: MadeTables) -> 
         ]
         return facts_table(together(told, own), own, table)
     if isinstance(table, States):
-        return states_table(together([*(rows[name] for name in table.stated_in), own], own), table)
+        told = [_changes(rows[name], table) for name in table.stated_in if name in rows]
+        return states_table(together([*told, own], own), table)
     return events_table(own, table)
+
+
+def _changes(rows: pd.DataFrame, table: States) -> pd.DataFrame:
+    """Those rows that tell something else of a customer than the one before, in the order of their
+    recording, and little else.
+    """
+    if rows.empty or code_column(table) not in rows:
+        return rows
+    whose, said = rows[CUSTOMER].to_numpy(), rows[code_column(table)].to_numpy()
+    order = np.lexsort((rows[RECORDED_AT].to_numpy(), whose))
+    changes = np.ones(len(rows), dtype=bool)
+    changes[1:] = np.diff(whose[order]) != 0
+    changes[1:] |= np.diff(said[order]) != 0
+    return rows.iloc[order[changes]]
 
 
 def _counts(codes: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from features.config.sources import Source
 from features.intake.loading.loaded import LoadedSource
-from features.intake.reading.containers import content_of, settled, stamp_of
+from features.intake.reading.containers import GZIP, begins_with, content_of, settled, stamp_of
 from features.intake.reading.source_files import ReadAnew, files_of, goes_on
 from features.intake.reading.sources import FileRead, Piece, file_name
 
@@ -63,9 +63,13 @@ def _since(source: Source, file: Path, read: FileRead) -> FileRead | Piece:
     stamp, size = stamp_of(file), read.content.size
     if stamp is not None and stamp == read.stamp:
         return read
-    if content_of(file, size) != read.content:
+    plain = stamp is not None and file.is_file() and file.suffix.lower() != GZIP
+    if plain and stamp is not None and stamp[0] >= size:
+        if not begins_with(file, read.content):
+            raise ReadAnew(f"{file.name} changed")
+        grown = read.content if stamp[0] == size else content_of(file, known=read.content)
+    elif (grown := content_of(file)) != read.content:
         raise ReadAnew(f"{file.name} changed")
-    grown = content_of(file, known=read.content)
     if grown == read.content:
         return replace(read, stamp=settled(file, stamp))
     if read.head is None or not goes_on(source, file):

@@ -40,13 +40,18 @@ def hashes(orders: pd.Series, salt: str) -> Hashes:
 
 def seen_in(parts: Iterable[SortedRows], salt: str) -> pd.DataFrame:
     """The orders of all lines of some sources: source, rule, order (uint64), each once."""
-    frames = [pd.DataFrame({"source": pd.Series(dtype="str"), "rule": "", "order": np.uint64(0)})]
+    frames = [_nothing()]
     for part in parts:
         for rule, lines in [("", part.kept), *part.aside.groupby("rule")]:
             orders = lines[ORDER_ID].dropna().drop_duplicates()
             told = {"source": part.source.name, "rule": rule, "order": hashes(orders, salt)}
             frames.append(pd.DataFrame(told))
     return pd.concat(frames, ignore_index=True).drop_duplicates()
+
+
+def _nothing() -> pd.DataFrame:
+    types = {"source": "str", "rule": "str", "order": "uint64"}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,11 @@ class Seen:
 
     def among(self, orders: Hashes) -> pd.DataFrame:
         """What was seen of some orders."""
-        wanted = pa.array(np.unique(orders))
-        parts = [pq.read_table(file) for file in self.files]
-        found = [part.filter(pc.is_in(part["order"], wanted)).to_pandas() for part in parts]
+        wanted, found = pa.array(np.unique(orders)), [_nothing()]
+        for file in self.files:
+            there = pc.is_in(pq.read_table(file, columns=["order"])["order"], wanted)
+            if pc.any(there).as_py():
+                found.append(pq.read_table(file).filter(there).to_pandas())
         return pd.concat(found, ignore_index=True)
 
     def next_file(self, notes: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,7 @@ from features.config.sources import Source
 from features.errors import SourceError
 from features.intake.cleaning import RULES, Cleaned, clean, judged, of_customers
 from features.intake.ingest_report import Counted, counted
+from features.intake.purchases import accounts_of
 from features.intake.reading.rejected import rejections
 from features.intake.reading.sources import SourceRows
 from features.tables.declared import transactions
@@ -28,7 +29,9 @@ KINDS = 5
 
 @dataclass(frozen=True)
 class SortedRows:
-    """The rows of one source: `kept`, `aside` (with a column `rule`) and `rejected`."""
+    """The rows of one source: `kept`, `aside` (with a column `rule`) and `rejected`; `found` says
+    how they were read, without them, and `accounts` which stand beside e-mail addresses.
+    """
 
     source: Source
     table: Table
@@ -36,6 +39,7 @@ class SortedRows:
     kept: pd.DataFrame
     aside: pd.DataFrame
     rejected: pd.DataFrame
+    accounts: dict[str, str]
 
     @property
     def set_aside(self) -> dict[str, int]:
@@ -66,7 +70,9 @@ def sort_rows(
     Where they go on with rows that were read before, whose `accounts` are stated by e-mail address,
     purchases are still whole of which something came back.
     """
-    table = tables[source.table]
+    table, mails = tables[source.table], {}
+    if table.name == transactions.NAME and transactions.CUSTOMER_EMAIL in source.columns:
+        mails = accounts_of(found.rows, source)
     if isinstance(table, Facts):
         kept, repeated = _each_once(found.rows, table)
         nothing = found.rows[:0].assign(rule=pd.Series(dtype="str"))
@@ -80,7 +86,8 @@ def sort_rows(
     else:
         cleaned = of_customers(found.rows)
     rejected = pd.concat([found.rejected, cleaned.rejected])
-    return SortedRows(source, table, found, cleaned.kept, cleaned.set_aside, rejected)
+    read = replace(found, rows=found.rows[:0].copy())
+    return SortedRows(source, table, read, cleaned.kept, cleaned.set_aside, rejected, mails)
 
 
 def rows_of(parts: Iterable[SortedRows], name: str, tables: Tables) -> pd.DataFrame:
@@ -90,6 +97,8 @@ def rows_of(parts: Iterable[SortedRows], name: str, tables: Tables) -> pd.DataFr
     ]
     columns = ("file", "line", *tables.stated_in(name), SOURCE)
     nothing = pd.DataFrame({column: pd.Series(dtype="str") for column in columns})
+    if len(frames) == 1:
+        return frames[0].reset_index(drop=True)
     return pd.concat(frames, ignore_index=True) if frames else nothing
 
 

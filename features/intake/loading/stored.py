@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,13 +14,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.intake.ingest_report import Purchases
 from features.tables.declared import transactions
 from features.tables.table import CUSTOMER, RECORDED_AT
+from features.warehouse.parts import last_of
 from features.warehouse.store import MEMORY_LIMIT
 
 FILE, ROW = "filename", "file_row_number"
 """Where a row stands: in which part, and at which position from 0."""
+STORED = f"read_parquet(?, {FILE} = true, {ROW} = true)"
 SOLD = "_sold"
 """Units of an order line as it was ordered, where fewer are left of it."""
 MICRO = 1_000_000
@@ -28,12 +29,18 @@ MICRO = 1_000_000
 
 
 @dataclass(frozen=True)
-class Span:
-    """What the order lines of a warehouse come to, and the moments of the first and last order."""
+class PartFigures:
+    """What the order lines of a part come to, by the number of its file and the moment at which it
+    was written; money in millionths.
+    """
 
-    purchases: Purchases
-    first: datetime
-    last: datetime
+    stamp: tuple[int, int]
+    lines: int
+    units: int
+    gross: int
+    net: int
+    first: datetime | None
+    last: datetime | None
 
 
 class StoredRows:
@@ -44,6 +51,11 @@ class StoredRows:
         self._names = [str(file) for file in files]
 
     @property
+    def last_recorded(self) -> datetime | None:
+        """When the newest row was recorded, by what the files say of themselves."""
+        return last_of(self.files, RECORDED_AT)
+
+    @property
     def rows(self) -> int:
         """How many there are."""
         return sum(pq.read_metadata(file).num_rows for file in self.files)
@@ -52,6 +64,18 @@ class StoredRows:
         """The rows of some customers, in the order of the table, with where they stand."""
         wanted = pa.table({"wanted": pa.array(sorted(customers), pa.int64())})
         return self._found(CUSTOMER, "IN", wanted)
+
+    def rows_by_customer(self, customers: Collection[int]) -> dict[int, int]:
+        """How many rows each of some customers has; those who have none are left out."""
+        wanted = pa.table({"wanted": pa.array(sorted(customers), pa.int64())})
+        query = f"SELECT {CUSTOMER}, count(*) FROM {self._table} SEMI JOIN asked"  # noqa: S608 - names of ours
+        query = f"{query} ON {CUSTOMER} = wanted GROUP BY 1"
+        return {int(one): int(rows) for one, rows in self._asked(query, wanted)}
+
+    def customers(self) -> int:
+        """How many customers have rows."""
+        query = f"SELECT count(DISTINCT {CUSTOMER}) FROM {self._table}"  # noqa: S608 - names of ours
+        return int(self._asked(query)[0][0])
 
     def before(self, moment: datetime) -> pd.DataFrame:
         """The rows that were recorded before a moment (naive UTC), with where they stand."""
@@ -73,24 +97,29 @@ class StoredRows:
         query = f"SELECT count(DISTINCT {transactions.ORDER_ID}) FROM {self._table}"  # noqa: S608 - names of ours
         return int(self._asked(query)[0][0])
 
-    def span(self, orders: int, currency: str) -> Span:
-        """What the order lines come to, of so many orders."""
-        lines, customers, units, gross, net, first, last = self._asked(
-            f"""SELECT count(*), count(DISTINCT {CUSTOMER}), sum({transactions.QUANTITY}),
-                sum(CAST(round(coalesce({SOLD}, {transactions.QUANTITY})
-                    * {transactions.UNIT_PRICE} * {MICRO}) AS HUGEINT)),
-                sum(CAST(round({transactions.AMOUNT} * {MICRO}) AS HUGEINT)),
-                min({transactions.ORDERED_AT}), max({transactions.ORDERED_AT})
-                FROM {self._table}"""  # noqa: S608 - names of ours
-        )[0]
-        units, gross, net = (float(each or 0) for each in (units, gross, net))
-        gross, net = round(gross / MICRO, 2), round(net / MICRO, 2)
-        held = Purchases(int(lines), orders, int(customers), units, gross, net, currency)
-        return Span(held, first, last)
+    def figures(self, known: Mapping[str, PartFigures]) -> dict[str, PartFigures]:
+        """What the order lines of each part come to, by its file's name; those that are `known` are
+        asked for again only where the part was written since.
+        """
+        stamps = {
+            file: (about.st_ino, about.st_mtime_ns) for file in self.files if (about := file.stat())
+        }
+        found = {
+            file.name: known[file.name]
+            for file, stamp in stamps.items()
+            if file.name in known and known[file.name].stamp == stamp
+        }
+        new = StoredRows([file for file in self.files if file.name not in found])
+        for name, *told in new._asked(_FIGURES) if new.files else ():
+            file = Path(name)
+            lines, units, gross, net, first, last = told
+            sums = (int(each or 0) for each in (lines, units, gross, net))
+            found[file.name] = PartFigures(stamps[file], *sums, first, last)
+        return {file.name: found[file.name] for file in self.files if file.name in found}
 
     @property
     def _table(self) -> str:
-        return f"read_parquet(?, {FILE} = true, {ROW} = true)"
+        return STORED
 
     def _found(self, column: str, holds: str, asked: pa.Table) -> pd.DataFrame:
         table, wanted = self._table, "(SELECT wanted FROM asked)"
@@ -104,9 +133,19 @@ class StoredRows:
         found = found.assign(_part=found[FILE].map(order).astype("int64"))
         return found.sort_values(["_part", ROW], ignore_index=True).drop(columns="_part")
 
-    def _asked(self, query: str) -> list[tuple[Any, ...]]:
+    def _asked(self, query: str, asked: pa.Table | None = None) -> list[tuple[Any, ...]]:
         with closing(_connection()) as connection:
+            if asked is not None:
+                connection.register("asked", asked)
             return connection.execute(query, [self._names]).fetchall()
+
+
+_FIGURES = f"""SELECT {FILE}, count(*), sum({transactions.QUANTITY}),
+    sum(CAST(round(coalesce({SOLD}, {transactions.QUANTITY})
+        * {transactions.UNIT_PRICE} * {MICRO}) AS HUGEINT)),
+    sum(CAST(round({transactions.AMOUNT} * {MICRO}) AS HUGEINT)),
+    min({transactions.ORDERED_AT}), max({transactions.ORDERED_AT})
+    FROM {STORED} GROUP BY 1"""  # noqa: S608 - names of ours
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

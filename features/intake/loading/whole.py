@@ -99,10 +99,13 @@ class WholeLoad:
             if source.name not in self._faults:
                 zoned = in_a_zone(source, config.shop.time_zone)
                 self._joined[source.name] = joined_files(source, workspace.root)
-                found = read_source(zoned, workspace.root, self._now, workspace.tables)
-                ids = config.catalog.ids
-                parts.append(sort_rows(found, zoned, workspace.tables, config.shop, ids))
+                parts.append(self._sorted(zoned))
         return parts
+
+    def _sorted(self, source: Source) -> SortedRows:
+        workspace, config = self._workspace, self._workspace.config
+        found = read_source(source, workspace.root, self._now, workspace.tables)
+        return sort_rows(found, source, workspace.tables, config.shop, config.catalog.ids)
 
     def _admitted(self, parts: Sequence[SortedRows]) -> dict[str, Admitted]:
         tables, catalog = self._workspace.tables, self._workspace.config.catalog
@@ -125,6 +128,7 @@ class WholeLoad:
         note_accounts(lines, self._customers, self._salt, notes)
         made.note(notes)
         files = by_table(notes.parent)
+        bought = StoredRows(files[transactions.NAME])
         loaded = Loaded(
             settings=settings_of(self._workspace),
             made_at=self._now,
@@ -137,7 +141,9 @@ class WholeLoad:
             until=made.until,
             left_out=_left_out(taken.values()),
             lines={name: StoredRows(own).rows for name, own in files.items()},
-            orders=StoredRows(files[transactions.NAME]).orders(),
+            parts=bought.figures({}),
+            orders=bought.orders(),
+            customers=bought.customers(),
         )
         write_loaded(loaded, notes)
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -86,6 +87,28 @@ def content_of(file: Path, size: int | None = None, known: Content | None = None
     lines = (0 if known is None else known.lines) + sum(told.lines for told in found)
     digests = (() if known is None else known.pieces)[:whole] + tuple(one.digest for one in found)
     return Content(begin + sum(told.size for told in found), lines, digests)
+
+
+def begins_with(file: Path, content: Content) -> bool:
+    """Whether a file that is not packed begins with what was its content, or another's, before.
+
+    Raises `SourceError` where it cannot be read.
+    """
+    if content.size == 0:
+        return True
+    with (
+        open_bytes(file) as opened,
+        mmap(opened.fileno(), content.size, access=ACCESS_READ) as text,
+        memoryview(text) as whole,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
+        begins = range(0, content.size, PIECE)
+        return tuple(pool.map(lambda begin: _digest(whole, begin), begins)) == content.pieces
+
+
+def _digest(whole: memoryview, begin: int) -> str:
+    with whole[begin : begin + PIECE] as piece:
+        return hashlib.sha256(piece).hexdigest()
 
 
 class _Told(NamedTuple):

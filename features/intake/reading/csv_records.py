@@ -13,7 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
+
+import numpy as np
 
 from features.errors import SourceError
 from features.intake.reading.containers import DAMAGED, damaged, open_bytes
@@ -23,6 +25,7 @@ from features.intake.reading.raw_table import is_title
 DELIMITERS = ",;\t|"
 EXCEL_DELIMITER = re.compile('"?sep=(.)"?', re.IGNORECASE)
 LOOKED_AT = 100
+AT_ONCE, NEWLINE = 1 << 22, 0x0A
 
 
 class Record(NamedTuple):
@@ -45,10 +48,12 @@ class CsvFile:
     the rows do.
     """
 
-    def __init__(self, file: Path) -> None:
-        """Read the header. Raises `SourceError` where there is none that can be used."""
+    def __init__(self, file: Path, begin: int = 0) -> None:
+        """Read the header, and of a file that was read before the encoding of what follows where it
+        went on to. Raises `SourceError` where there is none that can be used.
+        """
         self.file = file
-        self._encoding = encoding_of(file)
+        self._encoding = encoding_of(file, begin)
         begin = self._begin()
         header, self.delimiter, self.header_line = _header_of(begin)
         if header is None:
@@ -124,6 +129,11 @@ class CsvFile:
         """What stands on some lines, which is where records begin; none is sought before the byte
         `begin`, after so many lines.
         """
+        if self.is_utf_8:
+            with open_bytes(self.file) as content:
+                content.seek(begin)
+                found = dict(lines_at(content, sorted(wanted), after))
+            return {line: printable(_as_text(text)) for line, text in found.items()}
         last = max(wanted, default=0)
         lines = islice(self._text_lines(begin), max(0, last - after))
         return {
@@ -187,6 +197,25 @@ class CsvFile:
             (column, cell) for column, cell in zip(self.columns, cells, strict=True) if is_bad(cell)
         )
         return f"{column} is '{printable(cell)}', which holds {what}"
+
+
+def lines_at(content: IO[bytes], wanted: Sequence[int], after: int) -> Iterator[tuple[int, bytes]]:
+    """Some lines, in their order, of what is left of a file after so many others."""
+    at, before, rest = 0, after, b""
+    while at < len(wanted) and (block := content.read(AT_ONCE)):
+        text = rest + block
+        ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == NEWLINE) + 1
+        while at < len(wanted) and wanted[at] <= before + len(ends):
+            number = wanted[at] - before - 1
+            yield wanted[at], text[ends[number - 1] if number else 0 : ends[number]]
+            at += 1
+        before, rest = before + len(ends), text[ends[-1] :] if len(ends) else text
+    if at < len(wanted) and wanted[at] == before + 1 and rest:
+        yield wanted[at], rest
+
+
+def _as_text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
 class _Lines:

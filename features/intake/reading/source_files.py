@@ -164,21 +164,24 @@ def goes_on(source: Source, file: Path) -> bool:
     return by_rows and file.suffix.lower() in CSV_ENDINGS and file.is_file()
 
 
-def head_of(file: Path) -> Head | None:
+def head_of(table: TableFile) -> Head | None:
     """By what the lines of a file are read; None where it is no plain CSV."""
-    if file.suffix.lower() not in CSV_ENDINGS:
-        return None
-    its = CsvFile(file)
-    return Head(its.encoding, tuple(its.columns), its.delimiter, its.header_line)
+    return table.head if isinstance(table, _CsvTable) else None
 
 
 class _CsvTable:
     def __init__(self, file: Path, begun: Begun | None = None, *, sampled: bool = False) -> None:
-        self._csv = CsvFile(file)
+        self._csv = CsvFile(file, 0 if begun is None else begun.size)
         self._begun = begun
         self._sampled = sampled and is_long(file)
-        if begun is not None and (head_of(file) != begun.head or not self._csv.is_utf_8):
+        if begun is not None and (self.head != begun.head or not self._csv.is_utf_8):
             raise ReadAnew(f"the header or the encoding of {file.name} changed")
+
+    @property
+    def head(self) -> Head:
+        """By what its lines are read."""
+        its = self._csv
+        return Head(its.encoding, tuple(its.columns), its.delimiter, its.header_line)
 
     @property
     def types(self) -> dict[str, pa.DataType]:

@@ -153,11 +153,18 @@ def read_pieces(
     parts = [_read_file(source, columns, piece, root, now) for piece in pieces]
     awaited = [part.awaited for part in parts if part.awaited is not None]
     return SourceRows(
-        pd.concat([part.rows for part in parts], ignore_index=True),
-        pd.concat([part.rejected for part in parts], ignore_index=True),
+        _together([part.rows for part in parts]),
+        _together([part.rejected for part in parts]),
         files={name: read for part in parts for name, read in part.files.items()},
         awaited=min(awaited, default=None),
     )
+
+
+def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All rows; those of one frame are not copied."""
+    if len(frames) == 1:
+        return frames[0].reset_index(drop=True)
+    return pd.concat(frames, ignore_index=True)
 
 
 def sample_of(source: Source, root: Path, now: datetime) -> pd.DataFrame:
@@ -239,7 +246,7 @@ def _read_file(
     table = opened(file, source.packed, source.joins, root, begun, sampled=piece.sampled)
     name = file_name(file, root)
     found, notations = _read(source, declared, table, file, now, name, read)
-    now_read = FileRead(piece.content, head_of(file), notations, settled(file, piece.stamp))
+    now_read = FileRead(piece.content, head_of(table), notations, settled(file, piece.stamp))
     return replace(found, files={name: now_read})
 
 
