@@ -113,14 +113,19 @@ def load(
             help="The share of a source's lines that may be rejected; with more nothing is loaded.",
         ),
     ] = ACCEPTED,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Read all sources anew, and not what is new alone.")
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Load or refresh the warehouse from the sources in `sayso.toml`."""
+    """Load or refresh the warehouse from the sources in `sayso.toml`; of what was loaded before
+    only what is new is read.
+    """
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
     with screen.progress() as progress:
-        report = ingest(shop.workspace, shop.database, progress, accept=accept)
+        report = ingest(shop.workspace, shop.database, progress, accept=accept, whole=whole)
         refresh_online(shop)
     show_ingest(screen, report)
     screen.result(
