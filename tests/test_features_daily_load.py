@@ -17,7 +17,7 @@ from features.database.engine import Database
 from features.database.tables import customers
 from features.intake.ingest import ingest
 from features.intake.ingest_report import IngestReport
-from features.intake.loading.day import DayLoad
+from features.intake.loading.day.load import DayLoad
 from features.intake.loading.whole import WholeLoad
 from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace

@@ -30,6 +30,7 @@ from features.tables.declared.transactions import (
     ORDER_ID,
     PRODUCT_ID,
     QUANTITY,
+    TABLE,
     UNIT_PRICE,
 )
 from features.tables.table import CUSTOMER_ID
@@ -58,6 +59,8 @@ correction; no_customer: nobody is named; free_of_charge: a price of 0, hence a 
 correction; wholesale: more units than a person buys; taken_back: a purchase of which all was
 cancelled or returned later.
 """
+DECIDING = tuple(column.name for column in TABLE.only_read)
+"""Columns that say what becomes of a line, and nothing more."""
 BACK = ("cancellation", "return")
 """Rules of lines that take back what was bought before."""
 
@@ -127,8 +130,10 @@ def judged(
     faults = faults.where(unknown[doubtful] == "", unknown[doubtful])
     bad = found.loc[doubtful, ["file", "line"]]
     rejected = rejections(zip(bad["file"], bad["line"], faults, strict=True))
+    found = found.drop(columns=[name for name in DECIDING if name in found])
     aside = found[~whole].assign(rule=rule[~whole].astype("str"))
-    return Cleaned(found[whole & ~doubtful], aside, rejected)
+    kept = whole & ~doubtful
+    return Cleaned(found if kept.all() else found[kept], aside, rejected)
 
 
 def _in_one_form(lines: pd.DataFrame, ids: CustomerIds) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from features.clock import Clock, utc_now
 from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.ingest_report import IngestReport
-from features.intake.loading.day import DayLoad
+from features.intake.loading.day.load import DayLoad
 from features.intake.loading.figures import report_of
 from features.intake.loading.loaded import read_loaded
 from features.intake.loading.whole import WholeLoad

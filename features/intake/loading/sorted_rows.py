@@ -17,6 +17,7 @@ from features.errors import SourceError
 from features.intake.cleaning import RULES, Cleaned, clean, judged, of_customers
 from features.intake.ingest_report import Counted, counted
 from features.intake.purchases import accounts_of
+from features.intake.reading.checking.absent import same_text
 from features.intake.reading.rejected import rejections
 from features.intake.reading.sources import SourceRows
 from features.tables.declared import transactions
@@ -57,6 +58,11 @@ class SortedRows:
         return len(self.kept) + len(self.aside) + len(self.rejected)
 
 
+def in_a_zone(source: Source, of_shop: str) -> Source:
+    """The source with the zone of its times without an offset: its own, else the shop's."""
+    return source.model_copy(update={"time_zone": source.time_zone or of_shop})
+
+
 def sort_rows(
     found: SourceRows,
     source: Source,
@@ -93,9 +99,13 @@ def sort_rows(
 def rows_of(parts: Iterable[SortedRows], name: str, tables: Tables) -> pd.DataFrame:
     """The rows that were kept for a table, with their `source`."""
     frames = [
-        part.kept.assign(**{SOURCE: part.source.name}) for part in parts if part.table.name == name
+        part.kept.assign(**{SOURCE: same_text(part.source.name, part.kept.index)})
+        for part in parts
+        if part.table.name == name
     ]
-    columns = ("file", "line", *tables.stated_in(name), SOURCE)
+    deciding = {column.name for column in tables[name].only_read}
+    stated = (column for column in tables.stated_in(name) if column not in deciding)
+    columns = ("file", "line", *stated, SOURCE)
     nothing = pd.DataFrame({column: pd.Series(dtype="str") for column in columns})
     if len(frames) == 1:
         return frames[0].reset_index(drop=True)

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+
 from features.config.sources import Source
 from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
@@ -17,18 +19,18 @@ from features.intake.loading.accounts import note_accounts
 from features.intake.loading.admission import Admitted, admitted
 from features.intake.loading.loaded import Loaded, LoadedSource, settings_of, write_loaded
 from features.intake.loading.made import MadeTables, made_of, newest
-from features.intake.loading.news import joined_files
 from features.intake.loading.people import people_of
 from features.intake.loading.seen import Seen, new_salt, seen_in, write_seen
 from features.intake.loading.sorted_rows import (
     SortedRows,
+    in_a_zone,
     nothing_left,
     refuse_many,
     rows_of,
     sort_rows,
 )
 from features.intake.loading.stored import StoredRows
-from features.intake.reading.containers import settled
+from features.intake.reading.containers import content_of, settled, stamp_of
 from features.intake.reading.rejected import with_raw, without_erased, write_rejected
 from features.intake.reading.sources import FileRead, read_source
 from features.progress import Progress
@@ -100,6 +102,7 @@ class WholeLoad:
                 zoned = in_a_zone(source, config.shop.time_zone)
                 self._joined[source.name] = joined_files(source, workspace.root)
                 parts.append(self._sorted(zoned))
+                pa.default_memory_pool().release_unused()  # what reading a long file needed
         return parts
 
     def _sorted(self, source: Source) -> SortedRows:
@@ -169,9 +172,14 @@ class WholeLoad:
         )
 
 
-def in_a_zone(source: Source, of_shop: str) -> Source:
-    """The source with the zone of its times without an offset: its own, else the shop's."""
-    return source.model_copy(update={"time_zone": source.time_zone or of_shop})
+def joined_files(source: Source, root: Path) -> dict[str, FileRead]:
+    """What the files hold that are joined to those of a source."""
+    found = {}
+    for join in source.joins:
+        file = root / join.file
+        stamp, content = stamp_of(file), content_of(file)
+        found[join.file] = FileRead(content, None, {}, settled(file, stamp))
+    return found
 
 
 def _left_out(taken: Iterable[Admitted]) -> dict[str, int]:

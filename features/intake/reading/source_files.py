@@ -201,7 +201,7 @@ class _CsvTable:
             for name, at in positions.items():
                 parts[name].append(block.cells[at])
         return RawTable(
-            {name: pa.concat_arrays(arrays) for name, arrays in parts.items()},
+            {name: pa.concat_arrays(parts.pop(name)) for name in list(parts)},
             np.concatenate(lines),
             tuple(misshapen),
             decimal_comma=its.delimiter == ";",

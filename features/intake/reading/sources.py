@@ -6,9 +6,10 @@ Nothing is dropped or put right in silence: a row is read as it stands or it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,22 @@ from features.config.sources import Source, names
 from features.errors import SourceError
 from features.intake.order_statuses import JOINED
 from features.intake.reading.cells import (
-    EMPTY,
     IN_FUTURE,
     ZONE_SLACK,
     Cells,
     column_notation,
-    is_readable,
     read_id,
     read_moment,
     read_price,
     read_quantity,
     read_title,
 )
+from features.intake.reading.checking.absent import absent
+from features.intake.reading.checking.dates import check_dates
+from features.intake.reading.checking.faults import reasons
+from features.intake.reading.checking.mapping import check_columns, check_mapping
 from features.intake.reading.containers import Content, Stamp, settled, stamp_of
 from features.intake.reading.databases.rows import DatabaseTable
-from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
 from features.intake.reading.money import Notation, currency_of
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
 from features.intake.reading.order_lines.other_events import without_gaps
@@ -55,17 +57,7 @@ from features.tables.declared.transactions import CURRENCY, ORDERED_AT
 from features.tables.table import RECORDED_AT, Column, Kind
 from features.tables.tables import STANDARD, Tables
 
-ABSENT = {
-    Kind.ID: "str",
-    Kind.TEXT: "str",
-    Kind.PRICE: "float64",
-    Kind.QUANTITY: "Int64",
-    Kind.MOMENT: "datetime64[us]",
-}
-"""Types of a column of missing values, where a source maps none."""
 CONFIG = "sayso.toml"
-SHOWN = 60
-"""Characters of a faulty value that a reason quotes."""
 
 
 @dataclass(frozen=True)
@@ -202,33 +194,6 @@ def file_name(file: Path, root: Path) -> str:
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
-def check_mapping(source: Source, tables: Tables, file: Path) -> None:
-    """Raise `SourceError` where `source` maps what its table has not, or not what it needs."""
-    allowed, one_of = tables.stated_in(source.table), tables[source.table].one_of
-    if unknown := [name for name in source.columns if name not in allowed]:
-        raise SourceError(
-            f"the source `{source.name}` maps {_list(unknown)}; `{source.table}` has"
-            f" {_list(allowed)}",
-            file=file,
-        )
-    missing = [
-        name for name, column in allowed.items() if column.required and name not in source.columns
-    ]
-    if missing:
-        raise SourceError(
-            f"the source `{source.name}` maps no {_list(missing)}; state in sayso.toml which"
-            " columns they are",
-            file=file,
-        )
-    for group in one_of:
-        if not {*group} & source.columns.keys():
-            neither = " nor ".join(f"`{name}`" for name in group)
-            raise SourceError(
-                f"the source `{source.name}` maps neither {neither}; one of them is needed",
-                file=file,
-            )
-
-
 def read_table(
     source: Source, table: DatabaseTable, now: datetime, tables: Tables = STANDARD
 ) -> SourceRows:
@@ -260,7 +225,7 @@ def _read(
     read: FileRead | None,
 ) -> tuple[SourceRows, dict[str, Notation]]:
     """The rows of a table called `name`, and how its columns write numbers."""
-    _check_columns(source, declared, file, table)
+    check_columns(source, declared, file, table)
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:
         raw = filled_down(raw, source, declared)
@@ -276,7 +241,10 @@ def _read(
             f"its cells cannot be read: {error}; see `date_format` and `columns` in sayso.toml",
             file=file,
         ) from None
-    _check_all_dates(source, declared, file, raw, columns)
+    for column, its in declared.items():
+        if its.kind is Kind.MOMENT and column in columns:
+            cells = _cells(source.columns[column], its.kind, raw)
+            check_dates(source, file, cells, columns[column], names(source.columns[column]))
     return _rows_of(source, declared, name, raw, columns), notations
 
 
@@ -288,9 +256,10 @@ def _rows_of(
     columns: dict[str, Cells],
 ) -> SourceRows:
     """The rows of a file called `name`, and what of it is rejected."""
-    reasons = dict(_reasons(source, declared, raw, columns))
+    stated = partial(_stated, source, declared, raw)
+    faulty = dict(reasons(columns, stated, source, len(raw.lines)))
     rejected = [(name, line, reason) for line, reason in raw.misshapen]
-    rejected += [(name, int(raw.lines[position]), reason) for position, reason in reasons.items()]
+    rejected += [(name, int(raw.lines[position]), reason) for position, reason in faulty.items()]
     rows = pd.DataFrame(
         {
             "file": name,
@@ -300,7 +269,7 @@ def _rows_of(
         }
     )
     readable = np.ones(len(rows), dtype=bool)
-    readable[list(reasons)] = False
+    readable[list(faulty)] = False
     return SourceRows(
         _completed(rows[readable], declared),
         rejections(sorted(rejected)),
@@ -338,39 +307,6 @@ def _notations(
     return found
 
 
-def _check_all_dates(
-    source: Source,
-    declared: Mapping[str, Column],
-    file: Path,
-    raw: RawTable,
-    columns: Mapping[str, Cells],
-) -> None:
-    for column, its in declared.items():
-        if its.kind is Kind.MOMENT and column in columns:
-            cells = _cells(source.columns[column], its.kind, raw)
-            _check_dates(source, file, cells, columns[column], names(source.columns[column]))
-
-
-def _check_columns(
-    source: Source, declared: Mapping[str, Column], file: Path, table: TableFile
-) -> None:
-    found = table.types
-    if missing := sorted({name for name in source.file_columns if name not in found}):
-        raise SourceError(
-            f"the column {_list(missing)} is missing; found are {_list(found)}. "
-            f"Correct `columns` of the source `{source.name}` in sayso.toml, or the file",
-            file=file,
-        )
-    for column, mapped in source.columns.items():
-        name = mapped if isinstance(mapped, str) else mapped[0]
-        if not is_readable(found[name], declared[column].kind, source.date_format):
-            raise SourceError(
-                f"the column `{name}` is of type {found[name]}, which `{column}` cannot be; export"
-                " it as text",
-                file=file,
-            )
-
-
 def _read_column(
     column: Column, source: Source, raw: RawTable, now: datetime, notation: Notation | None
 ) -> Cells:
@@ -400,6 +336,12 @@ def _cells(mapped: str | tuple[str, ...], kind: Kind, raw: RawTable) -> pa.Array
     return joined
 
 
+def _stated(
+    source: Source, declared: Mapping[str, Column], raw: RawTable, column: str
+) -> pa.Array[Any]:
+    return _cells(source.columns[column], declared[column].kind, raw)
+
+
 def _trimmed(cells: pa.Array[Any]) -> pa.Array[Any]:
     """Texts without spaces around them; null where nothing is left."""
     texts: Any = pc.utf8_trim_whitespace(cells.cast(pa.string()))
@@ -425,67 +367,6 @@ def _currencies(
     return {CURRENCY: cells.map(signs).astype("str")} if any(signs.values()) else {}
 
 
-def _check_dates(source: Source, file: Path, raw: pa.Array[Any], cells: Cells, column: str) -> None:
-    """Where not one date can be read it is the format that is wrong, and not every row."""
-    if cells.values.notna().any():
-        return
-    texts = pd.Series(raw.to_pandas(), dtype=object).dropna()
-    if not len(texts) or not all(isinstance(text, str) for text in texts):
-        return
-    texts = texts.str.strip()
-    texts = texts[texts != ""].map(normalised)
-    forms = formats_of(texts.unique().tolist())
-    if len(texts) and texts.str.fullmatch(ISO_PATTERN).all():
-        raise SourceError(
-            f"the dates in `{column}` are ISO 8601 ({texts.iloc[0]!r}); remove"
-            f" `date_format`{_of(source)}",
-            file=file,
-        )
-    if forms:
-        hint = " or ".join(f'`date_format = "{form}"`' for form in forms)
-        raise SourceError(
-            f"the dates in `{column}` look like {texts.iloc[0]!r}; state {hint}{_of(source)}",
-            file=file,
-        )
-
-
-def _of(source: Source) -> str:
-    return f" of the source `{source.name}` in sayso.toml"
-
-
-def _reasons(
-    source: Source, declared: Mapping[str, Column], raw: RawTable, columns: dict[str, Cells]
-) -> Iterator[tuple[int, str]]:
-    """Position and reason of every row that holds a fault; of several the first in the order of the
-    mapping.
-    """
-    judged = np.zeros(len(raw.lines), dtype=bool)
-    for column, cells in columns.items():
-        name = names(source.columns[column])
-        stated = _cells(source.columns[column], declared[column].kind, raw)
-        for fault in cells.faults:
-            positions = np.flatnonzero(fault.mask & ~judged)
-            judged |= fault.mask
-            for position, value in zip(
-                positions.tolist(),
-                stated.take(pa.array(positions, pa.int64())).to_pylist(),
-                strict=True,
-            ):
-                yield (
-                    position,
-                    (
-                        f"{name} is empty"
-                        if fault.words == EMPTY
-                        else f"{name} is {_quoted(value)}, {fault.words}"
-                    ),
-                )
-
-
-def _quoted(value: object) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-
-
 def _completed(rows: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame:
     """`rows` with all columns that are declared; what the shop does not state is derived where it
     can be, else missing.
@@ -495,11 +376,7 @@ def _completed(rows: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFra
             values = (
                 column.derived(rows)
                 if column.derived is not None
-                else pd.Series(None, index=rows.index, dtype=ABSENT[column.kind])
+                else absent(column.kind, rows.index)
             )
             rows = rows.assign(**{name: values})
     return rows[["file", "line", *declared]]
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

@@ -17,17 +17,16 @@ from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.intake.loading.accounts import note_accounts, noted_accounts, refuse_former_guests
-from features.intake.loading.day_events import DayEvents, EventsDay
-from features.intake.loading.day_notes import Noted
-from features.intake.loading.day_tables import DayTables
+from features.intake.loading.day.events import DayEvents, EventsDay
+from features.intake.loading.day.news import News, news_of
+from features.intake.loading.day.notes import Noted
+from features.intake.loading.day.refused import Refused
+from features.intake.loading.day.tables import DayTables
 from features.intake.loading.loaded import Loaded, settings_of, write_loaded
-from features.intake.loading.news import News, news_of
 from features.intake.loading.people import corrected_customers, people_of
-from features.intake.loading.refused import Refused
 from features.intake.loading.seen import Seen, seen_in, write_seen
-from features.intake.loading.sorted_rows import SortedRows, rows_of, sort_rows
+from features.intake.loading.sorted_rows import SortedRows, in_a_zone, rows_of, sort_rows
 from features.intake.loading.stored import StoredRows
-from features.intake.loading.whole import in_a_zone
 from features.intake.reading.databases.rows import DatabaseTable
 from features.intake.reading.source_files import ReadAnew
 from features.intake.reading.sources import SourceRows, read_pieces, read_source, read_table

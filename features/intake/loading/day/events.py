@@ -16,9 +16,8 @@ from features.catalog import Catalog
 from features.customers.pseudonyms import Customers
 from features.intake.cleaning import TAKEN_BACK
 from features.intake.loading.admission import ERASED, EXPIRED, days_kept, kept_since
-from features.intake.loading.edits import Edits
-from features.intake.loading.loaded import Loaded
-from features.intake.loading.returns import (
+from features.intake.loading.day.edits import Edits
+from features.intake.loading.day.returns import (
     backs_of,
     of_source,
     refuse_doubtful,
@@ -26,6 +25,7 @@ from features.intake.loading.returns import (
     taken_back,
     whose,
 )
+from features.intake.loading.loaded import Loaded
 from features.intake.loading.seen import Hashes, Seen, hashes
 from features.intake.loading.sorted_rows import SortedRows
 from features.intake.loading.stored import FILE, ROW, SOLD, StoredRows

@@ -13,11 +13,11 @@ import pandas as pd
 from features.intake.cleaning import TAKEN_BACK
 from features.intake.ingest_report import Counted
 from features.intake.loading.admission import EXPIRED
-from features.intake.loading.day_events import DayEvents
+from features.intake.loading.day.events import DayEvents
+from features.intake.loading.day.news import News
+from features.intake.loading.day.returns import backs_of
 from features.intake.loading.loaded import Loaded, LoadedSource, added
 from features.intake.loading.made import newest
-from features.intake.loading.news import News
-from features.intake.loading.returns import backs_of
 from features.intake.loading.seen import Seen, hashes
 from features.intake.loading.sorted_rows import SortedRows
 from features.intake.loading.stored import FILE, ROW, StoredRows

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.config.sources import Source
-from features.intake.loading.day_events import DayEvents
+from features.intake.loading.day.events import DayEvents
 from features.intake.loading.made import stated_tables, together
 from features.intake.loading.sorted_rows import SortedRows, rows_of
 from features.intake.loading.stored import FILE, ROW, StoredRows

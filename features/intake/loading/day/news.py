@@ -82,13 +82,3 @@ def _refuse_changed_joins(source: Source, root: Path, before: LoadedSource) -> N
         file, read = root / join.file, before.joined.get(join.file)
         if read is None or isinstance(_since(source, file, read), Piece):
             raise ReadAnew(f"{file.name} changed")
-
-
-def joined_files(source: Source, root: Path) -> dict[str, FileRead]:
-    """What the files hold that are joined to those of a source."""
-    found = {}
-    for join in source.joins:
-        file = root / join.file
-        stamp, content = stamp_of(file), content_of(file)
-        found[join.file] = FileRead(content, None, {}, settled(file, stamp))
-    return found
