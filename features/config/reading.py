@@ -95,8 +95,8 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
     purpose.
     """
     for position, source in enumerate(config.sources):
-        for key, fault in source.faults():
-            yield ("sources", position, *([key] if key else [])), fault
+        for key, wrong in source.faults():
+            yield ("sources", position, *([key] if key else [])), wrong
     yield from _faults_of_fields(config)
     yield from _faults_of_notices(config)
     yield from _faults_of_audit(config)

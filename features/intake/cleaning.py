@@ -203,4 +203,5 @@ def _first(index: pd.Index, fits: Mapping[str, pd.Series | bool]) -> pd.Series:
     masks = [np.broadcast_to(np.asarray(mask, dtype=bool), len(index)) for mask in fits.values()]
     numbers = np.arange(1, len(masks) + 1, dtype=np.int8)
     codes = np.select(masks, list(numbers), default=np.int8(0))
-    return pd.Series(pd.Categorical.from_codes(codes, ["", *fits]), index=index)
+    rules = pd.Categorical.from_codes(codes.astype(np.int8), pd.Index(["", *fits]))
+    return pd.Series(rules, index=index)

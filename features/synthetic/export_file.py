@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,7 @@ def _lines(
     )
 
 
-def _write(chunk: pd.DataFrame, out: object, *, header: bool) -> None:
-    plain = {name: pa.array(column.astype("str")) for name, column in chunk.items()}
+def _write(chunk: pd.DataFrame, out: BinaryIO, *, header: bool) -> None:
+    plain = {str(name): pa.array(column.astype("str")) for name, column in chunk.items()}
     options = csv.WriteOptions(include_header=header, quoting_style="none")
     csv.write_csv(pa.table(plain), out, options)

@@ -291,19 +291,19 @@ class Warehouse:
         found = {}
         for name, files in by_table(self.folder / self.generation).items():
             if has_customers(files[0]):
-                theirs = [(CUSTOMER, "==", customer)]
-                parts = [pq.read_table(file, filters=theirs) for file in files]
+                parts = [
+                    pq.read_table(file, filters=[(CUSTOMER, "==", customer)]) for file in files
+                ]
                 held = pa.concat_tables(parts)
                 found[name] = held.select(shown(held.column_names))
         return found
 
     def count(self, customer: int) -> int:
         """How many rows of a customer there are, in all generations."""
-        theirs = [(CUSTOMER, "==", customer)]
+        files = [file for file in every_part(self.folder) if has_customers(file)]
         return sum(
-            pq.read_table(file, columns=[CUSTOMER], filters=theirs).num_rows
-            for file in every_part(self.folder)
-            if has_customers(file)
+            pq.read_table(file, columns=[CUSTOMER], filters=[(CUSTOMER, "==", customer)]).num_rows
+            for file in files
         )
 
 

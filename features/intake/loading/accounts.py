@@ -24,7 +24,12 @@ from features.warehouse.parts import write_part
 NAME = "accounts"
 NOBODY = -1
 """Stands for an account that bought nothing so far."""
-SCHEMA = pa.schema([("source", pa.string()), ("mail", pa.uint64()), (CUSTOMER, pa.int64())])
+_TYPES: dict[str, pa.DataType] = {
+    "source": pa.string(),
+    "mail": pa.uint64(),
+    CUSTOMER: pa.int64(),
+}
+SCHEMA = pa.schema(_TYPES)
 
 
 def note_accounts(

@@ -112,9 +112,8 @@ class StoredRows:
         new = StoredRows([file for file in self.files if file.name not in found])
         for name, *told in new._asked(_FIGURES) if new.files else ():
             file = Path(name)
-            lines, units, gross, net, first, last = told
-            sums = (int(each or 0) for each in (lines, units, gross, net))
-            found[file.name] = PartFigures(stamps[file], *sums, first, last)
+            lines, units, gross, net = (int(each or 0) for each in told[:4])
+            found[file.name] = PartFigures(stamps[file], lines, units, gross, net, *told[4:])
         return {file.name: found[file.name] for file in self.files if file.name in found}
 
     @property

@@ -54,8 +54,7 @@ class CsvFile:
         """
         self.file = file
         self._encoding = encoding_of(file, begin)
-        begin = self._begin()
-        header, self.delimiter, self.header_line = _header_of(begin)
+        header, self.delimiter, self.header_line = _header_of(self._begin())
         if header is None:
             raise SourceError(
                 "the file has no header; its first line must name the columns",

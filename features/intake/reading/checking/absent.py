@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -27,5 +29,5 @@ def same_text(text: str | None, index: pd.Index) -> pd.Series:
     one = pa.array([text] * min(len(index), CHUNK), pa.large_string())
     chunks = [*[one] * whole, one.slice(0, rest)]
     texts = pa.chunked_array(chunks, pa.large_string())
-    array = pd.arrays.ArrowStringArray(texts, dtype=pd.StringDtype("pyarrow", na_value=np.nan))
-    return pd.Series(array, index=index)
+    made: Any = pd.arrays.ArrowStringArray  # the stubs know neither its types nor `dtype`
+    return pd.Series(made(texts, dtype=pd.StringDtype("pyarrow", na_value=np.nan)), index=index)
