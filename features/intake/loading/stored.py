@@ -24,6 +24,8 @@ FILE, ROW = "filename", "file_row_number"
 STORED = f"read_parquet(?, {FILE} = true, {ROW} = true)"
 SOLD = "_sold"
 """Units of an order line as it was ordered, where fewer are left of it."""
+MOST_STATED = 500
+"""Values that a query states one by one."""
 MICRO = 1_000_000
 """Sums of money are counted in whole millionths: they do not depend on the order of rows."""
 
@@ -121,12 +123,15 @@ class StoredRows:
         return STORED
 
     def _found(self, column: str, holds: str, asked: pa.Table) -> pd.DataFrame:
-        table, wanted = self._table, "(SELECT wanted FROM asked)"
-        query = f"SELECT * FROM {table} WHERE {column} {holds} {wanted}"  # noqa: S608 - names of ours
+        values, wanted = asked["wanted"].to_pylist(), "(SELECT wanted FROM asked)"
+        stated = values if len(values) <= MOST_STATED else []
+        if stated:  # with the values in the query, only pages that may hold them are read
+            wanted = f"({', '.join('?' * len(stated))})"
+        query = f"SELECT * FROM {self._table} WHERE {column} {holds} {wanted}"  # noqa: S608 - names of ours
         with closing(_connection()) as connection:
             connection.register("asked", asked)
             found: pd.DataFrame = (
-                connection.execute(query, [self._names]).to_arrow_table().to_pandas()
+                connection.execute(query, [self._names, *stated]).to_arrow_table().to_pandas()
             )
         order = {name: position for position, name in enumerate(self._names)}
         found = found.assign(_part=found[FILE].map(order).astype("int64"))
