@@ -33,6 +33,12 @@ may reach them.
 MAY_NAME_THE_CLASS = {
     "features/warehouse/gate.py",
     "features/intake/ingest.py",
+    "features/intake/loading/day/load.py",
+    "features/intake/loading/day/notes.py",
+    "features/intake/loading/day/tables.py",
+    "features/intake/loading/figures.py",
+    "features/intake/loading/stored.py",
+    "features/intake/loading/whole.py",
     "features/intake/public_orders.py",
     "features/shop/binding.py",
     "features/shop/one_person.py",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from enum import StrEnum
 from pathlib import Path
 
@@ -87,3 +89,14 @@ class Settings(BaseSettings):
     """Whether `/metrics` tells Prometheus what all workers together did."""
     traces: bool = False
     """Whether requests are traced by OpenTelemetry; BentoML's configuration says where to."""
+
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def filled(text: str) -> str:
+    """`text` with the variables of the environment that stand in `${}` in it.
+
+    Raises `KeyError` with the name of one that is not set.
+    """
+    return VARIABLE.sub(lambda found: os.environ[found[1]], text)

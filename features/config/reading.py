@@ -112,6 +112,9 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
     """What is well-formed and still wrong: names that refer to nothing, fields without a
     purpose.
     """
+    for position, source in enumerate(config.sources):
+        for key, wrong in source.faults():
+            yield ("sources", position, *([key] if key else [])), wrong
     yield from _faults_of_fields(config)
     yield from _faults_of_notices(config)
     yield from _faults_of_audit(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import PurePath
 
@@ -89,10 +89,24 @@ class JoinSection(Section):
 
 
 class Source(Section):
-    """A file of the shop and how its columns are called in the warehouse."""
+    """A file of the shop, or a table of a database of its own, and how its columns are called in
+    the warehouse.
+    """
 
     name: Text
-    file: Text
+    file: str = ""
+    """A file, folder or pattern; a source has either this or a `url`."""
+    url: Text | None = None
+    """Address of a database, `postgres://reader:${SHOP_PASSWORD}@host/shop` for example, whose
+    rows `query` gives or `database_table` holds; what stands in `${}` is a variable of the
+    environment.
+    """
+    query: Text | None = None
+    database_table: Text | None = None
+    watermark: Text | None = None
+    """The column of a database that grows with every row that is new or changed: the next load
+    reads those rows alone in which it is larger.
+    """
     table: SourceTable
     columns: dict[str, Text | tuple[Text, ...]]
     """Each column of the warehouse by the file's name for it; several names are joined, such as
@@ -137,3 +151,19 @@ class Source(Section):
         mapped = self.columns.values()
         read = [n for each in mapped for n in ([each] if isinstance(each, str) else each)]
         return (*read, *([self.only_with] if self.only_with else []))
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Which key contradicts others, and how."""
+        if not self.file and self.url is None:
+            yield "", f"the source `{self.name}` needs a `file`, or a `url` with a `query`"
+        if self.file and self.url is not None:
+            yield "url", f"the source `{self.name}` has a `file` and a `url`; remove one"
+        of_database = ("query", "database_table", "watermark")
+        if self.url is None:
+            for key in of_database:
+                if getattr(self, key) is not None:
+                    yield key, f"`{key}` belongs to a database; add its `url`, or remove it"
+        elif (self.query is None) == (self.database_table is None):
+            yield "url", f"the source `{self.name}` needs either a `query` or a `database_table`"
+        elif self.joins:
+            yield "joins", "rows of a database are joined in its `query`; remove `joins`"

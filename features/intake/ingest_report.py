@@ -9,9 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.intake.health.look import Health
-from features.intake.purchases import SOLD
 from features.tables.declared import transactions
-from features.tables.table import CUSTOMER
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class IngestReport:
     orders: int
     first: datetime
     last: datetime
-    health: Health = field(compare=False)
+    health: Health | None = field(default=None, compare=False)
     """Two runs that find the same are set against different loads."""
 
 
@@ -72,17 +70,3 @@ def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
         str(rule): Counted(len(part), int(part[transactions.ORDER_ID].nunique()))
         for rule, part in set_aside.groupby("rule")
     }
-
-
-def purchases_of(rows: pd.DataFrame, orders: int, currency: str) -> Purchases:
-    """What order lines come to."""
-    sold = rows[SOLD].astype("float64") * rows[transactions.UNIT_PRICE]
-    return Purchases(
-        lines=len(rows),
-        orders=orders,
-        customers=int(rows[CUSTOMER].nunique()),
-        units=float(rows[transactions.QUANTITY].sum()),
-        gross=round(float(sold.sum()), 2),
-        net=round(float(rows[transactions.AMOUNT].sum()), 2),
-        currency=currency,
-    )

@@ -93,12 +93,17 @@ def shares(counts: Mapping[str, int]) -> dict[str, float]:
     return {name: round(count / whole, 4) for name, count in counts.items() if count}
 
 
-def currency_shares(lines: pd.DataFrame) -> dict[str, float]:
-    """What part of the lines names each currency, as far as a source names one."""
+def currency_counts(lines: pd.DataFrame) -> dict[str, int]:
+    """How many of the lines name each currency, as far as a source names one."""
     if CURRENCY not in lines:
         return {}
     counts = lines[CURRENCY].dropna().astype("str").str.strip().str.upper().value_counts()
-    return shares({str(code): int(count) for code, count in counts.items() if count >= FEWEST})
+    return {str(code): int(count) for code, count in counts.items()}
+
+
+def currency_shares(counts: Mapping[str, int]) -> dict[str, float]:
+    """What part of the lines names each currency, but for those that few name."""
+    return shares({code: count for code, count in counts.items() if count >= FEWEST})
 
 
 def ends(cells: Cells) -> tuple[Any, Any]:

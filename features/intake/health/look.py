@@ -41,7 +41,7 @@ class Health:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class Left:
     """What a load left: the `files` of each table of the warehouse; the `counts` of lines, orders,
     customers and products in it; how many of the lines read became what (`outcomes`); and which
     part of them named which currency.
@@ -54,7 +54,7 @@ class Loaded:
 
 
 def look_at(
-    loaded: Loaded, tables: Tables, catalog: Catalog, record: HealthRecord, now: datetime
+    loaded: Left, tables: Tables, catalog: Catalog, record: HealthRecord, now: datetime
 ) -> Health:
     """Set a load against the last one in the `record`, and note it there.
 
@@ -92,7 +92,7 @@ def _set_against(
     return Load(now, figures, new, since, tuple(found))
 
 
-def _figures(loaded: Loaded, lines: StoredTable, of_each: dict[str, TableFigures]) -> Figures:
+def _figures(loaded: Left, lines: StoredTable, of_each: dict[str, TableFigures]) -> Figures:
     oldest, newest = ends(lines[RECORDED_AT])
     days: Any = pc.unique(lines[transactions.ORDERED_AT].cast(pa.date32(), safe=False))
     return Figures(

@@ -13,7 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
+
+import numpy as np
 
 from features.errors import SourceError
 from features.intake.reading.containers import open_bytes
@@ -29,6 +31,7 @@ HALF = re.compile("[\ud800-\udbff\udc00-\udc7f]")
 """Halves of letters that a text in JSON may name, and that stand for no byte."""
 LOST = "\N{REPLACEMENT CHARACTER}"
 """What stands for bytes that are no letter."""
+AT_ONCE, NEWLINE = 1 << 22, 0x0A
 
 
 class Record(NamedTuple):
@@ -51,12 +54,13 @@ class CsvFile:
     the rows do.
     """
 
-    def __init__(self, file: Path) -> None:
-        """Read the header. Raises `SourceError` where there is none that can be used."""
+    def __init__(self, file: Path, begin: int = 0) -> None:
+        """Read the header, and of a file that was read before the encoding of what follows where it
+        went on to. Raises `SourceError` where there is none that can be used.
+        """
         self.file = file
-        self._encoding = encoding_of(file)
-        begin = self._begin()
-        header, self.delimiter, self.header_line = _header_of(begin)
+        self._encoding = encoding_of(file, begin)
+        header, self.delimiter, self.header_line = _header_of(self._begin())
         if header is None:
             raise SourceError(
                 "the file has no header; its first line must name the columns",
@@ -110,25 +114,39 @@ class CsvFile:
                 line=self.header_line,
             ) from None
 
-    def _text_lines(self) -> Iterator[str]:
+    def _text_lines(self, begin: int = 0) -> Iterator[str]:
         # bytes that are no UTF-8 become lone surrogates, so that they spoil their own row and not
         # the file
         errors = "surrogateescape" if self._encoding == UTF_8 else "replace"
         content = open_bytes(self.file)
+        content.seek(begin)
         with TextIOWrapper(content, self._encoding, errors, newline="") as lines:
             yield from lines
+
+    @property
+    def encoding(self) -> str:
+        """Its encoding, as Python names it."""
+        return self._encoding
 
     @property
     def is_utf_8(self) -> bool:
         """Whether the file is in UTF-8."""
         return self._encoding == UTF_8
 
-    def text_at(self, wanted: Collection[int]) -> dict[int, str]:
-        """What stands on some lines, which is where records begin."""
+    def text_at(self, wanted: Collection[int], after: int = 0, begin: int = 0) -> dict[int, str]:
+        """What stands on some lines, which is where records begin; none is sought before the byte
+        `begin`, after so many lines.
+        """
+        if self.is_utf_8:
+            with open_bytes(self.file) as content:
+                content.seek(begin)
+                found = dict(lines_at(content, sorted(wanted), after))
+            return {line: printable(_as_text(text)) for line, text in found.items()}
         last = max(wanted, default=0)
+        lines = islice(self._text_lines(begin), max(0, last - after))
         return {
             line: printable(text)
-            for line, text in enumerate(islice(self._text_lines(), last), start=1)
+            for line, text in enumerate(lines, start=after + 1)
             if line in wanted
         }
 
@@ -191,6 +209,25 @@ class CsvFile:
             (column, cell) for column, cell in zip(self.columns, cells, strict=True) if is_bad(cell)
         )
         return f"{column} is '{printable(cell)}', which holds {what}"
+
+
+def lines_at(content: IO[bytes], wanted: Sequence[int], after: int) -> Iterator[tuple[int, bytes]]:
+    """Some lines, in their order, of what is left of a file after so many others."""
+    at, before, rest = 0, after, b""
+    while at < len(wanted) and (block := content.read(AT_ONCE)):
+        text = rest + block
+        ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == NEWLINE) + 1
+        while at < len(wanted) and wanted[at] <= before + len(ends):
+            number = wanted[at] - before - 1
+            yield wanted[at], text[ends[number - 1] if number else 0 : ends[number]]
+            at += 1
+        before, rest = before + len(ends), text[ends[-1] :] if len(ends) else text
+    if at < len(wanted) and wanted[at] == before + 1 and rest:
+        yield wanted[at], rest
+
+
+def _as_text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
 class _Lines:

@@ -116,11 +116,11 @@ def recognise(file: Path, joins: Sequence[JoinSection] = ()) -> Recognised:
 
     Raises `SourceError` where a column without which nothing can be predicted is not there.
     """
-    facts = facts_of(file, joins=joins)
+    facts = facts_of(file, joins=joins, sampled=not joins)
     layout = layout_of(facts)
     packed = packed_in(facts) if layout is None else layout.packed
     if packed is not None:
-        facts = facts_of(file, packed, joins)
+        facts = facts_of(file, packed, joins, sampled=not joins)
     if layout is not None:
         return _by_layout(file, facts, layout)
     search = _Search(facts, {}, fill_down=is_filled_down(facts), packed=packed)

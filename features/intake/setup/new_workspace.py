@@ -18,7 +18,7 @@ from features.config.schema import Config
 from features.config.sources import Cleaning, JoinSection, Source
 from features.definitions.frames import features_for
 from features.errors import SourceError, WorkspaceError
-from features.intake.reading.sources import read_source
+from features.intake.reading.sources import oldest_of, sample_of
 from features.intake.setup.column_guesses import Recognised, recognise
 from features.intake.setup.guess import Guess
 from features.intake.setup.related_files import gathered, joins_of
@@ -195,7 +195,8 @@ def _recognised(
         ).model_copy(update=dict(known.settings))
         guesses += [replace(guess, source=source.name) for guess in known.guesses]
         if source.table == transactions.NAME:
-            habits = habits_of(read_source(source, root, clock()).rows)
+            rows, oldest = sample_of(source, root, clock()), oldest_of(source, root, clock())
+            habits = replace(habits_of(rows), oldest=oldest)
             source = source.model_copy(update={"cleaning": habits.cleaning})
             guesses += _guessed(source.name, habits, clock())
             shop = shop or habits

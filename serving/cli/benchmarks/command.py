@@ -6,6 +6,7 @@ import typer
 
 from serving.cli.benchmarks import churn as benchmark_churn
 from serving.cli.benchmarks import explain as benchmark_explain
+from serving.cli.benchmarks import ingest as benchmark_ingest
 from serving.cli.benchmarks import next_basket as benchmark_next_basket
 from serving.cli.benchmarks import scale as benchmark_scale
 from serving.cli.benchmarks import serving as benchmark_serving
@@ -21,4 +22,5 @@ def register(app: typer.Typer) -> None:
     benchmark.command("explain")(benchmark_explain.explain)
     benchmark.command("scale")(benchmark_scale.scale)
     benchmark.command("serving")(benchmark_serving.serving)
+    benchmark.command("ingest")(benchmark_ingest.ingest)
     app.add_typer(benchmark, name="benchmark")

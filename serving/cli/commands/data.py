@@ -115,6 +115,9 @@ def load(
             help="The share of a source's lines that may be rejected; with more nothing is loaded.",
         ),
     ] = ACCEPTED,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Read all sources anew, and not what is new alone.")
+    ] = False,
     health: Annotated[
         bool,
         typer.Option("--health", help="Load nothing; show the loads so far and what was odd."),
@@ -122,14 +125,16 @@ def load(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Load or refresh the warehouse from the sources in `sayso.toml`."""
+    """Load or refresh the warehouse from the sources in `sayso.toml`; of what was loaded before
+    only what is new is read.
+    """
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
     if health:
         _show_loads(screen, HealthRecord(shop.workspace.data_health).loads())
         return
     with screen.progress() as progress:
-        report = ingest(shop.workspace, shop.database, progress, accept=accept)
+        report = ingest(shop.workspace, shop.database, progress, accept=accept, whole=whole)
         refresh_online(shop)
     show_ingest(screen, report)
     screen.result(
@@ -179,7 +184,8 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
         files = ", ".join(str(file) for file in report.rejected_files)
         lines = "1 line was" if report.rejected == 1 else f"{report.rejected:,} lines were"
         screen.say(f"[bold]{lines} rejected[/bold]; {files} has each with its line and the reason.")
-    show_oddities(screen, report.health.oddities)
+    if report.health is not None:
+        show_oddities(screen, report.health.oddities)
 
 
 AsOfOption = Annotated[
