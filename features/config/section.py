@@ -58,6 +58,21 @@ SourceTable = Annotated[str, AfterValidator(_table_of_sources)]
 """A table that a source may fill."""
 
 
+def _known_kind(name: str, info: ValidationInfo) -> str:
+    known = [kind for table in _tables(info).values() for kind in table.kinds]
+    if name not in known:
+        raise PydanticCustomError(
+            "unknown_kind",
+            "{words}",
+            {"words": f"there is no such kind; there are {_list(sorted(known))}"},
+        )
+    return name
+
+
+InteractionKind = Annotated[str, AfterValidator(_known_kind)]
+"""A kind of rows of a table that has several, such as the interactions."""
+
+
 def known_zone(name: str) -> str:
     """A time zone's name. Raises `ValueError` for what is none."""
     try:

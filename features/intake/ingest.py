@@ -28,6 +28,7 @@ from features.intake.ingest_report import (
     counted,
     purchases_of,
 )
+from features.intake.own_ids import accounts_of, by_account, since_first_order
 from features.intake.overlaps import in_a_later_export, in_an_earlier_file
 from features.intake.reading.rejected import rejections, with_raw, without_erased, write_rejected
 from features.intake.reading.sources import read_source
@@ -135,9 +136,14 @@ def _admitted(
     """
     rows = {name: _rows_of(parts, name, tables) for name in tables}
     left_out: Counter[str] = Counter()
+    accounts = accounts_of(rows[transactions.NAME])
     for name in tables.personal:
-        rows[name], out = _named(rows[name], tables[name], customers, catalog, now)
+        found = rows[name] if name == transactions.NAME else by_account(rows[name], accounts)
+        rows[name], out = _named(found, tables[name], customers, catalog, now)
         left_out.update(out)
+    for name in tables.personal:
+        if isinstance(tables[name], States):
+            rows[name] = since_first_order(rows[name], rows[transactions.NAME], now)
     return rows, dict(left_out)
 
 
@@ -185,7 +191,7 @@ def _sort(source: Source, root: Path, now: datetime, tables: Tables, shop: ShopS
     cleaned = (
         clean(found.rows, source, shop.currency, shop.rates)
         if table.name == transactions.NAME
-        else of_customers(found.rows)
+        else of_customers(found.rows, table)
     )
     return _Sorted(
         source,

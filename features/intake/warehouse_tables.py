@@ -27,7 +27,7 @@ def states_table(rows: pd.DataFrame, table: States) -> pa.Table:
 
     What a row does not say stays as it was.
     """
-    columns = list(table.by_name)
+    columns = [name for name in table.by_name if name in rows]
     stated = rows.loc[
         rows[columns].notna().any(axis=1), [CUSTOMER, *columns, RECORDED_AT, SOURCE]
     ].sort_values([CUSTOMER, RECORDED_AT], kind="stable")
@@ -35,7 +35,7 @@ def states_table(rows: pd.DataFrame, table: States) -> pa.Table:
         stated[columns] = stated.groupby(CUSTOMER)[columns].ffill()
     stated = stated.drop_duplicates([CUSTOMER, RECORDED_AT], keep="last")
     said = stated.groupby([CUSTOMER, *columns], dropna=False, sort=False).ngroup()
-    return arrow_table(stated[said != said.shift()], table)
+    return arrow_table(_whole(stated[said != said.shift()], table), table)
 
 
 def facts_table(told: pd.DataFrame, stated: pd.DataFrame, table: Facts) -> pa.Table:
@@ -48,12 +48,19 @@ def facts_table(told: pd.DataFrame, stated: pd.DataFrame, table: Facts) -> pa.Ta
     key = table.key
     columns = [name for name in table.by_name if name != key]
     found = pd.DataFrame(
-        {column: _most_frequent(told, key, column) for column in columns}, index=told[key].unique()
+        {name: _most_frequent(told, key, name) for name in columns if name in told},
+        index=told[key].unique(),
     )
-    first_stated = stated.drop_duplicates(key).set_index(key)
-    facts = first_stated[columns].combine_first(found).rename_axis(key).reset_index()
+    first_stated = stated.drop_duplicates(key).set_index(key).reindex(columns=columns)
+    facts = first_stated.combine_first(found).rename_axis(key).reset_index()
     facts[table.called] = facts[table.called].where(facts[table.called].notna(), facts[key])
-    return arrow_table(facts.sort_values(key), table)
+    return arrow_table(_whole(facts.sort_values(key), table), table)
+
+
+def _whole(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """`rows` with every column that `table` keeps; what nobody states is missing."""
+    missing = [name for name, _ in table.kept if name not in rows]
+    return rows.assign(**dict.fromkeys(missing)) if missing else rows
 
 
 def _most_frequent(rows: pd.DataFrame, key: str, column: str) -> pd.Series:

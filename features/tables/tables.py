@@ -69,6 +69,10 @@ class Tables(Mapping[str, Table]):
         """
         return isinstance(self.get(name), States)
 
+    def has_kinds(self, name: str) -> bool:
+        """Whether rows of a table are of several kinds; False where nobody declared it."""
+        return name in self and self[name].kind is not None
+
     def stated_in(self, name: str) -> dict[str, Column]:
         """The columns that a source of the table `name` may map: its own, and those of other
         tables that it may tell as well.

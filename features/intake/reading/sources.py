@@ -33,6 +33,7 @@ from features.intake.reading.cells import (
 from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
 from features.intake.reading.money import currency_of
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
+from features.intake.reading.order_lines.interaction_rows import as_interactions
 from features.intake.reading.order_lines.other_events import without_gaps
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
@@ -57,9 +58,9 @@ SHOWN = 60
 class SourceRows:
     """What a source holds.
 
-    `rows` has the columns file (str), line (int64) and all that its table may map: quantities
-    int64, prices float64, moments datetime64[us] in naive UTC, the others str; a text the shop does
-    not state is missing. `rejected` has file, line and reason. `copies` are files left out because
+    `rows` has the columns file (str), line (int64), all that its table may map, and of other
+    tables those that it maps: quantities int64, prices float64, moments datetime64[us] in naive
+    UTC, the others str; a text the shop does not state is missing. `rejected` has file, line and reason. `copies` are files left out because
     they repeat an earlier one byte for byte.
     """
 
@@ -78,7 +79,7 @@ def read_source(source: Source, root: Path, now: datetime, tables: Tables = STAN
     columns = tables.stated_in(source.table)
     _check_mapping(source, columns, tables[source.table].one_of, files[0])
     originals = without_copies(files)
-    parts = [_read_file(source, columns, file, root, now) for file in originals]
+    parts = [_read_file(source, tables, file, root, now) for file in originals]
     return SourceRows(
         pd.concat([part.rows for part in parts], ignore_index=True),
         pd.concat([part.rejected for part in parts], ignore_index=True),
@@ -96,14 +97,14 @@ def _check_mapping(
     one_of: Iterable[tuple[str, ...]],
     file: Path,
 ) -> None:
-    if unknown := [name for name in source.columns if name not in allowed]:
+    if unknown := [name for name in source.stated if name not in allowed]:
         raise SourceError(
             f"the source `{source.name}` maps {_list(unknown)}; `{source.table}` has"
             f" {_list(allowed)}",
             file=file,
         )
     missing = [
-        name for name, column in allowed.items() if column.required and name not in source.columns
+        name for name, column in allowed.items() if column.required and name not in source.stated
     ]
     if missing:
         raise SourceError(
@@ -121,15 +122,16 @@ def _check_mapping(
 
 
 def _read_file(
-    source: Source, declared: Mapping[str, Column], file: Path, root: Path, now: datetime
+    source: Source, tables: Tables, file: Path, root: Path, now: datetime
 ) -> SourceRows:
-    name = _name(file, root)
+    name, declared = _name(file, root), tables.stated_in(source.table)
     table = opened(file, source.packed, source.joins, root)
     _check_columns(source, declared, file, table)
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:
         raw = filled_down(raw, source, declared)
     raw = without_gaps(only_lines(raw, source), source, declared)
+    raw, source = as_interactions(raw, source)
     try:
         columns = {
             column: _read_column(declared[column], source, raw, now) for column in source.columns
@@ -156,7 +158,13 @@ def _read_file(
     )
     readable = np.ones(len(rows), dtype=bool)
     readable[list(reasons)] = False
-    return SourceRows(_completed(rows[readable], declared), rejections(sorted(rejected)))
+    its_own = {column.name for column in tables[source.table].stated}
+    held = {
+        name: column
+        for name, column in declared.items()
+        if name in its_own or name in source.columns or column.told_by in source.columns
+    }
+    return SourceRows(_completed(rows[readable], held), rejections(sorted(rejected)))
 
 
 def _check_columns(
@@ -185,7 +193,8 @@ def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -
     match column.kind:
         case Kind.MOMENT:
             zone = source.time_zone or "UTC"
-            return read_moment(cells, date_format=source.date_format, now=now, zone=zone)
+            form = source.date_format
+            return read_moment(cells, date_format=form, now=now, zone=zone, may_be_empty=empty)
         case Kind.QUANTITY:
             return read_quantity(cells, decimal_comma=comma, may_be_empty=empty)
         case Kind.PRICE:
