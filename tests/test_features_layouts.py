@@ -19,6 +19,7 @@ from features.intake.setup.guess import LAYOUT, Guess
 from features.intake.setup.layouts import layouts
 from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace
+from tests.exports_beside_orders import BESIDE_ORDERS
 from tests.made_up_export_list import EXPORTS
 from tests.made_up_orders import NO_PURCHASES, Truth, draw
 from tests.refused_exports import REFUSED
@@ -89,7 +90,7 @@ def test_an_export_without_order_lines_is_refused_with_what_to_take(
 
 def test_every_layout_is_tried_and_cites_its_document() -> None:
     """No layout is without a made-up export, and each says where its header is shown."""
-    tried = {export.layout for export in EXPORTS.values()} | {*REFUSED}
+    tried = {export.layout for export in EXPORTS.values()} | {*REFUSED} | {*BESIDE_ORDERS}
     products = {layout.name for layout in layouts() if layout.table == "products"}
     assert {layout.name for layout in layouts()} - products - tried == {"woocommerce_items_price"}
     assert all(layout.cites.startswith("https://") for layout in layouts())

@@ -232,13 +232,15 @@ class Config(Section):
 
     @property
     def audited(self) -> tuple[str, ...]:
-        """Names of the fields that the fairness audit groups customers by."""
+        """Names of the fields that the fairness audit groups customers by; of when somebody was
+        born only the age group, unless it is stated otherwise.
+        """
         if self.audit.attributes is not None:
             return self.audit.attributes
         return tuple(
             f"{customers.NAME}.{name}"
             for name, f in self.fields.get(customers.NAME, {}).items()
-            if self.audit.purpose in f.purposes
+            if self.audit.purpose in f.purposes and name != customers.BORN
         )
 
     @cached_property

@@ -13,7 +13,7 @@ from features.config.section import (
     Days,
     InteractionKind,
     Section,
-    SourceTable,
+    TableName,
     Text,
     Zone,
 )
@@ -102,7 +102,7 @@ class Source(Section):
 
     name: Text
     file: Text
-    table: SourceTable
+    table: TableName
     columns: dict[str, Text | tuple[Text, ...]]
     """Each column of the warehouse by the file's name for it; several names are joined, such as
     those of a date and a time.

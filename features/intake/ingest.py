@@ -232,7 +232,8 @@ def _tables(
         name: _table(rows, table)
         for name, table in tables.items()
         if any(
-            part.table.name in (name, *table.stated_in)
+            part.table.name == name
+            or part.table.name in table.stated_in
             and not table.by_name.keys().isdisjoint(part.source.columns)
             for part in parts
         )

@@ -68,6 +68,7 @@ def kinds_of(words: Iterable[str], stated: Mapping[str, Iterable[str]]) -> dict[
     if stated:
         said = {bare(word): kind for kind, listed in stated.items() for word in listed}
         return {word: said[name] for word, name in found.items() if name in said}
-    known = {word: KNOWN[name] for word, name in found.items() if name in KNOWN}
-    click = EMAIL_CLICKED if EMAILS & {*known.values()} else VIEW
-    return {**known, **{word: click for word, name in found.items() if name in CLICKS}}
+    known = {KNOWN[name] for name in found.values() if name in KNOWN}
+    click = EMAIL_CLICKED if EMAILS & known else VIEW
+    means = {**KNOWN, **dict.fromkeys(CLICKS, click)}
+    return {word: means[name] for word, name in found.items() if name in means}

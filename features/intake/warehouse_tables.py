@@ -35,7 +35,7 @@ def states_table(rows: pd.DataFrame, table: States) -> pa.Table:
         stated[columns] = stated.groupby(CUSTOMER)[columns].ffill()
     stated = stated.drop_duplicates([CUSTOMER, RECORDED_AT], keep="last")
     said = stated.groupby([CUSTOMER, *columns], dropna=False, sort=False).ngroup()
-    return arrow_table(_whole(stated[said != said.shift()], table), table)
+    return arrow_table(stated[said != said.shift()], table)
 
 
 def facts_table(told: pd.DataFrame, stated: pd.DataFrame, table: Facts) -> pa.Table:
@@ -54,13 +54,7 @@ def facts_table(told: pd.DataFrame, stated: pd.DataFrame, table: Facts) -> pa.Ta
     first_stated = stated.drop_duplicates(key).set_index(key).reindex(columns=columns)
     facts = first_stated.combine_first(found).rename_axis(key).reset_index()
     facts[table.called] = facts[table.called].where(facts[table.called].notna(), facts[key])
-    return arrow_table(_whole(facts.sort_values(key), table), table)
-
-
-def _whole(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """`rows` with every column that `table` keeps; what nobody states is missing."""
-    missing = [name for name, _ in table.kept if name not in rows]
-    return rows.assign(**dict.fromkeys(missing)) if missing else rows
+    return arrow_table(facts.sort_values(key), table)
 
 
 def _most_frequent(rows: pd.DataFrame, key: str, column: str) -> pd.Series:

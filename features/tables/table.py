@@ -160,8 +160,6 @@ class Table:
     """
     stated_in: tuple[str, ...] = ()
     """Other tables whose sources may state columns of this one too."""
-    own_sources: bool = True
-    """Whether a source may fill it; else its columns stand in sources of `stated_in` alone."""
     kind: str | None = None
     """The column of `only_read` that says of which kind a row is, where rows are of several kinds.
 

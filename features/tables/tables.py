@@ -54,11 +54,6 @@ class Tables(Mapping[str, Table]):
         return tuple(name for name, table in self.items() if table.personal)
 
     @property
-    def with_sources(self) -> tuple[str, ...]:
-        """Names of the tables that a source may fill."""
-        return tuple(name for name, table in self.items() if table.own_sources)
-
-    @property
     def categories(self) -> tuple[StandardCategory, ...]:
         """The categories of a new catalog, in its order."""
         return tuple(category for table in self.values() for category in table.categories)

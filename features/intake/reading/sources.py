@@ -121,9 +121,7 @@ def _check_mapping(
             )
 
 
-def _read_file(
-    source: Source, tables: Tables, file: Path, root: Path, now: datetime
-) -> SourceRows:
+def _read_file(source: Source, tables: Tables, file: Path, root: Path, now: datetime) -> SourceRows:
     name, declared = _name(file, root), tables.stated_in(source.table)
     table = opened(file, source.packed, source.joins, root)
     _check_columns(source, declared, file, table)

@@ -14,6 +14,7 @@ from features.config.sources import JoinSection, PackedSection, names
 from features.errors import SourceError
 from features.intake.order_statuses import KNOWN
 from features.intake.order_statuses import bare as status_word
+from features.intake.setup.beside_orders.interactions_file import of_purchases
 from features.intake.setup.beside_orders.recognised import (
     beside_orders,
     beside_orders_by_layout,
@@ -112,16 +113,17 @@ def recognise(file: Path, joins: Sequence[JoinSection] = ()) -> Recognised:
 
     Raises `SourceError` where a column without which nothing can be predicted is not there.
     """
-    facts = facts_of(file, joins=joins)
+    facts: Mapping[str, ColumnFacts] = facts_of(file, joins=joins)
     layout = layout_of(facts)
     packed = packed_in(facts) if layout is None else layout.packed
     if packed is not None:
         facts = facts_of(file, packed, joins)
     if layout is not None:
         return _by_layout(file, facts, layout)
-    search = _Search(facts, {}, fill_down=is_filled_down(facts), packed=packed)
     if (other := beside_orders(file, facts)) is not None:
         return other
+    facts = of_purchases(facts)
+    search = _Search(facts, {}, fill_down=is_filled_down(facts), packed=packed)
     if is_products(facts):
         wanted = set(products.TABLE.by_name)
         search.by_name([each for each in (*IN_TURN, *OF_PRODUCTS) if each in wanted])

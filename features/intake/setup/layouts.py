@@ -72,7 +72,6 @@ class Layout(BaseModel):
                 found[column] = filled[0] if filled else max(used, key=lambda c: _filled(c, facts))
         return found
 
-
     def moments_in(self, facts: Mapping[str, ColumnFacts]) -> dict[str, str]:
         """The file's column of the moment of each kind, of those that are there and filled."""
         headers = by_bare_name(facts)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
 
 from features.intake.interaction_kinds import kinds_of
 from features.intake.order_statuses import PURCHASES, bare
 from features.intake.setup.beside_orders.spellings import INTERACTIONS, named
 from features.intake.setup.column_facts import ColumnFacts
+from features.intake.setup.column_synonyms import rank
 from features.tables.declared.interactions import KIND, KINDS, NAME, OCCURRED_AT
 from features.tables.table import CUSTOMER_ID
 
@@ -24,6 +30,21 @@ def interactions_in(facts: Mapping[str, ColumnFacts]) -> dict[str, str] | None:
     if PURCHASES & {bare(word) for word in words}:
         return None
     return found if len(kinds_of(words, {})) > KNOWN * len(words) else None
+
+
+def of_purchases(facts: Mapping[str, ColumnFacts]) -> Mapping[str, ColumnFacts]:
+    """The facts of the rows that are purchases, where a column of kinds tells them from others, of
+    which less may be known; else the facts as they are.
+    """
+    for name, its in facts.items():
+        if rank(name, INTERACTIONS[KIND]) is None or not kinds_of(its.texts, {}):
+            continue
+        words = {text: bare(text) in PURCHASES for text in its.texts}
+        rows = np.flatnonzero(its.values.astype("str").str.strip().map(words).eq(other=True))
+        if len(rows):
+            kept: Any = pa.array(rows)
+            return {each: replace(of, raw=of.raw.take(kept)) for each, of in facts.items()}
+    return facts
 
 
 def beside(facts: Mapping[str, ColumnFacts], taken: Mapping[str, str]) -> dict[str, str]:

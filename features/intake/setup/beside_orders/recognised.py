@@ -81,9 +81,7 @@ def interactions_beside(
     columns = {**shared, **beside(facts, taken)}
     why = "events that are no purchases stand among the orders"
     told = Guess(file.stem, "table", interactions.NAME, why, sure=True)
-    return Recognised(
-        interactions.NAME, columns, date_format, (told,), settings={"kinds": kinds}
-    )
+    return Recognised(interactions.NAME, columns, date_format, (told,), settings={"kinds": kinds})
 
 
 def _of_interactions(
