@@ -61,10 +61,7 @@ BESIDE_ORDERS: Mapping[str, Beside] = {
     "freshdesk_tickets": Beside(
         "Ticket ID,Subject,Status,Priority,Source,Type,Agent,Group,Created time,Resolved time,"
         "Closed time,Email,Survey results",
-        (
-            f"7,Broken,Closed,Low,Email,Question,Bo,A,2026-01-11 10:00,2026-01-12 10:00,,{ANN},"
-            "Unhappy",
-        ),
+        (f"7,Broken,Closed,Low,Email,Q,Bo,A,2026-01-11 10:00,2026-01-12 10:00,,{ANN},Unhappy",),
         "interactions",
         {"support": ("ticket_opened", "ticket_closed"), "satisfaction": (None, 1.0)},
     ),

@@ -29,6 +29,7 @@ from features.catalog import PRODUCT
 from features.definitions.definitions import STANDARD
 from features.definitions.frames import is_of_history, reads_of
 from features.shop.shop import Shop
+from features.tables.tables import STANDARD as TABLES
 from models.next_purchase.basket_complements import BASKET_FEATURE
 from models.next_purchase.candidate_features import CANDIDATE_READS
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
@@ -206,15 +207,24 @@ def explained(
 
 
 @pytest.fixture(scope="module")
-def shown(shop: Shop) -> dict[str, str]:
+def shown() -> dict[str, str]:
     """The category that each column of the ranker is shown under."""
-    catalog = shop.config.catalog
     reads = (
         {name: reads_of(name) for name in [*RANKING, *OF_HISTORIES]}
         | CANDIDATE_READS
         | dict.fromkeys(PRODUCT_FEATURES, ())
     )
-    return {name: catalog.category_of(fields) for name, fields in reads.items()}
+    return {name: category_of(fields) for name, fields in reads.items()}
+
+
+def category_of(fields: Sequence[str]) -> str:
+    """That of the first field, as its table declares it."""
+    if not fields:
+        return PRODUCT
+    table, _, column = fields[0].partition(".")
+    entry = TABLES[table].by_name[column].entry
+    assert entry is not None
+    return entry.category
 
 
 @settings(max_examples=150, deadline=None)

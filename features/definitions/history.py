@@ -50,14 +50,17 @@ def frequency(rows: Table, _shop: ShopFacts) -> Table:
     return rows.group_by(*KEYS).aggregate(times_bought=rows.order_id.nunique())
 
 
+DAYS_SINCE_LAST_BOUGHT = Feature(
+    "days_since_last_bought",
+    direction=FREE,
+    unit="days",
+    meaning="Days since the product was last bought.",
+    says={"next_purchase": BOUGHT},
+)
+
+
 @defines(
-    Feature(
-        "days_since_last_bought",
-        direction=FREE,
-        unit="days",
-        meaning="Days since the product was last bought.",
-        says={"next_purchase": BOUGHT},
-    ),
+    DAYS_SINCE_LAST_BOUGHT,
     Feature(
         "days_since_first_bought",
         direction=FREE,

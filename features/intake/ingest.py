@@ -28,8 +28,8 @@ from features.intake.ingest_report import (
     counted,
     purchases_of,
 )
-from features.intake.own_ids import accounts_of, by_account, since_first_order
 from features.intake.overlaps import in_a_later_export, in_an_earlier_file
+from features.intake.own_ids import accounts_of, by_account, since_first_order
 from features.intake.reading.rejected import rejections, with_raw, without_erased, write_rejected
 from features.intake.reading.sources import read_source
 from features.intake.warehouse_tables import events_table, facts_table, states_table
@@ -233,8 +233,10 @@ def _tables(
         for name, table in tables.items()
         if any(
             part.table.name == name
-            or part.table.name in table.stated_in
-            and not table.by_name.keys().isdisjoint(part.source.columns)
+            or (
+                part.table.name in table.stated_in
+                and not table.by_name.keys().isdisjoint(part.source.columns)
+            )
             for part in parts
         )
     }

@@ -1,4 +1,4 @@
-"""How old somebody is, by what shops write down of it: a day or a year of birth, an age, a range."""
+"""How old somebody is, by what shops know: a day or a year of birth, an age, or a range of ages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 
 YEAR = re.compile(r"(?<![0-9])((?:19|20)[0-9]{2})(?![0-9])")
 UNDER = re.compile(r"(?:<|under|bis|moins de|menos de|do)\s*([0-9]{1,3})(?:\D.*)?", re.IGNORECASE)
-FROM = re.compile(r">?\s*([0-9]{1,3})\s*(?:[-–+].*|to\s.*|\s.*)?")
+FROM = re.compile(r">?\s*([0-9]{1,3})\s*(?:[-+\u2013].*|to\s.*|\s.*)?")
 OLDEST = 120
 
 

@@ -181,7 +181,8 @@ class Gate:
             seen = seen.filter(newest == 0)
         columns = [field.partition(".")[2] for field in fields]
         if self._tables.has_kinds(table):
-            seen = seen.filter(ibis.or_(*(seen[column].notnull() for column in columns)))
+            told = [seen[column].notnull() for column in columns]  # noqa: PD004 - of Ibis
+            seen = seen.filter(ibis.or_(*told))
         return seen.select("customer", "as_of", *columns)
 
     def _readable(self, table: str, fields: Collection[str]) -> ibis.Table:

@@ -60,8 +60,8 @@ class SourceRows:
 
     `rows` has the columns file (str), line (int64), all that its table may map, and of other
     tables those that it maps: quantities int64, prices float64, moments datetime64[us] in naive
-    UTC, the others str; a text the shop does not state is missing. `rejected` has file, line and reason. `copies` are files left out because
-    they repeat an earlier one byte for byte.
+    UTC, the others str; a text the shop does not state is missing. `rejected` has file, line and
+    reason. `copies` are files left out because they repeat an earlier one byte for byte.
     """
 
     rows: pd.DataFrame

@@ -32,9 +32,9 @@ class Layout(BaseModel):
     `needs` are the headers by which it is known; of a list within it one must be there. `columns`
     gives for each of the warehouse's columns the headers that may hold it, the best first; several
     headers in one entry are joined. `moments` gives, where a row tells of several interactions, the
-    headers that may hold the moment of each kind. `packed` says how one cell holds several items, `statuses` what
-    words of this system mean that others use otherwise, `only_with` what a row must have to be a
-    line. An export without order lines is refused with the sentence `refused`.
+    headers that may hold the moment of each kind. `packed` says how one cell holds several items,
+    `statuses` what words of this system mean that others use otherwise, `only_with` what a row must
+    have to be a line. An export without order lines is refused with the sentence `refused`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -45,7 +45,8 @@ _OF_CUSTOMERS = {
     SEX: "sex gender geschlecht sexe genre sexo genero plec",
     FIRST_SEEN: """
         firstseen customersince membersince registeredat registrationdate registeredon signupdate
-        signedupat accountcreated accountcreatedat dateregistered kundeseit registriertam clientdepuis
+        signedupat accountcreated accountcreatedat dateregistered kundeseit
+        registriertam clientdepuis
     """,
     SEGMENT: "segment customersegment customergroup customertype tier kundengruppe groupe grupo",
 }
