@@ -22,13 +22,21 @@ from features.warehouse.gate import Gate, GateView
 
 
 def features_for(
-    catalog: Catalog, model: ModelName, purpose: str, definitions: Definitions = STANDARD
+    catalog: Catalog,
+    model: ModelName,
+    purpose: str,
+    definitions: Definitions = STANDARD,
+    *,
+    unlisted: bool = False,
 ) -> tuple[str, ...]:
-    """Names of the features that suit `model` and that the catalog permits for `purpose`."""
+    """Names of the features that suit `model` and that the catalog permits for `purpose`: those
+    that a new workspace lists, and with `unlisted` those too that a shop may list itself.
+    """
     return tuple(
         feature.name
         for feature in definitions.used_by(model)
-        if catalog.permits(definitions.of(feature.name).reads, purpose)
+        if (unlisted or feature.listed)
+        and catalog.permits(definitions.of(feature.name).reads, purpose)
     )
 
 

@@ -1,9 +1,9 @@
 """Which products might be bought next, and what is known of each: the ranker's rows.
 
-Candidates are what a customer bought or looked at before, what goes with it or follows it, and best
-sellers. A customer who withholds both has no history here, so only the best sellers remain.
-What is missing from a history is missing from every feature made of it: masking happens once, on the
-history, and nowhere in this module.
+Candidates are what a customer bought or looked at before, what goes with it or follows it, and the
+best sellers. A customer who withholds both has no history here, so only the best sellers remain.
+What is missing from a history is missing from every feature made of it: masking happens once, on
+the history, and nowhere in this module.
 """
 
 from __future__ import annotations

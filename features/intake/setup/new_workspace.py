@@ -16,7 +16,6 @@ import jinja2
 from features.clock import Clock, utc_now
 from features.config.schema import Config
 from features.config.sources import Cleaning, JoinSection, Source
-from features.definitions.definitions import STANDARD as DEFINITIONS
 from features.definitions.frames import features_for
 from features.errors import SourceError, WorkspaceError
 from features.intake.reading.sources import read_source
@@ -129,15 +128,10 @@ def render(
     bare = _fill(context, features={})
     catalog = Config.model_validate(tomllib.loads(bare), context={"tables": tables}).catalog
     listed = {
-        "churn": _listed(features_for(catalog, "churn", "churn_prediction")),
-        "next_purchase": _listed(features_for(catalog, "next_purchase", "recommendations")),
+        "churn": features_for(catalog, "churn", "churn_prediction"),
+        "next_purchase": features_for(catalog, "next_purchase", "recommendations"),
     }
     return _fill(context, features=listed)
-
-
-def _listed(features: Iterable[str]) -> tuple[str, ...]:
-    """Those of `features` that a new workspace lists."""
-    return tuple(name for name in features if DEFINITIONS.feature(name).listed)
 
 
 def toml_string(text: str) -> str:
