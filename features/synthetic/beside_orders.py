@@ -127,7 +127,7 @@ class BesideOrders:
     def _troubles(
         self, draw: np.random.Generator, first: Floats, gone: Floats, days: int
     ) -> Iterator[Part]:
-        """Tickets that stay open and returns before somebody leaves, and settled ones at any time."""
+        """Tickets that stay open and returns before somebody leaves, settled ones at any time."""
         leaving = gone < days - 1
         troubled = np.flatnonzero(leaving & (draw.random(len(first)) < self.troubled))
         before = gone[troubled] - draw.uniform(0, self.trouble_days, len(troubled))

@@ -43,7 +43,7 @@ ENGAGED = Preset(
     shares=(0.7, 0.3),
     beside=BesideOrders(),
 )
-"""A shop whose customers look at what they order next, and show beside orders that they are gone."""
+"""A shop whose customers look at what they order next, and show in other ways that they left."""
 
 UNCONCERNED = replace(ENGAGED, beside=BesideOrders(telling=False))
 """The same orders, of which nothing else that customers do tells anything."""

@@ -86,7 +86,7 @@ class Warehouse:
 
     def table(self, name: str) -> ibis.Table:
         """A whole table, consented or not: for the gate alone."""
-        file = self._file(name)
+        file = self.file(name)
         with self._one_at_a_time:
             if file not in self._tables:
                 self._tables[file] = self.connection.read_parquet(str(file))
@@ -133,11 +133,11 @@ class Warehouse:
 
     def has(self, name: str) -> bool:
         """Whether a source filled that table."""
-        return self._file(name).is_file()
+        return self.file(name).is_file()
 
     def products(self) -> pd.DataFrame:
         """Product facts: product_id, title, product_category, brand (str; None where unknown)."""
-        frame: pd.DataFrame = pq.read_table(self._file(products.NAME)).to_pandas()
+        frame: pd.DataFrame = pq.read_table(self.file(products.NAME)).to_pandas()
         return frame
 
     def who_ordered(self) -> pd.Index:
@@ -154,7 +154,7 @@ class Warehouse:
 
         Raises `WorkspaceError` where no order is left.
         """
-        last = _last(self._file(transactions.NAME), RECORDED_AT)
+        last = _last(self.file(transactions.NAME), RECORDED_AT)
         if last is None:
             raise WorkspaceError(
                 "the warehouse holds no order any more; load newer ones with `sayso ingest`"
@@ -259,7 +259,8 @@ class Warehouse:
         files = sorted((self.folder / self.generation).glob("*.parquet"))
         return [file for file in files if CUSTOMER in pq.read_schema(file).names]
 
-    def _file(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
+        """Where a table is in the generation in use."""
         return self.folder / self.generation / f"{name}.parquet"
 
 

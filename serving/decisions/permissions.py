@@ -4,7 +4,7 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
@@ -38,6 +38,8 @@ class Permissions:
     band: SetBand | None = None
     not_now: NotNow | None = None
     imagined: frozenset[str] = frozenset()
+    too_young: bool = False
+    """Whether nothing of them may be used because of their age, whatever they grant."""
 
     def without(self, categories: Collection[str]) -> Permissions:
         """Where the customer would stand had they withdrawn `categories`."""
@@ -64,11 +66,21 @@ class Permissions:
         return replace(self, ledger_seq=other.ledger_seq) == other
 
 
+def nobody(_customer: int) -> bool:
+    """No age is asked for."""
+    return False
+
+
 def permissions_of(
-    connection: Connection, catalog: Catalog, customer_id: str | None, purpose: str, now: str
+    connection: Connection,
+    catalog: Catalog,
+    customer_id: str | None,
+    purpose: str,
+    now: str,
+    too_young: Callable[[int], bool] = nobody,
 ) -> Permissions:
     """The permissions of the shop's customer for `purpose` at the moment `now`; None stands for
-    somebody whom nobody knows.
+    somebody whom nobody knows. Who is `too_young` grants nothing that counts.
 
     Raises `LedgerBroken` where the newest event is not the one that was written last: what stands
     may then be older than it should.
@@ -79,11 +91,17 @@ def permissions_of(
         None if customer_id is None else customers.find(connection, customer_id, catalog.ids),
         purpose,
         now,
+        too_young,
     )
 
 
 def permissions_as(
-    connection: Connection, catalog: Catalog, customer: int | None, purpose: str, now: str
+    connection: Connection,
+    catalog: Catalog,
+    customer: int | None,
+    purpose: str,
+    now: str,
+    too_young: Callable[[int], bool] = nobody,
 ) -> Permissions:
     """The permissions of a pseudonym, as `permissions_of` of the shop's customer."""
     seq = position(connection)
@@ -94,9 +112,11 @@ def permissions_as(
         )
     if customer is None:
         return Permissions(None, frozenset(), (), seq)
+    young = too_young(customer)
     return Permissions(
         customer,
-        granted_to(connection, catalog, customer, purpose, now),
+        frozenset() if young else granted_to(connection, catalog, customer, purpose, now),
         tuple(in_force(connection, customer, now)),
         seq,
+        too_young=young,
     )
