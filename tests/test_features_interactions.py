@@ -13,7 +13,8 @@ from features.consent.event import GRANTED, ConsentEvent
 from features.errors import SourceError, WorkspaceError
 from features.intake.ingest import ingest
 from features.intake.interaction_kinds import kinds_of
-from features.intake.setup.guess import LAYOUT
+from features.intake.setup.column_facts import facts_of
+from features.intake.setup.layouts import layout_of, layouts
 from features.intake.setup.new_workspace import create
 from features.shop.corrections import Correction, correct
 from features.shop.shop import Shop
@@ -70,9 +71,9 @@ def test_an_export_of_a_known_system_loads_beside_orders(name: str, tmp_path: Pa
     """
     export = BESIDE_ORDERS[name]
     text = "\n".join((export.header, *export.rows)) + "\n"
+    (known,) = (layout for layout in layouts() if layout.name == name)
     shop = opened(tmp_path, ("orders.csv", ORDERS), ("export.csv", text))
-    guesses = create(tmp_path / "again", [tmp_path / "orders.csv", tmp_path / "export.csv"])
-    assert name in [guess.found for guess in guesses if guess.column == LAYOUT]
+    assert layout_of(facts_of(tmp_path / "export.csv")) == known
     rows = held(shop, export.table)
     for column, told in export.told.items():
         found = [
@@ -125,6 +126,7 @@ def test_views_and_carts_among_orders_are_interactions(tmp_path: Path) -> None:
     assert (again.purchases.lines, again.set_aside["no_purchase"]) == (6, 5)
     assert (again.set_aside["other_kind"], again.set_aside["no_customer"]) == (6, 1)
     assert len(shop.warehouse.table("interactions").to_pandas()) == 4
+    assert again.interactions == {"view": 1, "search": 1, "cart": 1, "cart_removed": 1}
 
 
 def test_a_shop_declares_what_its_files_hold_and_nothing_else(tmp_path: Path) -> None:

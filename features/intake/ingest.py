@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from features.intake.ingest_report import (
     IngestReport,
     Purchases,
     counted,
+    kinds_in,
     purchases_of,
 )
 from features.intake.overlaps import in_a_later_export, in_an_earlier_file
@@ -36,7 +37,7 @@ from features.intake.warehouse_tables import events_table, facts_table, states_t
 from features.progress import Progress, silent
 from features.shop.corrections import corrected
 from features.shop.workspace import Workspace
-from features.tables.declared import products, transactions
+from features.tables.declared import interactions, products, transactions
 from features.tables.table import (
     CUSTOMER,
     CUSTOMER_ID,
@@ -110,7 +111,8 @@ def ingest(
     progress("done", 1.0)
     orders = len(tables[transactions.NAME][transactions.ORDER_ID].unique())
     held = purchases_of(rows[transactions.NAME], orders, config.shop.currency)
-    return _report(parts, tables, held, set_aside, faults, tuple(files.values()))
+    report = _report(parts, tables, held, set_aside, faults, tuple(files.values()))
+    return replace(report, interactions=kinds_in(rows[interactions.NAME]))
 
 
 def _read(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from features.intake.purchases import SOLD
 from features.tables.declared import transactions
+from features.tables.declared.interactions import KIND, KINDS
 from features.tables.table import CUSTOMER
 
 
@@ -61,6 +63,8 @@ class IngestReport:
     orders: int
     first: datetime
     last: datetime
+    interactions: Mapping[str, int] = field(default_factory=dict)
+    """How many of each kind the warehouse holds."""
 
 
 def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
@@ -69,6 +73,12 @@ def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
         str(rule): Counted(len(part), int(part[transactions.ORDER_ID].nunique()))
         for rule, part in set_aside.groupby("rule")
     }
+
+
+def kinds_in(rows: pd.DataFrame) -> dict[str, int]:
+    """How many interactions there are of each kind, in the order in which kinds are listed."""
+    found = rows[KIND].value_counts()
+    return {kind: int(found[kind]) for kind in KINDS if kind in found}
 
 
 def purchases_of(rows: pd.DataFrame, orders: int, currency: str) -> Purchases:
