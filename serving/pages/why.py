@@ -382,9 +382,7 @@ class WhyPage:
         return self.wording.number(round(100 * self.answer["explanation"]["categories"][which]))
 
     def chance(self, which: str) -> str | None:
-        """`output_value` or `base_value` of the estimate as so many in 100; None where there is
-        none.
-        """
+        """`output_value` or `base_value` of the estimate as so many in 100; None without one."""
         if "probability" not in self.answer:
             return None
         return in_hundred(self.wording, self.answer["explanation"]["categories"][which])
