@@ -123,7 +123,7 @@ def all_of(tmp_path: Path) -> Callable[[Preset], list[Judged]]:
 
 
 def gains(found: Sequence[Judged]) -> tuple[float, float]:
-    """By how much AUC is higher, and how many times as high recall is, on average over the seeds."""
+    """By how much AUC is higher, and how many times as high recall is, on average over seeds."""
     auc = np.mean([after - before for before, after in (each.auc for each in found)])
     recall = np.mean([after / before for before, after in (each.recall for each in found)])
     return float(auc), float(recall)

@@ -153,6 +153,24 @@ def test_variants_have_their_products_title(tmp_path: Path) -> None:
     ]
 
 
+def test_products_tell_price_picture_and_link(tmp_path: Path) -> None:
+    """Of a layout and of a table that nobody knows; a price that is not stated is 0."""
+    header = "Handle,Title,Vendor,Variant SKU,Variant Price,Image Src,Status"
+    shopify = tmp_path / "shopify.csv"
+    shopify.write_text(f"{header}\nmug,Mug,Fern,M-1,5.00,https://x.org/a.jpg,active\n")
+    plain = tmp_path / "plain.csv"
+    plain.write_text(
+        "sku,name,price,image_url,url\nM-1,Mug,5.00,https://x.org/a.jpg,https://x.org/mug\nT-1,Tea,,,\n"
+    )
+    for file, links in ((shopify, [""]), (plain, ["https://x.org/mug", ""])):
+        known = recognise(file)
+        source = Source(name="p", file=file.name, table=known.table, columns=known.columns)
+        found = read_source(source, tmp_path, NOW).rows
+        assert found["price"].tolist() == [5.0, 0.0][: len(links)]
+        assert found["picture"].fillna("").tolist() == ["https://x.org/a.jpg", ""][: len(links)]
+        assert found["link"].fillna("").tolist() == links
+
+
 def test_a_discount_in_percent_is_taken_off(tmp_path: Path) -> None:
     """Odoo's lines without a subtotal: 10% off two at 24.50 leaves 44.10."""
     header = (

@@ -14,7 +14,7 @@ from features.intake.order_statuses import PURCHASES, bare
 from features.intake.setup.beside_orders.spellings import INTERACTIONS, named
 from features.intake.setup.column_facts import ColumnFacts
 from features.intake.setup.column_synonyms import rank
-from features.tables.declared.interactions import KIND, KINDS, NAME, OCCURRED_AT
+from features.tables.declared.interactions import BROWSING, KIND, KINDS, NAME, OCCURRED_AT
 from features.tables.table import CUSTOMER_ID
 
 KNOWN = 0.5
@@ -37,7 +37,8 @@ def of_purchases(facts: Mapping[str, ColumnFacts]) -> Mapping[str, ColumnFacts]:
     which less may be known; else the facts as they are.
     """
     for name, its in facts.items():
-        if rank(name, INTERACTIONS[KIND]) is None or not kinds_of(its.texts, {}):
+        kinds = kinds_of(its.texts, {}) if rank(name, INTERACTIONS[KIND]) is not None else {}
+        if BROWSING.isdisjoint(kinds.values()):
             continue
         words = {text: bare(text) in PURCHASES for text in its.texts}
         rows = np.flatnonzero(its.values.astype("str").str.strip().map(words).eq(other=True))
