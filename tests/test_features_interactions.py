@@ -13,6 +13,7 @@ from features.consent.event import GRANTED, ConsentEvent
 from features.errors import SourceError, WorkspaceError
 from features.intake.ingest import ingest
 from features.intake.interaction_kinds import kinds_of
+from features.intake.setup.beside_orders.customers_file import customers_in
 from features.intake.setup.column_facts import facts_of
 from features.intake.setup.layouts import layout_of, layouts
 from features.intake.setup.new_workspace import create
@@ -204,6 +205,15 @@ def test_facts_hold_since_the_first_order_and_are_sensitive(tmp_path: Path) -> N
     assert correct(shop, ann, Correction("customers.sex", "x")) == 1
     ingest(shop.workspace, shop.database, clock=shop.clock)
     assert held(shop, "customers")["sex"].tolist() == ["x"]
+
+
+def test_a_file_of_two_ids_is_no_list_of_facts(tmp_path: Path) -> None:
+    """It tells which ids of orders are one person's, and is joined to the orders."""
+    file = tmp_path / "people.csv"
+    file.write_text("customer_id,customer_unique_id,country\n1,a,DE\n2,b,DE\n")
+    assert customers_in(facts_of(file)) is None
+    file.write_text("customer_id,email,country\n1,a@x.org,DE\n2,b@x.org,DE\n")
+    assert customers_in(facts_of(file)) == {"customer_id": "customer_id", "country": "country"}
 
 
 TODAY = date(2026, 12, 1)

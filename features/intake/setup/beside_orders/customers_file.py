@@ -28,4 +28,9 @@ def customers_in(facts: Mapping[str, ColumnFacts]) -> dict[str, str] | None:
     others = [name for name in facts if name not in found.values()]
     if any(rank(name, OF_ORDERS) is not None for name in others):
         return None
+    if any(
+        rank(name, SPELLINGS[CUSTOMER_ID]) is not None and not facts[name].is_mail
+        for name in others
+    ):
+        return None  # it says which ids are of one person, and is joined to their orders
     return found
