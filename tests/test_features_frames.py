@@ -285,7 +285,7 @@ def test_a_model_is_offered_what_suits_it_and_is_permitted(shop: Shop) -> None:
     catalog: Catalog = shop.config.catalog
     churn = features_for(catalog, "churn", "churn_prediction", unlisted=True)
     assert set(churn) == set(CUSTOMER_FEATURES)
-    ranking = features_for(catalog, "next_purchase", "recommendations")
+    ranking = features_for(catalog, "next_purchase", "recommendations", unlisted=True)
     assert set(HISTORY_FEATURES) < set(ranking)
     assert "total_spent" not in ranking
     assert features_for(catalog, "churn", "fairness_audit") == ("home_country",)
