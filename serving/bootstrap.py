@@ -132,7 +132,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     registry = Registry(database, workspace.models)
     live = _Live.of(shop, registry, reading)
     words = open_words(workspace.root, config.shop.language, SPOKEN_BY)
-    decider = Decider(database, shop.vault, config.catalog, now)
+    decider = Decider(database, shop.vault, config.catalog, now, shop.minimum_age.withholds)
     for_churn, for_next_purchase = online_stores(shop)
 
     recommender = Recommender(
@@ -163,7 +163,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         registry=registry,
         recommender=recommender,
         churn=estimator,
-        what_if=WhatIf(config, database, now, estimator, recommender),
+        what_if=WhatIf(config, database, now, estimator, recommender, shop.minimum_age.withholds),
         decisions=DecisionLog(database, shop.vault, replays),
         opt_outs=OptOuts(database, now),
         reviews=Reviews(shop),

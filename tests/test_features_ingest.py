@@ -382,6 +382,7 @@ def test_online_retail_is_loaded_with_known_figures(tmp_path: Path) -> None:
         "free_of_charge": 34,
         "wholesale": 103,
         "taken_back": 3_013,
+        "other_kind": 0,
         "in_a_later_export": 0,
         "in_an_earlier_file": 0,
         "past_retention": 0,

@@ -31,6 +31,10 @@ class Shop(Section):
     rates: dict[Currency, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """What one unit of another currency is in the shop's own."""
     home_country: str | None = None
+    minimum_age: Annotated[int, Field(gt=0, le=100)] | None = None
+    """Of who is younger nothing is used, whatever they grant."""
+    withhold_unknown_age: bool = False
+    """Whether the same holds of everybody whose age is not known."""
     time_zone: Zone = "UTC"
     """In which a time without an offset is read, where its source states no zone of its own."""
 
@@ -248,13 +252,15 @@ class Config(Section):
 
     @property
     def audited(self) -> tuple[str, ...]:
-        """Names of the fields that the fairness audit groups customers by."""
+        """Names of the fields that the fairness audit groups customers by; of when somebody was
+        born only the age group, unless it is stated otherwise.
+        """
         if self.audit.attributes is not None:
             return self.audit.attributes
         return tuple(
             f"{customers.NAME}.{name}"
             for name, f in self.fields.get(customers.NAME, {}).items()
-            if self.audit.purpose in f.purposes
+            if self.audit.purpose in f.purposes and name != customers.BORN
         )
 
     @cached_property

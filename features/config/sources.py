@@ -8,7 +8,16 @@ from pathlib import PurePath
 
 from pydantic import Field
 
-from features.config.section import Currency, Days, Section, SourceTable, Text, Zone
+from features.config.section import (
+    Currency,
+    Days,
+    InteractionKind,
+    Section,
+    TableName,
+    Text,
+    Zone,
+)
+from features.tables.declared.interactions import KIND, OCCURRED_AT
 
 
 def names(mapped: str | Iterable[str]) -> str:
@@ -107,7 +116,7 @@ class Source(Section):
     """The column of a database that grows with every row that is new or changed: the next load
     reads those rows alone in which it is larger.
     """
-    table: SourceTable
+    table: TableName
     columns: dict[str, Text | tuple[Text, ...]]
     """Each column of the warehouse by the file's name for it; several names are joined, such as
     those of a date and a time.
@@ -132,6 +141,14 @@ class Source(Section):
     apart.
     """
     statuses: StatusesSection = StatusesSection()
+    kinds: dict[InteractionKind, tuple[Text, ...]] = Field(default_factory=dict)
+    """What the words in the column `kind` of interactions mean; rows of other words are set aside.
+    Where none are stated, words are read as most systems mean them.
+    """
+    moments: dict[InteractionKind, Text] = Field(default_factory=dict)
+    """Where a row tells of several interactions: by their kind, the file's column of the moment of
+    each. An empty cell tells of none.
+    """
     time_zone: Zone | None = None
     """In which a time without an offset is read; the shop's where none is stated."""
     cleaning: Cleaning = Cleaning()
@@ -150,7 +167,17 @@ class Source(Section):
         """The names of all columns of the file that are read."""
         mapped = self.columns.values()
         read = [n for each in mapped for n in ([each] if isinstance(each, str) else each)]
-        return (*read, *([self.only_with] if self.only_with else []))
+        return (*read, *self.moments.values(), *([self.only_with] if self.only_with else []))
+
+    @property
+    def stated(self) -> frozenset[str]:
+        """The columns of the warehouse that it states."""
+        return frozenset((*self.columns, *((KIND, OCCURRED_AT) if self.moments else ())))
+
+    @property
+    def kinds_held(self) -> frozenset[str]:
+        """The kinds of interactions that it may hold; none where that is not said."""
+        return frozenset((*self.kinds, *self.moments))
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Which key contradicts others, and how."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.catalog import Catalog
 from features.definitions.definition import Computed, Definition, ShopFacts
@@ -15,17 +17,26 @@ from features.definitions.definitions import STANDARD, Definitions
 from features.definitions.feature import ModelName
 from features.definitions.history import TIMES_BOUGHT
 from features.errors import FeatureError
+from features.tables.declared import transactions
 from features.warehouse.gate import Gate, GateView
 
 
 def features_for(
-    catalog: Catalog, model: ModelName, purpose: str, definitions: Definitions = STANDARD
+    catalog: Catalog,
+    model: ModelName,
+    purpose: str,
+    definitions: Definitions = STANDARD,
+    *,
+    unlisted: bool = False,
 ) -> tuple[str, ...]:
-    """Names of the features that suit `model` and that the catalog permits for `purpose`."""
+    """Names of the features that suit `model` and that the catalog permits for `purpose`: those
+    that a new workspace lists, and with `unlisted` those too that a shop may list itself.
+    """
     return tuple(
         feature.name
         for feature in definitions.used_by(model)
-        if catalog.permits(definitions.of(feature.name).reads, purpose)
+        if (unlisted or feature.listed)
+        and catalog.permits(definitions.of(feature.name).reads, purpose)
     )
 
 
@@ -37,6 +48,17 @@ def reads_of(feature: str, definitions: Definitions = STANDARD) -> tuple[str, ..
 def is_of_history(feature: str, definitions: Definitions = STANDARD) -> bool:
     """Whether the feature is about a customer and a product, rather than about a customer alone."""
     return "product_id" in definitions.of(feature).keys
+
+
+def are_of_looks(features: Sequence[str], definitions: Definitions = STANDARD) -> NDArray[np.bool_]:
+    """Which features of a history (features,) tell of other things than purchases, such as looks at
+    products that may never have been bought.
+    """
+    orders = f"{transactions.NAME}."
+    known = [definitions.by_feature.get(name) for name in features]
+    return np.array(
+        [its is not None and not its.reads[0].startswith(orders) for its in known], bool
+    )
 
 
 def customer_frame(
@@ -66,10 +88,11 @@ def history_frame(
     shop: ShopFacts,
     definitions: Definitions = STANDARD,
 ) -> pd.DataFrame:
-    """What each customer bought before the moments of `spine`: customer, as_of, product_id and
-    `features` (float64).
+    """What each customer bought or looked at before the moments of `spine`: customer, as_of,
+    product_id and `features` (float64).
 
-    One row per product bought; no row for a customer who withholds what was bought.
+    One row per product bought or, where a feature is of looks, looked at; no row for what the
+    customer withholds, and `NaN` in the features of purchases for what was only looked at.
     """
     frame: pd.DataFrame | None = None
     view = gate.over(spine)

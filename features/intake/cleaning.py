@@ -20,11 +20,13 @@ from features.intake.purchases import (
     NO_ACCOUNTS,
     in_one_currency,
     netted,
+    says,
     statuses,
     with_amounts,
     with_customers,
 )
 from features.intake.reading.rejected import rejections
+from features.tables.declared.interactions import CANCELLED
 from features.tables.declared.transactions import (
     AMOUNT,
     ORDER_ID,
@@ -33,7 +35,7 @@ from features.tables.declared.transactions import (
     TABLE,
     UNIT_PRICE,
 )
-from features.tables.table import CUSTOMER_ID
+from features.tables.table import CUSTOMER_ID, Table
 
 AS_WRITTEN = CustomerIds()
 """The rule where `sayso.toml` states none."""
@@ -49,6 +51,7 @@ RULES = (
     "free_of_charge",
     "wholesale",
     TAKEN_BACK,
+    "other_kind",
 )
 """In this order a line is tried, and the first rule that fits has it:
 
@@ -57,7 +60,8 @@ pending: what its status or its refund says; cancellation: the order's number st
 cancellations do; return: a negative quantity; non_product: postage, a fee, a voucher or a
 correction; no_customer: nobody is named; free_of_charge: a price of 0, hence a gift or a
 correction; wholesale: more units than a person buys; taken_back: a purchase of which all was
-cancelled or returned later.
+cancelled or returned later; other_kind: among interactions an event that is none, such as a
+purchase.
 """
 DECIDING = tuple(column.name for column in TABLE.only_read)
 """Columns that say what becomes of a line, and nothing more."""
@@ -145,12 +149,17 @@ def _in_one_form(lines: pd.DataFrame, ids: CustomerIds) -> pd.DataFrame:
     return lines.assign(**{CUSTOMER_ID: said.map(forms).astype("str")})
 
 
-def of_customers(rows: pd.DataFrame) -> Cleaned:
-    """Split rows that are no order lines: those of which nobody knows the customer are set
-    aside.
+def of_customers(rows: pd.DataFrame, table: Table) -> Cleaned:
+    """Split rows that are no order lines: those of which nobody knows the customer are set aside,
+    and of rows of kinds those of no kind that `table` has, or that were called off.
     """
-    nobody = rows[CUSTOMER_ID].isna()
-    return Cleaned(rows[~nobody], rows[nobody].assign(rule="no_customer"), rejections())
+    fits: dict[str, pd.Series | bool] = {"no_customer": rows[CUSTOMER_ID].isna()}
+    if table.kind is not None:
+        fits["other_kind"] = ~rows[table.kind].isin(list(table.kinds))
+    if CANCELLED in rows:
+        fits["cancelled"] = says(rows, CANCELLED)
+    rule = _first(rows.index, fits)
+    return Cleaned(rows[rule == ""], rows[rule != ""].assign(rule=rule[rule != ""]), rejections())
 
 
 def _rule(lines: pd.DataFrame, cleaning: Cleaning, state: pd.Series) -> pd.Series:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from features.intake.health.look import Health
 from features.tables.declared import transactions
+from features.tables.declared.interactions import KIND, KINDS
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class IngestReport:
     last: datetime
     health: Health | None = field(default=None, compare=False)
     """Two runs that find the same are set against different loads."""
+    interactions: Mapping[str, int] = field(default_factory=dict)
+    """How many of each kind the warehouse holds."""
 
 
 def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
@@ -70,3 +76,13 @@ def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
         str(rule): Counted(len(part), int(part[transactions.ORDER_ID].nunique()))
         for rule, part in set_aside.groupby("rule")
     }
+
+
+def kinds_in(files: Sequence[Path]) -> dict[str, int]:
+    """How many interactions of each kind the `files` of that table hold, in the order in which
+    kinds are listed.
+    """
+    found: Counter[str] = Counter()
+    for file in files:
+        found.update(map(str, pq.read_table(file, columns=[KIND])[KIND].to_pylist()))
+    return {kind: found[kind] for kind in KINDS if kind in found}

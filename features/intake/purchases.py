@@ -185,7 +185,7 @@ def statuses(lines: pd.DataFrame, source: Source) -> tuple[pd.Series, pd.Series]
         told = {word: "" if found[word] else _unknown(source, word) for word in found}
         faults = words.map(told).astype("str")
     if CANCELLED_AT in source.columns:
-        state = state.where(~_says(lines, CANCELLED_AT), "cancelled")
+        state = state.where(~says(lines, CANCELLED_AT), "cancelled")
     state = state.where(~_is_refunded(lines, source), "refunded")
     state = state.where(~_takes_back(lines, state), "")
     if TEST in source.columns:
@@ -328,7 +328,7 @@ def _positive(lines: pd.DataFrame, column: str) -> pd.Series:
     return lines[column].astype("float64").abs().fillna(0.0)
 
 
-def _says(lines: pd.DataFrame, column: str) -> pd.Series:
+def says(lines: pd.DataFrame, column: str) -> pd.Series:
     """Whether a cell says yes or when, rather than no or nothing."""
     words = _said(lines, column).str.strip().str.casefold()
     return ~words.isin(["", "0", "false", "no", "nein", "non", "0000-00-00 00:00:00", "none"])

@@ -56,7 +56,7 @@ def states_table(rows: pd.DataFrame, table: States) -> pa.Table:
 
     What a row does not say stays as it was.
     """
-    columns = list(table.by_name)
+    columns = [name for name in table.by_name if name in rows]
     stated = rows.loc[
         rows[columns].notna().any(axis=1), [CUSTOMER, *columns, RECORDED_AT, SOURCE]
     ].sort_values([CUSTOMER, RECORDED_AT], kind="stable")
@@ -78,10 +78,11 @@ def facts_table(told: pd.DataFrame, stated: pd.DataFrame, table: Facts) -> pa.Ta
     key = table.key
     columns = [name for name in table.by_name if name != key]
     found = pd.DataFrame(
-        {column: _most_frequent(told, key, column) for column in columns}, index=told[key].unique()
+        {name: _most_frequent(told, key, name) for name in columns if name in told},
+        index=told[key].unique(),
     )
-    first_stated = stated.drop_duplicates(key).set_index(key)
-    facts = first_stated[columns].combine_first(found).rename_axis(key).reset_index()
+    first_stated = stated.drop_duplicates(key).set_index(key).reindex(columns=columns)
+    facts = first_stated.combine_first(found).rename_axis(key).reset_index()
     facts[table.called] = facts[table.called].where(facts[table.called].notna(), facts[key])
     return arrow_table(facts.sort_values(key), table)
 

@@ -61,7 +61,9 @@ class Gate:
 
         A row appears where the customer granted every category of `fields`, these grants cover it,
         retention and data source allow it, and the shop had recorded it before as_of. The time of
-        recording itself stays here; it is no feature.
+        recording itself stays here; it is no feature. In a table of rows of several kinds it
+        appears where it fills one of `fields` at all: that there was an event of another kind is
+        told by its own fields alone.
 
         Raises `FeatureError` where a field is not declared for the gate's purpose, `WorkspaceError`
         where no source fills it.
@@ -177,7 +179,11 @@ class Gate:
                 group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT)
             )
             seen = seen.filter(newest == 0)
-        return seen.select("customer", "as_of", *(field.partition(".")[2] for field in fields))
+        columns = [field.partition(".")[2] for field in fields]
+        if self._tables.has_kinds(table):
+            told = [seen[column].notnull() for column in columns]  # noqa: PD004 - of Ibis
+            seen = seen.filter(ibis.or_(*told))
+        return seen.select("customer", "as_of", *columns)
 
     def _readable(self, table: str, fields: Collection[str]) -> ibis.Table:
         """Rows of `table` from the data sources that may be read."""

@@ -173,7 +173,7 @@ class ChurnEstimator:
         if privacy_signal:
             return "privacy_signal"
         if not permissions.granted:
-            return "no_consent"
+            return "too_young" if permissions.too_young else "no_consent"
         return None if champion else "model_unavailable"
 
 

@@ -18,6 +18,7 @@ from serving.decisions.document import LEFT_OUT, REMADE, TOLD_WITH, ModelName
 NotPersonalized = Literal[
     "anonymous",
     "unknown_customer",
+    "too_young",
     "no_consent",
     "opted_out",
     "privacy_signal",
@@ -25,7 +26,12 @@ NotPersonalized = Literal[
     "not_now",
 ]
 Unavailable = Literal[
-    "unknown_customer", "no_consent", "opted_out", "privacy_signal", "model_unavailable"
+    "unknown_customer",
+    "too_young",
+    "no_consent",
+    "opted_out",
+    "privacy_signal",
+    "model_unavailable",
 ]
 
 

@@ -25,7 +25,7 @@ from serving.access import audit_log
 from serving.access.caller import Caller
 from serving.decisions import record as decisions
 from serving.decisions.document import ModelName, digest, document, encoded
-from serving.decisions.permissions import Permissions, permissions_of
+from serving.decisions.permissions import Permissions, nobody, permissions_of
 from serving.decisions.record import Decision
 from serving.delivery.exposures import Exposure, record_exposure
 
@@ -98,6 +98,8 @@ class Decider:
     vault: Vault
     catalog: Catalog
     clock: Clock
+    too_young: Callable[[int], bool] = nobody
+    """Of which customers nothing may be used because of their age."""
 
     def decide(
         self,
@@ -118,8 +120,9 @@ class Decider:
             moment = clock.to_text(self.clock())
 
             def standing(connection: Connection, moment: str = moment) -> Permissions:
-                found = permissions_of(connection, self.catalog, customer_id, purpose, moment)
-                return look(connection, found, moment)
+                return look(
+                    connection, self._found(connection, customer_id, purpose, moment), moment
+                )
 
             with self.database.read() as connection:
                 permissions = standing(connection)
@@ -150,8 +153,13 @@ class Decider:
         """Where a customer stands now, for an answer that nobody is given."""
         moment = clock.to_text(self.clock())
         with self.database.read() as connection:
-            found = permissions_of(connection, self.catalog, customer_id, purpose, moment)
-            return look(connection, found, moment)
+            return look(connection, self._found(connection, customer_id, purpose, moment), moment)
+
+    def _found(
+        self, connection: Connection, customer_id: str | None, purpose: str, moment: str
+    ) -> Permissions:
+        young = self.too_young
+        return permissions_of(connection, self.catalog, customer_id, purpose, moment, young)
 
     def _record(
         self,

@@ -4,7 +4,7 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -50,6 +50,8 @@ class Permissions:
     band: SetBand | None = None
     not_now: NotNow | None = None
     imagined: frozenset[str] = frozenset()
+    too_young: bool = False
+    """Whether nothing of them may be used because of their age, whatever they grant."""
 
     def without(self, categories: Collection[str]) -> Permissions:
         """Where the customer would stand had they withdrawn `categories`."""
@@ -76,21 +78,36 @@ class Permissions:
         return replace(self, ledger_seq=other.ledger_seq) == other
 
 
+def nobody(_customer: int) -> bool:
+    """No age is asked for."""
+    return False
+
+
 def permissions_of(
-    connection: Connection, catalog: Catalog, customer_id: str | None, purpose: str, now: str
+    connection: Connection,
+    catalog: Catalog,
+    customer_id: str | None,
+    purpose: str,
+    now: str,
+    too_young: Callable[[int], bool] = nobody,
 ) -> Permissions:
     """The permissions of the shop's customer for `purpose` at the moment `now`; None stands for
-    somebody whom nobody knows.
+    somebody whom nobody knows. Who is `too_young` grants nothing that counts.
 
     Raises `LedgerBroken` where the newest event is not the one that was written last: what stands
     may then be older than it should.
     """
     customer = None if customer_id is None else find(connection, customer_id, catalog.ids)
-    return permissions_as(connection, catalog, customer, purpose, now)
+    return permissions_as(connection, catalog, customer, purpose, now, too_young)
 
 
 def permissions_as(
-    connection: Connection, catalog: Catalog, customer: int | None, purpose: str, now: str
+    connection: Connection,
+    catalog: Catalog,
+    customer: int | None,
+    purpose: str,
+    now: str,
+    too_young: Callable[[int], bool] = nobody,
 ) -> Permissions:
     """The permissions of a pseudonym, as `permissions_of` of the shop's customer."""
     standing = _standing(catalog.versions_in_force(purpose))
@@ -100,10 +117,15 @@ def permissions_as(
         raise LedgerBroken(
             f"the ledger ends at event {newest}, but {seq} were written", seq=newest + 1
         )
-    granted = frozenset(row[3] for row in rows if row[0] == GRANT)
+    young = customer is not None and too_young(customer)
+    granted = frozenset(row[3] for row in rows if row[0] == GRANT and not young)
     opt_outs = (OptOut(*row[3:]) for row in rows if row[0] == OPT_OUT)
     return Permissions(
-        customer, granted, tuple(sorted(opt_outs, key=lambda one: (one.created_at, one.id))), seq
+        customer,
+        granted,
+        tuple(sorted(opt_outs, key=lambda one: (one.created_at, one.id))),
+        seq,
+        too_young=young,
     )
 
 

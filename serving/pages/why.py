@@ -23,6 +23,7 @@ PURPOSE_OF = {"recommendation": "next_purchase", "churn": "churn"}
 WHY_NOT = {
     "anonymous": "Nobody was named when this was asked for, so nothing about you was used.",
     "unknown_customer": "We had nothing on record about you, so nothing about you was used.",
+    "too_young": "We use nothing about people who are too young or whose age is not known.",
     "no_consent": "You have not agreed to share anything for this, so nothing about you was used.",
     "opted_out": "You opted out, so nothing about you was used.",
     "privacy_signal": "Your browser asks not to be profiled, so nothing about you was used.",
@@ -350,9 +351,7 @@ class WhyPage:
         return self.wording.number(round(100 * self.answer["explanation"]["categories"][which]))
 
     def chance(self, which: str) -> str | None:
-        """`output_value` or `base_value` of the estimate as so many in 100; None where there is
-        none.
-        """
+        """`output_value` or `base_value` of the estimate as so many in 100; None without one."""
         if "probability" not in self.answer:
             return None
         return in_hundred(self.wording, self.answer["explanation"]["categories"][which])

@@ -110,5 +110,5 @@ def not_personalized(
     if privacy_signal:
         return "privacy_signal"
     if not permissions.granted:
-        return "no_consent"
+        return "too_young" if permissions.too_young else "no_consent"
     return None if champion else "model_unavailable"

@@ -97,7 +97,8 @@ def candidates_of(model: NextPurchaseModel, allowed: Allowed, hidden: Sequence[s
     made = replace(model.maker, statistics=statistics).make(
         allowed.histories, positions[positions >= 0]
     )
-    bought = np.intersect1d(made.products, allowed.histories.products)
+    own = allowed.histories.bought(model.maker.looks)
+    bought = np.intersect1d(made.products, own.products)
     ids = statistics.product_ids
     return Candidates(
         tuple(ids[made.products].tolist()),

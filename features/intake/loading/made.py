@@ -76,8 +76,11 @@ def stated_tables(sources: Iterable[Source], tables: Tables) -> list[Table]:
         table
         for table in tables.values()
         if any(
-            source.table in (table.name, *table.stated_in)
-            and not table.by_name.keys().isdisjoint(source.columns)
+            source.table == table.name
+            or (
+                source.table in table.stated_in
+                and not table.by_name.keys().isdisjoint(source.columns)
+            )
             for source in every
         )
     ]

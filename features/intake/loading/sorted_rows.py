@@ -90,7 +90,7 @@ def sort_rows(
             else judged(found.rows, source, shop.currency, shop.rates, ids, accounts)
         )
     else:
-        cleaned = of_customers(found.rows)
+        cleaned = of_customers(found.rows, table)
     rejected = pd.concat([found.rejected, cleaned.rejected])
     read = replace(found, rows=found.rows[:0].copy())
     return SortedRows(source, table, read, cleaned.kept, cleaned.set_aside, rejected, mails)

@@ -31,6 +31,7 @@ from features.intake.loading.sorted_rows import (
     sort_rows,
 )
 from features.intake.loading.stored import StoredRows
+from features.intake.own_ids import accounts_of, by_account, since_first_order
 from features.intake.reading.containers import content_of, settled, stamp_of
 from features.intake.reading.rejected import with_raw, without_erased, write_rejected
 from features.intake.reading.sources import FileRead, read_source
@@ -38,6 +39,7 @@ from features.progress import Progress
 from features.shop.corrections import corrected
 from features.shop.workspace import Workspace
 from features.tables.declared import transactions
+from features.tables.table import States
 from features.warehouse.parts import by_table
 from features.warehouse.retention import without_expired
 from features.warehouse.store import Warehouse
@@ -114,9 +116,15 @@ class WholeLoad:
     def _admitted(self, parts: Sequence[SortedRows]) -> dict[str, Admitted]:
         tables, catalog = self._workspace.tables, self._workspace.config.catalog
         found = {name: Admitted(rows_of(parts, name, tables), {}) for name in tables}
+        accounts = accounts_of(found[transactions.NAME].rows)
         for name in tables.personal:
             rows = found[name].rows
+            rows = rows if name == transactions.NAME else by_account(rows, accounts)
             found[name] = admitted(rows, tables[name], self._customers, catalog, self._now)
+        lines = found[transactions.NAME].rows
+        for name in (one for one in tables.personal if isinstance(tables[one], States)):
+            dated = since_first_order(found[name].rows, lines, self._now)
+            found[name] = replace(found[name], rows=dated)
         return found
 
     def _note(

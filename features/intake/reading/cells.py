@@ -151,14 +151,20 @@ def read_quantity(
 
 
 def read_moment(
-    raw: pa.Array[Any], *, date_format: str | None, now: datetime, zone: str = "UTC"
+    raw: pa.Array[Any],
+    *,
+    date_format: str | None,
+    now: datetime,
+    zone: str = "UTC",
+    may_be_empty: bool = False,
 ) -> Cells:
     """Moments as naive UTC in microseconds; one without an offset is of `zone`, and of a time that
-    its clocks show twice the first.
+    its clocks show twice the first. A cell that `may_be_empty` is missing then.
 
     Raises `ValueError` where `date_format` is no strptime format.
     """
     codes, moments, faults = _distinct_moments(raw, date_format, zone)
+    faults = faults[1:] if may_be_empty else faults
     today = pd.Timestamp(now).tz_convert(None) if now.tzinfo else pd.Timestamp(now)
     faults.append(Fault((moments > today + ZONE_SLACK).to_numpy(), IN_FUTURE))
     faults.append(Fault((moments < EARLIEST).to_numpy(), f"which is before {EARLIEST.year}"))

@@ -40,6 +40,7 @@ from features.intake.reading.containers import Content, Stamp, settled, stamp_of
 from features.intake.reading.databases.rows import DatabaseTable
 from features.intake.reading.money import Notation, currency_of
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
+from features.intake.reading.order_lines.interaction_rows import as_interactions
 from features.intake.reading.order_lines.other_events import without_gaps
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
@@ -64,12 +65,13 @@ CONFIG = "sayso.toml"
 class SourceRows:
     """What a source holds.
 
-    `rows` has the columns file (str), line (int64) and all that its table may map: quantities
-    int64, prices float64, moments datetime64[us] in naive UTC, the others str; a text the shop does
-    not state is missing. `rejected` has file, line and reason. `copies` are files left out because
-    they repeat an earlier one byte for byte. `files` says by what each file was read, and `awaited`
-    when the first row may be read that was rejected since its moment lies in the future. `table`
-    is the table that the rows are of where a database has them.
+    `rows` has the columns file (str), line (int64), all that its table may map, and of other
+    tables those that it maps: quantities int64, prices float64, moments datetime64[us] in naive
+    UTC, the others str; a text the shop does not state is missing. `rejected` has file, line and
+    reason. `copies` are files left out because they repeat an earlier one byte for byte. `files`
+    says by what each file was read, and `awaited` when the first row may be read that was rejected
+    since its moment lies in the future. `table` is the table that the rows are of where a database
+    has them.
     """
 
     rows: pd.DataFrame
@@ -141,8 +143,7 @@ def read_pieces(
     Raises `ReadAnew` where what is new of a file cannot be read by itself, and what `read_source`
     raises.
     """
-    columns = tables.stated_in(source.table)
-    parts = [_read_file(source, columns, piece, root, now) for piece in pieces]
+    parts = [_read_file(source, tables, piece, root, now) for piece in pieces]
     awaited = [part.awaited for part in parts if part.awaited is not None]
     return SourceRows(
         _together([part.rows for part in parts]),
@@ -198,25 +199,24 @@ def read_table(
     source: Source, table: DatabaseTable, now: datetime, tables: Tables = STANDARD
 ) -> SourceRows:
     """The rows of a source that a database has; they are named by the source."""
-    declared = tables.stated_in(source.table)
-    found, _ = _read(source, declared, table, Path(source.name), now, Path(), None)
+    found, _ = _read(source, tables, table, Path(source.name), now, Path(), None)
     return replace(found, table=table)
 
 
 def _read_file(
-    source: Source, declared: Mapping[str, Column], piece: Piece, root: Path, now: datetime
+    source: Source, tables: Tables, piece: Piece, root: Path, now: datetime
 ) -> SourceRows:
     file, read = piece.file, piece.read
     begun = None if read is None else read.begun
     table = opened(file, source.packed, source.joins, root, begun, sampled=piece.sampled)
-    found, notations = _read(source, declared, table, file, now, root, read)
+    found, notations = _read(source, tables, table, file, now, root, read)
     now_read = FileRead(piece.content, head_of(table), notations, settled(file, piece.stamp))
     return replace(found, files={file_name(file, root): now_read})
 
 
 def _read(
     source: Source,
-    declared: Mapping[str, Column],
+    tables: Tables,
     table: TableFile,
     file: Path,
     now: datetime,
@@ -224,11 +224,13 @@ def _read(
     read: FileRead | None,
 ) -> tuple[SourceRows, dict[str, Notation]]:
     """The rows of a table, which names them by its `file`, and how its columns write numbers."""
+    declared = tables.stated_in(source.table)
     check_columns(source, declared, file, table)
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:
         raw = filled_down(raw, source, declared)
     raw = without_gaps(only_lines(raw, source), source, declared)
+    raw, source = as_interactions(raw, source)
     notations = _notations(source, declared, raw, read)
     columns = {
         column: _read_column(declared[column], source, raw, now, file, notations.get(column))
@@ -238,18 +240,19 @@ def _read(
         if its.kind is Kind.MOMENT and column in columns:
             cells = _cells(source.columns[column], its.kind, raw)
             check_dates(source, file, cells, columns[column], names(source.columns[column]))
-    return _rows_of(source, declared, file, root, raw, columns), notations
+    return _rows_of(source, tables, file, root, raw, columns), notations
 
 
 def _rows_of(
     source: Source,
-    declared: Mapping[str, Column],
+    tables: Tables,
     file: Path,
     root: Path,
     raw: RawTable,
     columns: dict[str, Cells],
 ) -> SourceRows:
     """The rows of a file, and what of it, and of those joined to it, is rejected."""
+    declared = tables.stated_in(source.table)
     name = file_name(file, root)
     stated = partial(_stated, source, declared, raw)
     faulty = dict(reasons(columns, stated, source, len(raw.lines)))
@@ -266,8 +269,14 @@ def _rows_of(
     )
     readable = np.ones(len(rows), dtype=bool)
     readable[list(faulty)] = False
+    its_own = {column.name for column in tables[source.table].stated}
+    held = {
+        name: column
+        for name, column in declared.items()
+        if name in its_own or name in source.columns or column.told_by in source.columns
+    }
     return SourceRows(
-        _completed(rows[readable], declared),
+        _completed(rows[readable], held),
         rejections(sorted(rejected)),
         awaited=_awaited(columns),
     )
@@ -329,7 +338,8 @@ def _read_cells(
     match column.kind:
         case Kind.MOMENT:
             zone = source.time_zone or "UTC"
-            return read_moment(cells, date_format=source.date_format, now=now, zone=zone)
+            form = source.date_format
+            return read_moment(cells, date_format=form, now=now, zone=zone, may_be_empty=empty)
         case Kind.QUANTITY:
             return read_quantity(cells, decimal_comma=comma, may_be_empty=empty, notation=notation)
         case Kind.PRICE:

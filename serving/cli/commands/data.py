@@ -160,6 +160,9 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
     )
     if aside:
         screen.say(f"Set aside by the cleaning rules: {aside}.")
+    if report.interactions:
+        kinds = (f"{kind.replace('_', ' ')} {n:,}" for kind, n in report.interactions.items())
+        screen.say(f"Interactions: {', '.join(kinds)}.")
     bought = report.purchases
     rows: list[tuple[object, ...]] = [
         (

@@ -89,6 +89,10 @@ class DayLoad:
         loaded = self._loaded
         if loaded.settings != settings_of(self._workspace) or loaded.not_read != self._faults:
             raise ReadAnew("the settings of the sources changed")
+        tables = self._workspace.tables
+        for one in self._sources:
+            if one.table in tables.personal and one.table != transactions.NAME:
+                raise ReadAnew(f"rows of {one.table} are set against all orders")
         now = self._now.replace(tzinfo=None)
         for name, source in loaded.sources.items():
             if source.awaited is not None and now >= source.awaited:

@@ -16,14 +16,14 @@ from features.tables.tables import Tables
 def check_mapping(source: Source, tables: Tables, file: Path) -> None:
     """Raise `SourceError` where `source` maps what its table has not, or not what it needs."""
     allowed, one_of = tables.stated_in(source.table), tables[source.table].one_of
-    if unknown := [name for name in source.columns if name not in allowed]:
+    if unknown := [name for name in source.stated if name not in allowed]:
         raise SourceError(
             f"the source `{source.name}` maps {_list(unknown)}; `{source.table}` has"
             f" {_list(allowed)}",
             file=file,
         )
     missing = [
-        name for name, column in allowed.items() if column.required and name not in source.columns
+        name for name, column in allowed.items() if column.required and name not in source.stated
     ]
     if missing:
         raise SourceError(

@@ -59,9 +59,9 @@ def any_purpose(original: Any) -> Any:
     """The answer takes what was granted for another purpose."""
 
     def permissions_of(
-        connection: Any, catalog: Any, customer_id: str, purpose: str, now: str
+        connection: Any, catalog: Any, customer_id: str, purpose: str, now: str, young: Any
     ) -> Any:
-        permissions = original(connection, catalog, customer_id, purpose, now)
+        permissions = original(connection, catalog, customer_id, purpose, now, young)
         other = original(
             connection,
             catalog,
