@@ -24,6 +24,7 @@ WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """First SQLite releases of each line in which write-ahead logging cannot lose a commit with two
 connections.
 """
+WRITE_AHEAD = ("journal_mode=WAL", "synchronous=FULL")
 STEPS_BETWEEN_LOOKS = 100_000
 """Instructions of SQLite's machine, about a millisecond, after which a statement looks whether
 anybody still waits for it.
@@ -107,8 +108,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A transaction that writes.
+
+        What can be made anew at any time need not be `durable`: then a machine that loses its power
+        right after may lose it, and nothing else.
 
         There is one at a time, from its first moment, so that what it reads cannot change under it.
 
@@ -120,7 +124,9 @@ class Database:
         try:
             with (
                 self._turns.take(self._patience.lock, urgent=urgent),
-                self.engine.connect().execution_options(sayso_write=True) as connection,
+                self.engine.connect().execution_options(
+                    sayso_write=True, sayso_durable=durable
+                ) as connection,
                 connection.begin(),
             ):
                 yield connection
@@ -210,7 +216,10 @@ def _postgresql_engine(url: str, patience: Patience) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("sayso_write", False):
+        options = connection.get_execution_options()
+        if options.get("sayso_write", False):
+            if not options.get("sayso_durable", True):
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
 
     return engine
@@ -226,6 +235,9 @@ def _sqlite_engine(url: str, patience: Patience) -> Engine:
         **pool,
     )
     journal = _journal(module.sqlite_version_info)
+    strict = journal[1]
+    # Only in write-ahead logging does a commit that is not waited for harm no other one.
+    relaxed = "synchronous=NORMAL" if journal == WRITE_AHEAD else None
     if file := file_of(engine.url):
         hold_to(engine, file)
 
@@ -241,7 +253,11 @@ def _sqlite_engine(url: str, patience: Patience) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("sayso_write", False)
+        options = connection.get_execution_options()
+        writes = options.get("sayso_write", False)
+        if writes and relaxed is not None:
+            durable = options.get("sayso_durable", True)
+            connection.exec_driver_sql(f"PRAGMA {strict if durable else relaxed}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
@@ -265,8 +281,4 @@ def _journal(version: tuple[int, int, int]) -> tuple[str, ...]:
     safe = version >= WAL_SAFE[0] or any(
         fixed[:2] == version[:2] and version >= fixed for fixed in WAL_SAFE[1:]
     )
-    return (
-        ("journal_mode=WAL", "synchronous=FULL")
-        if safe
-        else ("journal_mode=DELETE", "synchronous=EXTRA")
-    )
+    return WRITE_AHEAD if safe else ("journal_mode=DELETE", "synchronous=EXTRA")

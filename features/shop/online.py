@@ -18,23 +18,35 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from features import clock
 from features.catalog import Catalog
 from features.clock import Clock
-from features.consent.grants import grants
+from features.consent.grants import Granted, granted_rows, grants, grants_frame
 from features.customers.vault import PayloadGone, PayloadKey, Vault
 from features.database.engine import Database
 from features.database.tables import corrections, online_features
 from features.definitions.definition import ShopFacts
-from features.definitions.frames import customer_frame, history_frame, is_of_history
+from features.definitions.frames import (
+    customer_frame,
+    features_of_one,
+    history_frame,
+    is_of_history,
+)
 from features.shop.shop import Shop
-from features.warehouse.gate import Gate
+from features.warehouse.gate import Gate, GateOfOne
 
 Floats = NDArray[np.float64]
+State = tuple[list[Granted], int]
+"""A customer's grants, and how many corrections there are."""
 _SIZES = struct.Struct("<III")
 BATCH = 2_000
+CORRECTIONS_OF_ONE = (
+    select(func.count())
+    .select_from(corrections)
+    .where(corrections.c.customer == bindparam("customer"))
+)
 
 
 @dataclass(frozen=True)
@@ -156,24 +168,19 @@ class OnlineStore:
         and the data, still stand then.
         """
         with self._database.read() as connection:
-            granted, corrected = (
-                self._grants(connection, customer),
-                _corrections(connection, customer),
-            )
-        spine = pd.DataFrame(
-            {
-                "customer": [customer],
-                "as_of": pd.Timestamp(self._loaded_until()).as_unit("us"),
-            }
-        )
-        (row,) = self._rows(self._gate_for(self.purpose, granted), spine).values()
-        with self._database.write() as connection:
-            if (
-                self._grants(connection, customer).equals(granted)
-                and _corrections(connection, customer) == corrected
-            ):
+            before = self._state(connection, customer)
+        gate = self._gate_for(self.purpose, grants_frame(before[0]))
+        row = self._row(gate.of_one(customer, {}), self._loaded_until())
+        with self._database.write(durable=False) as connection:
+            if self._state(connection, customer) == before:
                 self._store(connection, {customer: row})
         return row
+
+    def _state(self, connection: Connection, customer: int) -> State:
+        """What a customer's row is made from, as far as the database has it."""
+        now = clock.to_text(self._clock())
+        granted = granted_rows(connection, self._catalog, self.purpose, now, customer)
+        return granted, _corrections(connection, customer)
 
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""
@@ -196,6 +203,17 @@ class OnlineStore:
             )
         return len(rows)
 
+    def _row(self, door: GateOfOne, as_of: datetime) -> OnlineRow:
+        layout = self.layout
+        names = (*layout.customer, *layout.history)
+        found = features_of_one(door, names, as_of, self._facts)
+        return OnlineRow(
+            clock.to_text(as_of),
+            found.row(layout.customer),
+            found.products,
+            found.columns(layout.history),
+        )
+
     def _rows(self, gate: Gate, spine: pd.DataFrame) -> dict[int, OnlineRow]:
         layout = self.layout
         known = customer_frame(gate, layout.customer, spine, self._facts)[
@@ -216,9 +234,8 @@ class OnlineStore:
             for customer, as_of, features in rows
         }
 
-    def _grants(self, connection: Connection, customer: int | None = None) -> pd.DataFrame:
-        now = clock.to_text(self._clock())
-        return grants(connection, self._catalog, self.purpose, now, customer)
+    def _grants(self, connection: Connection) -> pd.DataFrame:
+        return grants(connection, self._catalog, self.purpose, clock.to_text(self._clock()))
 
     def _about(self, customer: int) -> str:
         return f"online:{self.purpose}:{customer}"
@@ -251,8 +268,7 @@ class OnlineStore:
 
 
 def _corrections(connection: Connection, customer: int) -> int:
-    query = select(func.count()).select_from(corrections).where(corrections.c.customer == customer)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(CORRECTIONS_OF_ONE, {"customer": customer}).scalar_one())
 
 
 def _changed(before: pd.DataFrame, after: pd.DataFrame) -> set[int]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import cast
 
 import ibis
 import pandas as pd
@@ -29,6 +28,8 @@ from features.errors import WorkspaceError
 from features.private_file import replace_text, sync
 from features.tables.declared import products, transactions
 from features.tables.table import CUSTOMER, RECORDED_AT
+from features.warehouse.own_rows import OwnRows, Programs
+from features.warehouse.part_files import PartFiles, in_order, rows_of_a_part
 
 MEMORY_LIMIT = "1GB"
 WAIT_SECONDS = 60.0
@@ -52,6 +53,8 @@ class Warehouse:
         self.folder = folder
         self._tables: dict[Path, ibis.Table] = {}
         self._statements: dict[Hashable, _Statement] = {}
+        self._programs: tuple[str, Programs] = ("", Programs())
+        self._parts = PartFiles()
         self._one_at_a_time = RLock()  # a connection to DuckDB serves one thread at a time
         self._lock = FileLock(folder / "lock", timeout=WAIT_SECONDS)
 
@@ -123,6 +126,31 @@ class Warehouse:
                 raw.unregister(ASKED)
         return statement.frame(found)
 
+    def own(self, customer: int, arrived: Mapping[str, pa.Table]) -> OwnRows:
+        """One customer's rows, and those that `arrived` since these were loaded, consented or not:
+        for the gate alone.
+        """
+        generation = self._in_use()
+        if self._programs[0] != generation.folder.name:
+            self._programs = (generation.folder.name, Programs())
+        return OwnRows(generation, customer, self._programs[1], arrived)
+
+    def _in_use(self) -> _Generation:
+        return _Generation(self.folder / self.generation, self._parts, self.query)
+
+    def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """What DuckDB makes of `tables`, which are no more of this warehouse's than they say."""
+        with self._one_at_a_time:
+            raw = self.connection.con
+            for name, rows in tables.items():
+                raw.register(name, rows)
+            try:
+                found: pa.Table = raw.execute(sql).to_arrow_table()
+            finally:
+                for name in tables:
+                    raw.unregister(name)
+        return found
+
     def _statement(
         self, made: Callable[[ibis.Table], ibis.Table], columns: pa.Schema
     ) -> _Statement:
@@ -154,7 +182,7 @@ class Warehouse:
 
         Raises `WorkspaceError` where no order is left.
         """
-        last = _last(self._file(transactions.NAME), RECORDED_AT)
+        last = self._parts.newest(self._in_use().files(transactions.NAME), RECORDED_AT)
         if last is None:
             raise WorkspaceError(
                 "the warehouse holds no order any more; load newer ones with `sayso ingest`"
@@ -282,18 +310,39 @@ class _Statement:
         return converted
 
 
-def _last(file: Path, column: str) -> datetime | None:
-    """The largest time in a column, by what the file says of its parts; None where there is
-    none.
-    """
-    about = pq.read_metadata(file)
-    position = about.schema.names.index(column)
-    parts = (about.row_group(part).column(position) for part in range(about.num_row_groups))
-    known = (part.statistics for part in parts if part.statistics is not None)
-    times = [cast("datetime", part.max) for part in known if part.has_min_max]
-    return max(times, default=None)
+@dataclass(frozen=True)
+class _Generation:
+    """The tables of one generation, whichever is in use meanwhile."""
+
+    folder: Path
+    parts: PartFiles
+    query: Callable[[str, Mapping[str, pa.Table]], pa.Table]
+    """What DuckDB makes of tables."""
+
+    def files(self, table: str) -> list[Path]:
+        """The files that a table consists of."""
+        return [self.folder / f"{table}.parquet"]
+
+    def schema(self, name: str) -> pa.Schema:
+        """The columns of a table."""
+        return self.parts.schema(self.files(name))
+
+    def rows(self, name: str, customer: int, columns: Collection[str]) -> pa.Table:
+        """A customer's rows of a table."""
+        return self.parts.rows_of(self.files(name), customer, columns)
+
+    def has(self, name: str) -> bool:
+        """Whether a source filled that table."""
+        return all(file.is_file() for file in self.files(name))
 
 
 def _write(table: pa.Table, file: Path) -> None:
-    pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
+    rows = in_order(table)
+    pq.write_table(
+        rows,
+        file,
+        compression="zstd",
+        coerce_timestamps="us",
+        row_group_size=rows_of_a_part(rows),
+    )
     sync(file)

@@ -7,6 +7,7 @@ import typer
 from serving.cli.benchmarks import churn as benchmark_churn
 from serving.cli.benchmarks import explain as benchmark_explain
 from serving.cli.benchmarks import next_basket as benchmark_next_basket
+from serving.cli.benchmarks import refresh as benchmark_refresh
 from serving.cli.benchmarks import scale as benchmark_scale
 
 
@@ -18,5 +19,6 @@ def register(app: typer.Typer) -> None:
     benchmark.command("next-basket")(benchmark_next_basket.next_basket)
     benchmark.command("churn")(benchmark_churn.churn)
     benchmark.command("explain")(benchmark_explain.explain)
+    benchmark.command("refresh")(benchmark_refresh.refresh)
     benchmark.command("scale")(benchmark_scale.scale)
     app.add_typer(benchmark, name="benchmark")
