@@ -163,7 +163,7 @@ def test_every_feature_that_comes_with_sayso_runs_on_arrays(shop: Shop) -> None:
     the others together.
     """
     gate, program = shop.gate(PURPOSE), Program()
-    own = gate.of_one(1, {})._gate
+    own = gate.of_one(1)._gate
     for definition in STANDARD.every:
         program.add(own.expression((definition.reads, Computed(definition, shop.facts)), "asked"))
 

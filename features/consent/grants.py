@@ -23,6 +23,7 @@ from features.database.tables import consent_state
 
 State = tuple[int, str, str]
 """Whose state, for which purpose, of which category."""
+BATCH = 1_000
 Granted = tuple[int, str, str | None]
 """A grant: its customer, its category, and from when on it covers data."""
 STATE_COLUMNS = ("action", "seq", "occurred_at", "notice_version", "valid_until", "covers_from")
@@ -110,6 +111,20 @@ def granted_rows(
         GRANTS if customer is None else GRANTS_OF_ONE, {**values, "customer": customer}
     )
     return [(row[0], row[1], row[2]) for row in found]
+
+
+def granted_for_anything(
+    connection: Connection, catalog: Catalog, customers: Collection[int], now: str
+) -> set[tuple[int, str]]:
+    """Which categories each of `customers` grants for at least one purpose, as pairs."""
+    column, wanted = consent_state.c, list(customers)
+    stands = or_(*(in_force(catalog, purpose, now) for purpose in catalog.purposes))
+    found = set[tuple[int, str]]()
+    for start in range(0, len(wanted), BATCH):
+        whose = column.customer.in_(wanted[start : start + BATCH])
+        rows = connection.execute(select(column.customer, column.category).where(whose, stands))
+        found |= {(row.customer, row.category) for row in rows}
+    return found
 
 
 def takes_effect(event: Mapping[str, Any], standing: Mapping[str, Any] | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean, of_customers
+from features.intake.folding import arrived_since, folded, newest_files
 from features.intake.ingest_report import (
     Counted,
     IngestReport,
@@ -99,17 +100,21 @@ def ingest(
         if rows[transactions.NAME].empty:
             raise _nothing_left(parts, set_aside, faults)
         progress("writing the warehouse", 0.8)
-        whole = _tables(rows, parts, workspace.tables)
+        came = arrived_since(database, vault)
+        newest = newest_files(config.sources, faults, workspace.root)
+        whole = folded(_tables(rows, parts, workspace.tables), came, workspace.tables, newest)
         tables = {
             name: without_expired(name, table, config.catalog, now)[0]
             for name, table in whole.items()
         }
-        warehouse.replace(corrected(tables, database, vault))
+        until = max((one.seq for one in came), default=0)
+        warehouse.replace(corrected(tables, database, vault), until)
         files = write_rejected(workspace.rejected, rejected)
     progress("done", 1.0)
     orders = len(tables[transactions.NAME][transactions.ORDER_ID].unique())
     held = purchases_of(rows[transactions.NAME], orders, config.shop.currency)
-    return _report(parts, tables, held, set_aside, faults, tuple(files.values()))
+    report = _report(parts, tables, held, set_aside, faults, tuple(files.values()))
+    return replace(report, over_http=len(came))
 
 
 def _read(

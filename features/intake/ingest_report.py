@@ -61,6 +61,8 @@ class IngestReport:
     orders: int
     first: datetime
     last: datetime
+    over_http: int = 0
+    """Rows that were sent over HTTP and are in the warehouse now."""
 
 
 def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from typing import cast
 
 import numpy as np
@@ -34,12 +34,25 @@ from features.definitions.frames import (
     history_frame,
     is_of_history,
 )
-from features.shop.shop import Shop
+from features.events.arrivals import (
+    arrived_of,
+    customers_since,
+    newest_moment,
+    read,
+    state_of,
+)
+from features.shop.corrections import put_right, read_corrections
+from features.shop.shop import Loaded, Shop
+from features.tables.tables import Tables
 from features.warehouse.gate import Gate, GateOfOne
+from features.warehouse.own_rows import NOTHING_ARRIVED, Arrived
 
 Floats = NDArray[np.float64]
-State = tuple[list[Granted], int]
-"""A customer's grants, and how many corrections there are."""
+State = tuple[list[Granted], int, tuple[int, int], Loaded]
+"""A customer's grants, how many corrections there are, which of their rows arrived, and which
+tables are in use.
+"""
+MOST_TRIES = 3
 _SIZES = struct.Struct("<III")
 BATCH = 2_000
 CORRECTIONS_OF_ONE = (
@@ -112,8 +125,8 @@ class OnlineRow:
 class OnlineStore:
     """Online features of one purpose.
 
-    `gate_for` opens the gate for a purpose under grants, and `loaded_until` is the moment that the
-    warehouse speaks for.
+    `gate_for` opens the gate for a purpose under grants, `loaded_until` is the moment that the
+    warehouse speaks for, and `loaded` says which of its tables are in use.
     """
 
     def __init__(
@@ -123,6 +136,8 @@ class OnlineStore:
         catalog: Catalog,
         gate_for: Callable[[str, pd.DataFrame], Gate],
         loaded_until: Callable[[], datetime],
+        loaded: Callable[[], Loaded],
+        tables: Tables,
         facts: ShopFacts,
         clock: Clock,
         purpose: str,
@@ -133,6 +148,8 @@ class OnlineStore:
         self._catalog = catalog
         self._gate_for = gate_for
         self._loaded_until = loaded_until
+        self._loaded = loaded
+        self._tables = tables
         self._facts = facts
         self._clock = clock
         self.purpose = purpose
@@ -164,23 +181,49 @@ class OnlineStore:
         return row or self.make(customer)
 
     def make(self, customer: int) -> OnlineRow:
-        """Make the row of one customer from the warehouse under their grants, and keep it if these,
-        and the data, still stand then.
+        """Make the row of one customer from the warehouse, and from what arrived since, under their
+        grants, and keep it if these, and the data, still stand then.
         """
-        with self._database.read() as connection:
-            before = self._state(connection, customer)
-        gate = self._gate_for(self.purpose, grants_frame(before[0]))
-        row = self._row(gate.of_one(customer, {}), self._loaded_until())
+        for _ in range(MOST_TRIES):
+            with self._database.read() as connection:
+                before = self._state(connection, customer)
+                arrived = self._arrived(connection, customer, before)
+            gate = self._gate_for(self.purpose, grants_frame(before[0]))
+            row = self._row(gate.of_one(customer, arrived), self._as_of(arrived))
+            if self._loaded() == before[-1]:
+                break
         with self._database.write(durable=False) as connection:
             if self._state(connection, customer) == before:
                 self._store(connection, {customer: row})
         return row
 
     def _state(self, connection: Connection, customer: int) -> State:
-        """What a customer's row is made from, as far as the database has it."""
+        """What a customer's row is made from."""
         now = clock.to_text(self._clock())
         granted = granted_rows(connection, self._catalog, self.purpose, now, customer)
-        return granted, _corrections(connection, customer)
+        corrected, came = _corrections(connection, customer), state_of(connection, customer)
+        return granted, corrected, came, self._loaded()
+
+    def _arrived(self, connection: Connection, customer: int, state: State) -> Arrived:
+        """A customer's rows that arrived since the warehouse was loaded, put right where they have
+        said so.
+        """
+        _, corrected, (_, newest), (_, loaded) = state
+        if newest <= loaded:
+            return NOTHING_ARRIVED
+        found = read(connection, self._vault, after=loaded, customer=customer)
+        arrived = arrived_of(found, customer, self._tables)
+        if not corrected:
+            return arrived
+        right = read_corrections(connection, self._vault, customer)
+        return replace(arrived, rows=put_right(arrived.rows, right))
+
+    def _as_of(self, arrived: Arrived) -> datetime:
+        """The moment that a customer's row speaks for: the midnight after their newest record."""
+        loaded = self._loaded_until()
+        if (newest := newest_moment(arrived)) is None:
+            return loaded
+        return max(loaded, datetime.combine(newest, time()) + timedelta(days=1))
 
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""
@@ -190,6 +233,7 @@ class OnlineStore:
         rows = self._rows(gate, gate.spine(self._loaded_until()))
         with self._database.write() as connection:
             changed = _changed(granted, self._grants(connection))
+            changed |= customers_since(connection, self._loaded()[1])
             connection.execute(
                 delete(online_features).where(online_features.c.purpose == self.purpose)
             )
@@ -287,6 +331,8 @@ def online_store(
         shop.config.catalog,
         shop.gate_for,
         shop.loaded_until,
+        shop.loaded,
+        shop.workspace.tables,
         shop.facts,
         shop.clock,
         purpose,

@@ -18,7 +18,6 @@ from functools import cached_property, partial
 import ibis
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.catalog import PRODUCT, Catalog
@@ -26,7 +25,14 @@ from features.engines.columns import Rows, moment
 from features.errors import FeatureError, WorkspaceError
 from features.tables.table import PLUMBING, RECORDED_AT, SOURCE
 from features.tables.tables import STANDARD, Tables
-from features.warehouse.own_rows import ASKED, OwnRows, asked_rows
+from features.warehouse.own_rows import (
+    ASKED,
+    NOTHING_ARRIVED,
+    OVER_HTTP,
+    Arrived,
+    OwnRows,
+    asked_rows,
+)
 from features.warehouse.store import Warehouse
 
 Expression = Callable[[ibis.Table], ibis.Table]
@@ -195,7 +201,7 @@ class Gate:
         oldest = self._now - timedelta(days=self._catalog.retention_days(fields))
         return np.datetime64(oldest.replace(tzinfo=None), "us")
 
-    def of_one(self, customer: int, arrived: Mapping[str, pa.Table]) -> GateOfOne:
+    def of_one(self, customer: int, arrived: Arrived = NOTHING_ARRIVED) -> GateOfOne:
         """The same gate, opened onto the rows of one customer and those that `arrived` since."""
         own, rows = copy(self), self._warehouse.own(customer, arrived)
         own._open = rows.table  # noqa: SLF001 - of a gate like this one
@@ -208,7 +214,8 @@ class Gate:
 
     def readable(self) -> tuple[str, ...]:
         """The data sources that may be read at this moment."""
-        return tuple(self._catalog.readable_sources(self._now.date()))
+        readable = self._catalog.readable_sources(self._now.date())
+        return readable if OVER_HTTP in self._catalog.sources else (*readable, OVER_HTTP)
 
     def covers_from(self, fields: Collection[str], customer: int) -> np.datetime64 | None:
         """From when on a customer's rows of `fields` may be seen; None for none at all."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import ibis
 import numpy as np
@@ -17,11 +17,13 @@ from ibis.expr.operations import UnboundTable
 from features.engines.arrays import Plan, Program
 from features.engines.columns import Column, NotOnArrays, Rows, rows_of
 from features.tables.declared.transactions import ORDER_ID
-from features.tables.table import CUSTOMER
+from features.tables.table import CUSTOMER, SOURCE
 
 ASKED = ibis.schema({CUSTOMER: "int64", "as_of": "timestamp(6)", "covers_from": "timestamp(6)"})
 """The columns of what is asked for."""
 MOST_KEPT = 500
+OVER_HTTP = "sent over HTTP"
+"""The source of rows that the shop sent while it ran."""
 Expression = Callable[[], ibis.Table]
 
 
@@ -54,6 +56,35 @@ class Compiled:
     """The tables that the SQL reads."""
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """Rows that came since the tables were loaded, by table, and the orders that are stated as a
+    whole in them.
+    """
+
+    rows: Mapping[str, pa.Table] = field(default_factory=dict)
+    wholes: frozenset[str] = frozenset()
+
+    def beside(self, name: str, held: pa.Table, columns: Collection[str]) -> pa.Table:
+        """The `held` rows of one customer with those that came, each order counted once: as it was
+        stated as a whole, else as a file has it.
+        """
+        more = self.rows.get(name)
+        if ORDER_ID in held.column_names:
+            held = held.filter(pc.invert(_among(held[ORDER_ID], self.wholes)))
+            if more is not None:
+                filed = held.filter(pc.not_equal(held[SOURCE], pa.scalar(OVER_HTTP)))
+                known = {str(order) for order in filed[ORDER_ID].to_pylist()} - self.wholes
+                more = more.filter(pc.invert(_among(more[ORDER_ID], known)))
+        names = [column for column in held.column_names if column in columns]
+        if more is None:
+            return held.select(names)
+        return pa.concat_tables([held.select(names), more.select(names)])
+
+
+NOTHING_ARRIVED = Arrived()
+
+
 class Programs:
     """What was compiled, for all customers of one generation."""
 
@@ -74,15 +105,16 @@ class OwnRows:
     tables: Tables
     customer: int
     programs: Programs
-    arrived: Mapping[str, pa.Table] = field(default_factory=dict)
+    arrived: Arrived = NOTHING_ARRIVED
 
     def table(self, name: str) -> ibis.Table:
         """A table, for an expression."""
-        return ibis.table(ibis.Schema.from_pyarrow(self.tables.schema(name)), name=name)
+        return ibis.table(ibis.Schema.from_pyarrow(self._schema(name)), name=name)
 
-    def has(self, name: str) -> bool:
-        """Whether a source filled that table."""
-        return self.tables.has(name)
+    def _schema(self, name: str) -> pa.Schema:
+        if name in self.arrived.rows and not self.tables.has(name):
+            return self.arrived.rows[name].schema
+        return self.tables.schema(name)
 
     def made(
         self, expressions: Mapping[Hashable, Expression], asked: Mapping[str, Rows]
@@ -136,20 +168,13 @@ class OwnRows:
         return plan.run(inputs)
 
     def _read(self, name: str, columns: Collection[str]) -> pa.Table:
-        """The rows of a table; an order that arrived anew stands in place of what was held of
-        it.
-        """
-        more = self.arrived.get(name)
-        if more is None:
+        arrived = self.arrived
+        if name not in arrived.rows and not arrived.wholes:
             return self.tables.rows(name, self.customer, columns)
-        numbered = ORDER_ID in more.column_names
-        read = {*columns, ORDER_ID} if numbered else {*columns}
-        held = self.tables.rows(name, self.customer, read)
-        if numbered:
-            anew = pc.is_in(held[ORDER_ID], more[ORDER_ID].combine_chunks())
-            held = held.filter(pc.invert(anew))
-        names = [column for column in held.column_names if column in columns]
-        return pa.concat_tables([held.select(names), more.select(names)])
+        if not self.tables.has(name):
+            return arrived.rows[name].select(sorted(columns))
+        held = self.tables.rows(name, self.customer, {*columns, ORDER_ID, SOURCE})
+        return arrived.beside(name, held, columns)
 
     def _queried(
         self, compiled: Compiled, asked: Mapping[str, Rows], found: list[Rows]
@@ -160,7 +185,7 @@ class OwnRows:
         tables = {
             name: _arrow(asked[name])
             if name in asked
-            else self._read(name, self.tables.schema(name).names)
+            else self._read(name, self._schema(name).names)
             for name in compiled.reads
         }
         places = iter(found)
@@ -170,6 +195,10 @@ class OwnRows:
             else next(places)
             for at in range(len(compiled.queries) + len(found))
         ]
+
+
+def _among(texts: Any, values: Collection[str]) -> Any:
+    return pc.is_in(texts, pa.array(sorted(values), pa.string()))
 
 
 def _sql(

@@ -28,13 +28,15 @@ from features.errors import WorkspaceError
 from features.private_file import replace_text, sync
 from features.tables.declared import products, transactions
 from features.tables.table import CUSTOMER, RECORDED_AT
-from features.warehouse.own_rows import OwnRows, Programs
+from features.warehouse.own_rows import Arrived, OwnRows, Programs
 from features.warehouse.part_files import PartFiles, in_order, rows_of_a_part
 
 MEMORY_LIMIT = "1GB"
 WAIT_SECONDS = 60.0
 ASKED = "asked"
 MOST_STATEMENTS = 500
+ARRIVALS = "arrivals"
+"""File of a generation that says how far it holds what was sent over HTTP."""
 HALF = ".partial"
 """What names end with whose content is not all there yet; found where a process was killed, and
 cleared away by the next change.
@@ -126,7 +128,7 @@ class Warehouse:
                 raw.unregister(ASKED)
         return statement.frame(found)
 
-    def own(self, customer: int, arrived: Mapping[str, pa.Table]) -> OwnRows:
+    def own(self, customer: int, arrived: Arrived) -> OwnRows:
         """One customer's rows, and those that `arrived` since these were loaded, consented or not:
         for the gate alone.
         """
@@ -209,9 +211,19 @@ class Warehouse:
         finally:
             self._lock.release()
 
-    def replace(self, tables: Mapping[str, pa.Table]) -> None:
+    @property
+    def arrivals_until(self) -> int:
+        """The number of the newest row sent over HTTP that the tables in use hold; 0 for none."""
+        try:
+            return int((self.folder / self.generation / ARRIVALS).read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return 0
+
+    def replace(self, tables: Mapping[str, pa.Table], arrivals_until: int = 0) -> None:
         """Put `tables` in place of all that was here; until the last rename readers see what
         was.
+
+        Of the rows sent over HTTP they hold those up to the number `arrivals_until`.
         """
         with self.alone():
             before = self.folder / self.generation if self.filled else None
@@ -221,6 +233,7 @@ class Warehouse:
             try:
                 for name, table in tables.items():
                     _write(table, half / f"{name}.parquet")
+                replace_text(half / ARRIVALS, str(arrivals_until))
                 half.rename(new)
                 replace_text(self.folder / "current", generation)
             except BaseException:

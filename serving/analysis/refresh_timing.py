@@ -81,7 +81,7 @@ def differing(gate: Gate, layout: Layout, spine: pd.DataFrame, shop: ShopFacts) 
     names = (*layout.customer, *layout.history)
     different = 0
     for customer, as_of in spine.itertuples(index=False, name=None):
-        alone = features_of_one(gate.of_one(customer, {}), names, as_of.to_pydatetime(), shop)
+        alone = features_of_one(gate.of_one(customer), names, as_of.to_pydatetime(), shop)
         own = (alone.products, alone.row(layout.customer), alone.columns(layout.history))
         different += _bits(*own) != _bits(*every[customer])
     return different

@@ -143,6 +143,27 @@ def _read_file(
         if its.kind is Kind.MOMENT and column in columns:
             cells = _cells(source.columns[column], its.kind, raw)
             _check_dates(source, file, cells, columns[column], names(source.columns[column]))
+    return _sorted_rows(source, declared, raw, columns, name)
+
+
+def read_rows(
+    source: Source, declared: Mapping[str, Column], raw: RawTable, name: str, now: datetime
+) -> SourceRows:
+    """Rows that stand in no file, read as those of a file; `name` is what is told as the file."""
+    columns = {
+        column: _read_column(declared[column], source, raw, now) for column in source.columns
+    }
+    return _sorted_rows(source, declared, raw, columns, name)
+
+
+def _sorted_rows(
+    source: Source,
+    declared: Mapping[str, Column],
+    raw: RawTable,
+    columns: dict[str, Cells],
+    name: str,
+) -> SourceRows:
+    """The rows that could be read, and the others with the reason."""
     reasons = dict(_reasons(source, declared, raw, columns))
     rejected = [(name, line, reason) for line, reason in raw.misshapen]
     rejected += [(name, int(raw.lines[position]), reason) for position, reason in reasons.items()]

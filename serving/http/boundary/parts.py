@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from features.catalog import Catalog
 from features.consent.ledger import Ledger
 from features.customers.pseudonyms import Customers
+from features.intake.door import Door
 from serving.access.api_keys import Key
 from serving.access.audit_log import AuditLog
 from serving.access.caller import Caller
@@ -78,6 +79,7 @@ ConsentLedger = Annotated[Ledger, _part(lambda sayso: sayso.shop.ledger)]
 KnownCustomers = Annotated[Customers, _part(lambda sayso: sayso.shop.customers)]
 DeclaredCatalog = Annotated[Catalog, _part(lambda sayso: sayso.shop.config.catalog)]
 OptingOut = Annotated[OptOuts, _part(lambda sayso: sayso.opt_outs)]
+RowsDoor = Annotated[Door, _part(lambda sayso: sayso.door)]
 Codes = Annotated[OneTimeCodes, _part(lambda sayso: sayso.codes)]
 Auditing = Annotated[AuditLog, _part(lambda sayso: sayso.audit_log)]
 CallingKey = Annotated[Key, Depends(_key)]
