@@ -65,7 +65,7 @@ def folded(
         return dict(held)
     counted = _once(came)
     together = dict(held)
-    for name in {name for one in counted for name in one.content.rows}:
+    for name in {name for one in counted for name in (one.table, *one.content.rows)}:
         table = tables[name]
         if isinstance(table, Facts):
             since = newest.get(name, BEGINNING)

@@ -150,8 +150,8 @@ def _empty_decisions(shop: Shop) -> int:
 def _forget_arrivals(shop: Shop, connection: Connection) -> int:
     """Rows that the shop sent go when none of their fields may be kept any longer."""
     kept: dict[str, int] = {}
-    for field in shop.config.catalog.fields.values():
-        kept[field.table] = max(field.retention_days, kept.get(field.table, 0))
+    for one in shop.config.catalog.fields.values():
+        kept[one.table] = max(one.retention_days, kept.get(one.table, 0))
     now = shop.clock()
     return sum(
         forget_old(connection, table, clock.to_text(now - timedelta(days=days)))
