@@ -34,6 +34,8 @@ ROUTES = {
     ("post", "/v1/customers/{id}/codes"): "privacy",
     ("get", "/v1/codes/wanted"): "privacy",
     ("post", "/v1/links/revocations"): "privacy",
+    ("post", "/v1/transactions"): "ingest",
+    ("post", "/v1/products"): "ingest",
     ("post", "/v1/reviews"): "review",
     ("get", "/v1/reviews"): "review",
     ("post", "/v1/reviews/{id}/resolve"): "review",

@@ -26,8 +26,6 @@ from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.live.assortment import AssortmentKeeper
 
-pytestmark = pytest.mark.both_databases
-
 PURPOSE = "recommendations"
 ANN, BEN, REFUSING, NEVER_ASKED = "c000", "c001", "c018", "c019"
 
@@ -109,6 +107,7 @@ def kept(shop: Shop) -> int:
         return int(connection.execute(select(func.count()).select_from(arrivals)).scalar_one())
 
 
+@pytest.mark.both_databases
 def test_the_next_answer_knows_of_a_row(fresh_shop: Shop) -> None:
     """A row that was accepted is in the features of the next answer, and in nobody else's."""
     store_of(fresh_shop).refresh()
@@ -123,6 +122,7 @@ def test_the_next_answer_knows_of_a_row(fresh_shop: Shop) -> None:
     assert 0 < row.customer[recency] <= 1
 
 
+@pytest.mark.both_databases
 def test_a_row_counts_once_however_often_it_is_sent(fresh_shop: Shop) -> None:
     """The same id with the same body is a duplicate, in one request or in two; with another body it
     is refused, and the first stands.
@@ -207,6 +207,7 @@ def test_what_is_no_purchase_does_not_count(fresh_shop: Shop) -> None:
     assert send(fresh_shop, *rows).duplicate == 2
 
 
+@pytest.mark.both_databases
 def test_a_load_takes_rows_in_once(fresh_shop: Shop) -> None:
     """Before and after loads the next answer is the same, and the warehouse has each row once."""
     send(fresh_shop, line(fresh_shop, id="1"), line(fresh_shop, id="2", product_id="NEW2"))
