@@ -11,7 +11,7 @@ from functools import partial
 from explain.words import Words, open_words
 from features.config.environment import Env, Settings
 from features.database.engine import Patience
-from features.intake.door import Door
+from features.intake.over_http.door import Door
 from features.shop.faults import faults_of_data
 from features.shop.online import online_stores
 from features.shop.shop import Shop

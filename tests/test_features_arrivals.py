@@ -17,9 +17,9 @@ from sqlalchemy import delete, func, select
 from features import clock
 from features.consent.ledger import ConsentEvent
 from features.database.tables import arrivals, online_features
-from features.intake.door import Door, Received
 from features.intake.ingest import ingest
-from features.intake.statements import Statement
+from features.intake.over_http.door import Door, Received
+from features.intake.over_http.statements import Statement
 from features.shop.corrections import Correction, correct
 from features.shop.online import OnlineStore, online_store
 from features.shop.shop import Shop

@@ -21,7 +21,6 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.errors import SourceError
 from features.intake.cleaning import RULES, clean, of_customers
-from features.intake.folding import arrived_since, folded, newest_files
 from features.intake.ingest_report import (
     Counted,
     IngestReport,
@@ -29,6 +28,7 @@ from features.intake.ingest_report import (
     counted,
     purchases_of,
 )
+from features.intake.over_http.folding import arrived_since, folded, newest_files
 from features.intake.overlaps import in_a_later_export, in_an_earlier_file
 from features.intake.reading.rejected import rejections, with_raw, without_erased, write_rejected
 from features.intake.reading.sources import read_source

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from features.intake.door import Received
-from features.intake.statements import Statement
+from features.intake.over_http.door import Received
+from features.intake.over_http.statements import Statement
 from features.tables.tables import STANDARD as TABLES
 from serving.contract.requests import MOST_OF_ID, Row, rows_request
 from serving.contract.responses import RejectedRow, RowsAnswer

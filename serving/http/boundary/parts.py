@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from features.catalog import Catalog
 from features.consent.ledger import Ledger
 from features.customers.pseudonyms import Customers
-from features.intake.door import Door
+from features.intake.over_http.door import Door
 from serving.access.api_keys import Key
 from serving.access.audit_log import AuditLog
 from serving.access.caller import Caller

@@ -21,8 +21,8 @@ from features.catalog import Catalog
 from features.consent.event import GRANTED, ConsentEvent
 from features.database.tables import merged_customers
 from features.intake.ingest import ingest
+from features.intake.over_http.statements import Statement
 from features.intake.setup.new_workspace import create
-from features.intake.statements import Statement
 from features.progress import Progress, part_of
 from features.shop.consent_import import REQUIRED, import_consents
 from features.shop.corrections import Correction, correct

@@ -20,7 +20,13 @@ from features.customers.pseudonyms import find
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.events.arrivals import Content, Sent, Tags, keep
-from features.intake.statements import ReadStatements, Statement, Values, read_statements, typed
+from features.intake.over_http.statements import (
+    ReadStatements,
+    Statement,
+    Values,
+    read_statements,
+    typed,
+)
 from features.tables.table import Table
 from features.tables.tables import Tables
 

@@ -92,17 +92,19 @@ def read_statements(
         else:
             chosen = {line: lines[line][1] for line in places}
             parts.append(_read_alike(table, tables, shop, chosen, now))
-    kept, back, refused = (_joined([part[n] for part in parts]) for n in range(3))
+    kept, aside, refused = (_joined([part[n] for part in parts]) for n in range(3))
     for line, reason in zip(refused.get("line", ()), refused.get("reason", ()), strict=True):
         reasons.setdefault(lines[int(line)][0], str(reason))
     whose = {at: (said.get(CUSTOMER_ID) or "").strip() for at, said in reversed(lines)}
     frames = []
-    for rows in (kept, back):
+    for rows in (kept, aside):
         placed = rows.assign(**{AT: [lines[line][0] for line in rows.get("line", ())]})
         if CUSTOMER_ID in placed:
             whose |= dict(zip(placed[AT], placed[CUSTOMER_ID].astype("str"), strict=True))
         frames.append(placed)
-    return ReadStatements(frames[0], frames[1], whose, reasons)
+    kept, aside = frames
+    back = aside[aside["rule"].isin(BACK)] if len(aside) else aside
+    return ReadStatements(kept, back, whose, reasons)
 
 
 def typed(
@@ -139,8 +141,8 @@ def _read_alike(
     lines: Mapping[int, Mapping[str, str | None]],
     now: datetime,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Rows that have the same columns, by their line: those kept, those that take something back,
-    and those refused (line, reason).
+    """Rows that have the same columns, by their line: those kept, those set aside, and those
+    refused (line, reason).
     """
     columns = list(next(iter(lines.values())))
     source = Source(
@@ -158,7 +160,7 @@ def _read_alike(
     nobody = aside[aside["rule"] == "no_customer"]
     refused = rejections((FILE, int(line), "`customer_id` names nobody") for line in nobody["line"])
     rejected = _joined([found.rejected, cleaned.rejected, refused])
-    return cleaned.kept, aside[aside["rule"].isin(BACK)], rejected
+    return cleaned.kept, aside[aside["rule"] != "no_customer"], rejected
 
 
 def _cleaned(table: Table, rows: pd.DataFrame, source: Source, shop: ShopSection) -> Cleaned:
