@@ -24,6 +24,9 @@ from features.database.tables import consent_state
 State = tuple[int, str, str]
 """Whose state, for which purpose, of which category."""
 BATCH = 1_000
+BEGINNING = "1970-01-01T00:00:00.000000Z"
+"""Earlier than anything that is recorded."""
+Moments = NDArray[np.datetime64]
 Granted = tuple[int, str, str | None]
 """A grant: its customer, its category, and from when on it covers data."""
 STATE_COLUMNS = ("action", "seq", "occurred_at", "notice_version", "valid_until", "covers_from")
@@ -87,11 +90,7 @@ def grants(
     Columns customer (int64), category (str) and covers_from (datetime64, naive UTC): data recorded
     earlier than that is not covered; `NaT` where the notice said that all of it is.
     """
-    return grants_frame(granted_rows(connection, catalog, purpose, now, customer))
-
-
-def grants_frame(rows: Sequence[Granted]) -> pd.DataFrame:
-    """The frame that `grants` gives, from the rows of `granted_rows`."""
+    rows = granted_rows(connection, catalog, purpose, now, customer)
     # Column by column, since pandas needs many times as long for rows.
     return pd.DataFrame(
         {
@@ -100,6 +99,25 @@ def grants_frame(rows: Sequence[Granted]) -> pd.DataFrame:
             "covers_from": _moments([row[2] for row in rows]),
         }
     )
+
+
+def nobody() -> pd.DataFrame:
+    """The grants of nobody, as `grants` gives those of somebody."""
+    none = {"customer": np.empty(0, np.int64), "category": pd.array([], dtype="str")}
+    return pd.DataFrame({**none, "covers_from": _moments([])})
+
+
+def of_one(rows: Sequence[Granted]) -> dict[str, tuple[NDArray[np.int64], Moments]]:
+    """The grants of one customer by category, as the gate takes them: whose they are, and from when
+    on data is covered.
+    """
+    return {
+        category: (
+            np.array([customer], np.int64),
+            _moments([BEGINNING if covers_from is None else covers_from]),
+        )
+        for customer, category, covers_from in rows
+    }
 
 
 def granted_rows(
@@ -167,7 +185,7 @@ def fold(
     return state
 
 
-def _moments(texts: Sequence[str | None]) -> NDArray[np.datetime64]:
+def _moments(texts: Sequence[str | None]) -> Moments:
     moments = [
         np.datetime64("NaT") if text is None else clock.from_text(text).replace(tzinfo=None)
         for text in texts

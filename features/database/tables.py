@@ -15,20 +15,13 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from features.database.arrivals_table import arrivals as arrivals
+from features.database.metadata import metadata as metadata
 
 customers = Table(
     "customers",
@@ -227,30 +220,6 @@ contact_permissions = Table(
     Column("stated_in", String(255), nullable=False),
     Column("recorded_at", String(32), nullable=False),
 )
-
-arrivals = Table(
-    "arrivals",
-    metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("table_name", String(64), nullable=False),
-    Column("row_tag", String(64), nullable=False, unique=True),
-    Column("body_tag", String(64), nullable=False),
-    Column("version", String(64)),
-    Column("customer", BigInteger),
-    Column("content", LargeBinary, nullable=False),
-    Column("received_at", String(32), nullable=False),
-    Column("actor", String(64)),
-    Index(None, "customer"),
-    Index(None, "table_name", "seq"),
-    sqlite_autoincrement=True,
-)
-"""Rows that the shop sent over HTTP, in the order in which they came; the number of one that was
-deleted is given to no other.
-
-The shop's id of a row, and what it said, are kept as tags that tell whether it came before.
-`version` is of a thing that is stated again as it changes, such as an order; `customer` is none for
-a product.
-"""
 
 api_keys = Table(
     "api_keys",

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from features import clock
 from features.catalog import Catalog
 from features.clock import Clock
-from features.consent.grants import Granted, granted_rows, grants, grants_frame
+from features.consent.grants import Granted, granted_rows, grants, nobody, of_one
 from features.customers.vault import PayloadGone, PayloadKey, Vault
 from features.database.engine import Database
 from features.database.tables import corrections, online_features
@@ -53,6 +53,7 @@ State = tuple[list[Granted], int, tuple[int, int], Loaded]
 tables are in use.
 """
 MOST_TRIES = 3
+NOBODY = nobody()
 _SIZES = struct.Struct("<III")
 BATCH = 2_000
 CORRECTIONS_OF_ONE = (
@@ -188,8 +189,9 @@ class OnlineStore:
             with self._database.read() as connection:
                 before = self._state(connection, customer)
                 arrived = self._arrived(connection, customer, before)
-            gate = self._gate_for(self.purpose, grants_frame(before[0]))
-            row = self._row(gate.of_one(customer, arrived), self._as_of(arrived))
+            gate = self._gate_for(self.purpose, NOBODY)
+            door = gate.of_one(customer, arrived, of_one(before[0]))
+            row = self._row(door, self._as_of(arrived))
             if self._loaded() == before[-1]:
                 break
         with self._database.write(durable=False) as connection:

@@ -111,4 +111,4 @@ class Shop:
         """Which tables are in use, and the number of the newest row that was sent over HTTP and
         that they hold.
         """
-        return self.warehouse.generation, self.warehouse.arrivals_until
+        return self.warehouse.loaded

@@ -201,10 +201,21 @@ class Gate:
         oldest = self._now - timedelta(days=self._catalog.retention_days(fields))
         return np.datetime64(oldest.replace(tzinfo=None), "us")
 
-    def of_one(self, customer: int, arrived: Arrived = NOTHING_ARRIVED) -> GateOfOne:
-        """The same gate, opened onto the rows of one customer and those that `arrived` since."""
+    def of_one(
+        self,
+        customer: int,
+        arrived: Arrived = NOTHING_ARRIVED,
+        granted: Mapping[str, Covered] | None = None,
+    ) -> GateOfOne:
+        """The same gate, opened onto the rows of one customer and those that `arrived` since.
+
+        `granted` are the customer's grants by category where they were read alone; those of the
+        gate hold otherwise.
+        """
         own, rows = copy(self), self._warehouse.own(customer, arrived)
         own._open = rows.table  # noqa: SLF001 - of a gate like this one
+        if granted is not None:
+            own._by_category = granted  # noqa: SLF001 - see above
         return GateOfOne(own, rows)
 
     def expression(self, wanted: Wanted, asked: str) -> ibis.Table:

@@ -57,6 +57,7 @@ class Warehouse:
         self._statements: dict[Hashable, _Statement] = {}
         self._programs: tuple[str, Programs] = ("", Programs())
         self._parts = PartFiles()
+        self._loaded = ("", 0)
         self._one_at_a_time = RLock()  # a connection to DuckDB serves one thread at a time
         self._lock = FileLock(folder / "lock", timeout=WAIT_SECONDS)
 
@@ -212,12 +213,18 @@ class Warehouse:
             self._lock.release()
 
     @property
-    def arrivals_until(self) -> int:
-        """The number of the newest row sent over HTTP that the tables in use hold; 0 for none."""
-        try:
-            return int((self.folder / self.generation / ARRIVALS).read_text(encoding="ascii"))
-        except FileNotFoundError:
-            return 0
+    def loaded(self) -> tuple[str, int]:
+        """The generation in use, and the number of the newest row sent over HTTP that it holds; 0
+        for none.
+        """
+        generation = self.generation
+        if self._loaded[0] != generation:
+            try:
+                said = (self.folder / generation / ARRIVALS).read_text(encoding="ascii")
+            except FileNotFoundError:
+                said = "0"
+            self._loaded = (generation, int(said))
+        return self._loaded
 
     def replace(self, tables: Mapping[str, pa.Table], arrivals_until: int = 0) -> None:
         """Put `tables` in place of all that was here; until the last rename readers see what
