@@ -292,6 +292,18 @@ def test_an_order_as_a_whole_replaces_what_was_known_of_it(fresh_shop: Shop) -> 
     assert known(fresh_shop)[1]["FILED"] == 1.0
 
 
+def test_lines_give_way_to_the_order_as_a_whole(fresh_shop: Shop) -> None:
+    """Lines that were sent one by one before their order was stated as a whole count no more, and
+    of those that come later none is lost, before and after a load.
+    """
+    send(fresh_shop, line(fresh_shop, id="1", product_id="EARLY"))
+    order(fresh_shop, "1", line(fresh_shop))
+    send(fresh_shop, line(fresh_shop, id="2", product_id="LATE"))
+    for _ in range(2):
+        assert known(fresh_shop)[1].keys() & {"EARLY", "NEW", "LATE"} == {"NEW", "LATE"}
+        load(fresh_shop)
+
+
 def test_what_is_sent_back_is_taken_off(fresh_shop: Shop) -> None:
     """A line with negative units takes back what was bought over HTTP, at the next load."""
     back = line(fresh_shop, id="2", order_id="R1", quantity=-2)

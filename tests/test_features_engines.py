@@ -132,7 +132,7 @@ def on_arrays(made: Made, table: pa.Table) -> Callable[[], Rows]:
     """What arrays make of it, from the columns that the program says it needs, compiled already."""
     program = Program()
     plan = program.plan([program.add(made(unbound()))])
-    needed = table.select(sorted(program.needs["t"]))
+    needed = table.select(sorted(plan.needs["t"]))
     rows = Rows(table.num_rows, rows_of(needed).columns)
     return lambda: plan.run({"t": rows})[0]
 

@@ -35,6 +35,8 @@ class Plan:
 
     size: int
     inputs: Mapping[str, int]
+    needs: Mapping[str, frozenset[str]]
+    """By table, the columns of it that some step reads."""
     steps: tuple[tuple[int, Callable[..., Any], tuple[int, ...]], ...]
     results: tuple[int, ...]
 
@@ -83,7 +85,8 @@ class Program:
                 wanted.update(self.steps[at][1])
         inputs = {name: at for name, at in self.inputs.items() if at in wanted}
         steps = [(at, *self.steps[at]) for at in sorted(wanted - {*inputs.values()})]
-        return Plan(len(self.steps), inputs, tuple(steps), tuple(results))
+        needs = {name: frozenset(self.needs[name]) for name in inputs if name in self.needs}
+        return Plan(len(self.steps), inputs, needs, tuple(steps), tuple(results))
 
     def _step(self, key: tuple[Any, ...], compute: Callable[..., Any], *needs: int) -> int:
         self._known[key] = len(self.steps)

@@ -20,6 +20,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 from features.customers.pseudonyms import kept, merged_numbers, numbers_of
 from features.customers.vault import PayloadGone, Vault
 from features.database.tables import arrivals, merged_customers, online_features
+from features.tables.declared import transactions
+from features.tables.declared.transactions import ORDER_ID
 from features.tables.table import CUSTOMER, RECORDED_AT, SOURCE, Table
 from features.tables.tables import Tables
 from features.warehouse.arrow import schema_of
@@ -213,11 +215,23 @@ def read(
     return found
 
 
+def each_once(came: Sequence[Arrival]) -> list[Arrival]:
+    """What came, without lines of orders that were stated as a whole later."""
+    stated = {(one.customer, one.content.whole): one.seq for one in came if one.content.whole}
+
+    def stands(one: Arrival) -> bool:
+        orders = {str(row.get(ORDER_ID)) for row in one.content.rows.get(transactions.NAME, ())}
+        restated = (stated.get((one.customer, order), 0) for order in orders)
+        return one.content.whole is not None or all(seq < one.seq for seq in restated)
+
+    return [one for one in came if stands(one)]
+
+
 def arrived_of(found: Sequence[Arrival], customer: int, tables: Tables) -> Arrived:
     """A customer's arrivals as the gate takes them."""
     wholes = frozenset(one.content.whole for one in found if one.content.whole is not None)
     rows: dict[str, list[Values]] = {}
-    for one in found:
+    for one in each_once(found):
         for name, values in one.content.rows.items():
             rows.setdefault(name, []).extend(values)
     made = {

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol
 
 import ibis
@@ -89,6 +90,7 @@ class Programs:
     """What was compiled, for all customers of one generation."""
 
     def __init__(self) -> None:
+        self.one_at_a_time = Lock()
         self.program = Program()
         self.places: dict[Hashable, int | None] = {}
         """By expression; None for one that does not run on arrays."""
@@ -131,14 +133,15 @@ class OwnRows:
 
     def _compiled(self, expressions: Mapping[Hashable, Expression]) -> Compiled:
         key, known = tuple(expressions), self.programs
-        if key in known.compiled:
-            return known.compiled[key]
-        for each, expression in expressions.items():
-            if each not in known.places:
-                known.places[each] = self._added(expression)
-        places = [known.places[each] for each in expressions]
-        queried = [at for at, place in enumerate(places) if place is None]
-        plan = known.program.plan([place for place in places if place is not None])
+        if (found := known.compiled.get(key)) is not None:
+            return found
+        with known.one_at_a_time:
+            for each, expression in expressions.items():
+                if each not in known.places:
+                    known.places[each] = self._added(expression)
+            places = [known.places[each] for each in expressions]
+            queried = [at for at, place in enumerate(places) if place is None]
+            plan = known.program.plan([place for place in places if place is not None])
         return self._keep(key, _sql(expressions, plan, queried))
 
     def _added(self, expression: Expression) -> int | None:
@@ -149,8 +152,8 @@ class OwnRows:
 
     def _as_queries(self, expressions: Mapping[Hashable, Expression]) -> Compiled:
         key = (tuple(expressions), "queries")
-        if key in self.programs.compiled:
-            return self.programs.compiled[key]
+        if (found := self.programs.compiled.get(key)) is not None:
+            return found
         return self._keep(key, _sql(expressions, Program().plan([]), range(len(expressions))))
 
     def _keep(self, key: Hashable, compiled: Compiled) -> Compiled:
@@ -160,9 +163,8 @@ class OwnRows:
         return compiled
 
     def _run(self, plan: Plan, asked: Mapping[str, Rows]) -> list[Rows]:
-        needs = self.programs.program.needs
         inputs = {
-            name: asked[name] if name in asked else rows_of(self._read(name, needs[name]))
+            name: asked[name] if name in asked else rows_of(self._read(name, plan.needs[name]))
             for name in plan.inputs
         }
         return plan.run(inputs)

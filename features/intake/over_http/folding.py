@@ -21,7 +21,7 @@ from features import clock
 from features.config.sources import Source
 from features.customers.vault import Vault
 from features.database.engine import Database
-from features.events.arrivals import Arrival, Values, arrow_rows, read
+from features.events.arrivals import Arrival, Values, arrow_rows, each_once, read
 from features.intake.purchases import netted
 from features.intake.reading.source_files import files_of
 from features.tables.declared import transactions
@@ -63,7 +63,7 @@ def folded(
     """The tables `held`, made of files that were written at `newest`, with what `came`."""
     if not came:
         return dict(held)
-    counted = _once(came)
+    counted = each_once(came)
     together = dict(held)
     for name in {name for one in counted for name in (one.table, *one.content.rows)}:
         table = tables[name]
@@ -73,19 +73,6 @@ def folded(
         else:
             together[name] = _personal(held.get(name), counted, table, newest)
     return together
-
-
-def _once(came: Sequence[Arrival]) -> list[Arrival]:
-    """What came, without lines of orders that were stated as a whole later."""
-    stated: dict[tuple[int | None, str | None], int] = {
-        (one.customer, one.content.whole): one.seq for one in came if one.content.whole is not None
-    }
-    return [one for one in came if one.content.whole is not None or not _restated(one, stated)]
-
-
-def _restated(one: Arrival, stated: Mapping[tuple[int | None, str | None], int]) -> bool:
-    orders = {row.get(ORDER_ID) for row in one.content.rows.get(transactions.NAME, ())}
-    return any(stated.get((one.customer, order), 0) > one.seq for order in orders)
 
 
 def _personal(
