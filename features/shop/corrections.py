@@ -126,7 +126,7 @@ def _lines_meant(shop: Shop, table: str, column: str, customer: int, correction:
 def _arrived(shop: Shop, customer: int) -> Mapping[str, pa.Table]:
     """A customer's rows that came over HTTP since the warehouse was loaded."""
     with shop.database.read() as connection:
-        found = read(connection, shop.vault, after=shop.loaded()[1], customer=customer)
+        found = read(connection, shop.vault, after=shop.warehouse.loaded[1], customer=customer)
     return arrived_of(found, customer, shop.workspace.tables).rows
 
 

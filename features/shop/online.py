@@ -42,10 +42,10 @@ from features.events.arrivals import (
     state_of,
 )
 from features.shop.corrections import put_right, read_corrections
-from features.shop.shop import Loaded, Shop
+from features.shop.shop import Shop
 from features.tables.tables import Tables
 from features.warehouse.gate import Gate, GateOfOne
-from features.warehouse.own_rows import NOTHING_ARRIVED, Arrived
+from features.warehouse.own_rows import NOTHING_ARRIVED, Arrived, Loaded
 
 Floats = NDArray[np.float64]
 State = tuple[list[Granted], int, tuple[int, int], Loaded]
@@ -333,7 +333,7 @@ def online_store(
         shop.config.catalog,
         shop.gate_for,
         shop.loaded_until,
-        shop.loaded,
+        lambda: shop.warehouse.loaded,
         shop.workspace.tables,
         shop.facts,
         shop.clock,

@@ -25,9 +25,6 @@ from features.shop.workspace import Workspace
 from features.warehouse.gate import Gate
 from features.warehouse.store import Warehouse
 
-Loaded = tuple[str, int]
-"""A generation of the warehouse, and the number of the newest arrival that it holds."""
-
 
 class Shop:
     """The data layer of a workspace, each part made when it is first needed."""
@@ -106,9 +103,3 @@ class Shop:
     def loaded_until(self) -> datetime:
         """The moment that the warehouse speaks for."""
         return self.warehouse.loaded_until()
-
-    def loaded(self) -> Loaded:
-        """Which tables are in use, and the number of the newest row that was sent over HTTP and
-        that they hold.
-        """
-        return self.warehouse.loaded

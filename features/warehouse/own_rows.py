@@ -25,6 +25,8 @@ ASKED = ibis.schema({CUSTOMER: "int64", "as_of": "timestamp(6)", "covers_from": 
 MOST_KEPT = 500
 OVER_HTTP = "sent over HTTP"
 """The source of rows that the shop sent while it ran."""
+Loaded = tuple[str, int]
+"""A generation of the warehouse, and the number of the newest arrival that it holds."""
 Expression = Callable[[], ibis.Table]
 
 

@@ -165,7 +165,7 @@ class AssortmentKeeper:
 
     def _look_at_sent(self) -> None:
         """Take up what was sent of products since the warehouse was loaded."""
-        _, loaded = self._shop.loaded()
+        _, loaded = self._shop.warehouse.loaded
         with self._shop.database.read() as connection:
             newest = newest_arrival(connection, PRODUCTS)
             if newest == self._sent or self._stocked is None:

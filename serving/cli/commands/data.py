@@ -136,7 +136,7 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
         f" {report.last:%Y-%m-%d}."
     )
     if report.over_http:
-        screen.say(f"With them are {report.over_http:,} that were sent over HTTP and are still kept.")
+        screen.say(f"With them are {report.over_http:,} that were sent over HTTP.")
     aside = ", ".join(
         f"{rule.replace('_', ' ')} {count:,}" for rule, count in report.set_aside.items() if count
     )
