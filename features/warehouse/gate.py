@@ -359,8 +359,8 @@ class GateOfOne:
         names: dict[np.datetime64, str] = {}
         key, expressions = (type(gate), gate.readable()), dict[Hashable, Callable[[], ibis.Table]]()
         places: list[Hashable] = []
+        gate.refuse_undeclared(dict.fromkeys(field for one in wanted for field in one[0]))
         for one in wanted:
-            gate.refuse_undeclared(one[0])
             kind = gate.kind_of(one[0])
             if kind not in since:
                 since[kind] = gate.covers_from(one[0], customer)
