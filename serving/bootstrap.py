@@ -11,6 +11,7 @@ from functools import partial
 from explain.words import Words, open_words
 from features.config.environment import Env, Settings
 from features.database.engine import Patience
+from features.intake.over_http.door import Door
 from features.shop.faults import faults_of_data
 from features.shop.online import online_stores
 from features.shop.shop import Shop
@@ -78,6 +79,7 @@ class Sayso:
     visits: Visits
     revocations: Revocations
     codes: OneTimeCodes
+    door: Door
     audit_log: AuditLog
     watch: Watch
     words: Words
@@ -177,6 +179,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         visits=Visits(database, links),
         revocations=revocations,
         codes=codes,
+        door=Door(config, workspace.tables, database, shop.vault, now),
         audit_log=AuditLog(database, now),
         watch=watch,
         words=words,

@@ -13,6 +13,8 @@ from features.consent.contact_permissions import contact_columns, import_contact
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
 from features.database.tables import audit_log, exposures, merged_customers
+from features.intake.over_http.door import Door
+from features.intake.over_http.statements import Statement
 from features.shop.corrections import Correction, correct
 from features.shop.online import online_stores
 from features.shop.shop import Shop
@@ -34,6 +36,7 @@ PLANTED = {
     "decisions": "planted-answer",
     "opt_outs": "planted-product",
     "corrections": "planted-country",
+    "rows_sent_over_HTTP": "planted-purchase",
     "contact_permissions": "Newsletter",
     "training_sets": "2024-02-03T04:05:06",
     "reviews": "planted-contest",
@@ -43,6 +46,13 @@ PLANTED = {
     "wanted_codes": "data",
 }
 """By section of an export what it holds of everybody for whom `plant` was called."""
+
+
+def _send_row(shop: Shop, id: str) -> None:
+    cells = {"customer_id": id, "product_id": "planted-purchase", "amount": 1}
+    row = {**cells, "order_id": f"of {id}", "ordered_at": "2024-01-01"}
+    door = Door(shop.config, shop.workspace.tables, shop.database, shop.vault, shop.clock)
+    door.take("transactions", [Statement(f"row of {id}", [row])], None)
 
 
 def plant(shop: Shop, *ids: str) -> None:
@@ -65,6 +75,7 @@ def plant(shop: Shop, *ids: str) -> None:
         import_contact_permissions(
             permissions, columns, Path("permissions.csv"), shop.database, shop.customers, shop.clock
         )
+        _send_row(shop, id)
         codes = OneTimeCodes(shop.database, "secret", shop.clock)
         codes.make(customer, None, Caller("test"))
         codes.ask(customer, GoodFor.DATA)

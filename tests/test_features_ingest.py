@@ -70,6 +70,9 @@ class Shop:
         frame: pd.DataFrame = pq.read_table(
             warehouse.folder / warehouse.generation / f"{name}.parquet"
         ).to_pandas()
+        # The file goes by the customers' numbers, which are drawn by lot.
+        keys = [key for key in ("recorded_at", "order_id") if key in frame]
+        frame = frame.sort_values(keys, kind="stable", ignore_index=True) if keys else frame
         return (
             frame.assign(customer=frame["customer"].map(self.pseudonyms()))
             if "customer" in frame

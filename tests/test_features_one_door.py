@@ -15,6 +15,7 @@ PACKAGES = ("features", "models", "explain", "experiments", "serving")
 ITSELF = "features/warehouse/store.py"
 READERS = {
     "table": {"features/warehouse/gate.py"},
+    "own": {"features/warehouse/gate.py"},
     "rows_of": {"features/shop/corrections.py", "serving/rights/file_stores.py"},
     "rewrite": {
         "features/shop/corrections.py",

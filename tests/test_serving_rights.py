@@ -197,6 +197,7 @@ def test_a_receipt_lists_every_store_before_and_after(mine):
             "decisions",
             "opt outs",
             "corrections",
+            "rows sent over HTTP",
             "merged numbers",
         ),
         *(

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     """
     webhook_secret: SecretStr | None = None
     """Key that signs the calls to the addresses in `[webhooks]`; their receiver has it too."""
+    shopify_secret: SecretStr | None = None
+    """Secret that Shopify signs its webhooks of orders with; they are not taken without it."""
+    woocommerce_secret: SecretStr | None = None
+    """The same for WooCommerce."""
     erasure_list: Path | None = None
     """File that lists who was erased, by tags that cannot be turned back, so that a backup that is
     put back brings nobody back; on another disk it survives the loss of this one. A file in the

@@ -15,20 +15,13 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from features.database.arrivals_table import arrivals as arrivals  # noqa: PLC0414 - told as its own
+from features.database.metadata import metadata as metadata  # noqa: PLC0414 - see above
 
 customers = Table(
     "customers",

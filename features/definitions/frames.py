@@ -4,7 +4,8 @@ now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -16,9 +17,33 @@ from features.definitions.definition import Computed, Definition, ShopFacts
 from features.definitions.definitions import STANDARD, Definitions
 from features.definitions.feature import ModelName
 from features.definitions.history import TIMES_BOUGHT
+from features.engines.columns import Rows
 from features.errors import FeatureError
 from features.tables.declared import transactions
-from features.warehouse.gate import Gate, GateView
+from features.warehouse.gate import Gate, GateOfOne, GateView
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OneCustomer:
+    """Features of one customer by name; one that is withheld is missing. `histories` are those of
+    the `products` bought (products,) float64.
+    """
+
+    features: Mapping[str, float]
+    products: tuple[str, ...]
+    histories: Mapping[str, Floats]
+
+    def row(self, names: Sequence[str]) -> Floats:
+        """Features of the customer (names,) float64, `NaN` for those that are missing."""
+        return np.array([self.features.get(name, np.nan) for name in names], dtype=np.float64)
+
+    def columns(self, names: Sequence[str]) -> Floats:
+        """Features of the histories (products, names) float64."""
+        missing = np.full(len(self.products), np.nan)
+        columns = [self.histories.get(name, missing) for name in names]
+        return np.column_stack(columns) if columns else np.empty((len(self.products), 0))
 
 
 def features_for(
@@ -108,6 +133,37 @@ def history_frame(
     return frame[["customer", "as_of", "product_id", *features]]
 
 
+def features_of_one(
+    door: GateOfOne,
+    features: Sequence[str],
+    as_of: datetime,
+    shop: ShopFacts,
+    definitions: Definitions = STANDARD,
+) -> OneCustomer:
+    """All `features` of one customer at one moment, equal to the bit to what `customer_frame` and
+    `history_frame` give for them among others.
+    """
+    needed = definitions.needed(features)
+    found = door.collect([(each.reads, Computed(each, shop)) for each in needed], as_of)
+    made = [(one, rows) for one, rows in zip(needed, found, strict=True) if rows is not None]
+    of_customer = {
+        name: rows.columns[name].floats()[0]
+        for definition, rows in made
+        if "product_id" not in definition.keys and rows.count
+        for name in definition.features
+    }
+    bought = [(definition, rows) for definition, rows in made if "product_id" in definition.keys]
+    products = sorted({product for _, rows in bought for product in _products(rows)})
+    place = {product: at for at, product in enumerate(products)}
+    histories = dict[str, Floats]()
+    for definition, rows in bought:
+        at = [place[product] for product in _products(rows)]
+        for name in definition.features:
+            histories[name] = column = np.full(len(products), np.nan)
+            column[at] = rows.columns[name].floats()
+    return OneCustomer(of_customer, tuple(products), histories)
+
+
 def feature_frame(
     gate: Gate,
     features: Sequence[str],
@@ -140,3 +196,7 @@ def _computed(view: GateView, definition: Definition, shop: ShopFacts) -> pd.Dat
         # Pandas cannot merge two empty columns of its own text type.
         frame["product_id"] = pd.Series([], dtype="object")
     return frame
+
+
+def _products(rows: Rows) -> list[str]:
+    return [str(product) for product in rows.columns["product_id"].texts()]

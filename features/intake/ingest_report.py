@@ -68,6 +68,8 @@ class IngestReport:
     """Two runs that find the same are set against different loads."""
     interactions: Mapping[str, int] = field(default_factory=dict)
     """How many of each kind the warehouse holds."""
+    over_http: int = 0
+    """Rows that were sent over HTTP and are in the warehouse now."""
 
 
 def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:

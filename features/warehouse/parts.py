@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.private_file import sync
 from features.tables.table import CUSTOMER
+from features.warehouse.part_files import in_order, rows_of_a_part
 
 HALF = ".partial"
 """What names end with whose content is not all there yet; found where a process was killed, and
@@ -73,9 +72,10 @@ def shown(columns: Sequence[str]) -> list[str]:
 
 
 def write_table(table: pa.Table, folder: Path, name: str) -> None:
-    """Write a table in parts."""
-    for number, begin in enumerate(range(0, max(table.num_rows, 1), PART_ROWS)):
-        write_part(table.slice(begin, PART_ROWS), folder / part_name(name, number))
+    """Write a table in parts, customer by customer."""
+    rows = in_order(table)
+    for number, begin in enumerate(range(0, max(rows.num_rows, 1), PART_ROWS)):
+        write_part(rows.slice(begin, PART_ROWS), folder / part_name(name, number))
 
 
 def write_part(table: pa.Table, file: Path) -> None:
@@ -84,7 +84,13 @@ def write_part(table: pa.Table, file: Path) -> None:
     One that is there already may be another generation's too, and stays as it is there.
     """
     file.unlink(missing_ok=True)
-    pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
+    pq.write_table(
+        table,
+        file,
+        compression="zstd",
+        coerce_timestamps="us",
+        row_group_size=rows_of_a_part(table),
+    )
     sync(file)
 
 
@@ -102,17 +108,3 @@ def link_all(before: Path, new: Path, but: Collection[str]) -> None:
             os.link(file, new / name)
         except OSError:
             shutil.copy2(file, new / name)
-
-
-def last_of(files: Iterable[Path], column: str) -> datetime | None:
-    """The largest time in a column of some parts, by what the files say of their own; None where
-    there is none.
-    """
-    times: list[datetime] = []
-    for file in files:
-        about = pq.read_metadata(file)
-        position = about.schema.names.index(column)
-        groups = (about.row_group(part).column(position) for part in range(about.num_row_groups))
-        known = (group.statistics for group in groups if group.statistics is not None)
-        times += [cast("datetime", one.max) for one in known if one.has_min_max]
-    return max(times, default=None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -29,13 +29,14 @@ from features.errors import WorkspaceError
 from features.private_file import replace_text, sync
 from features.tables.declared import products, transactions
 from features.tables.table import CUSTOMER, RECORDED_AT
+from features.warehouse.own_rows import Arrived, OwnRows, Programs
+from features.warehouse.part_files import PartFiles, in_order
 from features.warehouse.parts import (
     HALF,
     NOTES,
     by_table,
     every_part,
     has_customers,
-    last_of,
     link_all,
     shown,
     table_of,
@@ -50,6 +51,8 @@ ASKED = "asked"
 MOST_STATEMENTS = 500
 Notes = Callable[[Path], None]
 """Writes what a load notes for the next one into a folder of the new generation."""
+ARRIVALS = "arrivals"
+"""File of a generation that says how far it holds what was sent over HTTP."""
 
 
 class Warehouse:
@@ -64,6 +67,10 @@ class Warehouse:
         self.folder = folder
         self._tables: dict[tuple[Path, ...], ibis.Table] = {}
         self._statements: dict[Hashable, _Statement] = {}
+        self._programs: tuple[str, Programs] = ("", Programs())
+        self._parts = PartFiles()
+        self._loaded = ("", 0)
+        self._listed: tuple[str, Mapping[str, list[Path]]] = ("", {})
         self._one_at_a_time = RLock()  # a connection to DuckDB serves one thread at a time
         self._lock = FileLock(folder / "lock", timeout=WAIT_SECONDS)
 
@@ -109,7 +116,15 @@ class Warehouse:
         """The parts of a table in the generation in use, in the order of its rows; none where no
         source filled it.
         """
-        return by_table(self.folder / self.generation).get(name, [])
+        return self._files.get(name, [])
+
+    @property
+    def _files(self) -> Mapping[str, list[Path]]:
+        """The parts of all tables in the generation in use."""
+        generation = self.generation
+        if self._listed[0] != generation:
+            self._listed = (generation, by_table(self.folder / generation))
+        return self._listed[1]
 
     @property
     def notes(self) -> Path:
@@ -147,6 +162,32 @@ class Warehouse:
                 raw.unregister(ASKED)
         return statement.frame(found)
 
+    def own(self, customer: int, arrived: Arrived) -> OwnRows:
+        """One customer's rows, and those that `arrived` since these were loaded, consented or not:
+        for the gate alone.
+        """
+        generation = self._in_use()
+        if self._programs[0] != generation.folder.name:
+            self._programs = (generation.folder.name, Programs())
+        return OwnRows(generation, customer, self._programs[1], arrived)
+
+    def _in_use(self) -> _Generation:
+        files = self._files
+        return _Generation(self.folder / self._listed[0], files, self._parts, self.query)
+
+    def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """What DuckDB makes of `tables`, which are no more of this warehouse's than they say."""
+        with self._one_at_a_time:
+            raw = self.connection.con
+            for name, rows in tables.items():
+                raw.register(name, rows)
+            try:
+                found: pa.Table = raw.execute(sql).to_arrow_table()
+            finally:
+                for name in tables:
+                    raw.unregister(name)
+        return found
+
     def _statement(
         self, made: Callable[[ibis.Table], ibis.Table], columns: pa.Schema
     ) -> _Statement:
@@ -178,7 +219,7 @@ class Warehouse:
 
         Raises `WorkspaceError` where no order is left.
         """
-        last = last_of(self.files(transactions.NAME), RECORDED_AT)
+        last = self._parts.newest(self.files(transactions.NAME), RECORDED_AT)
         if last is None:
             raise WorkspaceError(
                 "the warehouse holds no order any more; load newer ones with `sayso ingest`"
@@ -211,16 +252,34 @@ class Warehouse:
         finally:
             self._lock.release()
 
-    def replace(self, tables: Mapping[str, pa.Table], notes: Notes | None = None) -> None:
+    @property
+    def loaded(self) -> tuple[str, int]:
+        """The generation in use, and the number of the newest row sent over HTTP that it holds; 0
+        for none.
+        """
+        generation = self.generation
+        if self._loaded[0] != generation:
+            try:
+                said = (self.folder / generation / ARRIVALS).read_text(encoding="ascii")
+            except FileNotFoundError:
+                said = "0"
+            self._loaded = (generation, int(said))
+        return self._loaded
+
+    def replace(
+        self, tables: Mapping[str, pa.Table], notes: Notes | None = None, arrivals_until: int = 0
+    ) -> None:
         """Put `tables` in place of all that was here; until the last rename readers see what
         was.
+
+        Of the rows sent over HTTP they hold those up to the number `arrivals_until`.
         """
 
         def write(folder: Path) -> None:
             for name, table in tables.items():
                 write_table(table, folder, name)
 
-        self._renew(write, notes)
+        self._renew(write, notes, arrivals_until)
 
     def renew(self, parts: Mapping[str, pa.Table | None], notes: Notes) -> None:
         """Put `parts`, by the names of their files, in place of those of these names, or beside
@@ -234,11 +293,13 @@ class Warehouse:
             link_all(before, folder, parts)
             for name, table in parts.items():
                 if table is not None:
-                    write_part(table, folder / name)
+                    write_part(in_order(table), folder / name)
 
-        self._renew(write, notes)
+        self._renew(write, notes, self.loaded[1])
 
-    def _renew(self, write: Callable[[Path], None], notes: Notes | None) -> None:
+    def _renew(
+        self, write: Callable[[Path], None], notes: Notes | None, arrivals_until: int
+    ) -> None:
         with self.alone():
             before = self.folder / self.generation if self.filled else None
             generation = uuid.uuid4().hex
@@ -250,6 +311,7 @@ class Warehouse:
                     (half / NOTES).mkdir(exist_ok=True)
                     notes(half / NOTES)
                     sync(half / NOTES)
+                replace_text(half / ARRIVALS, str(arrivals_until))
                 half.rename(new)
                 replace_text(self.folder / "current", generation)
             except BaseException:
@@ -331,3 +393,27 @@ class _Statement:
         )
         converted: pd.DataFrame = PandasData.convert_table(frame, self.columns)
         return converted
+
+
+@dataclass(frozen=True)
+class _Generation:
+    """The tables of one generation, whichever is in use meanwhile; `tables` are their files."""
+
+    folder: Path
+    tables: Mapping[str, list[Path]]
+    parts: PartFiles
+    query: Callable[[str, Mapping[str, pa.Table]], pa.Table]
+    """What DuckDB makes of tables."""
+
+    def schema(self, name: str) -> pa.Schema:
+        """The columns of a table."""
+        held = self.parts.schema(self.tables[name])
+        return pa.schema([held.field(column) for column in shown(held.names)])
+
+    def rows(self, name: str, customer: int, columns: Collection[str]) -> pa.Table:
+        """A customer's rows of a table."""
+        return self.parts.rows_of(self.tables[name], customer, columns)
+
+    def has(self, name: str) -> bool:
+        """Whether a source filled that table."""
+        return name in self.tables

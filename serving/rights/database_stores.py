@@ -13,6 +13,7 @@ from sqlalchemy import Column, Connection, Table, delete, func, select, update
 from features import clock
 from features.consent import training_sets
 from features.database import tables
+from features.events.arrivals import read as read_arrivals
 from features.shop.corrections import read_corrections
 from features.shop.online import Floats, Layout, OnlineRow, online_stores
 from features.shop.shop import Shop
@@ -222,6 +223,24 @@ def corrections(shop: Shop) -> Rows:
         ]
 
     return Rows(shop, tables.corrections, show)
+
+
+def arrivals(shop: Shop) -> Rows:
+    """What the shop sent of the customer while it ran."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        found = read_arrivals(connection, shop.vault, customer=person.customer)
+        return [
+            {
+                "table": one.table,
+                "received_at": one.received_at,
+                "rows": one.content.rows,
+                "taken_back": one.content.back,
+            }
+            for one in found
+        ]
+
+    return Rows(shop, tables.arrivals, show, "rows sent over HTTP")
 
 
 def reviews(shop: Shop) -> Rows:

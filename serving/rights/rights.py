@@ -36,6 +36,7 @@ class Rights:
             DecisionContents(shop),
             Rows(shop, tables.opt_outs),
             kept.corrections(shop),
+            kept.arrivals(shop),
             kept.reviews(shop),
             Rows(shop, tables.set_bands, named="bands set by a person"),
             Rows(shop, tables.exposures, named="recommendations shown"),
@@ -223,6 +224,7 @@ def _cover(shop: str, contact: str) -> list[str]:
             "who_read_your_data: every time that the shop's programs, its staff or a link of yours"
             " read something of you. wanted_codes: codes that you asked for."
         ),
+        ("rows_sent_over_HTTP: what the shop's programs told of your orders as it happened."),
         (
             "training_sets: when a model learnt from your orders. files_of_the_workspace: other"
             " files that name you."

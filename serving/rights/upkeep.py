@@ -24,6 +24,7 @@ from features.database.tables import (
     set_bands,
 )
 from features.errors import WorkspaceError
+from features.events.arrivals import forget_old
 from features.progress import Progress, silent
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
@@ -146,6 +147,18 @@ def _empty_decisions(shop: Shop) -> int:
         return int(connection.execute(old.values(content=None)).rowcount)
 
 
+def _forget_arrivals(shop: Shop, connection: Connection) -> int:
+    """Rows that the shop sent go when none of their fields may be kept any longer."""
+    kept: dict[str, int] = {}
+    for one in shop.config.catalog.fields.values():
+        kept[one.table] = max(one.retention_days, kept.get(one.table, 0))
+    now = shop.clock()
+    return sum(
+        forget_old(connection, table, clock.to_text(now - timedelta(days=days)))
+        for table, days in kept.items()
+    )
+
+
 def _delete_old_records(shop: Shop) -> dict[str, int]:
     """Reviews go when the content of decisions goes, but for those that still wait; reads go after
     the days that `sayso.toml` says.
@@ -170,6 +183,7 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
             table.name: int(connection.execute(delete(table).where(*rule)).rowcount)
             for table, rule in old.items()
         }
+        counts["arrivals"] = _forget_arrivals(shop, connection)
     counts["one_time_codes"] = forget_old_codes(shop.database, now)
     counts["revocations"] = Revocations(shop.database, shop.clock).forget_old()
     return {name: count for name, count in counts.items() if count}

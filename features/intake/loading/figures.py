@@ -51,6 +51,7 @@ def report_of(workspace: Workspace, warehouse: Warehouse) -> IngestReport:
         orders=loaded.orders,
         first=min(part.first for part in lines if part.first is not None),
         last=max(part.last for part in lines if part.last is not None),
+        over_http=loaded.over_http,
         interactions=kinds_in(warehouse.files(interactions.NAME)),
     )
 

@@ -60,7 +60,7 @@ class Loaded:
 
     `people` says how many were erased and how many ids merged by then, `until` up to which moment
     each table holds events, `parts` what each part of the order lines comes to, and `left_out` how
-    many rows were read and not taken in, by reason.
+    many rows were read and not taken in, by reason. `over_http` counts the rows that were sent.
     """
 
     settings: str
@@ -75,6 +75,7 @@ class Loaded:
     parts: dict[str, PartFigures]
     orders: int
     customers: int
+    over_http: int = 0
     version: int = VERSION
 
     @property

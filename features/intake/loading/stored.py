@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from features.tables.declared import transactions
 from features.tables.table import CUSTOMER, RECORDED_AT
-from features.warehouse.parts import last_of
+from features.warehouse.part_files import PartFiles
 from features.warehouse.store import MEMORY_LIMIT
 
 FILE, ROW = "filename", "file_row_number"
@@ -55,7 +55,7 @@ class StoredRows:
     @property
     def last_recorded(self) -> datetime | None:
         """When the newest row was recorded, by what the files say of themselves."""
-        return last_of(self.files, RECORDED_AT)
+        return PartFiles().newest(self.files, RECORDED_AT)
 
     @property
     def rows(self) -> int:

@@ -14,6 +14,7 @@ from features.config.sources import Source
 from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database
+from features.events.arrivals import Arrival
 from features.intake.cleaning import BACK
 from features.intake.health.figures import currency_counts
 from features.intake.loading.accounts import note_accounts
@@ -31,6 +32,7 @@ from features.intake.loading.sorted_rows import (
     sort_rows,
 )
 from features.intake.loading.stored import StoredRows
+from features.intake.over_http.folding import arrived_since, folded, newest_files
 from features.intake.own_ids import accounts_of, by_account, since_first_order
 from features.intake.reading.containers import content_of, settled, stamp_of
 from features.intake.reading.rejected import with_raw, without_erased, write_rejected
@@ -64,6 +66,7 @@ class WholeLoad:
         self._now = now
         self._accept = accept
         self._salt = new_salt()
+        self._over_http = 0
         self._joined: dict[str, dict[str, FileRead]] = {}
 
     def run(self, warehouse: Warehouse, progress: Progress) -> None:
@@ -88,13 +91,27 @@ class WholeLoad:
             progress("writing the warehouse", 0.8)
             rows = {name: one.rows for name, one in taken.items()}
             made = made_of(rows, [part.source for part in parts], self._workspace.tables)
+            came = arrived_since(self._database, self._vault)
             within = {
                 name: without_expired(name, table, catalog, self._now)[0]
-                for name, table in made.tables.items()
+                for name, table in self._with_arrivals(made.tables, came).items()
             }
             stored = corrected(within, self._database, self._vault)
-            warehouse.replace(stored, lambda notes: self._note(notes, parts, taken, made, people))
+            self._over_http = len(came)
+            warehouse.replace(
+                stored,
+                lambda notes: self._note(notes, parts, taken, made, people),
+                max((one.seq for one in came), default=0),
+            )
             write_rejected(self._workspace.rejected, rejected)
+
+    def _with_arrivals(
+        self, tables: Mapping[str, pa.Table], came: Sequence[Arrival]
+    ) -> dict[str, pa.Table]:
+        """The tables of files, with what was sent over HTTP."""
+        sources = self._workspace.config.sources
+        newest = newest_files(sources, self._faults, self._workspace.root)
+        return folded(tables, came, self._workspace.tables, newest)
 
     def _read(self, progress: Progress) -> list[SortedRows]:
         """The rows of all sources but those that may not be read."""
@@ -156,6 +173,7 @@ class WholeLoad:
             parts=bought.figures({}),
             orders=bought.orders(),
             customers=bought.customers(),
+            over_http=self._over_http,
         )
         write_loaded(loaded, notes)
 

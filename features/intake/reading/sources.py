@@ -243,6 +243,19 @@ def _read(
     return _rows_of(source, tables, file, root, raw, columns), notations
 
 
+def read_rows(
+    source: Source, tables: Tables, raw: RawTable, name: str, now: datetime
+) -> SourceRows:
+    """Rows that stand in no file, read as those of a file; `name` is what is told as the file."""
+    declared, file = tables.stated_in(source.table), Path(name)
+    notations = _notations(source, declared, raw, None)
+    columns = {
+        column: _read_column(declared[column], source, raw, now, file, notations.get(column))
+        for column in source.columns
+    }
+    return _rows_of(source, tables, file, Path(), raw, columns)
+
+
 def _rows_of(
     source: Source,
     tables: Tables,

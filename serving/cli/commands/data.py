@@ -155,6 +155,8 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
         f" {report.customers:,} customers, {report.products:,} products, {report.first:%Y-%m-%d} to"
         f" {report.last:%Y-%m-%d}."
     )
+    if report.over_http:
+        screen.say(f"With them are {report.over_http:,} that were sent over HTTP.")
     aside = ", ".join(
         f"{rule.replace('_', ' ')} {count:,}" for rule, count in report.set_aside.items() if count
     )

@@ -38,6 +38,7 @@ class Room:
 FORM = Room(64_000)
 LOGIN = Room(2_000)
 PLAIN = Room(1_000_000)
+ROWS = Room(2_000_000, values=40_000, names=40_000)
 LISTS = Room(1_000_000, values=2_000)
 CHOICES = Room(1_000_000, values=4_000, names=4_000)
 ROOMS: Mapping[str, Room] = {
@@ -47,6 +48,9 @@ ROOMS: Mapping[str, Room] = {
     "/preferences": FORM,
     "/v1/recommendations": LISTS,
     "/v1/consents": CHOICES,
+    "/v1/transactions": ROWS,
+    "/v1/products": ROWS,
+    "/v1/interactions": ROWS,
 }
 """By the beginning of the path; the longest that fits counts."""
 

@@ -12,6 +12,7 @@ from features.catalog import Catalog
 from features.config.schema import ContactPolicySection
 from features.consent.ledger import Ledger
 from features.customers.pseudonyms import Customers
+from features.intake.over_http.door import Door
 from serving.access.api_keys import Key
 from serving.access.audit_log import AuditLog
 from serving.access.caller import Caller
@@ -76,6 +77,7 @@ DeclaredContactPolicy = Annotated[
     ContactPolicySection, _part(lambda sayso: sayso.shop.config.contact_policy)
 ]
 OptingOut = Annotated[OptOuts, _part(lambda sayso: sayso.opt_outs)]
+RowsDoor = Annotated[Door, _part(lambda sayso: sayso.door)]
 Codes = Annotated[OneTimeCodes, _part(lambda sayso: sayso.codes)]
 Auditing = Annotated[AuditLog, _part(lambda sayso: sayso.audit_log)]
 CallingKey = Annotated[Key, _of_request(key_of)]

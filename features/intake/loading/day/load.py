@@ -16,6 +16,7 @@ from features.config.sources import Source
 from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database
+from features.events.arrivals import anything_arrived
 from features.intake.loading.accounts import note_accounts, noted_accounts, refuse_former_guests
 from features.intake.loading.day.events import DayEvents, EventsDay
 from features.intake.loading.day.news import News, news_of
@@ -93,6 +94,8 @@ class DayLoad:
         for one in self._sources:
             if one.table in tables.personal and one.table != transactions.NAME:
                 raise ReadAnew(f"rows of {one.table} are set against all orders")
+        if self._loaded.over_http or anything_arrived(self._database):
+            raise ReadAnew("rows were sent over HTTP")
         now = self._now.replace(tzinfo=None)
         for name, source in loaded.sources.items():
             if source.awaited is not None and now >= source.awaited:
