@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from features.intake.health.look import Health
 from features.tables.declared import transactions
@@ -80,11 +78,7 @@ def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
     }
 
 
-def kinds_in(files: Sequence[Path]) -> dict[str, int]:
-    """How many interactions of each kind the `files` of that table hold, in the order in which
-    kinds are listed.
-    """
-    found: Counter[str] = Counter()
-    for file in files:
-        found.update(map(str, pq.read_table(file, columns=[KIND])[KIND].to_pylist()))
-    return {kind: found[kind] for kind in KINDS if kind in found}
+def kinds_in(rows: pd.DataFrame) -> dict[str, int]:
+    """How many interactions there are of each kind, in the order in which kinds are listed."""
+    found = rows[KIND].value_counts()
+    return {kind: int(found[kind]) for kind in KINDS if kind in found}

@@ -10,12 +10,12 @@ from features.intake.cleaning import RULES
 from features.intake.health.figures import currency_shares
 from features.intake.health.look import Health, Left, look_at
 from features.intake.health.record import HealthRecord
-from features.intake.ingest_report import IngestReport, Purchases, kinds_in
+from features.intake.ingest_report import IngestReport, Purchases
 from features.intake.loading.loaded import Loaded, all_by_status, read_loaded
 from features.intake.loading.stored import MICRO, StoredRows
 from features.intake.reading.rejected import rejected_file
 from features.shop.workspace import Workspace
-from features.tables.declared import interactions, products, transactions
+from features.tables.declared import products, transactions
 from features.warehouse.store import Warehouse
 
 
@@ -52,7 +52,7 @@ def report_of(workspace: Workspace, warehouse: Warehouse) -> IngestReport:
         first=min(part.first for part in lines if part.first is not None),
         last=max(part.last for part in lines if part.last is not None),
         over_http=loaded.over_http,
-        interactions=kinds_in(warehouse.files(interactions.NAME)),
+        interactions=loaded.interactions,
     )
 
 

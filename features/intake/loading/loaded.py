@@ -18,7 +18,7 @@ from features.config.schema import Config
 from features.intake.ingest_report import Counted
 from features.intake.loading.stored import PartFigures
 from features.intake.reading.databases.rows import Mark
-from features.intake.reading.sources import FileRead
+from features.intake.reading.source_files import FileRead
 from features.private_file import replace_text
 from features.shop.workspace import Workspace
 from features.tables.tables import Tables
@@ -60,7 +60,8 @@ class Loaded:
 
     `people` says how many were erased and how many ids merged by then, `until` up to which moment
     each table holds events, `parts` what each part of the order lines comes to, and `left_out` how
-    many rows were read and not taken in, by reason. `over_http` counts the rows that were sent.
+    many rows were read and not taken in, by reason. `over_http` counts the rows that were sent, and
+    `interactions` those of each kind.
     """
 
     settings: str
@@ -76,6 +77,7 @@ class Loaded:
     orders: int
     customers: int
     over_http: int = 0
+    interactions: dict[str, int] = field(default_factory=dict)
     version: int = VERSION
 
     @property

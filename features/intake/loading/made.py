@@ -59,7 +59,8 @@ def made_of(
         found[teller.name] = own if own is not None else found[teller.name]
         for table in filled:
             if teller.name in table.stated_in:
-                codes, told = coded(found[teller.name], [*table.by_name])
+                said = [name for name in table.by_name if name in found[teller.name]]
+                codes, told = coded(found[teller.name], said)
                 found[teller.name] = found[teller.name].assign(**{code_column(table): codes})
                 made.lists[teller.name, table] = told
         if (last := newest(found[teller.name], teller)) is not None:

@@ -15,6 +15,7 @@ from features.config.schema import Shop as ShopSection
 from features.config.sources import Source
 from features.errors import SourceError
 from features.intake.cleaning import RULES, Cleaned, clean, judged, of_customers
+from features.intake.health.figures import currency_counts
 from features.intake.ingest_report import Counted, counted
 from features.intake.purchases import accounts_of
 from features.intake.reading.checking.absent import same_text
@@ -31,7 +32,8 @@ KINDS = 5
 @dataclass(frozen=True)
 class SortedRows:
     """The rows of one source: `kept`, `aside` (with a column `rule`) and `rejected`; `found` says
-    how they were read, without them, and `accounts` which stand beside e-mail addresses.
+    how they were read, without them, `accounts` which stand beside e-mail addresses, and
+    `currencies` how many lines name each.
     """
 
     source: Source
@@ -41,6 +43,7 @@ class SortedRows:
     aside: pd.DataFrame
     rejected: pd.DataFrame
     accounts: dict[str, str]
+    currencies: dict[str, int]
 
     @property
     def set_aside(self) -> dict[str, int]:
@@ -93,7 +96,8 @@ def sort_rows(
         cleaned = of_customers(found.rows, table)
     rejected = pd.concat([found.rejected, cleaned.rejected])
     read = replace(found, rows=found.rows[:0].copy())
-    return SortedRows(source, table, read, cleaned.kept, cleaned.set_aside, rejected, mails)
+    said = currency_counts(found.rows) if table.name == transactions.NAME else {}
+    return SortedRows(source, table, read, cleaned.kept, cleaned.set_aside, rejected, mails, said)
 
 
 def rows_of(parts: Iterable[SortedRows], name: str, tables: Tables) -> pd.DataFrame:

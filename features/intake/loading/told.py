@@ -36,7 +36,7 @@ def read_list(file: Path) -> pd.DataFrame:
 
 def write_list(told: pd.DataFrame, file: Path, table: Table) -> None:
     """Keep a list of what was told of `table`."""
-    kinds = [(name, column.kind.arrow) for name, column in table.by_name.items()]
+    kinds = [(name, table.by_name[name].kind.arrow) for name in told.columns]
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in kinds])  # type: ignore[call-overload]  # the stubs want each alias spelt out
     write_part(pa.Table.from_pandas(told, schema, preserve_index=False), file)
 

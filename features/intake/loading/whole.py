@@ -16,7 +16,7 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.events.arrivals import Arrival
 from features.intake.cleaning import BACK
-from features.intake.health.figures import currency_counts
+from features.intake.ingest_report import kinds_in
 from features.intake.loading.accounts import note_accounts
 from features.intake.loading.admission import Admitted, admitted
 from features.intake.loading.loaded import Loaded, LoadedSource, settings_of, write_loaded
@@ -36,11 +36,12 @@ from features.intake.over_http.folding import arrived_since, folded, newest_file
 from features.intake.own_ids import accounts_of, by_account, since_first_order
 from features.intake.reading.containers import content_of, settled, stamp_of
 from features.intake.reading.rejected import with_raw, without_erased, write_rejected
-from features.intake.reading.sources import FileRead, read_source
+from features.intake.reading.source_files import FileRead
+from features.intake.reading.sources import read_source
 from features.progress import Progress
 from features.shop.corrections import corrected
 from features.shop.workspace import Workspace
-from features.tables.declared import transactions
+from features.tables.declared import interactions, transactions
 from features.tables.table import States
 from features.warehouse.parts import by_table
 from features.warehouse.retention import without_expired
@@ -174,6 +175,7 @@ class WholeLoad:
             orders=bought.orders(),
             customers=bought.customers(),
             over_http=self._over_http,
+            interactions=kinds_in(taken[interactions.NAME].rows),
         )
         write_loaded(loaded, notes)
 
@@ -191,7 +193,7 @@ class WholeLoad:
             rejected=len(part.rejected),
             set_aside=part.set_aside,
             by_status=part.by_status,
-            currencies=currency_counts(part.kept),
+            currencies=part.currencies,
             last_back=newest(back, part.table),
             left=name in taken.overlapping,
             expired=name in taken.expired,

@@ -128,7 +128,8 @@ def typed(
         yield at, table.name, _plain(row)
     for told in tables.values():
         if isinstance(told, States) and table.name in told.stated_in:
-            says = named[named[list(told.by_name)].notna().any(axis=1)]
+            columns = [name for name in told.by_name if name in named]
+            says = named[named[columns].notna().any(axis=1)]
             made = arrow_table(says, told).to_pylist()
             for at, row in zip(says[AT].tolist(), made, strict=True):
                 yield at, told.name, _plain(row)

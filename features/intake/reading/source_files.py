@@ -20,6 +20,7 @@ from features.intake.reading.containers import (
     GZIP,
     ZIP,
     Content,
+    Stamp,
     content_of,
     ending,
     is_there,
@@ -30,6 +31,7 @@ from features.intake.reading.csv_blocks import Block, Shape, blocks, is_closed
 from features.intake.reading.csv_records import CsvFile
 from features.intake.reading.excel_sheets import ExcelFile
 from features.intake.reading.json_records import JsonFile
+from features.intake.reading.money import Notation
 from features.intake.reading.order_lines.joined_files import JoinedFile
 from features.intake.reading.order_lines.packed_cells import UnpackedFile
 from features.intake.reading.parquet_columns import ParquetFile
@@ -72,6 +74,37 @@ class Begun:
     size: int
     lines: int
     head: Head
+
+
+@dataclass(frozen=True)
+class FileRead:
+    """What a file held, by what its lines were read (None: it is no CSV), and how each of its
+    columns writes numbers. `stamp` is None where it may have changed meanwhile.
+    """
+
+    content: Content
+    head: Head | None
+    notations: dict[str, Notation]
+    stamp: Stamp | None = None
+
+    @property
+    def begun(self) -> Begun | None:
+        """What is needed to go on where this reading ended."""
+        content = self.content
+        return None if self.head is None else Begun(content.size, content.lines, self.head)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file to read, all of it or what follows where it was `read` before; `content` is what it
+    holds, as it was when it had that `stamp`. A long one that may be `sampled` is read in places.
+    """
+
+    file: Path
+    content: Content
+    stamp: Stamp | None = None
+    read: FileRead | None = None
+    sampled: bool = False
 
 
 def files_of(pattern: str, root: Path) -> list[Path]:

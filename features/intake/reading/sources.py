@@ -36,7 +36,7 @@ from features.intake.reading.checking.absent import absent
 from features.intake.reading.checking.dates import check_dates
 from features.intake.reading.checking.faults import reasons
 from features.intake.reading.checking.mapping import check_columns, check_mapping
-from features.intake.reading.containers import Content, Stamp, settled, stamp_of
+from features.intake.reading.containers import Content, settled, stamp_of
 from features.intake.reading.databases.rows import DatabaseTable
 from features.intake.reading.money import Notation, currency_of
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
@@ -45,8 +45,8 @@ from features.intake.reading.order_lines.other_events import without_gaps
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
 from features.intake.reading.source_files import (
-    Begun,
-    Head,
+    FileRead,
+    Piece,
     ReadAnew,
     by_content,
     files_of,
@@ -80,37 +80,6 @@ class SourceRows:
     files: dict[str, FileRead] = field(default_factory=dict)
     awaited: datetime | None = None
     table: DatabaseTable | None = None
-
-
-@dataclass(frozen=True)
-class FileRead:
-    """What a file held, by what its lines were read (None: it is no CSV), and how each of its
-    columns writes numbers. `stamp` is None where it may have changed meanwhile.
-    """
-
-    content: Content
-    head: Head | None
-    notations: dict[str, Notation]
-    stamp: Stamp | None = None
-
-    @property
-    def begun(self) -> Begun | None:
-        """What is needed to go on where this reading ended."""
-        content = self.content
-        return None if self.head is None else Begun(content.size, content.lines, self.head)
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A file to read, all of it or what follows where it was `read` before; `content` is what it
-    holds, as it was when it had that `stamp`. A long one that may be `sampled` is read in places.
-    """
-
-    file: Path
-    content: Content
-    stamp: Stamp | None = None
-    read: FileRead | None = None
-    sampled: bool = False
 
 
 def read_source(source: Source, root: Path, now: datetime, tables: Tables = STANDARD) -> SourceRows:

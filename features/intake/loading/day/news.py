@@ -8,8 +8,8 @@ from pathlib import Path
 from features.config.sources import Source
 from features.intake.loading.loaded import LoadedSource
 from features.intake.reading.containers import GZIP, begins_with, content_of, settled, stamp_of
-from features.intake.reading.source_files import ReadAnew, files_of, goes_on
-from features.intake.reading.sources import FileRead, Piece, file_name
+from features.intake.reading.source_files import FileRead, Piece, ReadAnew, files_of, goes_on
+from features.intake.reading.sources import file_name
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 
 from features.intake.cleaning import TAKEN_BACK
-from features.intake.health.figures import currency_counts
 from features.intake.ingest_report import Counted
 from features.intake.loading.admission import EXPIRED
 from features.intake.loading.day.events import DayEvents
@@ -169,7 +168,7 @@ class Noted:
             rejected=before.rejected + len(part.rejected),
             set_aside=dict(set_aside),
             by_status=added(before.by_status, by_status, again),
-            currencies=dict(Counter(before.currencies) + Counter(currency_counts(part.kept))),
+            currencies=dict(Counter(before.currencies) + Counter(part.currencies)),
             last_back=max((moment for moment in backs if moment is not None), default=None),
             awaited=min(awaited, default=None),
             marked=None if part.found.table is None else part.found.table.mark,

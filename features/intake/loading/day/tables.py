@@ -83,7 +83,7 @@ class DayTables:
                 if teller in self._days and len(self._days[teller].new):
                     day = self._days[teller]
                     before = read_list(file_of(self._warehouse.notes, table, teller))
-                    codes, told = coded(day.new, [*table.by_name], before)
+                    codes, told = coded(day.new, [*before.columns], before)
                     day.new = day.new.assign(**{code_column(table): codes})
                     self._lists[teller, table] = told
 
@@ -194,7 +194,8 @@ class DayTables:
             met = held.merge(new, on=[CUSTOMER, RECORDED_AT], suffixes=("", "_new"))
             if (met[column] != met[f"{column}_new"]).any():
                 raise ReadAnew("a customer's state changed twice in one moment")
-        told, columns = self._told(day.table.name, table), [*table.by_name]
+        told = self._told(day.table.name, table)
+        columns = [*told.columns]
         said = told.iloc[held[column].to_numpy(dtype=np.int64)].set_axis(held.index)
         kept = [CUSTOMER, *columns, RECORDED_AT, SOURCE]
         named = held[[CUSTOMER, RECORDED_AT, SOURCE]].assign(
