@@ -80,5 +80,7 @@ def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
 
 def kinds_in(rows: pd.DataFrame) -> dict[str, int]:
     """How many interactions there are of each kind, in the order in which kinds are listed."""
+    if KIND not in rows:
+        return {}
     found = rows[KIND].value_counts()
     return {kind: int(found[kind]) for kind in KINDS if kind in found}

@@ -9,19 +9,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from features.tables.declared.transactions import CUSTOMER_EMAIL
 from features.tables.table import CUSTOMER, CUSTOMER_ID, RECORDED_AT
-
-
-def accounts_of(orders: pd.DataFrame) -> dict[str, str]:
-    """The id with which somebody first ordered, by their e-mail address in lower case, of order
-    lines that state both.
-    """
-    if CUSTOMER_EMAIL not in orders:
-        return {}
-    known = orders[[CUSTOMER_ID, CUSTOMER_EMAIL]].dropna().drop_duplicates()
-    mails = known[CUSTOMER_EMAIL].str.casefold()
-    return dict(zip(mails[::-1], known[CUSTOMER_ID][::-1], strict=True))
 
 
 def by_account(rows: pd.DataFrame, accounts: Mapping[str, str]) -> pd.DataFrame:

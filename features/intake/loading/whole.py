@@ -33,7 +33,7 @@ from features.intake.loading.sorted_rows import (
 )
 from features.intake.loading.stored import StoredRows
 from features.intake.over_http.folding import arrived_since, folded, newest_files
-from features.intake.own_ids import accounts_of, by_account, since_first_order
+from features.intake.own_ids import by_account, since_first_order
 from features.intake.reading.containers import content_of, settled, stamp_of
 from features.intake.reading.rejected import with_raw, without_erased, write_rejected
 from features.intake.reading.source_files import FileRead
@@ -134,7 +134,7 @@ class WholeLoad:
     def _admitted(self, parts: Sequence[SortedRows]) -> dict[str, Admitted]:
         tables, catalog = self._workspace.tables, self._workspace.config.catalog
         found = {name: Admitted(rows_of(parts, name, tables), {}) for name in tables}
-        accounts = accounts_of(found[transactions.NAME].rows)
+        accounts = {mail: id for part in reversed(parts) for mail, id in part.accounts.items()}
         for name in tables.personal:
             rows = found[name].rows
             rows = rows if name == transactions.NAME else by_account(rows, accounts)
