@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData(
@@ -320,12 +321,39 @@ exposures = Table(
     Column("shown_at", String(32), nullable=False),
     Column("places", Integer, nullable=False),
     Column("explored", Integer, nullable=False),
+    Column("confirmed", Boolean, nullable=False, server_default=false()),
     Index(None, "customer", "channel", "shown_at"),
     Index(None, "shown_at"),
 )
 """Recommendations given to a known customer: on which channel, how many products, and how many of
-them were discoveries.
+them were discoveries; `confirmed` is that the shop told that it was shown.
 """
+
+reporting_channels = Table(
+    "reporting_channels",
+    metadata,
+    Column("channel", String(128), primary_key=True),
+    Column("told_at", String(32), nullable=False),
+)
+"""Channels of which the shop tells what was shown, and when it last did."""
+
+decision_events = Table(
+    "decision_events",
+    metadata,
+    Column("event_id", String(128), primary_key=True),
+    Column("decision_id", String(40), nullable=False),
+    Column("customer", BigInteger),
+    Column("kind", String(16), nullable=False),
+    Column("occurred_at", String(32), nullable=False),
+    Column("received_at", String(32), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index(None, "customer"),
+    Index(None, "decision_id"),
+    Index(None, "occurred_at"),
+)
+"""What came of decisions (`features.events`); `fingerprint` tells two events of one id apart."""
 
 audit_log = Table(
     "audit_log",

@@ -18,6 +18,7 @@ from serving.http.api import (
     consents,
     decisions,
     doors,
+    events,
     models,
     opt_outs,
     privacy,
@@ -31,7 +32,7 @@ from serving.http.boundary.envelope import Envelope
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.limits import Limits
 from serving.http.boundary.quick_routes import quick
-from serving.http.pages import coded_pages, console, console_door, front
+from serving.http.pages import coded_pages, console, console_door, event_links, front
 from serving.http.pages import customer_pages as pages
 from serving.http.sight.counts import REGISTRY, show_models
 from serving.http.sight.worker_metrics import WorkerMetrics
@@ -49,6 +50,7 @@ ROUTERS = (
     console_door,
     console,
     pages,
+    event_links,
     coded_pages,
     metrics,
     readiness,

@@ -9,12 +9,14 @@ from fastapi import Header
 from serving.access.privacy_signal import HONOURED, SAID
 from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
+from serving.events.links import IN_MESSAGES
 from serving.http.api.addressed import DecidedResponse, head, links_to
 from serving.http.boundary.parts import (
     Calling,
     CallingKey,
     DataUntil,
     Linking,
+    LinkingEvents,
     Recommending,
 )
 from serving.http.boundary.scoped_routes import scope, scoped_router
@@ -34,6 +36,7 @@ def recommend(
     recommender: Recommending,
     data_until: DataUntil,
     links: Linking,
+    event_links: LinkingEvents,
     key: CallingKey,
     caller: Calling,
     sec_gpc: Annotated[
@@ -45,11 +48,14 @@ def recommend(
     """
     signal = sec_gpc == SAID
     decided = recommender.answer(request, caller, privacy_signal=signal)
-    said = decided.answer
+    said, tells_by_link = decided.answer, request.channel in IN_MESSAGES
     count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
     return DecidedResponse(
         decided,
         head(decided, request.customer_id, data_until),
-        links_to(links, key, decided.decision_id, decided.customer),
+        {
+            **links_to(links, key, decided.decision_id, decided.customer),
+            "event_url": event_links.url(decided.decision_id) if tells_by_link else None,
+        },
         headers=HONOURED if signal else None,
     )

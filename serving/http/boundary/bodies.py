@@ -40,6 +40,7 @@ LOGIN = Room(2_000)
 PLAIN = Room(1_000_000)
 LISTS = Room(1_000_000, values=2_000)
 CHOICES = Room(1_000_000, values=4_000, names=4_000)
+EVENTS = Room(1_000_000, values=11_000, names=10_000)
 ROOMS: Mapping[str, Room] = {
     "/console/login": LOGIN,
     "/console": FORM,
@@ -47,6 +48,7 @@ ROOMS: Mapping[str, Room] = {
     "/preferences": FORM,
     "/v1/recommendations": LISTS,
     "/v1/consents": CHOICES,
+    "/v1/events": EVENTS,
 }
 """By the beginning of the path; the longest that fits counts."""
 

@@ -1,0 +1,1 @@
+"""What comes back: what customers did with the decisions that they were shown."""
