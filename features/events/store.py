@@ -65,9 +65,7 @@ def keep(
     connection.execute(insert(decision_events), rows)
 
 
-def told(
-    connection: Connection, vault: Vault, customers: Collection[int]
-) -> list[dict[str, Any]]:
+def told(connection: Connection, vault: Vault, customers: Collection[int]) -> list[dict[str, Any]]:
     """All that is kept of what these customers did, readable, oldest first."""
     column = decision_events.c
     query = select(decision_events).where(column.customer.in_(customers))

@@ -25,9 +25,7 @@ class EventRequest(Request):
         Id | None,
         Field(description="A product of the decision; `added`, `bought` and `dismissed` need one."),
     ] = None
-    value: Annotated[
-        float | None, Field(ge=0, le=1e12, strict=True, allow_inf_nan=False)
-    ] = None
+    value: Annotated[float | None, Field(ge=0, le=1e12, strict=True, allow_inf_nan=False)] = None
     currency: Annotated[
         Id | None, Field(description="Of the value; the shop's own for none.", examples=["EUR"])
     ] = None

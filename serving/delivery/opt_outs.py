@@ -135,7 +135,7 @@ def write_wishes(
         theirs = standing[wish.customer]
         if wish.until is not None and wish.until <= now:
             continue
-        same = [until for scope, value, until in theirs if (scope, value) == (wish.scope, wish.value)]
+        same = [until for *what, until in theirs if what == [wish.scope, wish.value]]
         if any(until is None or until >= (wish.until or ENDLESS) for until in same):
             continue
         hiding = sum(scope in HIDING for scope, _, _ in theirs)

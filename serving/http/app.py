@@ -44,6 +44,7 @@ ROUTERS = (
     consents,
     opt_outs,
     doors,
+    events,
     privacy,
     models,
     reviews,

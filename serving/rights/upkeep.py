@@ -148,8 +148,8 @@ def _empty_decisions(shop: Shop) -> int:
 
 
 def _delete_old_records(shop: Shop) -> dict[str, int]:
-    """Reviews go when the content of decisions goes, but for those that still wait; reads and events
-    go after the days that `sayso.toml` says.
+    """Reviews go when the content of decisions goes, but for those that still wait; reads and
+    events go after the days that `sayso.toml` says.
 
     Set bands, opt-outs and codes go when they end, and revocations with what they revoked.
     """
