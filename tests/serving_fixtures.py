@@ -16,10 +16,16 @@ from serving.access.signed_links import Links
 from serving.server import free_port, running
 from tests.made_once import made_once
 from tests.made_up_languages import ACCENTED, MIRRORED, write_language
-from tests.serving_shop import CATEGORIES, SHOP, Client, Pool, copied, make_shop, train_both
-
-OWN_SITE = "https://mugs.example"
-"""Where links in messages of the served shop may lead."""
+from tests.serving_shop import (
+    CATEGORIES,
+    OWN_SITE,
+    SHOP,
+    Client,
+    Pool,
+    copied,
+    make_shop,
+    train_both,
+)
 
 
 @pytest.fixture(scope="session")

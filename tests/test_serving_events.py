@@ -11,8 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.serving_fixtures import OWN_SITE
-from tests.serving_shop import FOR_ITEMS, NO_TLS, Client
+from tests.serving_shop import FOR_ITEMS, NO_TLS, OWN_SITE, Client
 
 pytest_plugins = ["tests.serving_fixtures"]
 
@@ -176,7 +175,7 @@ def test_a_message_tells_by_itself_what_came_of_it(service, pool):
         *(f"{OWN_SITE}\\@evil.example/", "http://mugs.example/", f" {OWN_SITE}/", f"{OWN_SITE}\n"),
     ],
 )
-def test_a_link_leads_nowhere_else(service, pool, to):
+def test_a_link_leads_nowhere_else(service, to):
     """A link is no way to another site than the shop's own, however it is written."""
     url = f"{service.url}/e/{'x' * 20}"
     refused = httpx.get(url, params={"to": to}, timeout=30.0, verify=NO_TLS)
