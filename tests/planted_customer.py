@@ -14,7 +14,7 @@ from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
 from features.database.tables import audit_log, exposures, merged_customers
 from features.events.event import DecisionEvent
-from features.events.store import fingerprints, keep
+from features.events.store import Kept, keep
 from features.shop.corrections import Correction, correct
 from features.shop.online import online_stores
 from features.shop.shop import Shop
@@ -90,8 +90,7 @@ def plant(shop: Shop, *ids: str) -> None:
             event = DecisionEvent(
                 f"evt_{customer}", "dec_1", "bought", "2024-01-01", "planted-bought"
             )
-            prints = fingerprints(connection, shop.vault, [event])
-            keep(connection, shop.vault, [(event, customer)], prints, "2024-01-01", "test")
+            keep(connection, shop.vault, [Kept(event, customer, "-")], "2024-01-01", "test")
             before = {"customer": customer ^ 1, "kept": customer, "merged_at": "2024-01-01"}
             connection.execute(insert(merged_customers).values(**before))
             look = {"key_id": "key_1", "kind": "planted-look", "at": "2024-01-01"}

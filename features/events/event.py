@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+import msgspec
 
 Kind = Literal["shown", "clicked", "added", "bought", "dismissed", "complained", "unsubscribed"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -37,10 +38,21 @@ class DecisionEvent:
     @property
     def body(self) -> str:
         """All that it says but for its id: two events of one id say the same."""
-        return json.dumps([value for name, value in vars(self).items() if name != "event_id"])
+        told = (self.decision_id, self.kind, self.occurred_at, *self._told)
+        return msgspec.json.encode(told).decode()
 
     @property
-    def content(self) -> dict[str, str | float]:
+    def content(self) -> bytes:
         """What is kept sealed: what it says beyond that something happened."""
-        told = ("product_id", "value", "currency", "order_id")
-        return {name: value for name in told if (value := getattr(self, name)) is not None}
+        return msgspec.json.encode(self._told)
+
+    @property
+    def _told(self) -> tuple[str | float | None, ...]:
+        return (self.product_id, self.value, self.currency, self.order_id)
+
+
+def told_in(content: bytes) -> dict[str, str | float]:
+    """What `DecisionEvent.content` holds, by name, without what was not told."""
+    names = ("product_id", "value", "currency", "order_id")
+    told = zip(names, msgspec.json.decode(content), strict=True)
+    return {name: value for name, value in told if value is not None}

@@ -2,65 +2,66 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from features.customers.vault import NOBODY, Vault
 from features.database.tables import decision_events
-from features.events.event import DecisionEvent
+from features.events.event import DecisionEvent, told_in
 
 FINGERPRINT = "decision event"
 
 
+@dataclass(frozen=True)
+class Kept:
+    """An event that is kept, of which customer it is (None: nobody known), and its fingerprint."""
+
+    event: DecisionEvent
+    customer: int | None
+    fingerprint: str
+
+
 def fingerprints(
     connection: Connection, vault: Vault, events: Sequence[DecisionEvent]
-) -> dict[str, str]:
-    """For the body of each event what tells it from another one, and cannot be turned back into it;
+) -> list[str]:
+    """For each event what tells its body from another one, and cannot be turned back into it;
     within a transaction that writes.
     """
-    return vault.tags(connection, FINGERPRINT, {event.body for event in events})
+    bodies = [event.body for event in events]
+    tags = vault.tags(connection, FINGERPRINT, bodies)
+    return [tags[body] for body in bodies]
 
 
 def known_among(connection: Connection, ids: Collection[str]) -> dict[str, str]:
     """The fingerprints of those events, by id, that are here already."""
     column = decision_events.c
     query = select(column.event_id, column.fingerprint).where(column.event_id.in_(ids))
-    return {row.event_id: row.fingerprint for row in connection.execute(query)}
+    return dict(connection.execute(query).tuples().all())
 
 
 def keep(
-    connection: Connection,
-    vault: Vault,
-    events: Sequence[tuple[DecisionEvent, int | None]],
-    prints: Mapping[str, str],
-    now: str,
-    actor: str,
+    connection: Connection, vault: Vault, events: Sequence[Kept], now: str, actor: str
 ) -> None:
-    """Write events, each with its customer (None: nobody known), within a transaction that writes;
-    `prints` are their `fingerprints`.
-    """
+    """Write events within a transaction that writes."""
     if not events:
         return
-    whose = {NOBODY if customer is None else customer for _, customer in events}
-    keys = vault.keys_for_sealing(connection, whose)
+    keys = vault.keys_for_sealing(connection, {_whose(one) for one in events})
     rows = [
         {
-            "event_id": event.event_id,
-            "decision_id": event.decision_id,
-            "customer": customer,
-            "kind": event.kind,
-            "occurred_at": event.occurred_at,
+            "event_id": one.event.event_id,
+            "decision_id": one.event.decision_id,
+            "customer": one.customer,
+            "kind": one.event.kind,
+            "occurred_at": one.event.occurred_at,
             "received_at": now,
             "actor": actor,
-            "fingerprint": prints[event.body],
-            "content": keys[NOBODY if customer is None else customer].seal(
-                json.dumps(event.content).encode(), _about(event.event_id)
-            ),
+            "fingerprint": one.fingerprint,
+            "content": keys[_whose(one)].seal(one.event.content, _about(one.event.event_id)),
         }
-        for event, customer in events
+        for one in events
     ]
     connection.execute(insert(decision_events), rows)
 
@@ -75,12 +76,16 @@ def told(connection: Connection, vault: Vault, customers: Collection[int]) -> li
                 name: row[name]
                 for name in ("event_id", "decision_id", "kind", "occurred_at", "received_at")
             },
-            **json.loads(
+            **told_in(
                 vault.opened(connection, row["customer"], row["content"], _about(row["event_id"]))
             ),
         }
         for row in connection.execute(query.order_by(column.occurred_at)).mappings().all()
     ]
+
+
+def _whose(one: Kept) -> int:
+    return NOBODY if one.customer is None else one.customer
 
 
 def _about(event_id: str) -> str:

@@ -169,7 +169,7 @@ def read_many(connection: Connection, vault: Vault, ids: Collection[str]) -> dic
     looked at: each is sealed by itself.
     """
     rows = connection.execute(select(*_OWN, decisions.c.content).where(decisions.c.id.in_(ids)))
-    found = [dict(row) for row in rows.mappings()]
+    found = [dict(row) for row in rows.mappings().all()]
     keys = vault.keys(connection, {_whose(row) for row in found if row["content"] is not None})
     made = {}
     for row in found:
@@ -186,7 +186,7 @@ def having_content(connection: Connection, ids: Collection[str]) -> set[str]:
     """Those of the decisions whose content is still there."""
     column = decisions.c
     query = select(column.id).where(column.id.in_(ids), column.content.is_not(None))
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(query).scalars().all())
 
 
 def _whose(row: Mapping[str, Any]) -> int:

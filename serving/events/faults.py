@@ -22,12 +22,18 @@ OTHER_CUSTOMER = "this decision was not made for that `customer_id`"
 
 @dataclass(frozen=True)
 class Rules:
-    """What events are held against: the moment `now`, and the currencies that the shop can
-    count in.
+    """What events are held against: the moment `now` and the `latest` one that a clock may tell,
+    and the currencies that the shop can count in.
     """
 
-    now: datetime
+    now: str
+    latest: str
     currencies: Collection[str]
+
+    @classmethod
+    def at(cls, now: datetime, currencies: Collection[str]) -> Rules:
+        """The rules of a moment."""
+        return cls(clock.to_text(now), clock.to_text(now + CLOCKS_DIFFER), currencies)
 
     def fault(self, event: DecisionEvent, offer: Offer | None) -> str | None:
         """Why the event is refused; None for one that may be."""
@@ -43,13 +49,12 @@ class Rules:
         )
 
     def _of_time(self, event: DecisionEvent, offer: Offer) -> str | None:
-        if event.occurred_at > clock.to_text(self.now + CLOCKS_DIFFER):
+        if event.occurred_at > self.latest:
             return (
-                f"`occurred_at` is {event.occurred_at}, and it is {clock.to_text(self.now)} now; a"
-                " clock may be at most 24 hours ahead"
+                f"`occurred_at` is {event.occurred_at}, and it is {self.now} now; a clock may be at"
+                " most 24 hours ahead"
             )
-        earliest = clock.from_text(offer.created_at) - CLOCKS_LAG
-        if event.occurred_at < clock.to_text(earliest):
+        if event.occurred_at < offer.created_at and _is_before(event, offer):
             return (
                 f"`occurred_at` is {event.occurred_at}, before the decision was made"
                 f" ({offer.created_at})"
@@ -64,6 +69,10 @@ class Rules:
             f"the shop has no rate for the currency {event.currency!r}; known are {known}"
             " (`[shop.rates]` in sayso.toml names them)"
         )
+
+
+def _is_before(event: DecisionEvent, offer: Offer) -> bool:
+    return event.occurred_at < clock.to_text(clock.from_text(offer.created_at) - CLOCKS_LAG)
 
 
 def _of_product(event: DecisionEvent, shown: Collection[str]) -> str | None:

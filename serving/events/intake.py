@@ -17,7 +17,7 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.events.collecting import Covered, may_be_kept, needed
 from features.events.event import DecisionEvent
-from features.events.store import fingerprints, keep, known_among
+from features.events.store import Kept, fingerprints, keep, known_among
 from serving.decisions.permissions import require_whole_ledger
 from serving.decisions.record import having_content
 from serving.events.effects import Effects
@@ -62,7 +62,7 @@ class EventIntake:
         customer allows nothing to be kept of it.
         """
         shop, now = self.config.shop, self.clock()
-        rules = Rules(now, {shop.currency, *shop.rates})
+        rules = Rules.at(now, {shop.currency, *shop.rates})
         with self.database.read() as connection:
             offers = offers_of(connection, self.vault, {one.event.decision_id for one in told})
             faults = [
@@ -74,8 +74,9 @@ class EventIntake:
         with self.database.write() as connection:
             require_whole_ledger(connection)
             batch = self._batch(connection, events, offers, clock.to_text(now), reports=reports)
-            fates = [batch.fate(*one) for one in zip(events, faults, strict=True)]
-            keep(connection, self.vault, batch.kept, batch.prints, batch.now, actor)
+            prints = fingerprints(connection, self.vault, events)
+            fates = [batch.fate(*one) for one in zip(events, prints, faults, strict=True)]
+            keep(connection, self.vault, batch.kept, batch.now, actor)
             batch.effects.write(connection, batch.now, actor)
         return fates
 
@@ -109,7 +110,6 @@ class EventIntake:
             self,
             now,
             offers,
-            fingerprints(connection, self.vault, events),
             known_among(connection, {event.event_id for event in events}),
             having_content(connection, offers),
             {
@@ -125,16 +125,15 @@ class _Batch:
     intake: EventIntake
     now: str
     offers: Mapping[str, Offer]
-    prints: Mapping[str, str]
     known: dict[str, str]
     there: set[str]
     covered: Mapping[str, Mapping[int, Covered]]
     effects: Effects
-    kept: list[tuple[DecisionEvent, int | None]] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
 
-    def fate(self, event: DecisionEvent, fault: str | None) -> Fate:
-        """What becomes of one event, after those before it."""
-        before, mine = self.known.get(event.event_id), self.prints[event.body]
+    def fate(self, event: DecisionEvent, mine: str, fault: str | None) -> Fate:
+        """What becomes of one event, whose fingerprint is `mine`, after those before it."""
+        before = self.known.get(event.event_id)
         if before is not None:
             return Fate("duplicate") if before == mine else Fate("rejected", OTHER_BODY)
         if fault is not None:
@@ -146,7 +145,7 @@ class _Batch:
             self.effects.of_dropped(event, offer)
             return Fate("dropped_unconsented")
         self.known[event.event_id] = mine
-        self.kept.append((event, offer.customer))
+        self.kept.append(Kept(event, offer.customer, mine))
         self.effects.of_kept(event, offer)
         return Fate("accepted")
 

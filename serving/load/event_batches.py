@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import tempfile
 import time
@@ -29,8 +30,6 @@ DECISIONS = MOST_EVENTS
 WARM = 2
 """Batches that are sent before any counts."""
 TIMEOUT = 60.0
-
-Event = dict[str, Any]
 
 
 def measure_events(
@@ -85,13 +84,13 @@ def _sent(
 ) -> dict[str, float]:
     batches, took, accepted = _batches(answers), list[float](), 0
     for _ in range(WARM):
-        client.post("/v1/events", json={"events": next(batches)}).raise_for_status()
+        _post(client, next(batches))
     while sum(took) < seconds:
-        events = next(batches)
+        body = next(batches)
         began = time.perf_counter()
-        said = client.post("/v1/events", json={"events": events}).raise_for_status()
+        said = _post(client, body)
         took.append(time.perf_counter() - began)
-        accepted += said.json()["accepted"]
+        accepted += said["accepted"]
     p50, p99 = (1e3 * np.percentile(took, [50, 99])).tolist()
     sent = len(took) * MOST_EVENTS
     return {
@@ -103,12 +102,19 @@ def _sent(
     }
 
 
-def _batches(answers: Sequence[dict[str, Any]]) -> Iterator[list[Event]]:
-    """Batches of new events without end, about one answer after the other."""
+def _post(client: httpx.Client, body: bytes) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"}
+    found = client.post("/v1/events", content=body, headers=headers).raise_for_status()
+    said: dict[str, Any] = found.json()
+    return said
+
+
+def _batches(answers: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+    """Bodies of requests, of batches of new events without end, about one answer after the other."""
     of_answers = cycle(answers)
     for kind in cycle(KINDS):
         now = clock.to_text(clock.utc_now())
-        yield [
+        events = [
             {
                 "event_id": secrets.token_hex(16),
                 "decision_id": answer["decision_id"],
@@ -119,3 +125,4 @@ def _batches(answers: Sequence[dict[str, Any]]) -> Iterator[list[Event]]:
             }
             for answer in islice(of_answers, MOST_EVENTS)
         ]
+        yield json.dumps({"events": events}).encode()
