@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from features.customers.vault import NOBODY, Vault
+from features.customers.vault import NOBODY, Vault, seal_all
 from features.database.tables import decision_events
 from features.events.event import DecisionEvent, told_in
 
@@ -49,6 +49,9 @@ def keep(
     if not events:
         return
     keys = vault.keys_for_sealing(connection, {_whose(one) for one in events})
+    sealed = seal_all(
+        [(keys[_whose(one)], one.event.content, _about(one.event.event_id)) for one in events]
+    )
     rows = [
         {
             "event_id": one.event.event_id,
@@ -59,9 +62,9 @@ def keep(
             "received_at": now,
             "actor": actor,
             "fingerprint": one.fingerprint,
-            "content": keys[_whose(one)].seal(one.event.content, _about(one.event.event_id)),
+            "content": content,
         }
-        for one in events
+        for one, content in zip(events, sealed, strict=True)
     ]
     connection.execute(insert(decision_events), rows)
 

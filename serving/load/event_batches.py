@@ -110,7 +110,7 @@ def _post(client: httpx.Client, body: bytes) -> dict[str, Any]:
 
 
 def _batches(answers: Sequence[dict[str, Any]]) -> Iterator[bytes]:
-    """Bodies of requests, of batches of new events without end, about one answer after the other."""
+    """Bodies of requests, of new events without end, about one answer after the other."""
     of_answers = cycle(answers)
     for kind in cycle(KINDS):
         now = clock.to_text(clock.utc_now())
