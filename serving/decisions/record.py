@@ -182,13 +182,6 @@ def read_many(connection: Connection, vault: Vault, ids: Collection[str]) -> dic
     return made
 
 
-def having_content(connection: Connection, ids: Collection[str]) -> set[str]:
-    """Those of the decisions whose content is still there."""
-    column = decisions.c
-    query = select(column.id).where(column.id.in_(ids), column.content.is_not(None))
-    return set(connection.execute(query).scalars().all())
-
-
 def _whose(row: Mapping[str, Any]) -> int:
     return NOBODY if row["customer"] is None else int(row["customer"])
 

@@ -12,14 +12,13 @@ from features import clock
 from features.clock import Clock
 from features.config.schema import Config
 from features.consent.grants import covered_from
-from features.customers.pseudonyms import find
+from features.customers.pseudonyms import find, there_among
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.events.collecting import Covered, may_be_kept, needed
-from features.events.event import DecisionEvent
+from features.events.event import DecisionEvent, Kind
 from features.events.store import Kept, fingerprints, keep, known_among
 from serving.decisions.permissions import require_whole_ledger
-from serving.decisions.record import having_content
 from serving.events.effects import Effects
 from serving.events.faults import DELETED, OTHER_BODY, OTHER_CUSTOMER, Rules
 from serving.events.offers import Offer, offers_of
@@ -111,7 +110,7 @@ class EventIntake:
             now,
             offers,
             known_among(connection, {event.event_id for event in events}),
-            having_content(connection, offers),
+            there_among(connection, whose),
             {
                 purpose: covered_from(connection, self.config.catalog, whose, purpose, now)
                 for purpose in purposes
@@ -126,9 +125,12 @@ class _Batch:
     now: str
     offers: Mapping[str, Offer]
     known: dict[str, str]
-    there: set[str]
+    there: set[int]
     covered: Mapping[str, Mapping[int, Covered]]
     effects: Effects
+    wanted: dict[tuple[Kind, str, frozenset[str]], frozenset[str] | None] = field(
+        default_factory=dict
+    )
     kept: list[Kept] = field(default_factory=list)
 
     def fate(self, event: DecisionEvent, mine: str, fault: str | None) -> Fate:
@@ -138,9 +140,9 @@ class _Batch:
             return Fate("duplicate") if before == mine else Fate("rejected", OTHER_BODY)
         if fault is not None:
             return Fate("rejected", fault)
-        if event.decision_id not in self.there:  # its customer was erased just now
-            return Fate("rejected", DELETED)
         offer = self.offers[event.decision_id]
+        if offer.customer is not None and offer.customer not in self.there:  # erased just now
+            return Fate("rejected", DELETED)
         if not self._allowed(event, offer):
             self.effects.of_dropped(event, offer)
             return Fate("dropped_unconsented")
@@ -153,5 +155,9 @@ class _Batch:
         if offer.customer is None:
             return True
         purpose = self.intake.purposes[offer.kind]
-        wanted = needed(event.kind, self.intake.config.catalog, purpose, offer.used)
-        return may_be_kept(event, wanted, self.covered[purpose].get(offer.customer, {}))
+        asked = (event.kind, purpose, offer.used)
+        if asked not in self.wanted:
+            catalog = self.intake.config.catalog
+            self.wanted[asked] = needed(event.kind, catalog, purpose, offer.used)
+        covered = self.covered[purpose].get(offer.customer, {})
+        return may_be_kept(event, self.wanted[asked], covered)
