@@ -15,21 +15,17 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     false,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from features.database import event_tables
+from features.database.metadata import METADATA
+
+metadata = METADATA
+reporting_channels, decision_events = event_tables.reporting_channels, event_tables.decision_events
 
 customers = Table(
     "customers",
@@ -328,32 +324,6 @@ exposures = Table(
 """Recommendations given to a known customer: on which channel, how many products, and how many of
 them were discoveries; `confirmed` is that the shop told that it was shown.
 """
-
-reporting_channels = Table(
-    "reporting_channels",
-    metadata,
-    Column("channel", String(128), primary_key=True),
-    Column("told_at", String(32), nullable=False),
-)
-"""Channels of which the shop tells what was shown, and when it last did."""
-
-decision_events = Table(
-    "decision_events",
-    metadata,
-    Column("event_id", String(128), primary_key=True),
-    Column("decision_id", String(40), nullable=False),
-    Column("customer", BigInteger),
-    Column("kind", String(16), nullable=False),
-    Column("occurred_at", String(32), nullable=False),
-    Column("received_at", String(32), nullable=False),
-    Column("actor", String(64), nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("content", LargeBinary, nullable=False),
-    Index(None, "customer"),
-    Index(None, "decision_id"),
-    Index(None, "occurred_at"),
-)
-"""What came of decisions (`features.events`); `fingerprint` tells two events of one id apart."""
 
 audit_log = Table(
     "audit_log",

@@ -39,7 +39,7 @@ def known_among(connection: Connection, ids: Collection[str]) -> dict[str, str]:
     """The fingerprints of those events, by id, that are here already."""
     column = decision_events.c
     query = select(column.event_id, column.fingerprint).where(column.event_id.in_(ids))
-    return dict(connection.execute(query).tuples().all())
+    return {row.event_id: row.fingerprint for row in connection.execute(query).all()}
 
 
 def keep(

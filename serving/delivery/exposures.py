@@ -98,7 +98,7 @@ def channels_of(connection: Connection, decisions: Collection[str]) -> dict[str,
     """On which channel decisions, by id, showed something to somebody known."""
     query = select(exposures.c.decision_id, exposures.c.channel)
     found = connection.execute(query.where(exposures.c.decision_id.in_(decisions)))
-    return dict(found.tuples().all())
+    return {row.decision_id: row.channel for row in found.all()}
 
 
 def exposures_since(

@@ -9,8 +9,7 @@ from fastapi import Header
 from serving.access.privacy_signal import HONOURED, SAID
 from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
-from serving.events.links import IN_MESSAGES
-from serving.http.api.addressed import DecidedResponse, head, links_to
+from serving.http.api.addressed import DecidedResponse, head, links_of_list
 from serving.http.boundary.parts import (
     Calling,
     CallingKey,
@@ -48,14 +47,11 @@ def recommend(
     """
     signal = sec_gpc == SAID
     decided = recommender.answer(request, caller, privacy_signal=signal)
-    said, tells_by_link = decided.answer, request.channel in IN_MESSAGES
+    said = decided.answer
     count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
     return DecidedResponse(
         decided,
         head(decided, request.customer_id, data_until),
-        {
-            **links_to(links, key, decided.decision_id, decided.customer),
-            "event_url": event_links.url(decided.decision_id) if tells_by_link else None,
-        },
+        links_of_list(links, event_links, key, decided, request.channel),
         headers=HONOURED if signal else None,
     )
