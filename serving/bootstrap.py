@@ -33,6 +33,8 @@ from serving.churn.estimator import ChurnEstimator
 from serving.decisions.deciding import Decider
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
+from serving.events.intake import EventIntake
+from serving.events.links import EventLinks
 from serving.live.assortment import AssortmentKeeper
 from serving.live.champions import Champion, churn_champion, next_purchase_champion
 from serving.live.config_watch import CatalogWatch
@@ -76,6 +78,8 @@ class Sayso:
     key_uses: KeyUses
     sessions: Sessions
     links: Links
+    events: EventIntake
+    event_links: EventLinks
     visits: Visits
     revocations: Revocations
     codes: OneTimeCodes
@@ -176,6 +180,17 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
             keys, revocations, secret, secure=base_url.startswith("https://"), clock=now
         ),
         links=links,
+        events=EventIntake(
+            database,
+            shop.vault,
+            config,
+            now,
+            {
+                recommender.KIND: config.models.next_purchase.purpose,
+                estimator.KIND: config.models.churn.purpose,
+            },
+        ),
+        event_links=EventLinks(secret, base_url, now),
         visits=Visits(database, links),
         revocations=revocations,
         codes=codes,

@@ -13,6 +13,8 @@ from features.consent.contact_permissions import contact_columns, import_contact
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
 from features.database.tables import audit_log, exposures, merged_customers
+from features.events.event import DecisionEvent
+from features.events.store import Kept, keep
 from features.intake.over_http.door import Door
 from features.intake.over_http.statements import Statement
 from features.shop.corrections import Correction, correct
@@ -42,6 +44,7 @@ PLANTED = {
     "reviews": "planted-contest",
     "bands_set_by_a_person": "planted-review",
     "recommendations_shown": "planted-channel",
+    "events": "planted-bought",
     "who_read_your_data": "planted-look",
     "wanted_codes": "data",
 }
@@ -95,6 +98,10 @@ def plant(shop: Shop, *ids: str) -> None:
             connection.execute(
                 insert(exposures).values(decision_id=f"dec_{customer}", customer=customer, **told)
             )
+            event = DecisionEvent(
+                f"evt_{customer}", "dec_1", "bought", "2024-01-01", "planted-bought"
+            )
+            keep(connection, shop.vault, [Kept(event, customer, "-")], "2024-01-01", "test")
             before = {"customer": customer ^ 1, "kept": customer, "merged_at": "2024-01-01"}
             connection.execute(insert(merged_customers).values(**before))
             look = {"key_id": "key_1", "kind": "planted-look", "at": "2024-01-01"}

@@ -21,6 +21,7 @@ ROUTES = {
     ("post", "/v1/recommendations"): "recommend",
     ("post", "/v1/churn"): "score",
     ("get", "/v1/decisions/{id}"): "explain",
+    ("post", "/v1/events"): "ingest",
     ("post", "/v1/consents"): "consent",
     ("get", "/v1/notices"): "consent",
     ("get", "/v1/customers/{id}/consents"): "consent",
@@ -48,6 +49,7 @@ PAGES = {
     *(("get", "/preferences/{token}"), ("post", "/preferences/{token}")),
     *(("post", "/why/{token}"), ("get", "/data/{token}")),
     *(("get", "/erasure/{token}"), ("post", "/erasure/{token}")),
+    *(("get", "/e/{token}"), ("get", "/e/{token}.gif")),
 }
 OF_RECOMMENDATION = {
     *(
@@ -61,7 +63,7 @@ OF_RECOMMENDATION = {
         "disclosure",
         "model",
     ),
-    *("consent", "items", "why_url", "preferences_url"),
+    *("consent", "items", "why_url", "preferences_url", "event_url"),
 }
 OF_ITEM = {"rank", "product_id", "title", "score", "explored", "propensity", "explanation"}
 OF_CHURN = {

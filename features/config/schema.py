@@ -210,6 +210,20 @@ class Webhooks(Section):
     """Hosts within the shop's own network that may be called in production."""
 
 
+Origin = Annotated[
+    str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$"), AfterValidator(str.lower)
+]
+
+
+class EventsSection(Section):
+    """What comes back of decisions."""
+
+    origins: tuple[Origin, ...] = ()
+    """The shop's own sites, such as `https://shop.example`: where links in messages may lead."""
+    kept_days: Days = 365
+    """How long an event is kept."""
+
+
 class Audit(Section):
     """The fairness audit: which attributes groups are made of, and how far groups may lie apart."""
 
@@ -249,6 +263,7 @@ class Config(Section):
     contact_policy: ContactPolicySection = ContactPolicySection()
     audit: Audit = Audit()
     webhooks: Webhooks = Webhooks()
+    events: EventsSection = EventsSection()
 
     @property
     def audited(self) -> tuple[str, ...]:

@@ -102,6 +102,22 @@ def granted_to(
     return frozenset(connection.execute(query).scalars())
 
 
+def covered_from(
+    connection: Connection, catalog: Catalog, customers: Collection[int], purpose: str, now: str
+) -> dict[int, dict[str, str | None]]:
+    """The categories that customers grant for `purpose` at the moment `now`, each with the moment
+    from which on its data is covered (None: all of it); whoever grants nothing is left out.
+    """
+    column = consent_state.c
+    query = select(column.customer, column.category, column.covers_from).where(
+        column.customer.in_(customers), in_force(catalog, purpose, now)
+    )
+    found: dict[int, dict[str, str | None]] = {}
+    for customer, category, since in connection.execute(query):
+        found.setdefault(customer, {})[category] = since
+    return found
+
+
 GRANTS = (
     select(consent_state.c.customer, consent_state.c.category, consent_state.c.covers_from)
     .where(_stands(bindparam("versions", expanding=True), bindparam("purpose"), bindparam("now")))

@@ -254,6 +254,19 @@ def kept(connection: Connection, customer: int) -> int:
     return customer if found is None else found
 
 
+def there_among(connection: Connection, numbers: Collection[int]) -> set[int]:
+    """Those of `numbers` that stand for somebody, who was not erased."""
+    query = select(customers.c.customer).where(customers.c.customer.in_(numbers))
+    return set(connection.execute(query).scalars().all())
+
+
+def kept_among(connection: Connection, numbers: Collection[int]) -> dict[int, int]:
+    """The kept number by each of `numbers` that was merged into another one."""
+    column = merged_customers.c
+    query = select(column.customer, column.kept).where(column.customer.in_(numbers))
+    return {row.customer: row.kept for row in connection.execute(query)}
+
+
 def numbers_of(connection: Connection, customer: int) -> tuple[int, ...]:
     """All numbers that stand for a customer: their own, and those merged into it."""
     before = connection.execute(

@@ -1,4 +1,4 @@
-"""What all tables of the database belong to, and how their keys and indexes are named."""
+"""What the tables of the database share: how their keys and indexes are called."""
 
 from __future__ import annotations
 

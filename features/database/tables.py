@@ -18,9 +18,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from features.database.arrivals_table import arrivals as arrivals  # noqa: PLC0414 - told as its own
+from features.database.event_tables import decision_events as decision_events  # noqa: PLC0414 - see above
+from features.database.event_tables import reporting_channels as reporting_channels  # noqa: PLC0414 - see above
 from features.database.metadata import metadata as metadata  # noqa: PLC0414 - see above
 
 customers = Table(
@@ -313,11 +316,12 @@ exposures = Table(
     Column("shown_at", String(32), nullable=False),
     Column("places", Integer, nullable=False),
     Column("explored", Integer, nullable=False),
+    Column("confirmed", Boolean, nullable=False, server_default=false()),
     Index(None, "customer", "channel", "shown_at"),
     Index(None, "shown_at"),
 )
 """Recommendations given to a known customer: on which channel, how many products, and how many of
-them were discoveries.
+them were discoveries; `confirmed` is that the shop told that it was shown.
 """
 
 audit_log = Table(

@@ -1,1 +1,1 @@
-"""What comes back from the shop while it runs, one event at a time."""
+"""What comes back while the shop runs: rows, and what customers did with what they saw."""

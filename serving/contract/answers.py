@@ -92,6 +92,15 @@ class DecisionLinks:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecommendationLinks(DecisionLinks):
+    """What a recommendation ends with: also the link by which a message tells what came of it, null
+    on other channels than `email`.
+    """
+
+    event_url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecommendationAnswer:
     """What a recommendation says."""
 
@@ -110,7 +119,7 @@ class RecommendationAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recommendation(DecisionLinks, RecommendationAnswer, DecisionHead):
+class Recommendation(RecommendationLinks, RecommendationAnswer, DecisionHead):
     """An answer to `POST /v1/recommendations`."""
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from sqlalchemy import (
     BigInteger,
     Connection,
+    ScalarSelect,
     Text,
     bindparam,
     cast,
@@ -113,10 +114,7 @@ def permissions_as(
     standing = _standing(catalog.versions_in_force(purpose))
     found = standing.rows(connection, whose=customer, purpose=purpose, now=now)
     (_, seq, newest, *_), rows = found[0], found[1:]
-    if newest != seq:
-        raise LedgerBroken(
-            f"the ledger ends at event {newest}, but {seq} were written", seq=newest + 1
-        )
+    _require_whole(seq, newest)
     young = customer is not None and too_young(customer)
     granted = frozenset(row[3] for row in rows if row[0] == GRANT and not young)
     opt_outs = (OptOut(*row[3:]) for row in rows if row[0] == OPT_OUT)
@@ -129,6 +127,24 @@ def permissions_as(
     )
 
 
+def require_whole_ledger(connection: Connection) -> None:
+    """Raises `LedgerBroken` where the ledger does not end with what was written last."""
+    for seq, newest in _END.rows(connection):
+        _require_whole(seq, newest)
+
+
+def _require_whole(seq: int, newest: int) -> None:
+    if newest != seq:
+        raise LedgerBroken(
+            f"the ledger ends at event {newest}, but {seq} were written", seq=newest + 1
+        )
+
+
+def _newest() -> ScalarSelect[int]:
+    return select(func.coalesce(func.max(consent_events.c.seq), 0)).scalar_subquery()
+
+
+_END = Prepared(select(ledger_head.c.seq, _newest()))
 HEAD, GRANT, OPT_OUT = 0, 1, 2
 """What a row of `_standing` tells of; the head comes first."""
 
@@ -141,8 +157,7 @@ def _standing(versions: tuple[str, ...]) -> Prepared:
     whose, now = bindparam("whose", type_=BigInteger), bindparam("now", type_=Text)
     nothing = [cast(null(), Text) for _ in range(5)]
     number = cast(null(), BigInteger)
-    newest = select(func.coalesce(func.max(consent_events.c.seq), 0)).scalar_subquery()
-    head = select(literal_column("0").label("what"), ledger_head.c.seq, newest, *nothing)
+    head = select(literal_column("0").label("what"), ledger_head.c.seq, _newest(), *nothing)
     grants = granted_in_force(whose, versions, bindparam("purpose", type_=Text), now)
     category = select(literal_column("1"), number, number, grants.c.category, *nothing[1:])
     stated = opt_outs_in_force(whose, now)

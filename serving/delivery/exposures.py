@@ -1,20 +1,39 @@
 """What was shown to whom, as far as the contact policy needs it: when, on which channel, how
 many products, how many of them discoveries.
+
+An answer reserves its place under a cap, and an event confirms that it was shown. A reservation
+that nobody confirms lapses after `LAPSES_AFTER`, but only on a channel of which the shop tells what
+was shown: one of which it told within `REPORTS_WITHIN`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import (
+    Connection,
+    String,
+    bindparam,
+    exists,
+    false,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from features import clock
-from features.database.engine import Database
+from features.database.engine import Database, upsert
 from features.database.prepared import Prepared
-from features.database.tables import exposures
+from features.database.tables import exposures, reporting_channels
 
 REPORTED = timedelta(days=30)
+LAPSES_AFTER = timedelta(hours=48)
+REPORTS_WITHIN = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -44,28 +63,75 @@ class Discoveries:
 def record_exposure(
     connection: Connection, decision_id: str, customer: int, exposure: Exposure, now: str
 ) -> None:
-    """Record it within the transaction that records the decision."""
+    """Record it within the transaction that records the decision; it is to be confirmed."""
     _RECORD.run(
-        connection, decision_id=decision_id, customer=customer, shown_at=now, **vars(exposure)
+        connection,
+        decision_id=decision_id,
+        customer=customer,
+        shown_at=now,
+        confirmed=False,
+        **vars(exposure),
     )
 
 
 _RECORD = Prepared(insert(exposures), exposures.c.keys())
 
 
+def confirm(connection: Connection, decisions: Collection[str]) -> None:
+    """Note that what these decisions list was shown, within a transaction that writes."""
+    column = exposures.c
+    rule = (column.decision_id.in_(decisions), column.confirmed == false())
+    if decisions:
+        connection.execute(update(exposures).where(*rule).values(confirmed=True))
+
+
+def note_reporting(connection: Connection, channels: Collection[str], now: str) -> None:
+    """Note that the shop tells what is shown on these channels, within a transaction that
+    writes.
+    """
+    rows = [{"channel": channel, "told_at": now} for channel in sorted(channels)]
+    if rows:
+        upsert(connection, reporting_channels, ["channel"], rows)
+
+
+def channels_of(connection: Connection, decisions: Collection[str]) -> dict[str, str]:
+    """On which channel decisions, by id, showed something to somebody known."""
+    query = select(exposures.c.decision_id, exposures.c.channel)
+    found = connection.execute(query.where(exposures.c.decision_id.in_(decisions)))
+    return {row.decision_id: row.channel for row in found.all()}
+
+
 def exposures_since(
-    connection: Connection, customer: int, channel: str, since: datetime
+    connection: Connection, customer: int, channel: str, since: datetime, now: datetime
 ) -> list[datetime]:
-    """When a customer was shown something on a channel, since some moment."""
-    found = _SINCE.rows(connection, customer=customer, channel=channel, since=clock.to_text(since))
+    """When a customer was shown something on a channel, since some moment; what lapsed by the
+    moment `now` is left out.
+    """
+    found = _SINCE.rows(
+        connection,
+        customer=customer,
+        channel=channel,
+        since=clock.to_text(since),
+        unconfirmed_since=clock.to_text(now - LAPSES_AFTER),
+        told_since=clock.to_text(now - REPORTS_WITHIN),
+    )
     return [clock.from_text(text) for (text,) in found]
 
 
+_REPORTING = exists().where(
+    reporting_channels.c.channel == exposures.c.channel,
+    reporting_channels.c.told_at >= bindparam("told_since", type_=String),
+)
 _SINCE = Prepared(
     select(exposures.c.shown_at).where(
         exposures.c.customer == bindparam("customer"),
         exposures.c.channel == bindparam("channel"),
         exposures.c.shown_at >= bindparam("since"),
+        or_(
+            exposures.c.confirmed,
+            exposures.c.shown_at >= bindparam("unconfirmed_since", type_=String),
+            not_(_REPORTING),
+        ),
     )
 )
 

@@ -76,7 +76,7 @@ def at_this_moment(
     before = (
         ()
         if known is None
-        else exposures_since(connection, known, request.channel, now - window(caps))
+        else exposures_since(connection, known, request.channel, now - window(caps), now)
     )
     why_not = not_now(policy, request.channel, request.time_zone, caps, before, now)
     return replace(permissions, not_now=why_not)

@@ -14,6 +14,7 @@ from features import clock
 from features.consent import training_sets
 from features.database import tables
 from features.events.arrivals import read as read_arrivals
+from features.events.store import told
 from features.shop.corrections import read_corrections
 from features.shop.online import Floats, Layout, OnlineRow, online_stores
 from features.shop.shop import Shop
@@ -259,6 +260,15 @@ def reviews(shop: Shop) -> Rows:
         return [opened(connection, shop.vault, dict(row)).document(now) for row in rows]
 
     return Rows(shop, tables.reviews, show)
+
+
+def events(shop: Shop) -> Rows:
+    """What the customer did with what was recommended to them."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        return told(connection, shop.vault, person.numbers)
+
+    return Rows(shop, tables.decision_events, show, "events")
 
 
 def one_time_codes(shop: Shop) -> Rows:

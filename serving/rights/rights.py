@@ -40,6 +40,7 @@ class Rights:
             kept.reviews(shop),
             Rows(shop, tables.set_bands, named="bands set by a person"),
             Rows(shop, tables.exposures, named="recommendations shown"),
+            kept.events(shop),
             Rows(shop, tables.audit_log, named="who read your data"),
             Rows(shop, tables.wanted_codes),
             kept.one_time_codes(shop),
@@ -218,7 +219,7 @@ def _cover(shop: str, contact: str) -> list[str]:
         ),
         (
             "bands_set_by_a_person: an estimate about you that a person replaced."
-            " recommendations_shown: when, where and how many."
+            " recommendations_shown: when, where and how many. events: what you did with them."
         ),
         (
             "who_read_your_data: every time that the shop's programs, its staff or a link of yours"

@@ -16,6 +16,7 @@ from features.customers.pseudonyms import erased_among
 from features.database.tables import (
     audit_log,
     consent_state,
+    decision_events,
     decisions,
     exposures,
     online_features,
@@ -160,8 +161,8 @@ def _forget_arrivals(shop: Shop, connection: Connection) -> int:
 
 
 def _delete_old_records(shop: Shop) -> dict[str, int]:
-    """Reviews go when the content of decisions goes, but for those that still wait; reads go after
-    the days that `sayso.toml` says.
+    """Reviews go when the content of decisions goes, but for those that still wait; reads and
+    events go after the days that `sayso.toml` says.
 
     Set bands, opt-outs and codes go when they end, and revocations with what they revoked.
     """
@@ -171,10 +172,12 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
         clock.to_text(now - timedelta(days=section.audit_log_kept_days)),
         clock.to_text(now),
     )
+    events_until = clock.to_text(now - timedelta(days=shop.config.events.kept_days))
     old = {
         reviews: (reviews.c.open_for.is_(None), reviews.c.resolved_at < limit),
         audit_log: (audit_log.c.at < unread,),
         exposures: (exposures.c.shown_at < limit,),
+        decision_events: (decision_events.c.occurred_at < events_until,),
         set_bands: (set_bands.c.until <= today,),
         opt_outs: (opt_outs.c.until <= today,),
     }

@@ -101,5 +101,6 @@ def emails(rows: Table, _shop: ShopFacts) -> Table:
         emails_since_last_opened=many(read.sent & since),
         unsubscribed_from_emails=(read.email == EMAIL_UNSUBSCRIBED).cast("int64").max(),
     )
-    share = (seen.emails_opened_last_90_days / seen.sent.nullif(0)).clip(upper=1.0)
+    opened = seen.emails_opened_last_90_days / seen.sent.nullif(0)
+    share = (opened > 1.0).ifelse(1.0, opened)
     return seen.mutate(share_of_emails_opened_last_90_days=share)

@@ -35,4 +35,6 @@ def discounts(rows: Table, _shop: ShopFacts) -> Table:
     seen = rows.group_by("customer", "as_of").aggregate(
         paid=exact_sum(rows.amount), whole=exact_sum(rows.quantity * rows.unit_price)
     )
-    return seen.mutate(discount_share=(1 - seen.paid / seen.whole.nullif(0)).clip(0.0, 1.0))
+    share = 1 - seen.paid / seen.whole.nullif(0)
+    within = (share < 0.0).ifelse(0.0, (share > 1.0).ifelse(1.0, share))
+    return seen.mutate(discount_share=within)

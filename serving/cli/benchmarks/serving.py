@@ -13,6 +13,7 @@ from features.shop.workspace import Workspace
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
 from serving.load.benchmark import measure
+from serving.load.event_batches import measure_events
 
 TOLD = {"empty": "an empty BentoML endpoint", "sayso": "explained recommendations, recorded"}
 
@@ -28,6 +29,10 @@ def serving(
         bool,
         typer.Option("--postgresql", help="Keep the database in a PostgreSQL server made for it."),
     ] = False,
+    events: Annotated[
+        bool,
+        typer.Option("--events", help="Time batches of 1,000 events in place of answers."),
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -38,14 +43,12 @@ def serving(
     """
     screen, opened = Screen(as_json=as_json), Workspace.open(workspace, Settings())
     with screen.progress() as progress, _postgres() if postgresql else nullcontext() as server:
-        found = measure(
-            opened,
-            seconds,
-            progress,
-            workers=workers,
-            database_url=None if server is None else server.url,
+        url = None if server is None else server.url
+        timed = measure_events if events else measure
+        found: Mapping[str, Any] = timed(
+            opened, seconds, progress, workers=workers, database_url=url
         )
-    _show(screen, found)
+    (_show_events if events else _show)(screen, found)
     screen.result(found)
 
 
@@ -65,6 +68,14 @@ def _show(screen: Screen, found: Mapping[str, Any]) -> None:
     screen.say(
         f"Of an empty endpoint's requests the service answers {found['ratio_c8']:.2f} with eight"
         f" clients, {found['ratio_c1']:.2f} with one."
+    )
+
+
+def _show_events(screen: Screen, found: Mapping[str, Any]) -> None:
+    screen.say(
+        f"{found['events_per_second']:,.0f} events/s in batches of 1,000, each durable before its"
+        f" answer ({found['p50_ms']:.0f} ms at the median, {found['p99_ms']:.0f} ms at p99);"
+        f" {found['accepted']:,} of {found['events']:,} were accepted."
     )
 
 

@@ -22,6 +22,8 @@ from serving.bootstrap import Sayso
 from serving.churn.estimator import ChurnEstimator
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
+from serving.events.intake import EventIntake
+from serving.events.links import EventLinks
 from serving.recommending.recommender import Recommender
 from serving.rights.rights import Rights
 
@@ -70,6 +72,8 @@ Decisions = Annotated[DecisionLog, _part(lambda sayso: sayso.decisions)]
 DataUntil = Annotated[str | None, _part(lambda sayso: sayso.assortment.for_names.data_until)]
 """The newest moment on record."""
 Linking = Annotated[Links, _part(lambda sayso: sayso.links)]
+TakingEvents = Annotated[EventIntake, _part(lambda sayso: sayso.events)]
+LinkingEvents = Annotated[EventLinks, _part(lambda sayso: sayso.event_links)]
 ConsentLedger = Annotated[Ledger, _part(lambda sayso: sayso.shop.ledger)]
 KnownCustomers = Annotated[Customers, _part(lambda sayso: sayso.shop.customers)]
 DeclaredCatalog = Annotated[Catalog, _part(lambda sayso: sayso.shop.config.catalog)]
