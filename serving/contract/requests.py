@@ -189,9 +189,6 @@ class ConsentRequest(Request):
     """
 
     customer_id: CustomerId
-    purpose: Id | None = None
-    category: Id | None = None
-    action: Action | None = None
     choices: Annotated[
         tuple[Choice, ...] | None,
         Field(
@@ -201,6 +198,9 @@ class ConsentRequest(Request):
             " `action`.",
         ),
     ] = None
+    purpose: Annotated[Id | None, Field(validate_default=True)] = None
+    category: Annotated[Id | None, Field(validate_default=True)] = None
+    action: Annotated[Action | None, Field(validate_default=True)] = None
     notice_version: Annotated[
         Id | None,
         Field(description="Version of the notice that the customer saw; a grant needs one."),
@@ -224,19 +224,15 @@ class ConsentRequest(Request):
         ),
     ] = None
 
-    @model_validator(mode="after")
-    def _one_or_several(self) -> ConsentRequest:
-        one = (self.purpose, self.category, self.action)
-        if self.choices is None and None in one:
-            raise ValueError(
-                "name the `purpose`, the `category` and the `action`, or the `choices`"
-            )
-        if self.choices is not None and (one != (None, None, None) or self.idempotency_key):
-            raise ValueError(
-                "`choices` stand in place of `purpose`, `category`, `action` and"
-                " `idempotency_key`, each with its own"
-            )
-        return self
+    @field_validator("purpose", "category", "action", "idempotency_key")
+    @classmethod
+    def _one_or_several(cls, value: str | None, info: ValidationInfo) -> str | None:
+        several = info.data.get("choices") is not None
+        if value is not None and several:
+            raise ValueError("each of the `choices` has its own; leave this out")
+        if value is None and not several and info.field_name != "idempotency_key":
+            raise ValueError("this is needed where no `choices` are stated")
+        return value
 
     @property
     def said(self) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -23,12 +22,15 @@ def serving(
         float, typer.Option("--seconds", min=0.5, help="Seconds for each figure.")
     ] = 10.0,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Workers of ours.")] = 1,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            help="Address of an empty database that the copy is moved to, as of PostgreSQL.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
-    postgresql: Annotated[
-        bool,
-        typer.Option("--postgresql", help="Keep the database in a PostgreSQL server made for it."),
-    ] = False,
     events: Annotated[
         bool,
         typer.Option("--events", help="Time batches of 1,000 events in place of answers."),
@@ -42,20 +44,13 @@ def serving(
     A copy of the workspace answers; nothing is recorded in the workspace itself.
     """
     screen, opened = Screen(as_json=as_json), Workspace.open(workspace, Settings())
-    with screen.progress() as progress, _postgres() if postgresql else nullcontext() as server:
-        url = None if server is None else server.url
+    with screen.progress() as progress:
         timed = measure_events if events else measure
         found: Mapping[str, Any] = timed(
-            opened, seconds, progress, workers=workers, database_url=url
+            opened, seconds, progress, workers=workers, database_url=database
         )
     (_show_events if events else _show)(screen, found)
     screen.result(found)
-
-
-def _postgres() -> Any:
-    from serving.proofs.stage.postgres import postgres_server  # noqa: PLC0415 - needed for one option
-
-    return postgres_server()
 
 
 def _show(screen: Screen, found: Mapping[str, Any]) -> None:
