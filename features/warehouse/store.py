@@ -232,7 +232,8 @@ class Warehouse:
         """How long the shop usually goes without an order."""
         lines = self.table(transactions.NAME)
         days = lines.select(day=lines[transactions.ORDERED_AT].date()).distinct()
-        return usual_pause(sorted(pd.to_datetime(self.collect(days)["day"]).dt.date))
+        known = pd.to_datetime(self.collect(days)["day"]).dropna()
+        return usual_pause(sorted(known.dt.date))
 
     @contextmanager
     def alone(self) -> Iterator[None]:

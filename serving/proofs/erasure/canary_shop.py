@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -141,7 +141,7 @@ def _correct(sayso: Sayso, chosen: Sequence[int], progress: Progress) -> None:
 
 def _send_rows(sayso: Sayso) -> None:
     """An order line of each customer comes over HTTP, with canaries in all that it says."""
-    now = clock.to_text(sayso.shop.clock())
+    lately = sayso.shop.loaded_until().replace(tzinfo=UTC) - timedelta(days=1)
     sent = [
         Statement(
             canary("row", number),
@@ -151,7 +151,7 @@ def _send_rows(sayso: Sayso) -> None:
                     "order_id": canary("sent", number),
                     "product_id": canary("bought", number),
                     "amount": 1,
-                    "ordered_at": now,
+                    "ordered_at": clock.to_text(lately),
                 }
             ],
         )
