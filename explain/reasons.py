@@ -70,8 +70,9 @@ def _chosen(
     chosen = []
     for parts, values in explained:
         found: dict[str, Chosen] = {}
-        for part in sorted(parts, key=_size, reverse=True):
-            if part.category in found or (helpful_only and part.contribution <= 0):
+        counting = [part for part in parts if part.contribution > 0] if helpful_only else parts
+        for part in sorted(counting, key=_size, reverse=True):
+            if part.category in found:
                 continue
             for template in speaking.get(part.feature, ()):
                 if (recorded := template.fill(values, shop)) is not None:

@@ -147,7 +147,7 @@ class WhatIf:
     def _permissions(self, customer: int, purpose: str) -> Permissions:
         now = clock.to_text(self._clock())
         with self._database.read() as connection:
-            return permissions_as(connection, self._catalog, customer, purpose, now)
+            return permissions_as(connection, self._catalog, [customer], purpose, now)[0]
 
 
 def churn_game(answer: ChurnAnswer) -> Game | None:

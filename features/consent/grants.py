@@ -7,7 +7,7 @@ action is no grant, the row is not in force, the category is not granted, the ga
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -33,17 +33,18 @@ def in_force(catalog: Catalog, purpose: str, now: str) -> ColumnElement[bool]:
 
 
 def granted_in_force(
-    customer: ColumnElement[int],
+    customers: Sequence[ColumnElement[int]],
     versions: Collection[str],
     purpose: ColumnElement[str],
     now: ColumnElement[str],
 ) -> Subquery:
-    """The categories that one customer grants, as a part of a larger query; `versions` as for
-    `is_in_force`.
+    """The categories that each of some customers grants, as a part of a larger query; `versions`
+    as for `is_in_force`.
     """
     stands = _stands(versions, purpose, now)
     column = consent_state.c
-    return select(column.category).where(column.customer == customer, stands).subquery()
+    query = select(column.customer, column.category)
+    return query.where(column.customer.in_(customers), stands).subquery()
 
 
 def _stands(
@@ -81,9 +82,13 @@ def granted_to(
 
 
 def grants(
-    connection: Connection, catalog: Catalog, purpose: str, now: str, customer: int | None = None
+    connection: Connection,
+    catalog: Catalog,
+    purpose: str,
+    now: str,
+    customers: Collection[int] | None = None,
 ) -> pd.DataFrame:
-    """The grants in force for `purpose`, of everybody or of one `customer`; one row per grant.
+    """The grants in force for `purpose`, of everybody or of some `customers`; one row per grant.
 
     Columns customer (int64), category (str) and covers_from (datetime64, naive UTC): data recorded
     earlier than that is not covered; `NaT` where the notice said that all of it is.
@@ -92,8 +97,8 @@ def grants(
     query = select(column.customer, column.category, column.covers_from).where(
         in_force(catalog, purpose, now)
     )
-    if customer is not None:
-        query = query.where(column.customer == customer)
+    if customers is not None:
+        query = query.where(column.customer.in_(customers))
     found = connection.execute(query.order_by(column.customer, column.category))
     # Of which pandas makes a frame four times as quickly as of the rows themselves.
     rows = [tuple(row) for row in found]

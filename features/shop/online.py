@@ -8,6 +8,7 @@ one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import struct
 from collections.abc import Callable, Sequence
@@ -19,15 +20,15 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select
 
 from features import clock
 from features.catalog import Catalog
 from features.clock import Clock
 from features.consent.grants import grants
-from features.customers.vault import PayloadGone, PayloadKey, Vault
+from features.customers.vault import PayloadGone, PayloadKey, Vault, opened_with
 from features.database.engine import Database
-from features.database.prepared import Prepared
+from features.database.prepared import PreparedForMany
 from features.database.tables import corrections, online_features
 from features.definitions.definition import ShopFacts
 from features.definitions.frames import customer_frame, history_frame, is_of_history
@@ -130,48 +131,58 @@ class OnlineStore:
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
         """The stored row, or None where there is none in this layout, or its key was destroyed."""
-        found = _STORED.row(
-            connection, customer=customer, purpose=self.purpose, layout=self.layout.digest
-        )
-        if found is None:
-            return None
-        as_of, content = found
-        try:
-            return OnlineRow.unpack(
-                as_of, self._vault.opened(connection, customer, content, self._about(customer))
-            )
-        except PayloadGone:
-            return None
+        return self._read(connection, [customer]).get(customer)
+
+    def _read(self, connection: Connection, customers: Sequence[int]) -> dict[int, OnlineRow]:
+        """The stored rows by customer."""
+        named = {"purpose": self.purpose, "layout": self.layout.digest}
+        stored = _STORED.rows(connection, customers, **named)
+        keys = self._vault.keys(connection, [customer for customer, *_ in stored])
+        rows = {}
+        for customer, as_of, content in stored:
+            with contextlib.suppress(PayloadGone):
+                opened = opened_with(keys.get(customer), content, self._about(customer))
+                rows[customer] = OnlineRow.unpack(as_of, opened)
+        return rows
 
     def ready(self, customer: int) -> OnlineRow:
         """The customer's row: the stored one, else one made now."""
+        return self.ready_all([customer])[customer]
+
+    def ready_all(self, customers: Sequence[int]) -> dict[int, OnlineRow]:
+        """The rows of customers: the stored ones, and others made now."""
         with self._database.read() as connection:
-            row = self.read(connection, customer)
-        return row or self.make(customer)
+            rows = self._read(connection, customers)
+        missing = [customer for customer in dict.fromkeys(customers) if customer not in rows]
+        return {**rows, **self.make_all(missing)} if missing else rows
 
     def make(self, customer: int) -> OnlineRow:
-        """Make the row of one customer from the warehouse under their grants, and keep it if these,
-        and the data, still stand then.
+        """Make the row of one customer, as `make_all` those of several."""
+        return self.make_all([customer])[customer]
+
+    def make_all(self, customers: Sequence[int]) -> dict[int, OnlineRow]:
+        """Make the rows of some customers from the warehouse under their grants, and keep those for
+        which these, and the data, still stand then.
         """
         with self._database.read() as connection:
             granted, corrected = (
-                self._grants(connection, customer),
-                _corrections(connection, customer),
+                self._grants(connection, customers),
+                _corrections(connection, customers),
             )
-        spine = pd.DataFrame(
-            {
-                "customer": [customer],
-                "as_of": pd.Timestamp(self._loaded_until()).as_unit("us"),
-            }
-        )
-        (row,) = self._rows(self._gate_for(self.purpose, granted), spine).values()
+        as_of = pd.Timestamp(self._loaded_until()).as_unit("us")
+        spine = pd.DataFrame({"customer": customers, "as_of": as_of})
+        rows = self._rows(self._gate_for(self.purpose, granted), spine)
         with self._database.write() as connection:
-            if (
-                self._grants(connection, customer).equals(granted)
-                and _corrections(connection, customer) == corrected
-            ):
-                self._store(connection, {customer: row})
-        return row
+            changed = _changed(granted, self._grants(connection, customers))
+            corrected_since = _corrections(connection, customers)
+            kept = {
+                customer: row
+                for customer, row in rows.items()
+                if customer not in changed
+                and corrected_since.get(customer) == corrected.get(customer)
+            }
+            self._store(connection, kept)
+        return rows
 
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""
@@ -214,9 +225,11 @@ class OnlineStore:
             for customer, as_of, features in rows
         }
 
-    def _grants(self, connection: Connection, customer: int | None = None) -> pd.DataFrame:
+    def _grants(
+        self, connection: Connection, customers: Sequence[int] | None = None
+    ) -> pd.DataFrame:
         now = clock.to_text(self._clock())
-        return grants(connection, self._catalog, self.purpose, now, customer)
+        return grants(connection, self._catalog, self.purpose, now, customers)
 
     def _about(self, customer: int) -> str:
         return f"online:{self.purpose}:{customer}"
@@ -248,18 +261,23 @@ class OnlineStore:
         }
 
 
-_STORED = Prepared(
-    select(online_features.c.as_of, online_features.c.content).where(
-        online_features.c.customer == bindparam("customer"),
+_STORED = PreparedForMany(
+    lambda asked: select(
+        online_features.c.customer, online_features.c.as_of, online_features.c.content
+    ).where(
+        online_features.c.customer.in_(asked),
         online_features.c.purpose == bindparam("purpose"),
         online_features.c.layout == bindparam("layout"),
-    )
+    ),
+    BigInteger(),
 )
 
 
-def _corrections(connection: Connection, customer: int) -> int:
-    query = select(func.count()).select_from(corrections).where(corrections.c.customer == customer)
-    return int(connection.execute(query).scalar_one())
+def _corrections(connection: Connection, customers: Sequence[int]) -> dict[int, int]:
+    """How many corrections there are, by customer."""
+    whose = corrections.c.customer
+    query = select(whose, func.count()).where(whose.in_(customers)).group_by(whose)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _changed(before: pd.DataFrame, after: pd.DataFrame) -> set[int]:

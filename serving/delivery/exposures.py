@@ -4,14 +4,15 @@ many products, how many of them discoveries.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
 
 from features import clock
 from features.database.engine import Database
-from features.database.prepared import Prepared
+from features.database.prepared import Prepared, PreparedForMany
 from features.database.tables import exposures
 
 REPORTED = timedelta(days=30)
@@ -41,32 +42,41 @@ class Discoveries:
         return self.explored / self.places if self.places else 0.0
 
 
-def record_exposure(
-    connection: Connection, decision_id: str, customer: int, exposure: Exposure, now: str
+def record_exposures(
+    connection: Connection, shown: Iterable[tuple[str, int, Exposure]], now: str
 ) -> None:
-    """Record it within the transaction that records the decision."""
-    _RECORD.run(
-        connection, decision_id=decision_id, customer=customer, shown_at=now, **vars(exposure)
-    )
+    """Record what was shown, each by decision and to whom, within the transaction that records the
+    decisions.
+    """
+    rows = [
+        {"decision_id": decision_id, "customer": customer, "shown_at": now, **vars(exposure)}
+        for decision_id, customer, exposure in shown
+    ]
+    if rows:
+        _RECORD.run_all(connection, rows)
 
 
 _RECORD = Prepared(insert(exposures), exposures.c.keys())
 
 
 def exposures_since(
-    connection: Connection, customer: int, channel: str, since: datetime
-) -> list[datetime]:
-    """When a customer was shown something on a channel, since some moment."""
-    found = _SINCE.rows(connection, customer=customer, channel=channel, since=clock.to_text(since))
-    return [clock.from_text(text) for (text,) in found]
+    connection: Connection, customers: Sequence[int], channel: str, since: datetime
+) -> dict[int, list[datetime]]:
+    """When customers were shown something on a channel, since some moment; by customer."""
+    found: dict[int, list[datetime]] = {customer: [] for customer in customers}
+    named = {"channel": channel, "since": clock.to_text(since)}
+    for customer, text in _SINCE.rows(connection, list(found), **named):
+        found[customer].append(clock.from_text(text))
+    return found
 
 
-_SINCE = Prepared(
-    select(exposures.c.shown_at).where(
-        exposures.c.customer == bindparam("customer"),
+_SINCE = PreparedForMany(
+    lambda asked: select(exposures.c.customer, exposures.c.shown_at).where(
+        exposures.c.customer.in_(asked),
         exposures.c.channel == bindparam("channel"),
         exposures.c.shown_at >= bindparam("since"),
-    )
+    ),
+    BigInteger(),
 )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from explain.coalition_scores import Allowed
 from explain.reasons import sentences_of
@@ -24,7 +27,7 @@ from serving.access.caller import Caller
 from serving.access.privacy_signal import record_signal
 from serving.contract.answers import NotPersonalized, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
-from serving.decisions.deciding import Decided, Decider, Made
+from serving.decisions.deciding import Decided, Decider, Made, TooBusy
 from serving.decisions.permissions import Permissions
 from serving.decisions.record import Decision
 from serving.delivery.exploration import Draw, fill
@@ -40,11 +43,15 @@ from serving.recommending.allowed import (
 )
 from serving.recommending.filters import basket_complements, first_best_sellers, hidden_products
 from serving.recommending.known import (
+    NOTHING,
+    Asked,
+    Candidates,
     Knowledge,
     Seen,
     bought_ever,
     bought_lately,
     candidates_of,
+    hidden_of_each,
 )
 from serving.recommending.recommendation import (
     DISCLOSURES,
@@ -53,11 +60,13 @@ from serving.recommending.recommendation import (
     listed,
     rank,
     recommend,
+    recommend_all,
+    worth,
 )
 from serving.recommending.recorded_question import asked
 
-Read = Callable[[int], OnlineRow]
-"""Reads a customer's features; all that were granted."""
+Read = Callable[[Sequence[int]], Mapping[int, OnlineRow]]
+"""Reads the features of customers; all that were granted."""
 
 
 class Recommender:
@@ -104,23 +113,45 @@ class Recommender:
 
         `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`).
         """
-        refuse_unknown(request, self._contact_policy, self._assortment())
-        if privacy_signal and request.customer_id is not None:
-            record_signal(self._ledger, self._customers, request.customer_id, [self._purpose])
+        (decided,) = self.answer_all(
+            request, [request.customer_id], caller, privacy_signal=privacy_signal
+        )
+        if isinstance(decided, TooBusy):
+            raise decided
+        return decided
 
-        def make(permissions: Permissions) -> Made[RecommendationAnswer]:
-            return self._make(
-                request, permissions, self._online.ready, privacy_signal=privacy_signal
-            )
+    def answer_all(
+        self,
+        request: RecommendationRequest,
+        customer_ids: Sequence[str | None],
+        caller: Caller | None = None,
+        *,
+        privacy_signal: bool = False,
+    ) -> list[Decided[RecommendationAnswer] | TooBusy]:
+        """The recorded answers to each of `customer_ids` in place of the one whom `request` names,
+        as `answer` gives one; `TooBusy` stands for the answer to whoever does not hold still.
+        """
+        self.refuse_unknown(request)
+        if privacy_signal:
+            for customer_id in customer_ids:
+                if customer_id is not None:
+                    record_signal(self._ledger, self._customers, customer_id, [self._purpose])
 
-        return self._decider.decide(
+        def make(permissions: Sequence[Permissions]) -> list[Made[RecommendationAnswer]]:
+            return self._make(request, permissions, privacy_signal=privacy_signal)
+
+        return self._decider.decide_all(
             self.KIND,
-            request.customer_id,
+            customer_ids,
             self._purpose,
             make,
             partial(at_this_moment, self._contact_policy, request),
             caller,
         )
+
+    def refuse_unknown(self, request: RecommendationRequest) -> None:
+        """Raises `UnknownName` for a request that names what there is not."""
+        refuse_unknown(request, self._contact_policy, self._assortment())
 
     def previews(
         self, request: RecommendationRequest, alternatives: Sequence[Permissions]
@@ -130,70 +161,58 @@ class Recommender:
 
         Nothing is drawn by lot: what a choice would change must not depend on chance.
         """
-        settled, read = _settled(request), lru_cache(1)(self._online.ready)
-        return [self._answered(settled, permissions, read)[1] for permissions in alternatives]
+        found = self._answered(_settled(request), alternatives)
+        return [answer for _, answer in found]
 
     def lists(
         self, request: RecommendationRequest, alternatives: Sequence[Permissions]
     ) -> list[Listed]:
         """What these answers list, by itself."""
-        settled, read, (champion, assortment) = (
-            _settled(request),
-            lru_cache(1)(self._online.ready),
-            self._at_work(),
+        champion, assortment = self._at_work()
+        found = self._inputs(
+            _settled(request), alternatives, champion, assortment, privacy_signal=False
         )
-        return [
-            listed(
-                self._inputs(
-                    settled, permissions, champion, assortment, read, privacy_signal=False
-                ),
-                champion,
-            )
-            for permissions in alternatives
-        ]
+        return [listed(inputs, champion) for inputs in found]
 
     def _make(
         self,
         request: RecommendationRequest,
-        permissions: Permissions,
-        read: Read,
+        permissions: Sequence[Permissions],
         *,
         privacy_signal: bool = False,
-    ) -> Made[RecommendationAnswer]:
-        """An answer with what it was made from, as it is recorded."""
-        inputs, answer = self._answered(request, permissions, read, privacy_signal=privacy_signal)
-        titles = {item.product_id: item.title for item in answer.items}
-        said = [
-            reason
-            for item in answer.items
-            if item.explanation
-            for reason in item.explanation.reasons
-        ]
-        sentences = sentences_of(said, self._words.wording(answer.language), DISCLOSURES)
-        return Made(
-            {**inputs.document(), "titles": titles, "sentences": sentences},
-            answer,
-            answer.model,
-            _exposure(request, answer),
-        )
+    ) -> list[Made[RecommendationAnswer]]:
+        """Answers with what they were made from, as they are recorded."""
+        made = []
+        wording = self._words.wording(request.language)
+        for inputs, answer in self._answered(request, permissions, privacy_signal=privacy_signal):
+            titles = {item.product_id: item.title for item in answer.items}
+            said = [
+                reason
+                for item in answer.items
+                if item.explanation
+                for reason in item.explanation.reasons
+            ]
+            kept = {"titles": titles, "sentences": sentences_of(said, wording, DISCLOSURES)}
+            exposure = _exposure(request, answer)
+            made.append(Made({**inputs.document(), **kept}, answer, answer.model, exposure))
+        return made
 
     def _answered(
         self,
         request: RecommendationRequest,
-        permissions: Permissions,
-        read: Read,
+        permissions: Sequence[Permissions],
         *,
         privacy_signal: bool = False,
-    ) -> tuple[RecommendationInputs, RecommendationAnswer]:
-        """What an answer is made from, and the answer."""
+    ) -> list[tuple[RecommendationInputs, RecommendationAnswer]]:
+        """What answers are made from, and the answers."""
         champion, assortment = self._at_work()
         inputs = self._inputs(
-            request, permissions, champion, assortment, read, privacy_signal=privacy_signal
+            request, permissions, champion, assortment, privacy_signal=privacy_signal
         )
-        wording = self._words.wording(inputs.wording["language"])
-        return inputs, recommend(
-            inputs, permissions.ledger_seq, champion, assortment.titles, wording
-        )
+        wording = self._words.wording(request.language)
+        asked = [(one, at.ledger_seq) for one, at in zip(inputs, permissions, strict=True)]
+        answers = recommend_all(asked, champion, assortment.titles, wording)
+        return list(zip(inputs, answers, strict=True))
 
     @property
     def champion(self) -> Loaded[NextPurchaseModel] | None:
@@ -247,28 +266,49 @@ class Recommender:
     def _inputs(
         self,
         request: RecommendationRequest,
-        permissions: Permissions,
+        permissions: Sequence[Permissions],
         champion: Loaded[NextPurchaseModel] | None,
         assortment: Assortment,
-        read: Read,
         *,
         privacy_signal: bool,
-    ) -> RecommendationInputs:
-        reason = not_personalized(
-            request,
-            permissions,
-            self._purpose,
-            privacy_signal=privacy_signal,
-            champion=champion is not None,
-        )
-        customer, hidden = permissions.customer, self._hidden(request, permissions, assortment)
-        if reason is None and customer is not None and champion is not None:
-            personal = self._personal(
-                request, read(customer), champion, permissions, assortment, hidden
+    ) -> list[RecommendationInputs]:
+        """What each answer is made from."""
+        reasons = [
+            not_personalized(
+                request,
+                one,
+                self._purpose,
+                privacy_signal=privacy_signal,
+                champion=champion is not None,
             )
-            if personal is not None:
-                return replace(self._common(request, permissions, None), **personal)
-            reason = "unknown_customer"
+            for one in permissions
+        ]
+        hidden = [self._hidden(request, one, assortment) for one in permissions]
+        asked = [at for at, reason in enumerate(reasons) if reason is None]
+        personal: dict[int, dict[str, Any]] = {}
+        if champion is not None and asked:
+            known = [Asked(permissions[at], hidden[at]) for at in asked]
+            found = self._personal(request, known, champion, assortment)
+            personal = {asked[at]: inputs for at, inputs in found.items()}
+        return [
+            replace(self._common(request, one, None), **personal[at])
+            if at in personal
+            else self._impersonal(
+                request, one, reasons[at] or "unknown_customer", champion, assortment, hidden[at]
+            )
+            for at, one in enumerate(permissions)
+        ]
+
+    def _impersonal(
+        self,
+        request: RecommendationRequest,
+        permissions: Permissions,
+        reason: NotPersonalized,
+        champion: Loaded[NextPurchaseModel] | None,
+        assortment: Assortment,
+        hidden: Collection[str],
+    ) -> RecommendationInputs:
+        """The inputs of an answer that is not personal, because of `reason`."""
         with_basket = (
             self._complements(request, champion, permissions, assortment, hidden)
             if reason == "anonymous" and champion is not None
@@ -307,31 +347,58 @@ class Recommender:
     def _personal(
         self,
         request: RecommendationRequest,
-        stored: OnlineRow,
+        asked_for: Sequence[Asked],
         champion: Loaded[NextPurchaseModel],
-        permissions: Permissions,
         assortment: Assortment,
-        hidden: Sequence[str],
-    ) -> dict[str, Any] | None:
-        """The inputs of a personal answer that others do not have; None where nothing at all is
-        known of the customer that may be used.
+    ) -> dict[int, dict[str, Any]]:
+        """The inputs of personal answers that others do not have, by the place of each customer;
+        without those of whom nothing at all is known that may be used.
         """
         rule, sensitive = self._known.rule(champion.model), self._sensitive(assortment)
-        row = rule.allow(stored, permissions.granted)
-        allowed = self._known.allowed(row, rule, champion, permissions, request.basket, sensitive)
-        if row.empty and not len(allowed.histories.baskets.products):
-            return None
-        found = candidates_of(
-            champion.model, allowed, [*hidden, *self._known_already(request, champion, allowed)]
+        stored = self._online.ready_all([one.customer for one in asked_for])
+        known: dict[int, Allowed] = {}
+        for at, one in enumerate(asked_for):
+            row = rule.allow(stored[one.customer], one.permissions.granted)
+            allowed = self._known.allowed(
+                row, rule, champion, one.permissions, request.basket, sensitive
+            )
+            if not row.empty or len(allowed.histories.baskets.products):
+                known[at] = allowed
+        hidden = hidden_of_each(
+            [(allowed.statistics, asked_for[at].hidden) for at, allowed in known.items()],
+            [self._known_already(request, champion, allowed) for allowed in known.values()],
         )
-        ranking = rank(champion, found.products, found.features, self._contact_policy.floor)
-        draw = self._draw(request, found.bought) if found.products else None
+        candidates = candidates_of(champion.model, list(known.values()), hidden)
+        return {
+            at: self._ranked(
+                request,
+                champion,
+                found,
+                basket_counts=rule.entries_allowed(asked_for[at].permissions.granted),
+            )
+            for at, found in zip(known, candidates, strict=True)
+        }
+
+    def _ranked(
+        self,
+        request: RecommendationRequest,
+        champion: Loaded[NextPurchaseModel],
+        found: Candidates,
+        *,
+        basket_counts: bool,
+    ) -> dict[str, Any]:
+        """The inputs of a personal answer by its candidates."""
+        draw = self._draw(request, found) if len(found.products) else None
+        fit = worth(champion, found.scores, self._contact_policy.floor)
+        ranking = rank(
+            found.products, found.features, found.scores, fit, None if draw else request.k
+        )
         places = fill(ranking.products, request.k, draw or Draw(0.0, ""))
         return {
-            "ranked": ranking.products if draw else ranking.products[: request.k],
+            "ranked": ranking.products,
             "features": ranking.of(places),
             "draw": None if draw is None else asdict(draw),
-            "asked": asked(request, basket_counts=rule.entries_allowed(permissions.granted)),
+            "asked": asked(request, basket_counts=basket_counts),
         }
 
     def _known_already(
@@ -339,14 +406,16 @@ class Recommender:
         request: RecommendationRequest,
         champion: Loaded[NextPurchaseModel],
         allowed: Allowed,
-    ) -> list[str]:
-        """What the customer has bought and the request, or the shop, wants left out for that."""
+    ) -> NDArray[np.int64]:
+        """What the customer has bought (positions) and the request, or the shop, wants left out for
+        that.
+        """
         policy = self._contact_policy
         if policy.only_new if request.only_new is None else request.only_new:
             return bought_ever(allowed)
         days = request.not_bought_within
         days = policy.not_bought_within if days is None else days
-        return bought_lately(champion.model, allowed, days) if days else []
+        return bought_lately(champion.model, allowed, days) if days else NOTHING
 
     def _wording(self, request: RecommendationRequest) -> dict[str, str]:
         return {
@@ -367,12 +436,14 @@ class Recommender:
         statistics = self._statistics.at(champion, permissions.ledger_seq)
         return basket_complements(request, statistics, self._sensitive(assortment), hidden)
 
-    def _draw(self, request: RecommendationRequest, bought: tuple[str, ...]) -> Draw | None:
+    def _draw(self, request: RecommendationRequest, found: Candidates) -> Draw | None:
         """What discoveries are drawn by; the seed is new each time, and recorded with the
         decision.
         """
         share = self._contact_policy.discover if request.discover is None else request.discover
-        return Draw(share, secrets.token_hex(16), bought) if share else None
+        if not share:
+            return None
+        return Draw(share, secrets.token_hex(16), tuple(found.products[found.bought].tolist()))
 
     def _sensitive(self, assortment: Assortment) -> set[str]:
         """Products that nothing is concluded from."""
