@@ -43,6 +43,7 @@ Signal = Annotated[
     "/recommendations/batch",
     responses={200: {"model": Recommendation | LineProblem}},
     response_class=LinesResponse,
+    status_code=200,
     **scope("recommend"),
 )
 def recommend_to_many(
@@ -77,6 +78,7 @@ def recommend_to_many(
     "/churn/batch",
     responses={200: {"model": Churn | LineProblem}},
     response_class=LinesResponse,
+    status_code=200,
     **scope("score"),
 )
 def estimate_many(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from features.database.caller import Caller, current_caller
@@ -32,7 +32,7 @@ class LineProblem(Problem):
     customer_id: str
 
 
-class LinesResponse(Response):
+class LinesResponse(JSONResponse):
     """The lines of a batch (NDJSON: https://github.com/ndjson/ndjson-spec)."""
 
     media_type = "application/x-ndjson"
@@ -40,7 +40,7 @@ class LinesResponse(Response):
     def __init__(
         self, batch: Batch[Any], write: Write, headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(headers=headers)
+        super().__init__(None, headers=headers)
         del self.headers["content-length"]  # nobody knows it yet
         self._customer_ids = batch.customer_ids
         self._lines = _lines(batch, write)
