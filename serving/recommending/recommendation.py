@@ -128,7 +128,8 @@ def _of_before(
     features = _unpack_rows(known["features"], len(candidates))
     scores = champion.model.score(features)
     names = np.array(candidates, dtype=np.str_)
-    ranking = rank(names, features, scores, worth(champion, scores, known.get("floor", 0.0)))
+    worth = worth_showing(scores, champion.attribution.base_value, known.get("floor", 0.0))
+    ranking = rank(names, features, scores, worth)
     draw = known.get("draw")
     places = fill(ranking.products, known["k"], Draw.from_document(draw) if draw else Draw(0.0, ""))
     return {**known, "ranked": ranking.products, "features": pack(ranking.of(places))}
@@ -147,13 +148,6 @@ class Ranking:
         """What the ranker saw of those that have a place (places, features)."""
         at = {product: position for position, product in enumerate(self.products)}
         return self.features[[at[place.product] for place in places]]
-
-
-def worth(champion: Loaded[NextPurchaseModel], scores: Floats, floor: float) -> Bools:
-    """Which of the candidates with these scores are worth showing; `floor` is the relevance floor
-    (`serving.recommending.filters.worth_showing`).
-    """
-    return worth_showing(scores, champion.attribution.base_value, floor)
 
 
 def rank(
