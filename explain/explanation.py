@@ -9,6 +9,7 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 import numpy as np
 from pydantic import create_model
+from pydantic_core import core_schema
 
 from models.arrays import Floats
 
@@ -30,10 +31,14 @@ class FeatureContribution(msgspec.Struct, gc=False):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, handler: Callable[[Any], Any]) -> Any:
-        """What it states, for the OpenAPI document."""
+        """What it states, for the OpenAPI document, and how a reader takes it from JSON."""
         stated = {name: (kind, ...) for name, kind in get_type_hints(cls).items()}
         described: Any = create_model(cls.__name__, **stated)  # type: ignore[call-overload]  # fields by name
-        return handler(described)
+
+        def read(stated: Any) -> FeatureContribution:
+            return cls(**dict(stated))
+
+        return core_schema.no_info_after_validator_function(read, handler(described))
 
 
 @dataclass(slots=True)

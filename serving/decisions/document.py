@@ -25,7 +25,7 @@ LEFT_OUT = {TOLD_WITH: None}
 """Metadata of a field that is left out where it is None itself."""
 
 _PLAIN = frozenset({str, float, int, bool})
-"""What is stated as it is, and never left out."""
+"""What is stated as it is."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -44,7 +44,7 @@ def document(part: Any, *, kept: bool = False) -> dict[str, Any]:
     left_out = _left_out(part.__class__)
     stated = {}
     for name, value in vars(part).items():
-        if value.__class__ in _PLAIN:
+        if value.__class__ in _PLAIN and name not in left_out:
             stated[name] = value
             continue
         if name in left_out:
