@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
 from time import monotonic, sleep
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from features.config.environment import Settings
 from features.consent.ledger import ConsentEvent
+from features.database.caller import Caller, serving
 from features.database.prepared import AT_ONCE
 from features.database.tables import audit_log, decisions, exposures, undelivered
 from serving.bootstrap import assemble
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.deciding import Decided
+from serving.http.boundary.lanes import Lanes
+from serving.http.boundary.lines import LinesResponse
 from tests.decided import told
 from tests.serving_shop import CATEGORIES, FOR_ITEMS
 
@@ -161,3 +167,38 @@ def test_who_goes_away_is_not_answered_any_further(service, served):
         sleep(0.1)
     recorded, lost = count(served, decisions) - before, count(served, undelivered) - marked
     assert AT_ONCE <= lost <= recorded < len(ids)
+
+
+class Slow:
+    """A batch whose first customer is answered at once, and the others not in time."""
+
+    customer_ids = ("first", "second", "third")
+
+    def chunks(self) -> Iterator[list[tuple[str, Any]]]:
+        """The first, and later the others."""
+        yield [("first", None)]
+        sleep(1.0)
+        yield [("second", None), ("third", None)]
+
+
+def test_who_is_left_when_it_takes_too_long_is_told_so():
+    """What was answered in time was given; the customers who are left get 503 on their lines, and
+    the answer ends.
+    """
+    settings, sent = Settings(answer_seconds=0.2), []
+    web = SimpleNamespace(state=SimpleNamespace(lanes=Lanes.of(settings)))
+    response = LinesResponse(Slow(), lambda one, _: json.dumps({"customer_id": one}).encode())
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        with serving(Caller(settings.answer_seconds)):
+            await response({"type": "http", "app": web}, send, send)
+
+    asyncio.run(run())
+    web.state.lanes.close()
+    lines = [json.loads(line) for line in b"".join(one["body"] for one in sent[1:]).splitlines()]
+    assert [line["customer_id"] for line in lines] == list(Slow.customer_ids)
+    assert [line.get("status") for line in lines] == [None, 503, 503]
+    assert sent[-1]["more_body"] is False
