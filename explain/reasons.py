@@ -21,7 +21,7 @@ from explain.templates import (
     Template,
     Values,
 )
-from explain.wording import Wording
+from explain.wording import ON, ON_DAY, UNTIL, UP_TO, Wording
 from features.catalog import PRODUCT
 
 MOST_REASONS = 4
@@ -46,7 +46,7 @@ def reasons_for(
         for found in _chosen(explained, _by_feature(templates), shop, helpful_only)
     ]
     every = [one for of_answer in chosen for one in of_answer]
-    texts = iter(wording.filled([(one.text, one.many, values) for _, one, values in every]))
+    texts = iter(wording.filled([(*words_of(one, values), values) for _, one, values in every]))
     return [
         [
             SaidReason(
@@ -108,6 +108,13 @@ def with_discovery(reasons: Sequence[SaidReason], wording: Wording) -> list[Said
     return [drawn, *reasons][:MOST_REASONS]
 
 
+def words_of(template: Template, recorded: Mapping[str, Any]) -> tuple[str, str]:
+    """The English text and its plural that are said with recorded values."""
+    if UNTIL in recorded and template.then:
+        return template.then, template.then_many
+    return template.text, template.many
+
+
 def said_again(reason: Mapping[str, Any], wording: Wording) -> str | None:
     """A recorded reason in another language; None where it was recorded without a template, or with
     one that is no more.
@@ -116,7 +123,7 @@ def said_again(reason: Mapping[str, Any], wording: Wording) -> str | None:
     if template is None:
         return None
     try:
-        return wording.fill(template.text, template.many, reason["values"])
+        return wording.fill(*words_of(template, reason["values"]), reason["values"])
     except KeyError:
         return None
 
@@ -127,11 +134,14 @@ def sentences_of(
     """The translations that `reasons`, and the sentences `others`, were said in: a replay uses
     these, whatever they are by then.
     """
-    texts = {TEMPLATES[reason.template].text for reason in reasons} | {
+    said = list(reasons)
+    texts = {words_of(TEMPLATES[reason.template], reason.values)[0] for reason in said} | {
         *others,
         "today",
         "yesterday",
     }
+    if any({ON, UNTIL} & reason.values.keys() for reason in said):
+        texts |= {ON_DAY, UP_TO}
     return {
         text: list(wording.sentences[text]) for text in sorted(texts) if text in wording.sentences
     }

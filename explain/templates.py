@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from explain.wording import ON, UNTIL
+from features import clock
 from features.definitions.definitions import STANDARD
 from features.definitions.feature import Feature, ModelName
 from features.definitions.sentence import Bounds, Filling, Kind, Sentence, Value
@@ -31,6 +34,24 @@ class ShopWords:
 
     currency: str = ""
     home_country: str = ""
+    until: datetime | None = None
+    """The end of its record, where that is old; None while it is not."""
+
+    @classmethod
+    def stated(cls, wording: Mapping[str, str]) -> ShopWords:
+        """As an answer's inputs record it."""
+        until = clock.from_text(wording["until"]) if "until" in wording else None
+        return cls(wording["currency"], wording["home_country"], until)
+
+
+def recorded_words(
+    currency: str, home_country: str | None, language: str, until: str
+) -> dict[str, str]:
+    """What an answer's inputs record for its sentences; `until` is the end of an old record, and
+    not recorded while it is empty.
+    """
+    said = {"currency": currency, "home_country": home_country or "", "language": language}
+    return {**said, "until": until} if until else said
 
 
 Fill = Callable[[Values, ShopWords], Recorded | None]
@@ -44,6 +65,7 @@ class Template:
     """A sentence.
 
     `features` are those that it speaks for; `many` is its English plural, decided by `{count}`.
+    `then` and `then_many` are said where the record is old.
     """
 
     key: str
@@ -51,6 +73,8 @@ class Template:
     fill: Fill
     text: str
     many: str = ""
+    then: str = ""
+    then_many: str = ""
 
 
 Writer = Callable[[float], float | None]
@@ -73,13 +97,15 @@ WRITERS: Mapping[Kind, Writer] = {
 
 def template_of(sentence: Sentence, features: Sequence[str]) -> Template:
     """The template of a declared sentence, which all of `features` say."""
-    speaker = features[0]
+    speaker, of_now = features[0], sentence.speaks_of_now
 
     def fill(values: Values, shop: ShopWords) -> Recorded | None:
         for name, bounds in sentence.where.items():
             if not _within(bounds, values.get(name or speaker)):
                 return None
         recorded: Recorded = {}
+        if shop.until and of_now:
+            recorded[UNTIL] = _day(shop.until)
         for place, filling in sentence.places.items():
             said = _filled(filling, speaker, values, shop)
             if said is None:
@@ -87,9 +113,25 @@ def template_of(sentence: Sentence, features: Sequence[str]) -> Template:
             recorded[place] = said
             if place == "amount":
                 recorded["currency"] = shop.currency
+            if place == "ago" and shop.until and isinstance(filling, Value):
+                days = timedelta(days=values[filling.feature or speaker])
+                recorded[ON] = _day(shop.until - days)
         return recorded
 
-    return Template(sentence.key, tuple(features), fill, sentence.text, sentence.many)
+    return Template(
+        sentence.key,
+        tuple(features),
+        fill,
+        sentence.text,
+        sentence.many,
+        sentence.then,
+        sentence.then_many,
+    )
+
+
+def _day(moment: datetime) -> str:
+    """The day that ends at a moment, or in which it lies."""
+    return (moment - timedelta(microseconds=1)).date().isoformat()
 
 
 def _within(bounds: Bounds, value: float | None) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,11 @@ ENGLISH = "en"
 PLURALS = ("zero", "one", "two", "few", "many", "other")
 """CLDR's plural categories, in the order in which the forms of a translation stand."""
 CACHED = 4_096
+UNTIL, ON = "until", "on"
+"""Places of days (ISO 8601) that are recorded where a record is old: its last one, and the one on
+which something happened, in place of how long ago that was.
+"""
+ON_DAY, UP_TO = "on {day}", "Up to {until}: {said}"
 IN_DAYS = 1e9
 """A threshold that no number of days reaches, so that weeks and months are never rounded to."""
 
@@ -85,15 +90,18 @@ class Wording:
             else _ago(self.language, whole)
         )
 
+    def on(self, day: str) -> str:
+        """A day (ISO 8601) within a sentence: on 9 December 2011."""
+        return self.say(ON_DAY, day=_date(self.language, day))
+
     def wait(self, days: float) -> str:
         """A number of days in words, one at least."""
         return _wait(self.language, max(round(days), 1))
 
     def day(self, moment: datetime) -> str:
         """A date in words."""
-        return str(
-            format_datetime(moment, _DAY.get(self.locale.language, "d MMMM y"), locale=self.locale)
-        )
+        there = moment.astimezone(UTC) if moment.tzinfo else moment
+        return _date(self.language, there.date().isoformat())
 
     def moment(self, moment: datetime) -> str:
         """A date with its time of day, in UTC and marked so."""
@@ -114,10 +122,11 @@ class Wording:
         """A sentence of a reason with its recorded `values`, each written by the name of its place
         (see `explain.templates`).
         """
-        count = values.get("count")
-        return self.say(
-            text, many, None if count is None else shown_number(count), **self.written(values)
-        )
+        count, written = values.get("count"), self.written(values)
+        said = self.say(text, many, None if count is None else shown_number(count), **written)
+        if UNTIL in values and f"{{{UNTIL}}}" not in text:
+            return self.say(UP_TO, until=written[UNTIL], said=said)
+        return said
 
     def filled(self, sentences: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
         """Several sentences, each with its plural and its values, as `fill` says them; what is said
@@ -145,8 +154,10 @@ class Wording:
             return self.money(value, values.get("currency", ""))
         if name == "country":
             return self.country(value)
+        if name in (UNTIL, ON):
+            return _date(self.language, value)
         if name == "ago":
-            return self.ago(value)
+            return self.ago(value) if ON not in values else self.on(values[ON])
         return self.wait(value) if name == "wait" else self.number(value)
 
 
@@ -218,6 +229,12 @@ def _ago(language: str, days: int) -> str:
 @lru_cache(CACHED)
 def _wait(language: str, days: int) -> str:
     return str(format_unit(days, "duration-day", length="long", locale=locale_of(language)))
+
+
+@lru_cache(CACHED)
+def _date(language: str, day: str) -> str:
+    locale, moment = locale_of(language), datetime.fromisoformat(day)
+    return str(format_datetime(moment, _DAY.get(locale.language, "d MMMM y"), locale=locale))
 
 
 @lru_cache

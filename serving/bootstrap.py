@@ -11,6 +11,7 @@ from functools import partial
 from explain.words import Words, open_words
 from features.config.environment import Env, Settings
 from features.database.engine import Patience
+from features.intake.over_http.door import Door
 from features.shop.faults import faults_of_data
 from features.shop.online import online_stores
 from features.shop.shop import Shop
@@ -32,6 +33,8 @@ from serving.churn.estimator import ChurnEstimator
 from serving.decisions.deciding import Decider
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
+from serving.events.intake import EventIntake
+from serving.events.links import EventLinks
 from serving.live.assortment import AssortmentKeeper
 from serving.live.champions import Champion, churn_champion, next_purchase_champion
 from serving.live.config_watch import CatalogWatch
@@ -75,9 +78,12 @@ class Sayso:
     key_uses: KeyUses
     sessions: Sessions
     links: Links
+    events: EventIntake
+    event_links: EventLinks
     visits: Visits
     revocations: Revocations
     codes: OneTimeCodes
+    door: Door
     audit_log: AuditLog
     watch: Watch
     words: Words
@@ -132,8 +138,9 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     registry = Registry(database, workspace.models)
     live = _Live.of(shop, registry, reading)
     words = open_words(workspace.root, config.shop.language, SPOKEN_BY)
-    decider = Decider(database, shop.vault, config.catalog, now)
+    decider = Decider(database, shop.vault, config.catalog, now, shop.minimum_age.withholds)
     for_churn, for_next_purchase = online_stores(shop)
+
     recommender = Recommender(
         config,
         decider,
@@ -144,8 +151,11 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         live.assortment.there,
         live.statistics,
         words,
+        live.assortment.old_record,
     )
-    estimator = ChurnEstimator(config, decider, live.churn, for_churn, words)
+    estimator = ChurnEstimator(
+        config, decider, live.churn, for_churn, words, live.assortment.old_record
+    )
     replays = {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}
     keys, revocations, secret = Keys(database, now), Revocations(database, now), workspace.secret()
     uses, links = KeyUses(keys, now), Links(secret, base_url, now)
@@ -159,7 +169,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         registry=registry,
         recommender=recommender,
         churn=estimator,
-        what_if=WhatIf(config, database, now, estimator, recommender),
+        what_if=WhatIf(config, database, now, estimator, recommender, shop.minimum_age.withholds),
         decisions=DecisionLog(database, shop.vault, replays),
         opt_outs=OptOuts(database, now),
         reviews=Reviews(shop),
@@ -170,9 +180,21 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
             keys, revocations, secret, secure=base_url.startswith("https://"), clock=now
         ),
         links=links,
+        events=EventIntake(
+            database,
+            shop.vault,
+            config,
+            now,
+            {
+                recommender.KIND: config.models.next_purchase.purpose,
+                estimator.KIND: config.models.churn.purpose,
+            },
+        ),
+        event_links=EventLinks(secret, base_url, now),
         visits=Visits(database, links),
         revocations=revocations,
         codes=codes,
+        door=Door(config, workspace.tables, database, shop.vault, now),
         audit_log=AuditLog(database, now),
         watch=watch,
         words=words,
@@ -228,7 +250,6 @@ def health_of(shop: Shop, registry: Registry, live: _Live) -> Health:
     }
 
     def check_age() -> None:
-        there = live.assortment.current
-        check_data(None if there is None else there.data_until, shop.clock())
+        check_data(live.assortment.old_record())
 
     return Health(checks, {"data": check_age})

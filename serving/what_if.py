@@ -7,7 +7,7 @@ categories are taken away. Nothing is recorded, nobody is given the answer, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from explain.coalition_scores import coalition_scores
 from explain.game import MOST_PLAYERS, Game, coalitions
@@ -19,7 +19,7 @@ from features.database.engine import Database
 from serving.churn.estimator import ChurnEstimator
 from serving.contract.answers import ChurnAnswer, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
-from serving.decisions.permissions import Permissions, permissions_as
+from serving.decisions.permissions import Permissions, nobody, permissions_as
 from serving.recommending.known import Seen
 from serving.recommending.recommender import Recommender
 
@@ -36,7 +36,9 @@ class WhatIf:
         clock: Clock,
         churn: ChurnEstimator,
         recommender: Recommender,
+        too_young: Callable[[int], bool] = nobody,
     ) -> None:
+        self._too_young = too_young
         self._catalog = config.catalog
         self._models = config.models
         self._database = database
@@ -147,7 +149,8 @@ class WhatIf:
     def _permissions(self, customer: int, purpose: str) -> Permissions:
         now = clock.to_text(self._clock())
         with self._database.read() as connection:
-            return permissions_as(connection, self._catalog, [customer], purpose, now)[0]
+            young = self._too_young
+            return permissions_as(connection, self._catalog, [customer], purpose, now, young)[0]
 
 
 def churn_game(answer: ChurnAnswer) -> Game | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime
 
 import pandas as pd
@@ -18,8 +19,16 @@ COLUMNS_OF = {
     "spending": ("unit_price", "amount"),
     "location": ("country",),
 }
-CUSTOMER_FEATURES = tuple(name for name in STANDARD.by_feature if not is_of_history(name))
-HISTORY_FEATURES = tuple(name for name in STANDARD.by_feature if is_of_history(name))
+OF_ORDERS = tuple(
+    name
+    for name, definition in STANDARD.by_feature.items()
+    if all(
+        field.partition(".")[2] in itertools.chain(*COLUMNS_OF.values())
+        for field in definition.reads
+    )
+)
+CUSTOMER_FEATURES = tuple(name for name in OF_ORDERS if not is_of_history(name))
+HISTORY_FEATURES = tuple(name for name in OF_ORDERS if is_of_history(name))
 FACTS = ShopFacts("France")
 MOMENTS = (datetime(2024, 3, 1), datetime(2024, 7, 1))  # noqa: DTZ001 - the warehouse's times are naive UTC
 FUTURE = MOMENTS[-1]

@@ -13,6 +13,10 @@ from features.consent.contact_permissions import contact_columns, import_contact
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
 from features.database.tables import audit_log, exposures, merged_customers
+from features.events.event import DecisionEvent
+from features.events.store import Kept, keep
+from features.intake.over_http.door import Door
+from features.intake.over_http.statements import Statement
 from features.shop.corrections import Correction, correct
 from features.shop.online import online_stores
 from features.shop.shop import Shop
@@ -34,15 +38,24 @@ PLANTED = {
     "decisions": "planted-answer",
     "opt_outs": "planted-product",
     "corrections": "planted-country",
+    "rows_sent_over_HTTP": "planted-purchase",
     "contact_permissions": "Newsletter",
     "training_sets": "2024-02-03T04:05:06",
     "reviews": "planted-contest",
     "bands_set_by_a_person": "planted-review",
     "recommendations_shown": "planted-channel",
+    "events": "planted-bought",
     "who_read_your_data": "planted-look",
     "wanted_codes": "data",
 }
 """By section of an export what it holds of everybody for whom `plant` was called."""
+
+
+def _send_row(shop: Shop, id: str) -> None:
+    cells = {"customer_id": id, "product_id": "planted-purchase", "amount": 1}
+    row = {**cells, "order_id": f"of {id}", "ordered_at": "2024-01-01"}
+    door = Door(shop.config, shop.workspace.tables, shop.database, shop.vault, shop.clock)
+    door.take("transactions", [Statement(f"row of {id}", [row])], None)
 
 
 def plant(shop: Shop, *ids: str) -> None:
@@ -65,6 +78,7 @@ def plant(shop: Shop, *ids: str) -> None:
         import_contact_permissions(
             permissions, columns, Path("permissions.csv"), shop.database, shop.customers, shop.clock
         )
+        _send_row(shop, id)
         codes = OneTimeCodes(shop.database, "secret", shop.clock)
         codes.make(customer, None, Caller("test"))
         codes.ask(customer, GoodFor.DATA)
@@ -84,6 +98,10 @@ def plant(shop: Shop, *ids: str) -> None:
             connection.execute(
                 insert(exposures).values(decision_id=f"dec_{customer}", customer=customer, **told)
             )
+            event = DecisionEvent(
+                f"evt_{customer}", "dec_1", "bought", "2024-01-01", "planted-bought"
+            )
+            keep(connection, shop.vault, [Kept(event, customer, "-")], "2024-01-01", "test")
             before = {"customer": customer ^ 1, "kept": customer, "merged_at": "2024-01-01"}
             connection.execute(insert(merged_customers).values(**before))
             look = {"key_id": "key_1", "kind": "planted-look", "at": "2024-01-01"}

@@ -16,7 +16,16 @@ from serving.access.signed_links import Links
 from serving.server import free_port, running
 from tests.made_once import made_once
 from tests.made_up_languages import ACCENTED, MIRRORED, write_language
-from tests.serving_shop import CATEGORIES, SHOP, Client, Pool, copied, make_shop, train_both
+from tests.serving_shop import (
+    CATEGORIES,
+    OWN_SITE,
+    SHOP,
+    Client,
+    Pool,
+    copied,
+    make_shop,
+    train_both,
+)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +57,10 @@ def train(root: Path) -> None:
 @pytest.fixture(scope="session")
 def served_root(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace that the server answers from: many tests change who allows what in it."""
-    return copied(trained_root, tmp_path_factory.mktemp("served") / "mugs")
+    root = copied(trained_root, tmp_path_factory.mktemp("served") / "mugs")
+    with (root / "sayso.toml").open("a", encoding="utf-8") as file:
+        file.write(f'\n[events]\norigins = ["{OWN_SITE}"]\n')
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,8 @@ SCRIPT = "<script>alert('mug')</script> & \"co\""
 """Title of a product."""
 SHOP = "mugs"
 """What a workspace's folder is called."""
+OWN_SITE = "https://mugs.example"
+"""Where links in messages of the served shop may lead."""
 DEPARTMENTS, BRANDS = 5, 7
 KEPT_FOR_ALL = 6
 """Customers sharing nothing that tests have in common, as there are few."""

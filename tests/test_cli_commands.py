@@ -523,10 +523,11 @@ def test_an_override_is_shown_and_a_champion_can_be_taken_back(trained_root, tmp
     assert "calibrated" in done["override"]["gates"]
     shown = sayso("models", "status", workspace=mine)
     assert "a shop in a test" in shown.stdout.replace("\n", " ") or "in spite of" in shown.stdout
-    found = {
-        one["model"]: one["override"]
-        for one in told(sayso("models", "status", "--json", workspace=mine))["versions"]
-    }
+    assert "The record ends at" in shown.stdout  # years ago, by the machine's own clock
+    status = told(sayso("models", "status", "--json", workspace=mine))
+    assert status["data_is_old"]
+    assert status["data_until"] < "2026"
+    found = {one["model"]: one["override"] for one in status["versions"]}
     assert found["churn"]["reason"] == "a shop in a test"
     assert found["next_purchase"] is None
 

@@ -20,7 +20,7 @@ DOCUMENTS = [
 MOST_FILES = 15
 MOST_LINES = 400
 LONG_FILES = {
-    "serving/pages/why.py": 432,
+    "serving/pages/why.py": 401,
 }
 """Files that are longer; no other may join them, and none of them may grow."""
 PATH = re.compile(rf"(?:{'|'.join((*PACKAGES, 'tests', 'docs'))})/[\w/.*-]*")

@@ -23,6 +23,7 @@ ROUTES = {
     ("post", "/v1/recommendations/batch"): "recommend",
     ("post", "/v1/churn/batch"): "score",
     ("get", "/v1/decisions/{id}"): "explain",
+    ("post", "/v1/events"): "ingest",
     ("post", "/v1/consents"): "consent",
     ("get", "/v1/notices"): "consent",
     ("get", "/v1/customers/{id}/consents"): "consent",
@@ -36,15 +37,21 @@ ROUTES = {
     ("post", "/v1/customers/{id}/codes"): "privacy",
     ("get", "/v1/codes/wanted"): "privacy",
     ("post", "/v1/links/revocations"): "privacy",
+    ("post", "/v1/transactions"): "ingest",
+    ("post", "/v1/products"): "ingest",
+    ("post", "/v1/interactions"): "ingest",
     ("post", "/v1/reviews"): "review",
     ("get", "/v1/reviews"): "review",
     ("post", "/v1/reviews/{id}/resolve"): "review",
 }
+SIGNED = {("post", f"/v1/transactions/{system}") for system in ("shopify", "woocommerce")}
+"""Let in by the signature of a shop system in place of a key."""
 PAGES = {
     *(("get", "/why/{token}"), ("get", "/why/{token}/panel"), ("post", "/why/{token}/review")),
     *(("get", "/preferences/{token}"), ("post", "/preferences/{token}")),
     *(("post", "/why/{token}"), ("get", "/data/{token}")),
     *(("get", "/erasure/{token}"), ("post", "/erasure/{token}")),
+    *(("get", "/e/{token}"), ("get", "/e/{token}.gif")),
 }
 OF_RECOMMENDATION = {
     *(
@@ -58,7 +65,7 @@ OF_RECOMMENDATION = {
         "disclosure",
         "model",
     ),
-    *("consent", "items", "why_url", "preferences_url"),
+    *("consent", "items", "why_url", "preferences_url", "event_url"),
 }
 OF_ITEM = {"rank", "product_id", "title", "score", "explored", "propensity", "explanation"}
 OF_CHURN = {
@@ -96,15 +103,15 @@ def operations(document: dict) -> dict[tuple[str, str], dict]:
 
 def test_the_document_has_exactly_the_routes_of_the_service(document):
     """Every route of this stage is described and none besides."""
-    assert set(operations(document)) == {*ROUTES, *PAGES}
+    assert set(operations(document)) == {*ROUTES, *SIGNED, *PAGES}
 
 
 def test_every_route_but_the_pages_states_its_scope(document):
-    """Each `/v1` route names a scope that keys can have and asks for a key; a signed link needs
-    none.
+    """Each `/v1` route names a scope that keys can have and asks for a key; a signed link and a
+    signed body need none.
     """
     for route, operation in operations(document).items():
-        if route in PAGES:
+        if route in PAGES | SIGNED:
             assert "security" not in operation
         else:
             assert operation["x-scope"] == ROUTES[route]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explain.explanation import FeatureContribution, SaidReason
-from explain.reasons import MOST_REASONS, reasons_for, said_again, sentences_of
+from explain.reasons import MOST_REASONS, reasons_for, said_again, sentences_of, words_of
 from explain.templates import (
     CHURN_TEMPLATES,
     DISCOVERY,
@@ -23,13 +24,15 @@ from explain.templates import (
     TEMPLATES,
     ShopWords,
     Template,
+    template_of,
 )
 from explain.wording import Wording
 from explain.words import open_words
 from features.catalog import PRODUCT
 from features.definitions.definitions import STANDARD
 from features.definitions.frames import is_of_history, reads_of
-from features.shop.shop import Shop
+from features.definitions.sentence import Sentence, Value
+from features.tables.tables import STANDARD as TABLES
 from models.next_purchase.basket_complements import BASKET_FEATURE
 from models.next_purchase.candidate_features import CANDIDATE_READS
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
@@ -58,12 +61,15 @@ def spoken_for(templates: tuple[Template, ...]) -> set[str]:
 
 
 def filled(
-    templates: tuple[Template, ...], values: Mapping[str, float], wording: Wording = ENGLISH
+    templates: tuple[Template, ...],
+    values: Mapping[str, float],
+    wording: Wording = ENGLISH,
+    shop: ShopWords = SHOP,
 ) -> list[str]:
     """All sentences that are true of the values."""
-    recorded = [(template, template.fill(values, SHOP)) for template in templates]
+    recorded = [(template, template.fill(values, shop)) for template in templates]
     return [
-        wording.fill(template.text, template.many, said)
+        wording.fill(*words_of(template, said), said)
         for template, said in recorded
         if said is not None
     ]
@@ -207,15 +213,24 @@ def explained(
 
 
 @pytest.fixture(scope="module")
-def shown(shop: Shop) -> dict[str, str]:
+def shown() -> dict[str, str]:
     """The category that each column of the ranker is shown under."""
-    catalog = shop.config.catalog
     reads = (
         {name: reads_of(name) for name in [*RANKING, *OF_HISTORIES]}
         | CANDIDATE_READS
         | dict.fromkeys(PRODUCT_FEATURES, ())
     )
-    return {name: catalog.category_of(fields) for name, fields in reads.items()}
+    return {name: category_of(fields) for name, fields in reads.items()}
+
+
+def category_of(fields: Sequence[str]) -> str:
+    """That of the first field, as its table declares it."""
+    if not fields:
+        return PRODUCT
+    table, _, column = fields[0].partition(".")
+    entry = TABLES[table].by_name[column].entry
+    assert entry is not None
+    return entry.category
 
 
 @settings(max_examples=150, deadline=None)
@@ -245,16 +260,17 @@ def test_reasons_are_few_and_their_own(shown: dict[str, str], data: st.DataObjec
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), withheld=st.sets(st.sampled_from(sorted(CATEGORY)), min_size=1))
 def test_nothing_is_said_of_what_is_withheld(
-    shop: Shop, shown: dict[str, str], data: st.DataObject, withheld: set[str]
+    shown: dict[str, str], data: st.DataObject, withheld: set[str]
 ) -> None:
     """Where the features of withheld categories are missing, no reason is of these categories or
     repeats their numbers.
     """
-    catalog = shop.config.catalog
     needed = {
-        name: catalog.categories_of(
-            CANDIDATE_READS.get(name) or (reads_of(name) if name not in PRODUCT_FEATURES else ())
-        )
+        name: {
+            category_of([field])
+            for field in CANDIDATE_READS.get(name)
+            or (reads_of(name) if name not in PRODUCT_FEATURES else ())
+        }
         for name in shown
     }
     there = [name for name in shown if not needed[name] & withheld]
@@ -269,7 +285,7 @@ def test_nothing_is_said_of_what_is_withheld(
             helpful_only=helpful_only,
         ):
             assert reason.category not in withheld
-            if "order_times" in withheld:
+            if {"order_times", "browsing"} <= withheld:
                 assert not re.search(r"\b(ago|yesterday|today)\b", reason.text)
             if "location" in withheld:
                 assert "residence" not in reason.text
@@ -354,3 +370,67 @@ def test_what_is_recorded_of_a_language_says_the_same_again() -> None:
     kept = Wording("pl", sentences_of(said, polish))
     assert 0 < len(kept.sentences) < len(polish.sentences)
     assert reasons_of(parts, values, CHURN_TEMPLATES, SHOP, kept, helpful_only=False) == said
+
+
+OLD = ShopWords("GBP", "United Kingdom", datetime(2011, 12, 10, tzinfo=UTC))
+"""A shop whose record ends with 9 December 2011."""
+LONG_AGO = {
+    "days_since_last_order": 1.6,
+    "days_between_orders": 20.0,
+    "order_days_last_30_days": 2.0,
+    "order_days_last_90_days": 4.0,
+    "products_last_90_days": 5.0,
+    "spent_last_90_days": 12.5,
+    "overdue": 1.5,
+}
+NOW_WORDS = re.compile(r"\b(ago|last [0-9]|lately|today|yesterday)\b")
+
+
+def test_an_old_record_is_spoken_of_by_its_days() -> None:
+    """Sentences name the day on which something happened and the last day on record, in every
+    language, and none speaks of now.
+    """
+    said = filled(CHURN_TEMPLATES, LONG_AGO, shop=OLD)
+    assert "Last order on 8 December 2011; usually 20 days between orders." in said
+    assert "Orders on 2 days of the 30 up to 9 December 2011." in said
+    assert "£12.50 spent in the 90 days up to 9 December 2011." in said
+    assert [text for text in said if NOW_WORDS.search(text)] == []
+    history = {"times_bought": 3.0, "days_since_last_bought": 0.2}
+    assert filled(RECOMMENDATION_TEMPLATES, history, WORDS.wording("de"), OLD)[0] == (
+        "Sie haben dies 3-mal gekauft, zuletzt am 9. Dezember 2011."
+    )
+
+
+def test_whatever_speaks_of_now_is_told_up_to_the_last_day_on_record() -> None:
+    """A sentence without words of its own for an old record says until when it holds."""
+    sentence = Sentence("x", "{count} bought in the last 7 days.", places={"count": Value()})
+    template = template_of(sentence, ["bought"])
+    (said,) = filled((template,), {"bought": 3.0}, WORDS.wording("en"), OLD)
+    assert said == "Up to 9 December 2011: 3 bought in the last 7 days."
+    assert filled((template,), {"bought": 3.0}) == ["3 bought in the last 7 days."]
+    assert [one.key for one in TEMPLATES.values() if one.then and NOW_WORDS.search(one.then)] == []
+
+
+def test_a_fresh_record_is_spoken_of_as_before() -> None:
+    """Nothing is recorded or said that was not, so that earlier decisions are made again alike."""
+    for template in CHURN_TEMPLATES:
+        recorded = template.fill(LONG_AGO, SHOP)
+        assert recorded is None or not {"until", "on"} & recorded.keys()
+    stated = {"currency": "GBP", "home_country": "United Kingdom", "language": "en"}
+    assert ShopWords.stated(stated) == SHOP
+    assert ShopWords.stated({**stated, "until": "2011-12-10T00:00:00.000000Z"}) == OLD
+
+
+def test_what_was_said_of_an_old_record_is_said_again() -> None:
+    """A recorded reason is said in another language with the same days, and a replay keeps the
+    translations that it was said in.
+    """
+    (template,) = (one for one in CHURN_TEMPLATES if one.key == "spent.90")
+    recorded = template.fill(LONG_AGO, OLD)
+    assert recorded is not None
+    reason = {"template": template.key, "values": recorded, "text": ""}
+    german = said_again(reason, WORDS.wording("de"))
+    assert german == "12,50\xa0£ in den 90 Tagen bis zum 9. Dezember 2011 ausgegeben."
+    said = SaidReason("spending", str(german), template.key, recorded, "lowers")
+    kept = sentences_of([said], WORDS.wording("de"))
+    assert said_again(reason, Wording("de", kept)) == german

@@ -68,22 +68,21 @@ def fault_in(file: Path, old: str, new: str) -> tuple[ConfigError, int]:
             'table = "transactions"',
             'table = "orders"',
             (
-                "`sources.0.table` is 'orders': there is no such table; a source may fill"
-                " `transactions`, `products`"
+                "`sources.0.table` is 'orders': there is no such table; there are"
+                " `interactions`, `transactions`, `customers`, `products`"
             ),
         ),
-        ('table = "transactions"', 'table = "interactions"', "there is no such table"),
         (
             'table = "transactions"',
-            'table = "customers"',
-            "`sources.0.table` is 'customers': its columns stand in a source of `transactions`",
+            'kinds = {look = ["seen"]}\ntable = "transactions"',
+            "`sources.0.kinds.look` is 'look': there is no such kind; there are `booking`, `cart`",
         ),
         (
             "[fields.transactions.order_id]",
-            "[fields.interactions.order_id]",
+            "[fields.visits.order_id]",
             (
-                "`fields.interactions` is 'interactions': there is no such table; there are"
-                " `transactions`, `customers`, `products`"
+                "`fields.visits` is 'visits': there is no such table; there are"
+                " `interactions`, `transactions`, `customers`, `products`"
             ),
         ),
         (

@@ -193,12 +193,12 @@ def test_a_row_made_before_a_correction_is_not_kept_after_it(fresh_shop: Shop) -
     class Interrupted(OnlineStore):
         """A store during whose making of a row the customer's data is put right."""
 
-        def _rows(self, *arguments: object) -> dict[int, OnlineRow]:
-            """The rows as they were before the correction, which is made now."""
-            rows = super()._rows(*arguments)
+        def _row(self, *arguments: object) -> OnlineRow:
+            """The row as it was before the correction, which is made now."""
+            row = super()._row(*arguments)
             right = Correction("transactions.amount", "12345")
             correct(fresh_shop, pseudonym(fresh_shop, ANN), right)
-            return rows
+            return row
 
     features = fresh_shop.config.models.churn.features
     store, interrupted = (

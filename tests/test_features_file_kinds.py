@@ -105,7 +105,7 @@ def test_a_line_that_is_no_object_is_rejected_with_its_line(tmp_path: Path) -> N
     file.write_text('{"a": 1}\nnot json\n[1]\n{"a": 2}\n')
     raw = opened(file).read(["a"])
     assert raw.cells["a"].to_pylist() == ["1", "2"]
-    assert raw.misshapen == ((2, "the line is no JSON object"), (3, "the line is no JSON object"))
+    assert raw.misshapen == ((2, "it is no JSON object"), (3, "it is no JSON object"))
 
 
 def test_columns_of_any_type_stop_nothing(tmp_path: Path) -> None:
@@ -158,3 +158,49 @@ def test_a_damaged_file_is_refused_by_its_name(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError, match=words):
         opened(tmp_path / name)
+
+
+def test_a_formula_that_failed_is_told_as_it_stands(tmp_path: Path) -> None:
+    """The reader of workbooks gives it as an empty cell; it is none."""
+    book = Workbook()
+    book.active.append(["a", "b"])
+    book.active.append(["x", "#DIV/0!"])
+    book.active.cell(2, 2).data_type = "e"
+    book.active.append(["y", None])
+    book.save(tmp_path / "o.xlsx")
+    assert opened(tmp_path / "o.xlsx").read(["b"]).cells["b"].to_pylist() == ["#DIV/0!", None]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b'{"a": "1", "a": "2"}', "the object names 'a' twice"),
+        (b'{"a": {"b": "1", "b": "2"}}', "the object names 'b' twice"),
+        (b'{"a": "K\xe4se \xc3\xbc"}', "a is 'K\\xe4se ü', which holds bytes that are not UTF-8"),
+        (rb'{"a": "x\ud800"}', r"a is 'x\ud800', which holds bytes that are not UTF-8"),
+    ],
+)
+def test_what_json_says_twice_or_in_no_letters_is_rejected(
+    line: bytes, told: str, tmp_path: Path
+) -> None:
+    """One of two values is not taken in silence, and bytes that are no letters are not replaced."""
+    (tmp_path / "o.jsonl").write_bytes(b'{"a": "1"}\n' + line + b"\n")
+    table = opened(tmp_path / "o.jsonl")
+    assert table.read(["a"]).misshapen == ((2, told),)
+    assert table.raw([2])[2].encode()
+
+
+def test_json_in_utf_16_that_lost_a_byte_is_told_and_a_lost_letter_is_not(tmp_path: Path) -> None:
+    """Bytes that are no letter are named; the sign for a letter that the shop lost stays."""
+    text = '{"a": "x@"}\n{"a": "y"}\n'
+    cut = text.encode("utf-16").replace("@".encode("utf-16-le"), b"\x00\xd8")
+    (tmp_path / "cut.jsonl").write_bytes(cut)
+    assert "no letter" in opened(tmp_path / "cut.jsonl").read(["a"]).misshapen[0][1]
+    (tmp_path / "lost.jsonl").write_text('{"a": "K\ufffdse"}\n', encoding="utf-8")
+    assert opened(tmp_path / "lost.jsonl").read(["a"]).cells["a"].to_pylist() == ["K\ufffdse"]
+
+
+def test_a_list_is_seen_to_be_one(tmp_path: Path) -> None:
+    """A list of one value is the value; one of several is not taken for an id."""
+    (tmp_path / "o.jsonl").write_text('{"a": ["x"]}\n{"a": ["x", "y"]}\n')
+    assert opened(tmp_path / "o.jsonl").read(["a"]).cells["a"].to_pylist() == ["x", "[x, y]"]

@@ -65,6 +65,36 @@ def plain_customer(
         "home_country": float(countries.sort_values("recorded_at")["country"].iloc[-1] == home)
         if len(countries) and home
         else np.nan,
+        **plain_segments(lines, age),
+    }
+
+
+def plain_segments(lines: pd.DataFrame, age: pd.Series) -> dict[str, float]:
+    """Scores, stage and discounts of one customer, by hand."""
+    ages = sorted(age.groupby(lines["ordered_at"].dt.date).min())
+    count, last = len(ages), ages[0]
+    usual = (age.groupby(lines["ordered_at"].dt.date).min().max() - last) / (count - 1 or np.nan)
+    pause = ages[1] - last if count > 1 else np.nan
+    earlier = (ages[-1] - ages[1]) / (count - 2) if count > 2 else np.nan
+    limit = 60 if np.isnan(usual) else usual
+    if last > 3 * limit:
+        stage = 4
+    elif count == 1 and last <= 60:
+        stage = 1
+    elif last > 1.5 * limit:
+        stage = 3
+    elif earlier > 0 and pause > 3 * earlier:
+        stage = 5
+    else:
+        stage = 3 if count == 1 else 2
+    spent = lines.loc[age <= 365, "amount"].sum()
+    whole = (lines["quantity"] * lines["unit_price"]).sum()
+    return {
+        "discount_share": min(max(1 - lines["amount"].sum() / whole, 0.0), 1.0),
+        "recency_score": 5.0 - sum(last > bound for bound in (30, 90, 180, 365)),
+        "frequency_score": 1.0 + sum(count >= bound for bound in (2, 3, 5, 10)),
+        "value_score": 1.0 + sum(spent >= bound for bound in (30, 100, 300, 1_000)),
+        "lifecycle_stage": float(stage),
     }
 
 
@@ -81,12 +111,17 @@ def plain_history(lines: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, dict[st
     for product, part in lines.groupby("product_id"):
         age = (as_of - part["ordered_at"]).dt.floor("s") / DAY
         ago = sorted(orders_ago[order] for order in part["order_id"].unique())
+        days = part["ordered_at"].dt.date.nunique()
         found[str(product)] = {
             "times_bought": float(len(ago)),
             "days_since_last_bought": age.min(),
             "days_since_first_bought": age.max(),
             "orders_since_last_bought": float(ago[0]),
             "recent_frequency": sum(0.9**n for n in ago),
+            "days_between_purchases": (age.max() - age.min()) / (days - 1) if days > 1 else np.nan,
+            "purchase_due": age.min() / ((age.max() - age.min()) / (days - 1) + 1)
+            if days > 1
+            else np.nan,
         }
     return found
 
@@ -248,8 +283,9 @@ def test_a_model_is_offered_what_suits_it_and_is_permitted(shop: Shop) -> None:
     what the purpose may use.
     """
     catalog: Catalog = shop.config.catalog
-    assert set(features_for(catalog, "churn", "churn_prediction")) == set(CUSTOMER_FEATURES)
-    ranking = features_for(catalog, "next_purchase", "recommendations")
+    churn = features_for(catalog, "churn", "churn_prediction", unlisted=True)
+    assert set(churn) == set(CUSTOMER_FEATURES)
+    ranking = features_for(catalog, "next_purchase", "recommendations", unlisted=True)
     assert set(HISTORY_FEATURES) < set(ranking)
     assert "total_spent" not in ranking
     assert features_for(catalog, "churn", "fairness_audit") == ("home_country",)

@@ -19,6 +19,7 @@ from features.intake.setup.guess import LAYOUT, Guess
 from features.intake.setup.layouts import layouts
 from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace
+from tests.exports_beside_orders import BESIDE_ORDERS
 from tests.made_up_export_list import EXPORTS
 from tests.made_up_orders import NO_PURCHASES, Truth, draw
 from tests.refused_exports import REFUSED
@@ -89,7 +90,7 @@ def test_an_export_without_order_lines_is_refused_with_what_to_take(
 
 def test_every_layout_is_tried_and_cites_its_document() -> None:
     """No layout is without a made-up export, and each says where its header is shown."""
-    tried = {export.layout for export in EXPORTS.values()} | {*REFUSED}
+    tried = {export.layout for export in EXPORTS.values()} | {*REFUSED} | {*BESIDE_ORDERS}
     products = {layout.name for layout in layouts() if layout.table == "products"}
     assert {layout.name for layout in layouts()} - products - tried == {"woocommerce_items_price"}
     assert all(layout.cites.startswith("https://") for layout in layouts())
@@ -150,6 +151,24 @@ def test_variants_have_their_products_title(tmp_path: Path) -> None:
         ["M-2", "Mug", "Fern", "Mugs"],
         ["F-1", "Fox", "Nord", ""],
     ]
+
+
+def test_products_tell_price_picture_and_link(tmp_path: Path) -> None:
+    """Of a layout and of a table that nobody knows; a price that is not stated is 0."""
+    header = "Handle,Title,Vendor,Variant SKU,Variant Price,Image Src,Status"
+    shopify = tmp_path / "shopify.csv"
+    shopify.write_text(f"{header}\nmug,Mug,Fern,M-1,5.00,https://x.org/a.jpg,active\n")
+    plain = tmp_path / "plain.csv"
+    plain.write_text(
+        "sku,name,price,image_url,url\nM-1,Mug,5.00,https://x.org/a.jpg,https://x.org/mug\nT-1,Tea,,,\n"
+    )
+    for file, links in ((shopify, [""]), (plain, ["https://x.org/mug", ""])):
+        known = recognise(file)
+        source = Source(name="p", file=file.name, table=known.table, columns=known.columns)
+        found = read_source(source, tmp_path, NOW).rows
+        assert found["price"].tolist() == [5.0, 0.0][: len(links)]
+        assert found["picture"].fillna("").tolist() == ["https://x.org/a.jpg", ""][: len(links)]
+        assert found["link"].fillna("").tolist() == links
 
 
 def test_a_discount_in_percent_is_taken_off(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +14,17 @@ from hypothesis.extra import numpy as arrays
 from sqlalchemy import select, update
 
 from features.consent.ledger import ConsentEvent
+from features.consent.simulated import simulated_consents
 from features.database.tables import online_features
+from features.definitions.definition import Computed
+from features.definitions.definitions import STANDARD
 from features.definitions.frames import reads_of
+from features.engines.arrays import Program
+from features.engines.columns import NotOnArrays
 from features.shop.online import Layout, OnlineRow, OnlineStore, online_store
 from features.shop.shop import Shop
+from serving.analysis.refresh_timing import differing
+from serving.proofs.stage.synthetic_shop import make_shop
 
 pytestmark = pytest.mark.both_databases
 
@@ -128,6 +136,63 @@ def test_a_row_made_alone_is_the_row_of_the_refresh(fresh_shop: Shop) -> None:
         assert refreshed is not None
         assert_equal(made, refreshed)
         assert_equal(store.ready(customer), refreshed)
+
+
+@pytest.mark.parametrize("engine", ["arrays", "duckdb"])
+def test_every_feature_of_one_customer_is_what_it_is_among_all(
+    shop: Shop, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every feature that is declared has the same bits for a customer alone, on arrays and where
+    DuckDB has to be asked, as among all of them.
+    """
+    if engine == "duckdb":
+        monkeypatch.setattr(Program, "add", _refused)
+    for purpose in ("recommendations", "churn_prediction"):
+        gate = shop.gate(purpose)
+        spine = gate.spine(shop.loaded_until())
+        spine = spine[:4] if engine == "duckdb" else spine
+        assert differing(gate, Layout.of(told_of(shop)), spine, shop.facts) == 0
+
+
+def told_of(shop: Shop) -> tuple[str, ...]:
+    """All features that are made of fields that the shop declares."""
+    fields = set(shop.config.catalog.fields)
+    return tuple(name for name, one in STANDARD.by_feature.items() if set(one.reads) <= fields)
+
+
+def _refused(_program: Program, _table: object) -> int:
+    raise NotOnArrays("nothing runs on arrays in this test")
+
+
+def test_every_feature_that_comes_with_sayso_runs_on_arrays(shop: Shop) -> None:
+    """No feature that models have unless they are told otherwise is left to DuckDB, whose planning
+    alone takes longer than all the others together.
+    """
+    gate, program = shop.gate(PURPOSE), Program()
+    own = gate.of_one(1)._gate
+    models = shop.config.models
+    listed = {*models.churn.features, *models.next_purchase.features}
+    for definition in {
+        id(one): one for one in map(STANDARD.by_feature.get, listed) if one
+    }.values():
+        program.add(own.expression((definition.reads, Computed(definition, shop.facts)), "asked"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_thousand_customers_have_the_same_features_alone(tmp_path: Path) -> None:
+    """Of a made-up shop of 1,000 customers with consents of every kind nobody has another feature
+    alone than among all.
+    """
+    shop = make_shop(tmp_path, 5, 1_000)
+    names = sorted(shop.customers.all().values())
+    shop.ledger.append_all(simulated_consents(shop.config.catalog, names, 7))
+    for purpose in ("recommendations", "churn_prediction"):
+        gate = shop.gate(purpose)
+        spine = gate.spine(shop.loaded_until())
+        assert len(spine) > 500
+        assert differing(gate, Layout.of(tuple(STANDARD.by_feature)), spine, shop.facts) == 0
+    shop.database.close()
 
 
 def test_a_row_holds_what_was_granted_and_no_more(fresh_shop: Shop) -> None:

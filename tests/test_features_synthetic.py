@@ -99,10 +99,12 @@ def test_popular_products_come_more_often():
 def test_orders_begin_and_end_with_their_customers():
     """Each process lets everybody order at least once, within the days, and at their rate."""
     for process in (OwnRhythm(), AtRandom(on_first_day=50)):
-        customer, day, rates = process.order_days(np.random.default_rng(3), 2_000, 400)
+        customer, day, rates, leaves = process.order_days(np.random.default_rng(3), 2_000, 400)
         assert set(customer) == set(range(2_000))
         assert day.min() >= 0
         assert day.max() < 400
+        again = np.append(False, np.diff(customer) == 0)
+        assert (day[again] < leaves[customer[again]]).all()
         often = np.bincount(customer)
         assert often[rates > np.median(rates)].mean() > often[rates < np.median(rates)].mean() + 1
     assert (day[customer < 50] < 1).sum() >= 50

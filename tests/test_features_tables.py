@@ -51,14 +51,14 @@ TABLE = Events(
     name="visits",
     happened_at="visited_at",
     columns=(
-        Column("page_id", Kind.ID, required=True, entry=CatalogEntry("browsing", "Pages you saw")),
-        Column("visited_at", Kind.MOMENT, required=True, entry=CatalogEntry("browsing", "When")),
-        Column("words", Kind.TEXT, entry=CatalogEntry("browsing", "What you searched for")),
-        Column("seconds", Kind.QUANTITY, entry=CatalogEntry("browsing", "How long you stayed")),
+        Column("page_id", Kind.ID, required=True, entry=CatalogEntry("visiting", "Pages you saw")),
+        Column("visited_at", Kind.MOMENT, required=True, entry=CatalogEntry("visiting", "When")),
+        Column("words", Kind.TEXT, entry=CatalogEntry("visiting", "What you searched for")),
+        Column("seconds", Kind.QUANTITY, entry=CatalogEntry("visiting", "How long you stayed")),
     ),
     categories=(
         StandardCategory(
-            "browsing", "What you looked at", "The pages that you saw.", spoken="what you looked at"
+            "visiting", "What you looked at", "The pages that you saw.", spoken="what you looked at"
         ),
     ),
 )
@@ -132,7 +132,7 @@ def shop(tmp_path: Path, tables: Tables, clock: Clock) -> Shop:
     opened.ledger.append_all(
         [
             ConsentEvent(who, PURPOSE, category, GRANTED, "web_form", version)
-            for who, category in ((ANN, "browsing"), (BOB, "purchases"))
+            for who, category in ((ANN, "visiting"), (BOB, "purchases"))
         ]
     )
     return opened
@@ -213,12 +213,12 @@ def test_the_catalog_template_lists_a_new_table(shop: Shop) -> None:
     and names it in the sentence that customers agree to.
     """
     catalog = shop.config.catalog
-    assert "browsing" in catalog.categories
+    assert "visiting" in catalog.categories
     assert {PAGE, MOMENT, WORDS} <= catalog.fields.keys()
     assert "visits.seconds" not in catalog.fields
     assert {catalog.fields[name].source for name in (PAGE, MOMENT, WORDS)} == {"web"}
     assert "what you looked at" in catalog.current_notice(PURPOSE).text
-    assert "browsing" in catalog.askable(PURPOSE)
+    assert "visiting" in catalog.askable(PURPOSE)
 
 
 def test_a_table_that_nobody_declares_is_refused(tmp_path: Path, tables: Tables) -> None:
@@ -228,9 +228,7 @@ def test_a_table_that_nobody_declares_is_refused(tmp_path: Path, tables: Tables)
     file = write_shop(tmp_path / "shop", tables, {"customer_id": "who"})
     with pytest.raises(ConfigError) as caught:
         read_config(file)
-    assert "`sources.1.table` is 'visits': there is no such table; a source may fill" in str(
-        caught.value
-    )
+    assert "`sources.1.table` is 'visits': there is no such table; there are" in str(caught.value)
     assert "`transactions`" in str(caught.value)
     lines = file.read_text(encoding="utf-8").splitlines()
     assert caught.value.line == lines.index('table = "visits"') + 1
@@ -240,9 +238,8 @@ def test_every_standard_table_says_what_holds_of_it() -> None:
     """Events come first and facts last; the warehouse keeps what is declared and the plumbing, and
     a source of order lines may tell of products and customers.
     """
-    assert list(STANDARD) == ["transactions", "customers", "products"]
-    assert STANDARD.personal == ("transactions", "customers")
-    assert STANDARD.with_sources == ("transactions", "products")
+    assert list(STANDARD) == ["interactions", "transactions", "customers", "products"]
+    assert STANDARD.personal == ("interactions", "transactions", "customers")
     assert STANDARD.is_state("customers")
     assert not STANDARD.is_state("transactions")
     assert not STANDARD.is_state("nothing")

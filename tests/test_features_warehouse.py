@@ -135,7 +135,7 @@ def test_a_failing_change_leaves_no_half(
     def full(_: Path) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("features.warehouse.store.sync", full)
+    monkeypatch.setattr("features.warehouse.parts.sync", full)
     with pytest.raises(OSError, match="no space"):
         warehouse.rewrite(lambda _, rows: rows.slice(1))
     assert not list(warehouse.folder.rglob("*.partial"))

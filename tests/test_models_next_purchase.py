@@ -15,7 +15,12 @@ from features.errors import TrainingError
 from features.shop.shop import Shop
 from models.next_purchase import candidates
 from models.next_purchase import examples as purchase_examples
-from models.next_purchase.candidate_features import AFFINITIES, CANDIDATE_READS, PLACES
+from models.next_purchase.candidate_features import (
+    AFFINITIES,
+    CANDIDATE_READS,
+    PLACES,
+    candidate_features,
+)
 from models.next_purchase.candidates import CandidateMaker
 from models.next_purchase.examples import PurchaseData, history_masking
 from models.next_purchase.histories import Histories, HistoryMasking
@@ -86,7 +91,7 @@ def category_of(shop: Shop, data: PurchaseData) -> dict[str, str]:
     """The category that each column is shown under."""
     reads = (
         {name: reads_of(name) for name in data.features}
-        | CANDIDATE_READS
+        | {name: CANDIDATE_READS[name] for name in candidate_features(data.features)}
         | dict.fromkeys(PRODUCT_FEATURES, ())
     )
     return {name: shop.config.catalog.category_of(fields) for name, fields in reads.items()}
@@ -283,7 +288,7 @@ def test_who_withholds_purchases_gets_best_sellers_only(
     best = np.sort(maker.statistics.best_sellers[: candidates.BEST_SELLERS])
     assert (made.products.reshape(len(histories), -1) == best).all()
     needs = shop.config.catalog.categories_of
-    for name in (*maker.history, *maker.customer, *CANDIDATE_READS):
+    for name in (*maker.history, *maker.customer, *maker.candidate):
         if "purchases" in needs(CANDIDATE_READS.get(name) or reads_of(name)):
             assert np.isnan(column(maker, made.features, name)).all()
     assert not np.isnan(column(maker, made.features, "usual_price")).all()
@@ -298,7 +303,7 @@ def test_no_feature_of_a_withheld_category_has_a_value(
     """
     made = maker.make(masking.allow(histories, set(masking.categories) - {withheld}))
     never = column(maker, made.features, "times_bought") == 0
-    for name in (*maker.history, *maker.customer, *CANDIDATE_READS):
+    for name in (*maker.history, *maker.customer, *maker.candidate):
         if withheld in shop.config.catalog.categories_of(
             CANDIDATE_READS.get(name) or reads_of(name)
         ):

@@ -30,7 +30,7 @@ from models.churn.rows import churn_rows, customers_at
 from models.churn.settings import ChurnSettings, ChurnTask
 from models.churn.training import fit_churn
 from models.masking import Masking
-from models.next_purchase.candidate_features import CANDIDATE_READS
+from models.next_purchase.candidate_features import CANDIDATE_READS, candidate_features
 from models.next_purchase.examples import PurchaseData, history_masking
 from models.next_purchase.orders import orders
 from models.next_purchase.product_statistics import PRODUCT_FEATURES
@@ -293,7 +293,8 @@ def runs_of(shop: Shop) -> Iterator[Run]:
     gate = shop.gate(models.next_purchase.purpose)
     data = PurchaseData(gate, orders(gate, now), models.next_purchase.features, shop.facts, 90)
     learned = {
-        name: catalog.category_of(fields) for name, fields in CANDIDATE_READS.items()
+        name: catalog.category_of(CANDIDATE_READS[name])
+        for name in candidate_features(data.features)
     } | dict.fromkeys(PRODUCT_FEATURES, "product")
     settings = NextPurchaseSettings(trees=10, rows_per_leaf=50, threads=1)
     examples = [data.examples(begin)[0] for begin in data.begins(now)[:2]]

@@ -101,6 +101,14 @@ def test_what_is_wrong_with_one_customer_is_said_on_their_line(service, pool):
     assert lines[0]["decision_id"] == lines[3]["decision_id"] != lines[2]["decision_id"]
 
 
+def test_a_line_for_a_message_holds_a_link_of_its_own(service, pool):
+    """As the route for one gives it: what is shown there tells what came of it by itself."""
+    lines = asked(service, "recommendations", pool.take(2), channel="email")
+    links = {line["event_url"] for line in lines}
+    assert len(links) == 2
+    assert all("/e/" in link for link in links)
+
+
 @pytest.mark.parametrize(
     ("customer_ids", "field"),
     [([], "customer_ids"), (["x"] * 1_001, "customer_ids"), ([17], "customer_ids.0")],

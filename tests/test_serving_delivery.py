@@ -14,9 +14,11 @@ import pytest
 
 from explain.reasons import MOST_REASONS
 from explain.templates import DISCOVERY
+from features import clock
 from features.config.schema import CapSection, ContactPolicySection
 from features.consent.ledger import ConsentEvent
-from features.database.tables import exposures
+from features.database.tables import decision_events, exposures, reporting_channels
+from features.events.event import DecisionEvent
 from features.shop.online import OnlineRow, online_stores
 from models.tracking import Tracking
 from serving.bootstrap import assemble
@@ -24,7 +26,9 @@ from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.deciding import Decider
 from serving.delivery.contact_policy import Cap
+from serving.delivery.exposures import note_reporting
 from serving.delivery.opt_outs import OptOuts
+from serving.events.intake import EventIntake, Told
 from serving.live.assortment import Assortment, BestSeller
 from serving.live.champions import next_purchase_champion
 from serving.live.statistics import LiveStatistics
@@ -117,6 +121,48 @@ def test_a_cap_frees_when_its_window_has_passed(asked, recommend):
     assert not recommend()["items"]
     asked.now = NOON + timedelta(days=7)
     assert recommend()["items"]
+
+
+def test_what_nobody_confirms_lapses_where_the_shop_tells_what_it_shows(asked, recommend):
+    """Reservations stand until the shop tells what was shown on the channel; then those that nobody
+    confirmed within two days are free again, also of who allows nothing to be kept. A picture that
+    was loaded is no such telling.
+    """
+    purposes = {"recommendation": "recommendations"}
+    intake = EventIntake(asked.database, asked.vault, asked.config, asked.clock, purposes)
+
+    def tell(decision_id: str, **options: bool) -> str:
+        moment = clock.to_text(asked.now)
+        event = DecisionEvent(f"{decision_id} {moment}", decision_id, "shown", moment)
+        (fate,) = intake.take([Told(event)], "test", **options)
+        return fate.became
+
+    first, *_ = [recommend() for _ in range(3)]
+    asked.now = NOON + timedelta(days=3)
+    assert not recommend()["items"]
+    assert tell(first["decision_id"], reports=False) == "dropped_unconsented"
+    assert not recommend()["items"]
+    assert tell(first["decision_id"]) == "dropped_unconsented"
+    free = [recommend() for _ in range(3)]
+    assert [bool(answer["items"]) for answer in free] == [True, True, False]
+    assert not rows(asked, decision_events)
+    asked.now += timedelta(days=3, minutes=1)
+    assert recommend()["items"]
+    assert rows(asked, reporting_channels) == [
+        {"channel": "email", "told_at": "2024-06-06T12:00:00.000000Z"}
+    ]
+
+
+def test_where_the_shop_tells_nothing_any_more_reservations_stand(asked, recommend):
+    """A week after the last `shown` what was asked for counts again, confirmed or not."""
+    with asked.database.write() as connection:
+        note_reporting(connection, ["email"], clock.to_text(NOON))
+    asked.now = NOON + timedelta(days=4)
+    assert [bool(recommend()["items"]) for _ in range(4)] == [True, True, True, False]
+    asked.now = NOON + timedelta(days=6, hours=1)
+    assert recommend()["items"]
+    asked.now = NOON + timedelta(days=7, hours=1)
+    assert not recommend()["items"]
 
 
 def test_the_web_is_not_capped_and_a_channel_may_be_closed(recommend):

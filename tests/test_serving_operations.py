@@ -9,21 +9,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 
 import serving.operations.moving
 from features.clock import utc_now
 from features.config.environment import Settings
+from features.consent.ledger import ConsentEvent
+from features.consent.verification import verify_ledger
 from features.customers.vault import Vault
 from features.database.copying import CopyFailed
 from features.database.engine import Database
-from features.database.identity import Identity
+from features.database.identity import Identity, empty_moved
 from features.errors import SaysoError
+from features.intake.setup.new_workspace import create
 from features.shop.binding import DatabaseMoved, binding_of
 from features.shop.shop import Shop
 from features.shop.workspace import BINDING, Workspace
+from serving.delivery.opt_outs import OptOuts
 from serving.operations.archive import MANIFEST, BackupBroken
 from serving.operations.backup import back_up
 from serving.operations.doctor import Doctor
+from serving.operations.later_choices import LaterChoices
 from serving.operations.moving import MoveRefused, fill, migrate, prepare_empty
 from serving.operations.restore import RestoreRefused, Restoring
 from serving.proofs.moving.furnished_shop import IDS, content_of, furnish, shop_in, workspace_of
@@ -163,6 +169,66 @@ def test_an_old_database_that_stays_open_is_found(
     assert "the old database can still be written" in faults
 
 
+def traces_of(root: Path, text: str) -> list[str]:
+    """Files of the old database whose bytes hold a text."""
+    return [file.name for file in root.glob("sayso.db*") if text.encode() in file.read_bytes()]
+
+
+def test_the_old_one_is_emptied_when_that_is_asked_for(root: Path, tmp_path: Path) -> None:
+    """Once the new one is checked, nothing of anybody is left in the old file, which still says
+    where it was moved to.
+    """
+    target = f"sqlite:///{tmp_path / 'new.db'}"
+    with shop_in(root) as shop:
+        before, old = content_of(shop), shop.database.url
+    assert traces_of(root, IDS[20])
+    assert migrate(workspace_of(root), target, clear_old=True).cleared
+    assert traces_of(root, IDS[20]) == []
+    with shop_in(root) as shop:
+        assert content_of(shop) == before
+    with shop_in(root, old) as shop, pytest.raises(DatabaseMoved, match=r"new\.db"):
+        shop.ledger.position()
+
+
+def test_what_an_earlier_move_left_is_emptied_later(root: Path, tmp_path: Path) -> None:
+    """The same call with the same address empties the old file, and nothing but that."""
+    target = f"sqlite:///{tmp_path / 'new.db'}"
+    assert not migrate(workspace_of(root), target).cleared
+    assert traces_of(root, IDS[20])
+    with shop_in(root) as shop:
+        before = content_of(shop)
+    again = migrate(workspace_of(root), target, clear_old=True)
+    assert (again.cleared, again.finished) == (True, True)
+    assert traces_of(root, IDS[20]) == []
+    with shop_in(root) as shop:
+        assert content_of(shop) == before
+    with pytest.raises(MoveRefused, match="database already"):
+        migrate(workspace_of(root), target)
+
+
+def test_a_database_that_was_never_moved_is_not_emptied(root: Path) -> None:
+    """The workspace's own database keeps all it holds, whatever is asked."""
+    with shop_in(root) as shop:
+        before, own = content_of(shop), shop.database.url
+    with pytest.raises(MoveRefused, match="database already"):
+        migrate(workspace_of(root), own, clear_old=True)
+    with shop_in(root) as shop:
+        assert not empty_moved(shop.database)
+        assert content_of(shop) == before
+
+
+@pytest.mark.slow
+def test_an_old_postgresql_is_emptied_too(root: Path, tmp_path: Path, postgres_url: str) -> None:
+    """On the way back from PostgreSQL nothing is left there but where it was moved to."""
+    migrate(workspace_of(root), postgres_url)
+    back = f"sqlite:///{tmp_path / 'back.db'}"
+    assert migrate(workspace_of(root), back, clear_old=True).cleared
+    left = Database(postgres_url)
+    with left.read() as connection:
+        assert inspect(connection).get_table_names() == ["database_identity"]
+    left.close()
+
+
 # ---- backups ----
 
 
@@ -184,7 +250,8 @@ def test_a_backup_comes_back_as_it_was(root: Path, tmp_path: Path, name: str) ->
     with shop_in(new) as shop:
         assert content_of(shop) == before
         assert shop.warehouse.generation == rows
-    assert (new / "secret").read_text() == (root / "secret").read_text()
+    for kept in ("secret", "data_health.jsonl"):
+        assert (new / kept).read_text() == (root / kept).read_text()
     assert Doctor(workspace_of(new)).look() == []
 
 
@@ -218,6 +285,50 @@ def test_whoever_was_erased_since_stays_erased(root: Path, tmp_path: Path) -> No
         assert shop.customers.erased([IDS[20]]) == {IDS[20]}
         assert shop.warehouse.count(number) == 0
         assert shop.customers.find(IDS[21]) is not None
+
+
+def test_what_was_chosen_after_the_backup_is_taken_over(root: Path, tmp_path: Path) -> None:
+    """Withdrawals, opt-outs and new customers' consents of after a backup are in what is restored
+    from it where the old database can be read; its chain goes on, and nobody's erasure is undone.
+    """
+    with shop_in(root) as shop:
+        back_up(shop, tmp_path / "backup.tar")
+        position = shop.ledger.position()
+        said = {"purpose": "recommendations", "category": "purchases", "method": "web_form"}
+        shop.ledger.append(ConsentEvent(IDS[20], action="withdrawn", **said))
+        granted = {**said, "action": "granted", "notice_version": "1", "evidence": "a form"}
+        shop.ledger.append(ConsentEvent("newcomer", **granted))
+        opted = OptOuts(shop.database).add(shop.customers.pseudonym(IDS[21]), "all", None, None)
+        Rights(shop).erase(IDS[22])
+        events = shop.ledger.position()
+        withdrawn = shop.ledger.state(shop.customers.pseudonym(IDS[20]))
+    new, url = tmp_path / "new", f"sqlite:///{root / 'sayso.db'}"
+    parts = (tmp_path / "backup.tar", new, Settings(workspace=new), root / "erased.list")
+    restored = Restoring(*parts, keys=root, consents_from=url).run()
+    assert restored.later == LaterChoices(events - position, 1)
+    with shop_in(new) as shop:
+        assert verify_ledger(shop.database, shop.config.catalog) >= events
+        assert shop.ledger.state(shop.customers.pseudonym(IDS[20])) == withdrawn
+        assert shop.customers.find("newcomer") is not None
+        theirs = OptOuts(shop.database).of(shop.customers.pseudonym(IDS[21]))
+        assert opted.id in [one.id for one in theirs]
+        assert shop.customers.find(IDS[22]) is None
+
+
+def test_another_ledger_is_not_taken_over(root: Path, tmp_path: Path) -> None:
+    """What does not go on where the backup ends is refused, and nothing is made."""
+    with shop_in(root) as shop:
+        back_up(shop, tmp_path / "backup.tar")
+    create(tmp_path / "other")
+    with shop_in(tmp_path / "other") as shop:
+        shop.ledger.position()
+        other = shop.database.url
+    new = tmp_path / "new"
+    parts = (tmp_path / "backup.tar", new, Settings(workspace=new), root / "erased.list")
+    for url in (other, f"sqlite:///{tmp_path / 'nothing.db'}"):
+        with pytest.raises(SaysoError):
+            Restoring(*parts, keys=root, consents_from=url).run()
+        assert not new.exists()
 
 
 def test_nothing_is_restored_on_a_guess(root: Path, tmp_path: Path) -> None:

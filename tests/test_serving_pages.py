@@ -125,6 +125,27 @@ def test_the_why_page_of_an_estimate_tells_the_chance_and_each_without(service, 
     assert {f"{round(100 * value)} in 100" for value in expected} <= set(shown)
 
 
+def test_an_old_record_is_spoken_of_by_its_own_days(service, served, pool):
+    """The made-up shop's orders ended long ago: the page says when, no sentence of an answer speaks
+    of days before today, in any language, and the decision is made again alike.
+    """
+    last = served.loaded_until() - timedelta(microseconds=1)
+    said = f"{last.day} {last:%B %Y}"
+    answers = [service.churn(pool.one()), service.recommend(pool.one(), k=8)]
+    for answer in answers:
+        page = html.unescape(service.page(answer["why_url"]).text)
+        assert f"knows of end on {said}." in page
+        assert not re.search(r"\b(days ago|in the last [0-9]+|of the last [0-9]+)\b", page)
+        kept = service.answer(
+            service.http.get(f"/v1/decisions/{answer['decision_id']}", params={"replay": True})
+        )
+        assert kept["replay"] == {"identical": True}
+    reasons = answers[0]["explanation"]["reasons"]
+    assert any({"on", "until"} & reason["values"].keys() for reason in reasons)
+    german = html.unescape(service.page(answers[0]["why_url"] + "?language=de").text)
+    assert not re.search(r"vor [0-9]+ Tag|letzten [0-9]+ Tage", german)
+
+
 def test_the_numbers_of_an_estimate_add_up_as_shown(service, pool):
     """What everybody gets plus all rows of the sum is the estimate, in the very numbers that the
     page shows.

@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from features.config.environment import Env, Settings
+from features.errors import SaysoError
 from features.intake.setup.new_workspace import create
 from features.shop.faults import faults
 from features.shop.production import is_random, production_faults
@@ -214,3 +215,21 @@ def certificate_for(address: str, folder: Path) -> tuple[Path, Path]:
     )
     private.chmod(0o600)
     return certificate, private
+
+
+def test_a_call_in_the_clear_is_refused_when_the_settings_are_read(root: Path) -> None:
+    """An http address of the shop's own system is a fault of sayso.toml in production, named with
+    its line before anything is served, and none on one's own machine.
+    """
+    settings = root / "sayso.toml"
+    text = settings.read_text(encoding="utf-8")
+    called = '\n[webhooks]\ncode_wanted = "http://crm.example/sayso"\n'
+    settings.write_text(text + called, encoding="utf-8")
+    line = settings.read_text(encoding="utf-8").splitlines().index(called.splitlines()[2]) + 1
+    assert Workspace.open(root, Settings()).config.webhooks.code_wanted is not None
+    with pytest.raises(SaysoError, match=rf"sayso\.toml, line {line}: .*https://"):
+        _ = in_production(root).config
+    with pytest.raises(ServerFailed, match="https://"):
+        require_sound(in_production(root, webhook_secret=SecretStr("s" * 40)))
+    settings.write_text(text + called.replace("http:", "https:"), encoding="utf-8")
+    require_sound(in_production(root, webhook_secret=SecretStr("s" * 40)))

@@ -28,6 +28,7 @@ from serving.decisions.undelivered import DECISION, Undelivered, undelivered_amo
 from serving.http.app import make_app
 from serving.http.boundary.lane_route import LaneRoute
 from serving.http.sight.worker_metrics import WorkerMetrics
+from serving.live.assortment import Assortment
 from serving.live.health import (
     Health,
     NotReady,
@@ -115,11 +116,14 @@ def test_the_database_the_disk_and_the_keys_are_looked_at(fresh_shop):
 
 
 def test_old_data_is_told_and_fresh_data_is_not():
-    """The newest moment may be a week old."""
-    check_data(None, NOW)
-    check_data(clock.to_text(NOW - timedelta(days=6)), NOW)
+    """The newest moment may be a week old, or as old as the shop usually pauses."""
+    fresh = Assortment(data_until=clock.to_text(NOW - timedelta(days=6)))
+    old = Assortment(data_until=clock.to_text(NOW - timedelta(days=8)))
+    slow = replace(old, usual_pause=timedelta(days=20))
+    for good in (Assortment(), fresh, slow):
+        check_data(good.old_record(NOW))
     with pytest.raises(NotReady, match="2026-02-21"):
-        check_data(clock.to_text(NOW - timedelta(days=8)), NOW)
+        check_data(old.old_record(NOW))
 
 
 def test_the_counts_of_all_workers_are_added_up(tmp_path, monkeypatch):

@@ -81,8 +81,8 @@ def personal_frequency(examples: Examples, k: int) -> list[list[str]]:
     """What each customer bought most often, most lately bought first among equals, filled up with
     best sellers.
     """
-    maker, histories = examples.maker, examples.histories
-    statistics = maker.statistics
+    maker = examples.maker
+    histories, statistics = examples.histories.bought(maker.looks), maker.statistics
     often, lately = (
         histories.columns[:, maker.history.index(name)]
         if name in maker.history
@@ -106,7 +106,8 @@ def item_knn(examples: Examples, bought: sp.csr_matrix, k: int) -> list[list[str
 
     `bought` is a 0/1 matrix (customers, products) in the positions of the examples' statistics.
     """
-    histories, statistics = examples.histories, examples.maker.statistics
+    maker = examples.maker
+    histories, statistics = examples.histories.bought(maker.looks), maker.statistics
     norms = np.sqrt(np.asarray(bought.sum(axis=0)).ravel()).clip(min=1)
     scaled = (bought @ sp.diags(1 / norms)).tocsr()
     similar = (scaled.T @ scaled).tocsr()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from enum import StrEnum
 from pathlib import Path
 
@@ -42,6 +44,10 @@ class Settings(BaseSettings):
     """
     webhook_secret: SecretStr | None = None
     """Key that signs the calls to the addresses in `[webhooks]`; their receiver has it too."""
+    shopify_secret: SecretStr | None = None
+    """Secret that Shopify signs its webhooks of orders with; they are not taken without it."""
+    woocommerce_secret: SecretStr | None = None
+    """The same for WooCommerce."""
     erasure_list: Path | None = None
     """File that lists who was erased, by tags that cannot be turned back, so that a backup that is
     put back brings nobody back; on another disk it survives the loss of this one. A file in the
@@ -87,3 +93,14 @@ class Settings(BaseSettings):
     """Whether `/metrics` tells Prometheus what all workers together did."""
     traces: bool = False
     """Whether requests are traced by OpenTelemetry; BentoML's configuration says where to."""
+
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def filled(text: str) -> str:
+    """`text` with the variables of the environment that stand in `${}` in it.
+
+    Raises `KeyError` with the name of one that is not set.
+    """
+    return VARIABLE.sub(lambda found: os.environ[found[1]], text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from features.tables.tables import STANDARD, Tables
 
 RENAMED = {"manners": "contact_policy"}
 """Sections by the names that they had before; a file that still uses these is read alike."""
+PLACED = re.compile(r"(.*) \(at line ([0-9]+), column [0-9]+\)", re.DOTALL)
+"""A fault of TOML with its place."""
 
 
 class ConfigError(SaysoError):
@@ -34,18 +37,13 @@ class ConfigError(SaysoError):
         self.line = line
 
 
-def read_config(file: Path, tables: Tables = STANDARD) -> Config:
-    """Read and check the `sayso.toml` of a shop whose warehouse may have `tables`.
+def read_config(file: Path, tables: Tables = STANDARD, *, production: bool = False) -> Config:
+    """Read and check the `sayso.toml` of a shop whose warehouse may have `tables`; in `production`
+    nothing leaves the shop unencrypted.
 
     Raises `ConfigError` for the first fault found, with the line to look at.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-        stated = tomllib.loads(text)
-    except FileNotFoundError:
-        raise ConfigError("there is no such file; `sayso init` makes one", file=file) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"this is not TOML: {error}", file=file) from None
+    text, stated = _toml(file)
     lines = TomlLines(text)
     before = {new: old for old, new in RENAMED.items() if old in stated}
     for new, old in before.items():
@@ -65,9 +63,28 @@ def read_config(file: Path, tables: Tables = STANDARD) -> Config:
         first = error.errors()[0]
         where = tuple(part for part in first["loc"] if part != "[key]")
         raise ConfigError(_explain(where, first), file=file, line=line_of(where)) from None
-    for path, fault in _faults(config):
+    for path, fault in (*_faults(config), *(_open_calls(config) if production else ())):
         raise ConfigError(fault, file=file, line=line_of(path))
     return config
+
+
+def _toml(file: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a file and what it states. Raises `ConfigError`."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        stated = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigError("there is no such file; `sayso init` makes one", file=file) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            "this is not UTF-8; save the file in UTF-8", file=file, line=line
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        told = PLACED.fullmatch(str(error))
+        what, line = (told[1], int(told[2])) if told else (str(error), text.count("\n") + 1)
+        raise ConfigError(f"this is not TOML: {what}", file=file, line=line) from None
+    return text, stated
 
 
 def _explain(where: KeyPath, error: Any) -> str:
@@ -76,7 +93,8 @@ def _explain(where: KeyPath, error: Any) -> str:
         return f"`{name}` is missing: every {_noun(where)} needs a `{where[-1]}`"
     if error["type"] == "extra_forbidden":
         return f"`{name}` is not known here; remove it or correct its spelling"
-    return f"`{name}` is {error['input']!r}: {error['msg'].lower()}"
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return f"`{name}` is {error['input']!r}: {said[:1].lower()}{said[1:]}"
 
 
 def _noun(where: KeyPath) -> str:
@@ -94,6 +112,9 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
     """What is well-formed and still wrong: names that refer to nothing, fields without a
     purpose.
     """
+    for position, source in enumerate(config.sources):
+        for key, wrong in source.faults():
+            yield ("sources", position, *([key] if key else [])), wrong
     yield from _faults_of_fields(config)
     yield from _faults_of_notices(config)
     yield from _faults_of_audit(config)
@@ -124,6 +145,19 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
         for feature in section.features:
             if fault := _fault_of_feature(feature, section.purpose, config.catalog):
                 yield ("models", name, "features", feature), fault
+
+
+def _open_calls(config: Config) -> Iterator[tuple[KeyPath, str]]:
+    """Addresses to which customers' ids would be sent in the clear."""
+    called = config.webhooks.code_wanted
+    if called is not None and not called.startswith("https://"):
+        yield (
+            ("webhooks", "code_wanted"),
+            (
+                f"`webhooks.code_wanted` is {called!r}, and in production (SAYSO_ENV) it has to"
+                " begin with https://"
+            ),
+        )
 
 
 def _faults_of_audit(config: Config) -> Iterator[tuple[KeyPath, str]]:

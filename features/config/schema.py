@@ -27,10 +27,14 @@ class Shop(Section):
     audit_log_kept_days: Days = 365
     """How long the audit log says who read whose data."""
     language: Text = "en"
-    currency: Text = "GBP"
+    currency: Currency = "GBP"
     rates: dict[Currency, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """What one unit of another currency is in the shop's own."""
     home_country: str | None = None
+    minimum_age: Annotated[int, Field(gt=0, le=100)] | None = None
+    """Of who is younger nothing is used, whatever they grant."""
+    withhold_unknown_age: bool = False
+    """Whether the same holds of everybody whose age is not known."""
     time_zone: Zone = "UTC"
     """In which a time without an offset is read, where its source states no zone of its own."""
 
@@ -206,6 +210,20 @@ class Webhooks(Section):
     """Hosts within the shop's own network that may be called in production."""
 
 
+Origin = Annotated[
+    str, Field(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$"), AfterValidator(str.lower)
+]
+
+
+class EventsSection(Section):
+    """What comes back of decisions."""
+
+    origins: tuple[Origin, ...] = ()
+    """The shop's own sites, such as `https://shop.example`: where links in messages may lead."""
+    kept_days: Days = 365
+    """How long an event is kept."""
+
+
 class Audit(Section):
     """The fairness audit: which attributes groups are made of, and how far groups may lie apart."""
 
@@ -245,16 +263,19 @@ class Config(Section):
     contact_policy: ContactPolicySection = ContactPolicySection()
     audit: Audit = Audit()
     webhooks: Webhooks = Webhooks()
+    events: EventsSection = EventsSection()
 
     @property
     def audited(self) -> tuple[str, ...]:
-        """Names of the fields that the fairness audit groups customers by."""
+        """Names of the fields that the fairness audit groups customers by; of when somebody was
+        born only the age group, unless it is stated otherwise.
+        """
         if self.audit.attributes is not None:
             return self.audit.attributes
         return tuple(
             f"{customers.NAME}.{name}"
             for name, f in self.fields.get(customers.NAME, {}).items()
-            if self.audit.purpose in f.purposes
+            if self.audit.purpose in f.purposes and name != customers.BORN
         )
 
     @cached_property

@@ -31,19 +31,6 @@ def _known_table(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _table_of_sources(name: str, info: ValidationInfo) -> str:
-    known = _tables(info)
-    if name not in known.with_sources:
-        stated_in = known[name].stated_in if name in known else ()
-        what = (
-            f"its columns stand in a source of {_list(stated_in)}"
-            if stated_in
-            else "there is no such table"
-        )
-        raise _unknown_table(f"{what}; a source may fill {_list(known.with_sources)}")
-    return name
-
-
 def _unknown_table(words: str) -> PydanticCustomError:
     return PydanticCustomError("unknown_table", "{words}", {"words": words})
 
@@ -54,8 +41,21 @@ def _list(names: Iterable[str]) -> str:
 
 TableName = Annotated[str, AfterValidator(_known_table)]
 """A table of the warehouse."""
-SourceTable = Annotated[str, AfterValidator(_table_of_sources)]
-"""A table that a source may fill."""
+
+
+def _known_kind(name: str, info: ValidationInfo) -> str:
+    known = [kind for table in _tables(info).values() for kind in table.kinds]
+    if name not in known:
+        raise PydanticCustomError(
+            "unknown_kind",
+            "{words}",
+            {"words": f"there is no such kind; there are {_list(sorted(known))}"},
+        )
+    return name
+
+
+InteractionKind = Annotated[str, AfterValidator(_known_kind)]
+"""A kind of rows of a table that has several, such as the interactions."""
 
 
 def known_zone(name: str) -> str:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import PurePath
 
 from pydantic import Field
 
-from features.config.section import Currency, Days, Section, SourceTable, Text, Zone
+from features.config.section import (
+    Currency,
+    Days,
+    InteractionKind,
+    Section,
+    TableName,
+    Text,
+    Zone,
+)
+from features.tables.declared.interactions import KIND, OCCURRED_AT
 
 
 def names(mapped: str | Iterable[str]) -> str:
@@ -89,11 +98,25 @@ class JoinSection(Section):
 
 
 class Source(Section):
-    """A file of the shop and how its columns are called in the warehouse."""
+    """A file of the shop, or a table of a database of its own, and how its columns are called in
+    the warehouse.
+    """
 
     name: Text
-    file: Text
-    table: SourceTable
+    file: str = ""
+    """A file, folder or pattern; a source has either this or a `url`."""
+    url: Text | None = None
+    """Address of a database, `postgres://reader:${SHOP_PASSWORD}@host/shop` for example, whose
+    rows `query` gives or `database_table` holds; what stands in `${}` is a variable of the
+    environment.
+    """
+    query: Text | None = None
+    database_table: Text | None = None
+    watermark: Text | None = None
+    """The column of a database that grows with every row that is new or changed: the next load
+    reads those rows alone in which it is larger.
+    """
+    table: TableName
     columns: dict[str, Text | tuple[Text, ...]]
     """Each column of the warehouse by the file's name for it; several names are joined, such as
     those of a date and a time.
@@ -118,6 +141,14 @@ class Source(Section):
     apart.
     """
     statuses: StatusesSection = StatusesSection()
+    kinds: dict[InteractionKind, tuple[Text, ...]] = Field(default_factory=dict)
+    """What the words in the column `kind` of interactions mean; rows of other words are set aside.
+    Where none are stated, words are read as most systems mean them.
+    """
+    moments: dict[InteractionKind, Text] = Field(default_factory=dict)
+    """Where a row tells of several interactions: by their kind, the file's column of the moment of
+    each. An empty cell tells of none.
+    """
     time_zone: Zone | None = None
     """In which a time without an offset is read; the shop's where none is stated."""
     cleaning: Cleaning = Cleaning()
@@ -136,4 +167,30 @@ class Source(Section):
         """The names of all columns of the file that are read."""
         mapped = self.columns.values()
         read = [n for each in mapped for n in ([each] if isinstance(each, str) else each)]
-        return (*read, *([self.only_with] if self.only_with else []))
+        return (*read, *self.moments.values(), *([self.only_with] if self.only_with else []))
+
+    @property
+    def stated(self) -> frozenset[str]:
+        """The columns of the warehouse that it states."""
+        return frozenset((*self.columns, *((KIND, OCCURRED_AT) if self.moments else ())))
+
+    @property
+    def kinds_held(self) -> frozenset[str]:
+        """The kinds of interactions that it may hold; none where that is not said."""
+        return frozenset((*self.kinds, *self.moments))
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Which key contradicts others, and how."""
+        if not self.file and self.url is None:
+            yield "", f"the source `{self.name}` needs a `file`, or a `url` with a `query`"
+        if self.file and self.url is not None:
+            yield "url", f"the source `{self.name}` has a `file` and a `url`; remove one"
+        of_database = ("query", "database_table", "watermark")
+        if self.url is None:
+            for key in of_database:
+                if getattr(self, key) is not None:
+                    yield key, f"`{key}` belongs to a database; add its `url`, or remove it"
+        elif (self.query is None) == (self.database_table is None):
+            yield "url", f"the source `{self.name}` needs either a `query` or a `database_table`"
+        elif self.joins:
+            yield "joins", "rows of a database are joined in its `query`; remove `joins`"

@@ -74,7 +74,8 @@ def import_contact_permissions(
     customers: Customers,
     now: Clock,
 ) -> int:
-    """Keep the permissions of `frame` (texts alone) in place of earlier ones; how many.
+    """Keep the permissions of `frame` (texts alone, its index the lines of the file) in place of
+    earlier ones; how many.
 
     Raises `SourceError` for a value that is neither yes nor no, and for what is nobody's id;
     nothing is kept then.
@@ -107,20 +108,20 @@ def import_contact_permissions(
 
 def _refuse_nobody(named: pd.Series, file: Path) -> None:
     nobody = named[named.map(is_nobody)]
-    for position, id in nobody.items():
+    for line, id in nobody.items():
         raise SourceError(
-            f"the customer is {id!r}, which is nobody's id", file=file, line=int(str(position)) + 2
+            f"the customer is {id!r}, which is nobody's id", file=file, line=int(str(line))
         )
 
 
 def _allowed(words: pd.Series, column: str, file: Path) -> list[bool]:
     found = []
-    for position, word in words.items():
+    for line, word in words.items():
         if (allowed := SAID.get(word.casefold())) is None:
             raise SourceError(
                 f"`{column}` is {word!r}, which is neither yes nor no",
                 file=file,
-                line=int(str(position)) + 2,
+                line=int(str(line)),
             )
         found.append(allowed)
     return found

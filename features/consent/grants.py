@@ -10,8 +10,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, literal, or_, select
+from numpy.typing import NDArray
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Subquery,
+    and_,
+    bindparam,
+    literal,
+    or_,
+    select,
+)
 
 from features import clock
 from features.catalog import Catalog
@@ -21,6 +33,12 @@ from features.database.tables import consent_state
 
 State = tuple[int, str, str]
 """Whose state, for which purpose, of which category."""
+BATCH = 1_000
+BEGINNING = "1970-01-01T00:00:00.000000Z"
+"""Earlier than anything that is recorded."""
+Moments = NDArray[np.datetime64]
+Granted = tuple[int, str, str | None]
+"""A grant: its customer, its category, and from when on it covers data."""
 STATE_COLUMNS = ("action", "seq", "occurred_at", "notice_version", "valid_until", "covers_from")
 """What the ledger keeps of the event that decides."""
 
@@ -48,14 +66,18 @@ def granted_in_force(
 
 
 def _stands(
-    versions: Collection[str], purpose: str | ColumnElement[str], now: str | ColumnElement[str]
+    versions: Collection[str] | BindParameter[Any],
+    purpose: str | ColumnElement[str],
+    now: str | ColumnElement[str],
 ) -> ColumnElement[bool]:
+    """The rule for values, or for places that values are put into later."""
+    given = versions if isinstance(versions, BindParameter) else [literal(one) for one in versions]
     column = consent_state.c
     return and_(
         column.purpose == purpose,
         column.action.in_([literal(action) for action in ALLOWING]),
         or_(column.valid_until.is_(None), column.valid_until > now),
-        column.notice_version.in_([literal(version) for version in versions]),
+        column.notice_version.in_(given),
     )
 
 
@@ -81,31 +103,92 @@ def granted_to(
     return frozenset(connection.execute(query).scalars())
 
 
+def covered_from(
+    connection: Connection, catalog: Catalog, customers: Collection[int], purpose: str, now: str
+) -> dict[int, dict[str, str | None]]:
+    """The categories that customers grant for `purpose` at the moment `now`, each with the moment
+    from which on its data is covered (None: all of it); whoever grants nothing is left out.
+    """
+    column = consent_state.c
+    query = select(column.customer, column.category, column.covers_from).where(
+        column.customer.in_(customers), in_force(catalog, purpose, now)
+    )
+    found: dict[int, dict[str, str | None]] = {}
+    for customer, category, since in connection.execute(query):
+        found.setdefault(customer, {})[category] = since
+    return found
+
+
+GRANTS = (
+    select(consent_state.c.customer, consent_state.c.category, consent_state.c.covers_from)
+    .where(_stands(bindparam("versions", expanding=True), bindparam("purpose"), bindparam("now")))
+    .order_by(consent_state.c.customer, consent_state.c.category)
+)
+GRANTS_OF_ONE = GRANTS.where(consent_state.c.customer == bindparam("customer"))
+"""Made once, since making a statement takes longer than asking it."""
+
+
 def grants(
-    connection: Connection,
-    catalog: Catalog,
-    purpose: str,
-    now: str,
-    customers: Collection[int] | None = None,
+    connection: Connection, catalog: Catalog, purpose: str, now: str, customer: int | None = None
 ) -> pd.DataFrame:
-    """The grants in force for `purpose`, of everybody or of some `customers`; one row per grant.
+    """The grants in force for `purpose`, of everybody or of one `customer`; one row per grant.
 
     Columns customer (int64), category (str) and covers_from (datetime64, naive UTC): data recorded
     earlier than that is not covered; `NaT` where the notice said that all of it is.
     """
-    column = consent_state.c
-    query = select(column.customer, column.category, column.covers_from).where(
-        in_force(catalog, purpose, now)
+    rows = granted_rows(connection, catalog, purpose, now, customer)
+    # Column by column, since pandas needs many times as long for rows.
+    return pd.DataFrame(
+        {
+            "customer": np.array([row[0] for row in rows], dtype=np.int64),
+            "category": pd.array([row[1] for row in rows], dtype="str"),
+            "covers_from": _moments([row[2] for row in rows]),
+        }
     )
-    if customers is not None:
-        query = query.where(column.customer.in_(customers))
-    found = connection.execute(query.order_by(column.customer, column.category))
-    # Of which pandas makes a frame four times as quickly as of the rows themselves.
-    rows = [tuple(row) for row in found]
-    frame = pd.DataFrame(rows, columns=["customer", "category", "covers_from"])
-    return frame.astype({"customer": "int64", "category": "str"}).assign(
-        covers_from=_moments(frame["covers_from"])
+
+
+def nobody() -> pd.DataFrame:
+    """The grants of nobody, as `grants` gives those of somebody."""
+    none = {"customer": np.empty(0, np.int64), "category": pd.array([], dtype="str")}
+    return pd.DataFrame({**none, "covers_from": _moments([])})
+
+
+def of_one(rows: Sequence[Granted]) -> dict[str, tuple[NDArray[np.int64], Moments]]:
+    """The grants of one customer by category, as the gate takes them: whose they are, and from when
+    on data is covered.
+    """
+    return {
+        category: (
+            np.array([customer], np.int64),
+            _moments([BEGINNING if covers_from is None else covers_from]),
+        )
+        for customer, category, covers_from in rows
+    }
+
+
+def granted_rows(
+    connection: Connection, catalog: Catalog, purpose: str, now: str, customer: int | None = None
+) -> list[Granted]:
+    """The same as rows: customer, category and covers_from as the database has it."""
+    values = {"purpose": purpose, "now": now, "versions": catalog.versions_in_force(purpose)}
+    found = connection.execute(
+        GRANTS if customer is None else GRANTS_OF_ONE, {**values, "customer": customer}
     )
+    return [(row[0], row[1], row[2]) for row in found]
+
+
+def granted_for_anything(
+    connection: Connection, catalog: Catalog, customers: Collection[int], now: str
+) -> set[tuple[int, str]]:
+    """Which categories each of `customers` grants for at least one purpose, as pairs."""
+    column, wanted = consent_state.c, list(customers)
+    stands = or_(*(in_force(catalog, purpose, now) for purpose in catalog.purposes))
+    found = set[tuple[int, str]]()
+    for start in range(0, len(wanted), BATCH):
+        whose = column.customer.in_(wanted[start : start + BATCH])
+        rows = connection.execute(select(column.customer, column.category).where(whose, stands))
+        found |= {(row.customer, row.category) for row in rows}
+    return found
 
 
 def takes_effect(event: Mapping[str, Any], standing: Mapping[str, Any] | None) -> bool:
@@ -148,9 +231,9 @@ def fold(
     return state
 
 
-def _moments(texts: pd.Series) -> pd.Series:
+def _moments(texts: Sequence[str | None]) -> Moments:
     moments = [
-        pd.NaT if text is None else pd.Timestamp(clock.from_text(text)).tz_convert(None)
+        np.datetime64("NaT") if text is None else clock.from_text(text).replace(tzinfo=None)
         for text in texts
     ]
-    return pd.Series(moments, index=texts.index, dtype="datetime64[us]")
+    return np.array(moments, dtype="datetime64[us]")

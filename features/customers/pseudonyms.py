@@ -43,13 +43,24 @@ class Customers:
         Missing for customers who were erased, who are not taken in again, and for what is nobody's
         id.
         """
-        wanted = external_ids.unique().tolist()
+        codes, ids = pd.factorize(external_ids)
+        wanted = ids.tolist()
         pseudonyms: dict[str, int] = {}
         with self._database.write() as connection:
             for start in range(0, len(wanted), BATCH):
                 asked = wanted[start : start + BATCH]
                 pseudonyms |= find_or_add(connection, self._vault, asked, self._ids)
-        return external_ids.map(pd.Series(pseudonyms, dtype="Int64")).astype("Int64")
+        known = pd.array([pseudonyms.get(one) for one in wanted], dtype="Int64")
+        return pd.Series(known.take(codes, allow_fill=True), index=external_ids.index)
+
+    def known(self, external_ids: Collection[str]) -> dict[str, int]:
+        """Pseudonyms of those of the shop's ids that it told of before, by the ids as given."""
+        forms = {one: normalised(one, self._ids) for one in external_ids if not is_nobody(one)}
+        found, wanted = dict[str, int](), sorted(set(forms.values()))
+        with self._database.read() as connection:
+            for start in range(0, len(wanted), BATCH):
+                found |= _known(connection, wanted[start : start + BATCH])
+        return {one: found[form] for one, form in forms.items() if form in found}
 
     def find(self, external_id: str) -> int | None:
         """Pseudonym of the shop's id, or None where the shop never told of such a customer."""
@@ -253,6 +264,19 @@ def kept(connection: Connection, customer: int) -> int:
         select(merged_customers.c.kept).where(merged_customers.c.customer == customer)
     ).scalar()
     return customer if found is None else found
+
+
+def there_among(connection: Connection, numbers: Collection[int]) -> set[int]:
+    """Those of `numbers` that stand for somebody, who was not erased."""
+    query = select(customers.c.customer).where(customers.c.customer.in_(numbers))
+    return set(connection.execute(query).scalars().all())
+
+
+def kept_among(connection: Connection, numbers: Collection[int]) -> dict[int, int]:
+    """The kept number by each of `numbers` that was merged into another one."""
+    column = merged_customers.c
+    query = select(column.customer, column.kept).where(column.customer.in_(numbers))
+    return {row.customer: row.kept for row in connection.execute(query)}
 
 
 def numbers_of(connection: Connection, customer: int) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +27,7 @@ WAL_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """First SQLite releases of each line in which write-ahead logging cannot lose a commit with two
 connections.
 """
+WRITE_AHEAD = ("journal_mode=WAL", "synchronous=FULL")
 STEPS_BETWEEN_LOOKS = 100_000
 """Instructions of SQLite's machine, about a millisecond, after which a statement looks whether
 anybody still waits for it.
@@ -66,6 +67,7 @@ class Database:
         self.url = url
         self.engine = _engine(url, patience)
         self._for_reading, self._for_writing = _of_both_kinds(self.engine)
+        self._for_what_is_made_anew = self._for_writing.execution_options(sayso_durable=False)
         self._patience = patience
         self._turns = WriteTurns()
         self._together = GroupCommit(self._commit)
@@ -90,6 +92,19 @@ class Database:
             settings.attributes["connection"] = connection
             command.upgrade(settings, revision)
 
+    def shrink(self) -> None:
+        """Give back the room of what was removed, so that no bytes of it stay in a SQLite file;
+        PostgreSQL does so by itself.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        self.engine.dispose()
+        with closing(
+            _sqlite_module().connect(self.engine.url.database, isolation_level=None)
+        ) as file:
+            file.execute("VACUUM")
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _revisions(self) -> list[str]:
         """What Alembic noted last; nothing in a database that is new."""
         with self.read() as connection:
@@ -112,8 +127,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A transaction that writes.
+
+        What can be made anew at any time need not be `durable`: then a machine that loses its power
+        right after may lose it, and nothing else.
 
         There is one at a time, from its first moment, so that what it reads cannot change under it.
 
@@ -123,7 +141,7 @@ class Database:
         caller, committed = current_caller(), False
         urgent = caller is not None and caller.urgent
         try:
-            with self._writing(urgent=urgent) as connection:
+            with self._writing(urgent=urgent, durable=durable) as connection:
                 yield connection
                 if has_given_up():
                     raise CallerGone(GONE)
@@ -168,10 +186,11 @@ class Database:
                 job.settle(committed=True)
 
     @contextmanager
-    def _writing(self, *, urgent: bool = False) -> Iterator[Connection]:
+    def _writing(self, *, urgent: bool = False, durable: bool = True) -> Iterator[Connection]:
+        engine = self._for_writing if durable else self._for_what_is_made_anew
         with (
             self._turns.take(self._patience.lock, urgent=urgent),
-            self._for_writing.connect() as connection,
+            engine.connect() as connection,
             connection.begin(),
         ):
             yield connection
@@ -265,7 +284,10 @@ def _postgresql_engine(url: str, patience: Patience) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("sayso_write", False):
+        options = connection.get_execution_options()
+        if options.get("sayso_write", False):
+            if not options.get("sayso_durable", True):
+                run(connection, "SET LOCAL synchronous_commit = off")
             run(connection, f"SELECT pg_advisory_xact_lock({ONE_WRITER})")
 
     return engine
@@ -281,6 +303,9 @@ def _sqlite_engine(url: str, patience: Patience) -> Engine:
         **pool,
     )
     journal = _journal(module.sqlite_version_info)
+    strict = journal[1]
+    # Only in write-ahead logging does a commit that is not waited for harm no other one.
+    relaxed = "synchronous=NORMAL" if journal == WRITE_AHEAD else None
     if file := file_of(engine.url):
         hold_to(engine, file)
 
@@ -296,7 +321,10 @@ def _sqlite_engine(url: str, patience: Patience) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("sayso_write", False)
+        options = connection.get_execution_options()
+        writes = options.get("sayso_write", False)
+        if writes and relaxed is not None:
+            run(connection, f"PRAGMA {strict if options.get('sayso_durable', True) else relaxed}")
         run(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
@@ -320,8 +348,4 @@ def _journal(version: tuple[int, int, int]) -> tuple[str, ...]:
     safe = version >= WAL_SAFE[0] or any(
         fixed[:2] == version[:2] and version >= fixed for fixed in WAL_SAFE[1:]
     )
-    return (
-        ("journal_mode=WAL", "synchronous=FULL")
-        if safe
-        else ("journal_mode=DELETE", "synchronous=EXTRA")
-    )
+    return WRITE_AHEAD if safe else ("journal_mode=DELETE", "synchronous=EXTRA")

@@ -9,6 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, inspect, make_url, select, update
 
 from features import clock
+from features.database.copying import clear
+from features.database.engine import Database
 from features.database.tables import database_identity
 
 ONE_ROW = 1
@@ -60,14 +62,35 @@ def mark_moved(connection: Connection, to: str, where: str, now: datetime) -> No
     """Note which database took the place of this one, and refuse every change from now on."""
     moved = {"moved_to": to, "moved_where": where, "moved_at": clock.to_text(now)}
     connection.execute(update(database_identity).values(**moved))
-    _refuse_changes(
-        connection, f"this database was moved to {where} and is read-only".replace("'", "")
-    )
+    _refuse_changes(connection, _moved_words(where))
+
+
+def empty_moved(database: Database) -> bool:
+    """Remove all that a database holds that was moved, but for the note where to, and the bytes of
+    it from its file. Whether anything was removed: what was never moved is left as it is.
+    """
+    with database.write() as connection:
+        found = identity_of(connection)
+        if found is None or found.moved_to is None:
+            return False
+        row = connection.execute(select(database_identity)).mappings().one()
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {READ_ONLY}() CASCADE")
+        clear(connection)
+        database_identity.create(connection)
+        connection.execute(insert(database_identity).values(**row))
+        _refuse_changes(connection, _moved_words(str(found.moved_where)))
+    database.shrink()
+    return True
 
 
 def without_password(url: str) -> str:
     """An address as it may be shown."""
     return make_url(url).render_as_string(hide_password=True)
+
+
+def _moved_words(where: str) -> str:
+    return f"this database was moved to {where} and is read-only".replace("'", "")
 
 
 def _refuse_changes(connection: Connection, why: str) -> None:

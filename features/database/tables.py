@@ -15,20 +15,16 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
+    false,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from features.database.arrivals_table import arrivals as arrivals  # noqa: PLC0414 - told as its own
+from features.database.event_tables import decision_events as decision_events  # noqa: PLC0414 - see above
+from features.database.event_tables import reporting_channels as reporting_channels  # noqa: PLC0414 - see above
+from features.database.metadata import metadata as metadata  # noqa: PLC0414 - see above
 
 customers = Table(
     "customers",
@@ -320,11 +316,12 @@ exposures = Table(
     Column("shown_at", String(32), nullable=False),
     Column("places", Integer, nullable=False),
     Column("explored", Integer, nullable=False),
+    Column("confirmed", Boolean, nullable=False, server_default=false()),
     Index(None, "customer", "channel", "shown_at"),
     Index(None, "shown_at"),
 )
 """Recommendations given to a known customer: on which channel, how many products, and how many of
-them were discoveries.
+them were discoveries; `confirmed` is that the shop told that it was shown.
 """
 
 audit_log = Table(

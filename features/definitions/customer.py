@@ -117,6 +117,10 @@ def variety(rows: Table, _shop: ShopFacts) -> Table:
                     "products.90",
                     "{count} product bought in the last 90 days.",
                     "{count} different products bought in the last 90 days.",
+                    then=(
+                        "{count} product bought in the 90 days up to {until}.",
+                        "{count} different products bought in the 90 days up to {until}.",
+                    ),
                 ),
             )
         },
@@ -168,7 +172,15 @@ def spending(rows: Table, _shop: ShopFacts) -> Table:
         direction=FALLS,
         unit="money",
         meaning="Money spent in the last 90 days.",
-        says={"churn": (money("spent.90", "{amount} spent in the last 90 days."),)},
+        says={
+            "churn": (
+                money(
+                    "spent.90",
+                    "{amount} spent in the last 90 days.",
+                    "{amount} spent in the 90 days up to {until}.",
+                ),
+            )
+        },
     ),
     reads=[AMOUNT, ORDERED_AT],
 )

@@ -10,9 +10,11 @@ from functools import cached_property
 from types import ModuleType
 
 from features.definitions import customer, history, rhythm
+from features.definitions.beside_orders import browsing, emails, looked_at, returns, support
 from features.definitions.definition import Definition
 from features.definitions.feature import Feature, ModelName
 from features.definitions.sentence import Sentence
+from features.definitions.unlisted import cadence, discounts, segments
 from features.errors import FeatureError
 
 
@@ -100,5 +102,17 @@ def _in_modules(modules: Iterable[ModuleType]) -> tuple[Definition, ...]:
     return tuple(dict.fromkeys(value for value in found if isinstance(value, Definition)))
 
 
-STANDARD = Definitions.declared_in(rhythm, customer, history)
+STANDARD = Definitions.declared_in(
+    rhythm,
+    customer,
+    history,
+    browsing,
+    looked_at,
+    emails,
+    support,
+    returns,
+    discounts,
+    segments,
+    cadence,
+)
 """The definitions that come with Sayso."""

@@ -28,7 +28,8 @@ class Feature:
     `direction` is which way churn moves as the feature rises: churn `rises`, or `falls`, which the
     model of churn may not contradict, or it is `free` to do either. `unit` is what it is counted
     in. `meaning` says to analysts what it is, and `says` to customers: for each model that uses the
-    feature its sentences, or why it has none (`Silent`).
+    feature its sentences, or why it has none (`Silent`). One that is not `listed` is used only by a
+    shop that lists it itself.
 
     `file` and `line` are where it is declared. Raises `FeatureError`, naming these, where a part is
     missing.
@@ -39,6 +40,7 @@ class Feature:
     unit: str = ""
     meaning: str = ""
     says: Mapping[ModelName, Saying] = field(default_factory=dict)
+    listed: bool = True
     file: str = field(init=False)
     line: int = field(init=False)
 

@@ -4,28 +4,64 @@ now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.catalog import Catalog
 from features.definitions.definition import Computed, Definition, ShopFacts
 from features.definitions.definitions import STANDARD, Definitions
 from features.definitions.feature import ModelName
 from features.definitions.history import TIMES_BOUGHT
+from features.engines.columns import Rows
 from features.errors import FeatureError
-from features.warehouse.gate import Gate, GateView
+from features.tables.declared import transactions
+from features.warehouse.gate import Gate, GateOfOne, GateView
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OneCustomer:
+    """Features of one customer by name; one that is withheld is missing. `histories` are those of
+    the `products` bought (products,) float64.
+    """
+
+    features: Mapping[str, float]
+    products: tuple[str, ...]
+    histories: Mapping[str, Floats]
+
+    def row(self, names: Sequence[str]) -> Floats:
+        """Features of the customer (names,) float64, `NaN` for those that are missing."""
+        return np.array([self.features.get(name, np.nan) for name in names], dtype=np.float64)
+
+    def columns(self, names: Sequence[str]) -> Floats:
+        """Features of the histories (products, names) float64."""
+        missing = np.full(len(self.products), np.nan)
+        columns = [self.histories.get(name, missing) for name in names]
+        return np.column_stack(columns) if columns else np.empty((len(self.products), 0))
 
 
 def features_for(
-    catalog: Catalog, model: ModelName, purpose: str, definitions: Definitions = STANDARD
+    catalog: Catalog,
+    model: ModelName,
+    purpose: str,
+    definitions: Definitions = STANDARD,
+    *,
+    unlisted: bool = False,
 ) -> tuple[str, ...]:
-    """Names of the features that suit `model` and that the catalog permits for `purpose`."""
+    """Names of the features that suit `model` and that the catalog permits for `purpose`: those
+    that a new workspace lists, and with `unlisted` those too that a shop may list itself.
+    """
     return tuple(
         feature.name
         for feature in definitions.used_by(model)
-        if catalog.permits(definitions.of(feature.name).reads, purpose)
+        if (unlisted or feature.listed)
+        and catalog.permits(definitions.of(feature.name).reads, purpose)
     )
 
 
@@ -37,6 +73,17 @@ def reads_of(feature: str, definitions: Definitions = STANDARD) -> tuple[str, ..
 def is_of_history(feature: str, definitions: Definitions = STANDARD) -> bool:
     """Whether the feature is about a customer and a product, rather than about a customer alone."""
     return "product_id" in definitions.of(feature).keys
+
+
+def are_of_looks(features: Sequence[str], definitions: Definitions = STANDARD) -> NDArray[np.bool_]:
+    """Which features of a history (features,) tell of other things than purchases, such as looks at
+    products that may never have been bought.
+    """
+    orders = f"{transactions.NAME}."
+    known = [definitions.by_feature.get(name) for name in features]
+    return np.array(
+        [its is not None and not its.reads[0].startswith(orders) for its in known], bool
+    )
 
 
 def customer_frame(
@@ -66,10 +113,11 @@ def history_frame(
     shop: ShopFacts,
     definitions: Definitions = STANDARD,
 ) -> pd.DataFrame:
-    """What each customer bought before the moments of `spine`: customer, as_of, product_id and
-    `features` (float64).
+    """What each customer bought or looked at before the moments of `spine`: customer, as_of,
+    product_id and `features` (float64).
 
-    One row per product bought; no row for a customer who withholds what was bought.
+    One row per product bought or, where a feature is of looks, looked at; no row for what the
+    customer withholds, and `NaN` in the features of purchases for what was only looked at.
     """
     frame: pd.DataFrame | None = None
     view = gate.over(spine)
@@ -83,6 +131,37 @@ def history_frame(
         )
     frame = frame.sort_values(["customer", "as_of", "product_id"], ignore_index=True)
     return frame[["customer", "as_of", "product_id", *features]]
+
+
+def features_of_one(
+    door: GateOfOne,
+    features: Sequence[str],
+    as_of: datetime,
+    shop: ShopFacts,
+    definitions: Definitions = STANDARD,
+) -> OneCustomer:
+    """All `features` of one customer at one moment, equal to the bit to what `customer_frame` and
+    `history_frame` give for them among others.
+    """
+    needed = definitions.needed(features)
+    found = door.collect([(each.reads, Computed(each, shop)) for each in needed], as_of)
+    made = [(one, rows) for one, rows in zip(needed, found, strict=True) if rows is not None]
+    of_customer = {
+        name: rows.columns[name].floats()[0]
+        for definition, rows in made
+        if "product_id" not in definition.keys and rows.count
+        for name in definition.features
+    }
+    bought = [(definition, rows) for definition, rows in made if "product_id" in definition.keys]
+    products = sorted({product for _, rows in bought for product in _products(rows)})
+    place = {product: at for at, product in enumerate(products)}
+    histories = dict[str, Floats]()
+    for definition, rows in bought:
+        at = [place[product] for product in _products(rows)]
+        for name in definition.features:
+            histories[name] = column = np.full(len(products), np.nan)
+            column[at] = rows.columns[name].floats()
+    return OneCustomer(of_customer, tuple(products), histories)
 
 
 def feature_frame(
@@ -117,3 +196,7 @@ def _computed(view: GateView, definition: Definition, shop: ShopFacts) -> pd.Dat
         # Pandas cannot merge two empty columns of its own text type.
         frame["product_id"] = pd.Series([], dtype="object")
     return frame
+
+
+def _products(rows: Rows) -> list[str]:
+    return [str(product) for product in rows.columns["product_id"].texts()]

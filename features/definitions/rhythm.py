@@ -33,6 +33,7 @@ RHYTHM = (
         "rhythm.overdue",
         "The wait since the last order is {times} times the usual one.",
         places={"times": Value(feature="overdue")},
+        then="By {until} the wait since the last order was {times} times the usual one.",
     ),
     Sentence(
         "rhythm.close",
@@ -103,6 +104,10 @@ ORDER_DAYS = Feature(
                     "order_days.30",
                     "Orders on {count} day of the last 30.",
                     "Orders on {count} days of the last 30.",
+                    then=(
+                        "Orders on {count} day of the 30 up to {until}.",
+                        "Orders on {count} days of the 30 up to {until}.",
+                    ),
                 ),
             ),
             "next_purchase": RANKS,
@@ -119,6 +124,10 @@ ORDER_DAYS = Feature(
                     "order_days.90",
                     "Orders on {count} day of the last 90.",
                     "Orders on {count} days of the last 90.",
+                    then=(
+                        "Orders on {count} day of the 90 up to {until}.",
+                        "Orders on {count} days of the 90 up to {until}.",
+                    ),
                 ),
             ),
             "next_purchase": RANKS,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
-from features.intake.purchases import SOLD
+from features.intake.health.look import Health
 from features.tables.declared import transactions
-from features.tables.table import CUSTOMER
+from features.tables.declared.interactions import KIND, KINDS
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class IngestReport:
     lines, by rule. Rows of all sources were `read`; each of them was `kept`, `set_aside` (by rule)
     or `rejected`. `first` and `last` are the moments (naive UTC) of the first and the last order.
     `copies` are files left out as they repeat another, `not_read` says which sources may not be
-    read, and why.
+    read, and why. `health` sets the load against the one before.
     """
 
     read: int
@@ -61,6 +62,12 @@ class IngestReport:
     orders: int
     first: datetime
     last: datetime
+    health: Health | None = field(default=None, compare=False)
+    """Two runs that find the same are set against different loads."""
+    interactions: Mapping[str, int] = field(default_factory=dict)
+    """How many of each kind the warehouse holds."""
+    over_http: int = 0
+    """Rows that were sent over HTTP and are in the warehouse now."""
 
 
 def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
@@ -71,15 +78,9 @@ def counted(set_aside: pd.DataFrame) -> dict[str, Counted]:
     }
 
 
-def purchases_of(rows: pd.DataFrame, orders: int, currency: str) -> Purchases:
-    """What order lines come to."""
-    sold = rows[SOLD].astype("float64") * rows[transactions.UNIT_PRICE]
-    return Purchases(
-        lines=len(rows),
-        orders=orders,
-        customers=int(rows[CUSTOMER].nunique()),
-        units=float(rows[transactions.QUANTITY].sum()),
-        gross=round(float(sold.sum()), 2),
-        net=round(float(rows[transactions.AMOUNT].sum()), 2),
-        currency=currency,
-    )
+def kinds_in(rows: pd.DataFrame) -> dict[str, int]:
+    """How many interactions there are of each kind, in the order in which kinds are listed."""
+    if KIND not in rows:
+        return {}
+    found = rows[KIND].value_counts()
+    return {kind: int(found[kind]) for kind in KINDS if kind in found}

@@ -22,9 +22,9 @@ def in_an_earlier_file(lines: pd.DataFrame, content: Sequence[str]) -> pd.Series
     `file`, in the order of the files. Equal lines of one file are as many events; the second of
     them is the same as the second in another file.
     """
-    files = lines.groupby([SOURCE, "file"], sort=False)
-    if files.ngroups < 2:
+    if _are_of_one_file(lines):
         return pd.Series(data=False, index=lines.index)
+    files = lines.groupby([SOURCE, "file"], sort=False)
     event = lines.groupby([*content], sort=False, dropna=False).ngroup()
     number = event.groupby([files.ngroup(), event], sort=False).cumcount()
     return pd.DataFrame({"event": event, "number": number}).duplicated()
@@ -38,6 +38,8 @@ def in_a_later_export(lines: pd.DataFrame) -> pd.Series:
     own first. The same number with another customer is another system's.
     """
     replaced = pd.Series(data=False, index=lines.index)
+    if _are_of_one_file(lines):
+        return replaced
     numbered = lines[lines[ORDER_ID].notna()]
     exports = [part for _, part in numbered.groupby([SOURCE, "file"], sort=False)]
     orders = [pd.MultiIndex.from_frame(part[[ORDER_ID, CUSTOMER_ID]]).unique() for part in exports]
@@ -50,3 +52,7 @@ def in_a_later_export(lines: pd.DataFrame) -> pd.Series:
                 gone = (earlier[ORDERED_AT] >= begins).to_numpy() | held
                 replaced[earlier.index[gone]] = True
     return replaced
+
+
+def _are_of_one_file(lines: pd.DataFrame) -> bool:
+    return len(lines[[SOURCE, "file"]].drop_duplicates()) < 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -67,25 +68,46 @@ PRICES = (
     REFUNDED_AMOUNT,
     ORDER_REFUND,
 )
+NO_ACCOUNTS: Mapping[str, str] = MappingProxyType({})
 WHOLE = 0.999
 """Share of an order's amount from which a refund is one of the whole order."""
 
 
-def with_customers(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
+def with_customers(
+    lines: pd.DataFrame, source: Source, accounts: Mapping[str, str] = NO_ACCOUNTS
+) -> pd.DataFrame:
     """The lines with the customer of each: guests have no account, and are told apart by their
-    e-mail address; who has one has the account that is known with this address. A guest without
-    an address is nobody.
+    e-mail address; who has one has the account that is known with this address, from lines read
+    before (`accounts`) or from these. A guest without an address is nobody.
     """
-    ids, mails = lines[CUSTOMER_ID], lines[CUSTOMER_EMAIL].astype("str").str.casefold()
-    told = CUSTOMER_EMAIL in source.columns
-    guests = (GUESTS if told else GUEST_WORDS) | {guest.casefold() for guest in source.guests}
-    guest = ids.isna() | ids.str.casefold().isin(guests)
-    known = ~guest & mails.notna()
-    # the first account of an address is the last to be put in
-    accounts = dict(zip(mails[known][::-1], ids[known][::-1], strict=True))
-    named = ids.astype("object")
-    named[guest] = [accounts.get(mail, mail) for mail in mails[guest]]
+    guest = _are_guests(lines, source)
+    if not guest.any():
+        return lines
+    every = {**accounts_of(lines, source), **accounts}
+    mails = _addresses(lines)[guest]
+    named = lines[CUSTOMER_ID].astype("object")
+    named[guest] = [every.get(mail, mail) for mail in mails]
     return lines.assign(**{CUSTOMER_ID: named.astype("str")})
+
+
+def accounts_of(lines: pd.DataFrame, source: Source) -> dict[str, str]:
+    """The first account that stands beside each e-mail address."""
+    known = lines[~_are_guests(lines, source)]
+    known = known[known[CUSTOMER_EMAIL].notna()]
+    mails = _addresses(known)
+    first = ~mails.duplicated()
+    return dict(zip(mails[first], known[CUSTOMER_ID][first], strict=True))
+
+
+def _are_guests(lines: pd.DataFrame, source: Source) -> pd.Series:
+    ids, told = lines[CUSTOMER_ID], CUSTOMER_EMAIL in source.columns
+    words = (GUESTS if told else GUEST_WORDS) | {guest.casefold() for guest in source.guests}
+    named = [id for id in ids.dropna().unique() if id.casefold() in words]
+    return ids.isna() | ids.isin(named)
+
+
+def _addresses(lines: pd.DataFrame) -> pd.Series:
+    return lines[CUSTOMER_EMAIL].astype("str").str.casefold()
 
 
 def in_one_currency(
@@ -96,7 +118,14 @@ def in_one_currency(
     Raises `SourceError` where some are in another one of which no rate is stated: sums of several
     currencies mean nothing.
     """
-    said = _said(lines, CURRENCY, source.currency or currency).map(currency_code)
+    own = source.currency or currency
+    if own == currency and lines[CURRENCY].isna().all():
+        return lines
+    said = _said(lines, CURRENCY, own)
+    codes = {word: currency_code(word) for word in said.unique()}
+    if all(code == currency for code in codes.values()):
+        return lines
+    said = said.map(codes)
     strange = said[(said != currency) & ~said.isin(list(rates))]
     if len(strange):
         counts = strange.value_counts()
@@ -126,7 +155,9 @@ def with_amounts(lines: pd.DataFrame, source: Source) -> pd.DataFrame:
         amount = (amount * (1 - _positive(lines, DISCOUNT_PERCENT) / 100)).round(2)
     if ORDER_DISCOUNT in source.columns:
         amount = amount - _spread(lines, ORDER_DISCOUNT, amount)
-    left = (sold - _positive(lines, REFUNDED_QUANTITY)).where(sold > 0, sold)
+    left = sold
+    if REFUNDED_QUANTITY in source.columns:
+        left = (sold - _positive(lines, REFUNDED_QUANTITY)).where(sold > 0, sold)
     if REFUNDED_AMOUNT in source.columns:
         amount = amount - _positive(lines, REFUNDED_AMOUNT)
     elif REFUNDED_QUANTITY in source.columns:
@@ -154,7 +185,7 @@ def statuses(lines: pd.DataFrame, source: Source) -> tuple[pd.Series, pd.Series]
         told = {word: "" if found[word] else _unknown(source, word) for word in found}
         faults = words.map(told).astype("str")
     if CANCELLED_AT in source.columns:
-        state = state.where(~_says(lines, CANCELLED_AT), "cancelled")
+        state = state.where(~says(lines, CANCELLED_AT), "cancelled")
     state = state.where(~_is_refunded(lines, source), "refunded")
     state = state.where(~_takes_back(lines, state), "")
     if TEST in source.columns:
@@ -183,8 +214,11 @@ def _takes_back(lines: pd.DataFrame, state: pd.Series) -> pd.Series:
     """Whether a line takes back what another order has: its units are negative, and its own order
     is a return or a refund and nothing else.
     """
+    back = (lines[QUANTITY] < 0) & state.isin([RETURNED, REFUNDED])
+    if not back.any():
+        return back
     sells = (lines[QUANTITY] > 0).groupby(_orders(lines)).transform("any")
-    return (lines[QUANTITY] < 0) & ~sells & state.isin([RETURNED, REFUNDED])
+    return back & ~sells
 
 
 def _is_test(said: str) -> bool:
@@ -257,7 +291,9 @@ def _is_refunded(lines: pd.DataFrame, source: Source) -> pd.Series:
     """Whether everything of a line, or of its order, was refunded."""
     none = pd.Series(data=False, index=lines.index)
     sold = lines[QUANTITY]
-    back = (sold > 0) & (_positive(lines, REFUNDED_QUANTITY) >= sold)
+    back = none
+    if REFUNDED_QUANTITY in source.columns:
+        back = (sold > 0) & (_positive(lines, REFUNDED_QUANTITY) >= sold)
     if "refund" in names(source.columns.get(QUANTITY, "")).casefold():
         back |= sold == 0  # the column has what is left after refunds
     if REFUNDED_AMOUNT in source.columns:
@@ -283,15 +319,16 @@ def _spread(lines: pd.DataFrame, column: str, amount: pd.Series) -> pd.Series:
 
 def _orders(lines: pd.DataFrame) -> pd.Series:
     """A number for each order; a line without an order number is one of its own."""
-    own = pd.Series(np.arange(len(lines)), index=lines.index).astype("str").radd("\0")
-    return lines[ORDER_ID].astype("object").where(lines[ORDER_ID].notna(), own)
+    codes = pd.factorize(lines[ORDER_ID])[0].astype("int64")
+    own = np.arange(-1, -len(lines) - 1, -1, dtype="int64")
+    return pd.Series(np.where(codes < 0, own, codes), index=lines.index)
 
 
 def _positive(lines: pd.DataFrame, column: str) -> pd.Series:
     return lines[column].astype("float64").abs().fillna(0.0)
 
 
-def _says(lines: pd.DataFrame, column: str) -> pd.Series:
+def says(lines: pd.DataFrame, column: str) -> pd.Series:
     """Whether a cell says yes or when, rather than no or nothing."""
     words = _said(lines, column).str.strip().str.casefold()
     return ~words.isin(["", "0", "false", "no", "nein", "non", "0000-00-00 00:00:00", "none"])

@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -18,6 +17,7 @@ from features.consent.timing import Rule
 from features.customers.id_normalisation import id_shape
 from features.customers.pseudonyms import merged_numbers
 from features.errors import ConsentError, SourceError
+from features.shop.consent_file import consent_rows
 from features.shop.shop import Shop
 
 REQUIRED = (
@@ -66,7 +66,7 @@ def import_consents(file: Path, shop: Shop, time_zone: str | None = None) -> Imp
     Raises `SourceError` where the file cannot be read, lacks a column or holds a row that breaks a
     rule; nothing is written then.
     """
-    frame = _read(file)
+    frame = consent_rows(file)
     contact = contact_columns([str(name) for name in frame.columns])
     if contact is not None and not {"purpose", "category"} <= set(frame.columns):
         kept = import_contact_permissions(
@@ -75,7 +75,7 @@ def import_consents(file: Path, shop: Shop, time_zone: str | None = None) -> Imp
         return ImportReport(contact_permissions=kept)
     _require_columns(frame, file)
     events = [replace(event, time_zone=time_zone) for event in _events(frame, file.name)]
-    _refuse_faulty(file, events, shop.ledger)
+    _refuse_faulty(file, frame.index.tolist(), events, shop.ledger)
     pseudonyms = shop.customers.assign(
         pd.Series([event.customer_id for event in events], dtype="str")
     )
@@ -119,20 +119,6 @@ def _held_against_orders(
     )
 
 
-def _read(file: Path) -> pd.DataFrame:
-    """All cells as text; the empty text where there is nothing."""
-    try:
-        if file.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(file)
-        else:
-            frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SourceError("there is no such file", file=file) from None
-    except (ValueError, OSError) as error:
-        raise SourceError(f"this is neither CSV in UTF-8 nor Parquet: {error}", file=file) from None
-    return frame.map(_text)
-
-
 def _require_columns(frame: pd.DataFrame, file: Path) -> None:
     if missing := [name for name in REQUIRED if name not in frame.columns]:
         raise SourceError(
@@ -159,19 +145,11 @@ def _events(frame: pd.DataFrame, file_name: str) -> Iterator[ConsentEvent]:
         yield ConsentEvent(**required, **stated, actor=actor[: LONGEST["actor"]])
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    if pd.isna(value):
-        return ""
-    if isinstance(value, pd.Timestamp):
-        return str(value.isoformat())
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _refuse_faulty(file: Path, events: list[ConsentEvent], ledger: Ledger) -> None:
+def _refuse_faulty(
+    file: Path, lines: Sequence[int], events: list[ConsentEvent], ledger: Ledger
+) -> None:
     faults = []
-    for line, event in enumerate(events, start=2):
+    for line, event in zip(lines, events, strict=True):
         try:
             if not event.customer_id:
                 raise ConsentError("the customer is missing", field="customer_id")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.database.tables import corrections, online_features
 from features.errors import SaysoError
+from features.events.arrivals import arrived_of, read
 from features.shop.shop import Shop
 from features.tables.declared.transactions import ORDER_ID, PRODUCT_ID
 from features.tables.table import CUSTOMER, Kind
@@ -108,11 +109,11 @@ def _lines_meant(shop: Shop, table: str, column: str, customer: int, correction:
 
     Raises `CorrectionRefused` where there are none.
     """
-    held = shop.warehouse.rows_of(customer).get(table)
-    found = (
-        0
-        if held is None or column not in held.column_names
-        else _applied(held, column, customer, correction)[1]
+    held = [shop.warehouse.rows_of(customer).get(table), _arrived(shop, customer).get(table)]
+    found = sum(
+        _applied(rows, column, customer, correction)[1]
+        for rows in held
+        if rows is not None and column in rows.column_names
     )
     if not found:
         raise CorrectionRefused(
@@ -120,6 +121,13 @@ def _lines_meant(shop: Shop, table: str, column: str, customer: int, correction:
             field="field",
         )
     return found
+
+
+def _arrived(shop: Shop, customer: int) -> Mapping[str, pa.Table]:
+    """A customer's rows that came over HTTP since the warehouse was loaded."""
+    with shop.database.read() as connection:
+        found = read(connection, shop.vault, after=shop.warehouse.loaded[1], customer=customer)
+    return arrived_of(found, customer, shop.workspace.tables).rows
 
 
 def _put_right(name: str, rows: pa.Table, customer: int, correction: Correction) -> pa.Table:
@@ -135,9 +143,16 @@ def corrected(
     tables: Mapping[str, pa.Table], database: Database, vault: Vault
 ) -> dict[str, pa.Table]:
     """Freshly loaded tables with all corrections applied, in the order in which they were made."""
-    right = dict(tables)
     with database.read() as connection:
         kept = read_corrections(connection, vault)
+    return put_right(tables, kept)
+
+
+def put_right(
+    tables: Mapping[str, pa.Table], kept: Iterable[tuple[int, Correction]]
+) -> dict[str, pa.Table]:
+    """Tables with corrections applied, each to the rows of whose data it puts right."""
+    right = dict(tables)
     for customer, correction in kept:
         right = {name: _put_right(name, rows, customer, correction) for name, rows in right.items()}
     return right

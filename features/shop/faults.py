@@ -59,7 +59,7 @@ def _of_catalog(workspace: Workspace) -> Iterator[str]:
         )
         return
     try:
-        config = read_config(file, workspace.tables)
+        config = read_config(file, workspace.tables, production=workspace.in_production)
     except (SaysoError, OSError) as error:
         yield str(error)
         return

@@ -12,8 +12,8 @@ import contextlib
 import hashlib
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import cast
 
@@ -25,19 +25,45 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, 
 from features import clock
 from features.catalog import Catalog
 from features.clock import Clock
-from features.consent.grants import grants
+from features.consent.grants import Granted, granted_rows, grants, nobody, of_one
 from features.customers.vault import PayloadGone, PayloadKey, Vault, opened_with
 from features.database.engine import Database
 from features.database.prepared import PreparedForMany
 from features.database.tables import corrections, online_features
 from features.definitions.definition import ShopFacts
-from features.definitions.frames import customer_frame, history_frame, is_of_history
+from features.definitions.frames import (
+    customer_frame,
+    features_of_one,
+    history_frame,
+    is_of_history,
+)
+from features.events.arrivals import (
+    arrived_of,
+    customers_since,
+    newest_moment,
+    read,
+    state_of,
+)
+from features.shop.corrections import put_right, read_corrections
 from features.shop.shop import Shop
-from features.warehouse.gate import Gate
+from features.tables.tables import Tables
+from features.warehouse.gate import Gate, GateOfOne
+from features.warehouse.own_rows import NOTHING_ARRIVED, Arrived, Loaded
 
 Floats = NDArray[np.float64]
+State = tuple[list[Granted], int, tuple[int, int], Loaded]
+"""A customer's grants, how many corrections there are, which of their rows arrived, and which
+tables are in use.
+"""
+MOST_TRIES = 3
+NOBODY = nobody()
 _SIZES = struct.Struct("<III")
 BATCH = 2_000
+CORRECTIONS_OF_ONE = (
+    select(func.count())
+    .select_from(corrections)
+    .where(corrections.c.customer == bindparam("customer"))
+)
 
 
 @dataclass(frozen=True)
@@ -103,8 +129,8 @@ class OnlineRow:
 class OnlineStore:
     """Online features of one purpose.
 
-    `gate_for` opens the gate for a purpose under grants, and `loaded_until` is the moment that the
-    warehouse speaks for.
+    `gate_for` opens the gate for a purpose under grants, `loaded_until` is the moment that the
+    warehouse speaks for, and `loaded` says which of its tables are in use.
     """
 
     def __init__(
@@ -114,6 +140,8 @@ class OnlineStore:
         catalog: Catalog,
         gate_for: Callable[[str, pd.DataFrame], Gate],
         loaded_until: Callable[[], datetime],
+        loaded: Callable[[], Loaded],
+        tables: Tables,
         facts: ShopFacts,
         clock: Clock,
         purpose: str,
@@ -124,6 +152,8 @@ class OnlineStore:
         self._catalog = catalog
         self._gate_for = gate_for
         self._loaded_until = loaded_until
+        self._loaded = loaded
+        self._tables = tables
         self._facts = facts
         self._clock = clock
         self.purpose = purpose
@@ -156,33 +186,55 @@ class OnlineStore:
         missing = [customer for customer in dict.fromkeys(customers) if customer not in rows]
         return {**rows, **self.make_all(missing)} if missing else rows
 
-    def make(self, customer: int) -> OnlineRow:
-        """Make the row of one customer, as `make_all` those of several."""
-        return self.make_all([customer])[customer]
-
     def make_all(self, customers: Sequence[int]) -> dict[int, OnlineRow]:
-        """Make the rows of some customers from the warehouse under their grants, and keep those for
-        which these, and the data, still stand then.
+        """Make the rows of some customers, each as `make` does."""
+        return {customer: self.make(customer) for customer in customers}
+
+    def make(self, customer: int) -> OnlineRow:
+        """Make the row of one customer from the warehouse, and from what arrived since, under their
+        grants, and keep it if these, and the data, still stand then.
         """
-        with self._database.read() as connection:
-            granted, corrected = (
-                self._grants(connection, customers),
-                _corrections(connection, customers),
-            )
-        as_of = pd.Timestamp(self._loaded_until()).as_unit("us")
-        spine = pd.DataFrame({"customer": customers, "as_of": as_of})
-        rows = self._rows(self._gate_for(self.purpose, granted), spine)
-        with self._database.write() as connection:
-            changed = _changed(granted, self._grants(connection, customers))
-            corrected_since = _corrections(connection, customers)
-            kept = {
-                customer: row
-                for customer, row in rows.items()
-                if customer not in changed
-                and corrected_since.get(customer) == corrected.get(customer)
-            }
-            self._store(connection, kept)
-        return rows
+        for _ in range(MOST_TRIES):
+            with self._database.read() as connection:
+                before = self._state(connection, customer)
+                arrived = self._arrived(connection, customer, before)
+            gate = self._gate_for(self.purpose, NOBODY)
+            door = gate.of_one(customer, arrived, of_one(before[0]))
+            row = self._row(door, self._as_of(arrived))
+            if self._loaded() == before[-1]:
+                break
+        with self._database.write(durable=False) as connection:
+            if self._state(connection, customer) == before:
+                self._store(connection, {customer: row})
+        return row
+
+    def _state(self, connection: Connection, customer: int) -> State:
+        """What a customer's row is made from."""
+        now = clock.to_text(self._clock())
+        granted = granted_rows(connection, self._catalog, self.purpose, now, customer)
+        corrected, came = _corrections(connection, customer), state_of(connection, customer)
+        return granted, corrected, came, self._loaded()
+
+    def _arrived(self, connection: Connection, customer: int, state: State) -> Arrived:
+        """A customer's rows that arrived since the warehouse was loaded, put right where they have
+        said so.
+        """
+        _, corrected, (_, newest), (_, loaded) = state
+        if newest <= loaded:
+            return NOTHING_ARRIVED
+        found = read(connection, self._vault, after=loaded, customer=customer)
+        arrived = arrived_of(found, customer, self._tables)
+        if not corrected:
+            return arrived
+        right = read_corrections(connection, self._vault, customer)
+        return replace(arrived, rows=put_right(arrived.rows, right))
+
+    def _as_of(self, arrived: Arrived) -> datetime:
+        """The moment that a customer's row speaks for: the midnight after their newest record."""
+        loaded = self._loaded_until()
+        if (newest := newest_moment(arrived)) is None:
+            return loaded
+        return max(loaded, datetime.combine(newest, time()) + timedelta(days=1))
 
     def refresh(self) -> int:
         """Make the rows of all who granted anything, in place of those that were; how many."""
@@ -192,6 +244,7 @@ class OnlineStore:
         rows = self._rows(gate, gate.spine(self._loaded_until()))
         with self._database.write() as connection:
             changed = _changed(granted, self._grants(connection))
+            changed |= customers_since(connection, self._loaded()[1])
             connection.execute(
                 delete(online_features).where(online_features.c.purpose == self.purpose)
             )
@@ -204,6 +257,17 @@ class OnlineStore:
                 },
             )
         return len(rows)
+
+    def _row(self, door: GateOfOne, as_of: datetime) -> OnlineRow:
+        layout = self.layout
+        names = (*layout.customer, *layout.history)
+        found = features_of_one(door, names, as_of, self._facts)
+        return OnlineRow(
+            clock.to_text(as_of),
+            found.row(layout.customer),
+            found.products,
+            found.columns(layout.history),
+        )
 
     def _rows(self, gate: Gate, spine: pd.DataFrame) -> dict[int, OnlineRow]:
         layout = self.layout
@@ -225,11 +289,8 @@ class OnlineStore:
             for customer, as_of, features in rows
         }
 
-    def _grants(
-        self, connection: Connection, customers: Sequence[int] | None = None
-    ) -> pd.DataFrame:
-        now = clock.to_text(self._clock())
-        return grants(connection, self._catalog, self.purpose, now, customers)
+    def _grants(self, connection: Connection) -> pd.DataFrame:
+        return grants(connection, self._catalog, self.purpose, clock.to_text(self._clock()))
 
     def _about(self, customer: int) -> str:
         return f"online:{self.purpose}:{customer}"
@@ -273,11 +334,8 @@ _STORED = PreparedForMany(
 )
 
 
-def _corrections(connection: Connection, customers: Sequence[int]) -> dict[int, int]:
-    """How many corrections there are, by customer."""
-    whose = corrections.c.customer
-    query = select(whose, func.count()).where(whose.in_(customers)).group_by(whose)
-    return {row[0]: row[1] for row in connection.execute(query)}
+def _corrections(connection: Connection, customer: int) -> int:
+    return int(connection.execute(CORRECTIONS_OF_ONE, {"customer": customer}).scalar_one())
 
 
 def _changed(before: pd.DataFrame, after: pd.DataFrame) -> set[int]:
@@ -296,6 +354,8 @@ def online_store(
         shop.config.catalog,
         shop.gate_for,
         shop.loaded_until,
+        lambda: shop.warehouse.loaded,
+        shop.workspace.tables,
         shop.facts,
         shop.clock,
         purpose,

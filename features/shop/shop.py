@@ -23,6 +23,7 @@ from features.shop.binding import open_database
 from features.shop.one_person import bring_together
 from features.shop.workspace import Workspace
 from features.warehouse.gate import Gate
+from features.warehouse.minimum_age import MinimumAge
 from features.warehouse.store import Warehouse
 
 
@@ -77,6 +78,13 @@ class Shop:
         """The mapping between the shop's customer ids and the pseudonyms."""
         return Customers(self.database, self.vault, self.config.catalog.ids)
 
+    @cached_property
+    def minimum_age(self) -> MinimumAge:
+        """Who is too young for anything to be made of their data."""
+        shop = self.config.shop
+        unknown = shop.withhold_unknown_age
+        return MinimumAge(self.warehouse, self.clock, shop.minimum_age, withhold_unknown=unknown)
+
     @property
     def facts(self) -> ShopFacts:
         """What feature definitions may know of the shop."""
@@ -89,12 +97,14 @@ class Shop:
             return self.gate_for(purpose, granted, position(connection))
 
     def gate_for(self, purpose: str, granted: pd.DataFrame, ledger_seq: int = 0) -> Gate:
-        """The gate for `purpose`, under grants that were read at one position of the ledger."""
+        """The gate for `purpose`, under grants that were read at one position of the ledger; those
+        of who is too young do not count.
+        """
         return Gate(
             self.warehouse,
             self.config.catalog,
             purpose,
-            granted,
+            self.minimum_age.admitted(granted),
             self.clock(),
             ledger_seq,
             self.workspace.tables,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.catalog import Catalog
+from features.definitions.frames import are_of_looks
 from features.definitions.needs import Needs, needs_of
 from features.shop.online import Layout, OnlineRow
 
@@ -51,15 +52,23 @@ class Withholding:
     def allow(self, row: OnlineRow, granted: AbstractSet[str]) -> OnlineRow:
         """The row as it is for somebody who grants only these categories: `NaN` for a feature of
         which one is missing, and no products where none of their columns is left.
+
+        What may be known of looks at products is not hidden along with purchases.
         """
         customer, history = (
             np.array([self.needs[name] <= granted for name in names], dtype=bool)
             for names in (self.layout.customer, self.layout.history)
         )
-        known = slice(None) if self.entries <= granted and history.any() else slice(0)
+        looks = are_of_looks(self.layout.history)
+        history &= looks | self.entries_allowed(granted)
+        columns = np.where(history, row.columns, np.nan)
+        told = np.full(len(columns), history.any())
+        if looks.any():
+            told = np.asarray(~np.isnan(columns).all(axis=1))
+        known = np.flatnonzero(told)
         return OnlineRow(
             row.as_of,
             np.where(customer, row.customer, np.nan),
-            row.products[known],
-            np.where(history, row.columns, np.nan)[known],
+            tuple(row.products[position] for position in known),
+            columns[known],
         )

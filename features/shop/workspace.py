@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from features.config.environment import Settings
+from features.config.environment import Env, Settings
 from features.config.reading import read_config
 from features.config.schema import Config
 from features.customers.erasure_list import ErasureList
@@ -72,7 +72,12 @@ class Workspace:
     @cached_property
     def config(self) -> Config:
         """`sayso.toml`, checked."""
-        return read_config(self.root / CONFIG_NAME, self.tables)
+        return read_config(self.root / CONFIG_NAME, self.tables, production=self.in_production)
+
+    @property
+    def in_production(self) -> bool:
+        """Whether it is served to the world."""
+        return self.settings.env is Env.PRODUCTION
 
     @property
     def warehouse(self) -> Path:
@@ -83,6 +88,11 @@ class Workspace:
     def rejected(self) -> Path:
         """Folder of the rows that ingest refused."""
         return self.root / "rejected"
+
+    @property
+    def data_health(self) -> Path:
+        """File with a line of figures for each load; nobody's data."""
+        return self.root / "data_health.jsonl"
 
     @property
     def database_url(self) -> str:

@@ -17,12 +17,13 @@ class OrderDays(NamedTuple):
 
     `customer` (orders,) is the number of who orders, 0 and up; `day` (orders,) when, in days since
     the shop opened; `rates` (customers,) how many orders a day each customer places while they
-    stay.
+    stay; `leaves` (customers,) until which day each stays.
     """
 
     customer: Ints
     day: Floats
     rates: Floats
+    leaves: Floats
 
 
 class OrderProcess(Protocol):
@@ -61,7 +62,7 @@ class OwnRhythm:
         if self.ends_alike:
             day[0, 0] = days - 0.5
         customer, which = np.nonzero(stays)
-        return OrderDays(customer, day[customer, which], 1 / (1 + rhythm[:, 0]))
+        return OrderDays(customer, day[customer, which], 1 / (1 + rhythm[:, 0]), leaves[:, 0])
 
 
 @dataclass(frozen=True)
@@ -89,4 +90,5 @@ class AtRandom:
         customer = np.repeat(np.arange(customers), 1 + draw.poisson(rates * stay))
         first = np.diff(customer, prepend=-1) > 0
         within = np.where(first, 0.0, draw.random(len(customer)))
-        return OrderDays(customer, arrival[customer] + within * stay[customer], rates)
+        day = arrival[customer] + within * stay[customer]
+        return OrderDays(customer, day, rates, arrival + stay)

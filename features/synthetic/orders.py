@@ -24,7 +24,7 @@ def draw_orders(process: OrderProcess, customers: int, days: int, seed: int = 7)
     What customers spend is usual for them, and who orders more often spends a little less.
     """
     draw = np.random.default_rng(seed)
-    customer, day, rates = process.order_days(draw, customers, days)
+    customer, day, rates, _ = process.order_days(draw, customers, days)
     usual = draw.normal(USUAL_LOG_AMOUNT - LESS_PER_RATE * rates, DIFFERENCES)
     amount = np.exp(usual[customer] + draw.normal(0, SWINGS, len(customer))).round(2)
     moment = np.datetime64(BEGIN, "us") + (day * SECONDS_PER_DAY).astype(np.int64) * SECOND

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from features.synthetic.baskets import EachOnce, SomeTwice
+from features.synthetic.beside_orders import BesideOrders
 from features.synthetic.order_days import OwnRhythm
 from features.synthetic.shop import Preset
 
@@ -30,3 +33,17 @@ PROVED = Preset(
     shares=(0.6, 0.3, 0.1),
 )
 """The shop of the proofs, which draw many of them with as many customers as they need."""
+
+ENGAGED = Preset(
+    customers=1_000,
+    process=OwnRhythm(ends_alike=True),
+    baskets=EachOnce(products=120, tastes=6, liking=4.0),
+    customer_ids="e{:04}",
+    countries=(HOME, ABROAD),
+    shares=(0.7, 0.3),
+    beside=BesideOrders(),
+)
+"""A shop whose customers look at what they order next, and show in other ways that they left."""
+
+UNCONCERNED = replace(ENGAGED, beside=BesideOrders(telling=False))
+"""The same orders, of which nothing else that customers do tells anything."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features.synthetic.baskets import Baskets
+from features.synthetic.beside_orders import BesideOrders, Drawn
 from features.synthetic.order_days import Floats, Ints, OrderDays, OrderProcess
 
 BEGIN = datetime(2024, 1, 1)  # noqa: DTZ001 - the warehouse's times are naive UTC
@@ -39,6 +40,8 @@ class Preset:
     shares: tuple[float, ...]
     days: int = 300
     moving: float = 0.0
+    beside: BesideOrders | None = None
+    """What customers do beside ordering; nothing where it is None."""
 
     @property
     def end(self) -> datetime:
@@ -77,7 +80,26 @@ class Preset:
             "unit_price": price,
             "amount": np.round(quantity * price, 2),
         }
-        return SyntheticShop(pd.DataFrame(lines))
+        if self.beside is None:
+            return SyntheticShop(pd.DataFrame(lines))
+        # by a draw of its own: with or without, the orders are the same
+        own = np.random.default_rng([seed, 1])
+        made = self.beside.draw(own, orders, order, product, self.baskets, self.days)
+        return SyntheticShop(pd.DataFrame(lines), self._exported(made, whose))
+
+    def _exported(self, made: Drawn, whose: list[str]) -> pd.DataFrame:
+        """Interactions as the shop exports them."""
+        product_ids = [None if number < 0 else f"p{number:02}" for number in made.product.tolist()]
+        moment = np.datetime64(BEGIN, "us") + (made.day * SECONDS_PER_DAY).astype("timedelta64[s]")
+        named = {
+            "customer_id": np.array(whose, object)[made.customer],
+            "kind": made.kind,
+            "occurred_at": moment,
+            "product_id": product_ids,
+            "ticket": made.ticket,
+            "rating": made.rating,
+        }
+        return pd.DataFrame(named).sort_values("occurred_at", kind="stable", ignore_index=True)
 
     def _countries(self, draw: np.random.Generator, orders: OrderDays, nth: Ints) -> np.ndarray:
         """Where the customer of each order lives when they order."""
@@ -95,9 +117,12 @@ class SyntheticShop:
 
     `lines` has one row per order line, by customer: customer_id, order_id, product_id, title,
     country (str), ordered_at (datetime64[us]), quantity (int64), unit_price and amount (float64).
+    `interactions` has one row for each: customer_id, kind, product_id, ticket, rating (str),
+    occurred_at (datetime64[us]).
     """
 
     lines: pd.DataFrame
+    interactions: pd.DataFrame | None = None
 
     @property
     def customer_ids(self) -> list[str]:

@@ -6,7 +6,7 @@ others follow from these, and how each is entered in a new catalog. Nothing else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
@@ -111,8 +111,8 @@ class Column:
     required: bool = False
     """Whether every source of the table has to map it."""
     may_be_empty: bool = False
-    """Whether an id or a number may be missing; texts may always be, moments never. A missing
-    number is 0.
+    """Whether an id, a number or a moment may be missing; texts may always be. A missing number is
+    0.
     """
     of_order: bool = False
     """Whether all lines of an order share it, so that an export may state it on the first alone."""
@@ -122,13 +122,25 @@ class Column:
     """What stands in an event's empty cells, once its row has the pseudonym in `customer`."""
     tells_apart: bool = True
     """Whether two rows of different files that differ in this alone are two."""
+    of_kinds: frozenset[str] = frozenset()
+    """In a table of rows of several kinds: the kinds whose rows fill it."""
+    told_by: str | None = None
+    """The stated column that it follows from, where that alone tells it."""
     entry: CatalogEntry | None = None
     """How a new catalog declares it; a column without an entry is no field there."""
 
     @property
     def always_known(self) -> bool:
         """Whether it has values whatever a source of its table maps."""
-        return self.required or self.derived is not None or self.if_empty is not None
+        follows = self.derived is not None and self.told_by is None
+        return self.required or follows or self.if_empty is not None
+
+    def filled_by(self, stated: Collection[str], kinds: Collection[str]) -> bool:
+        """Whether a source that states these columns, and rows of these kinds, fills it; of kinds
+        that are not known it may hold any.
+        """
+        of_its_kinds = not (self.of_kinds and kinds) or not self.of_kinds.isdisjoint(kinds)
+        return of_its_kinds and (self.name in stated or self.told_by in stated)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +160,12 @@ class Table:
     """
     stated_in: tuple[str, ...] = ()
     """Other tables whose sources may state columns of this one too."""
-    own_sources: bool = True
-    """Whether a source may fill it; else its columns stand in sources of `stated_in` alone."""
+    kind: str | None = None
+    """The column of `only_read` that says of which kind a row is, where rows are of several kinds.
+
+    Each kind then fills columns of its own (`Column.of_kinds`), which have a category of their
+    own, and who reads a column sees the rows of its kinds alone.
+    """
 
     def __post_init__(self) -> None:
         names = [column.name for column in (*self.columns, *self.only_read)]
@@ -159,6 +175,13 @@ class Table:
             raise self.fault(f"{_list(reserved)} is a name that Sayso uses itself; choose another")
         if unknown := {name for group in self.one_of for name in group} - {*names}:
             raise self.fault(f"{_list(unknown)} is needed, and no column of it")
+        if (self.kind is None) == bool(self.kinds):
+            raise self.fault("`kind` names the column that says the kinds of its rows")
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """The kinds that its rows may be of; none where they are all of one."""
+        return frozenset().union(*(column.of_kinds for column in self.columns))
 
     def fault(self, message: str) -> TableError:
         """The error that says what is wrong with this declaration."""
@@ -183,6 +206,11 @@ class Table:
             self._recorded_at,
             *self.only_read,
         )
+
+    @cached_property
+    def stated_by_name(self) -> Mapping[str, Column]:
+        """What a source of the table may map, by name."""
+        return {column.name: column for column in self.stated}
 
     @property
     def content(self) -> tuple[str, ...]:
@@ -234,7 +262,14 @@ class Events(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class States(Table):
-    """A table in which a customer's newest row replaces the older ones, such as an address."""
+    """A table in which a customer's newest row replaces the older ones, such as an address.
+
+    What a source tells without a moment holds since the customer's first order.
+    """
+
+    @property
+    def _recorded_at(self) -> Column:
+        return Column(RECORDED_AT, Kind.MOMENT, may_be_empty=True)
 
 
 @dataclass(frozen=True, kw_only=True)

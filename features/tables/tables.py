@@ -54,11 +54,6 @@ class Tables(Mapping[str, Table]):
         return tuple(name for name, table in self.items() if table.personal)
 
     @property
-    def with_sources(self) -> tuple[str, ...]:
-        """Names of the tables that a source may fill."""
-        return tuple(name for name, table in self.items() if table.own_sources)
-
-    @property
     def categories(self) -> tuple[StandardCategory, ...]:
         """The categories of a new catalog, in its order."""
         return tuple(category for table in self.values() for category in table.categories)
@@ -68,6 +63,10 @@ class Tables(Mapping[str, Table]):
         it.
         """
         return isinstance(self.get(name), States)
+
+    def has_kinds(self, name: str) -> bool:
+        """Whether rows of a table are of several kinds; False where nobody declared it."""
+        return name in self and self[name].kind is not None
 
     def stated_in(self, name: str) -> dict[str, Column]:
         """The columns that a source of the table `name` may map: its own, and those of other

@@ -16,8 +16,12 @@ def schema_of(table: Table) -> pa.Schema:
 
 
 def arrow_table(frame: pd.DataFrame, table: Table) -> pa.Table:
-    """The rows of `frame`, which has every column that `table` keeps, in the warehouse's types."""
+    """The rows of `frame` in the warehouse's types; a column of `table` that it lacks is missing in
+    all of them.
+    """
     schema = schema_of(table)
+    if lacking := [name for name in schema.names if name not in frame]:
+        frame = frame.assign(**dict.fromkeys(lacking))
     return pa.Table.from_pandas(
         frame[schema.names], schema=schema, preserve_index=False
     ).replace_schema_metadata(None)

@@ -10,23 +10,39 @@ since a grant may have ended meanwhile (`features.shop.withholding`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
+from functools import cached_property, partial
 
 import ibis
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from features.catalog import PRODUCT, Catalog
+from features.engines.columns import Rows, moment
 from features.errors import FeatureError, WorkspaceError
 from features.tables.table import PLUMBING, RECORDED_AT, SOURCE
 from features.tables.tables import STANDARD, Tables
+from features.warehouse.own_rows import (
+    ASKED,
+    NOTHING_ARRIVED,
+    OVER_HTTP,
+    Arrived,
+    OwnRows,
+    asked_rows,
+)
 from features.warehouse.store import Warehouse
 
 Expression = Callable[[ibis.Table], ibis.Table]
 """Makes what is asked from rows; hashable, and equal where it makes the same."""
 BEGINNING = pd.Timestamp(0)
 """Earlier than anything that is recorded."""
+Covered = tuple[NDArray[np.int64], NDArray[np.datetime64]]
+"""Customers, each once and in order, and from when on their grants cover their data."""
+Wanted = tuple[tuple[str, ...], Expression]
+"""Fields, and what is to be made of their rows."""
 
 
 class Gate:
@@ -48,6 +64,7 @@ class Gate:
         tables: Tables = STANDARD,
     ) -> None:
         self._warehouse = warehouse
+        self._open = warehouse.table
         self._catalog = catalog
         self.purpose = purpose
         self._granted = granted
@@ -61,7 +78,9 @@ class Gate:
 
         A row appears where the customer granted every category of `fields`, these grants cover it,
         retention and data source allow it, and the shop had recorded it before as_of. The time of
-        recording itself stays here; it is no feature.
+        recording itself stays here; it is no feature. In a table of rows of several kinds it
+        appears where it fills one of `fields` at all: that there was an event of another kind is
+        told by its own fields alone.
 
         Raises `FeatureError` where a field is not declared for the gate's purpose, `WorkspaceError`
         where no source fills it.
@@ -81,9 +100,8 @@ class Gate:
         self, fields: tuple[str, ...], asked: pd.DataFrame, made: Expression
     ) -> pd.DataFrame:
         """What `made` makes of the rows that are `asked` for."""
-        sources = tuple(self._catalog.readable_sources(self._now.date()))
         return self._warehouse.collect_made(
-            (type(self), made, fields, sources),
+            (type(self), made, fields, self.readable()),
             lambda table: made(self._seen(fields, table)),
             asked,
         )
@@ -92,7 +110,7 @@ class Gate:
         """Customers (int64) who granted every category of `fields`; all who granted anything where
         the fields need none.
         """
-        customers: pd.Index = pd.Index(self._covered(fields)["customer"])
+        customers: pd.Index = pd.Index(self._covered(fields)[0], name="customer")
         return customers
 
     def spine(self, as_of: datetime) -> pd.DataFrame:
@@ -128,36 +146,98 @@ class Gate:
         """Categories that have to be granted before `fields` may be read."""
         return self._catalog.categories_of(fields)
 
-    def _covered(self, fields: Collection[str]) -> pd.DataFrame:
+    @cached_property
+    def _by_category(self) -> Mapping[str, Covered]:
+        """Who granted each category, and from when on this covers their data."""
+        whose = self._granted["customer"].to_numpy("int64")
+        since = self._granted["covers_from"].to_numpy("datetime64[us]")
+        since = np.where(np.isnat(since), BEGINNING.to_datetime64(), since)
+        names = self._granted["category"].to_numpy(dtype=object)
+        found: dict[str, Covered] = {}
+        for name in dict.fromkeys(names.tolist()):
+            its = np.flatnonzero(names == name)
+            order = its[np.argsort(whose[its], kind="stable")]
+            found[name] = (whose[order], since[order])
+        return found
+
+    def _covered(self, fields: Collection[str]) -> Covered:
         """Who granted every category of `fields`, and from when on all these grants cover their
-        data: customer, covers_from.
+        data.
         """
-        categories = self._catalog.categories_of(fields)
-        if not categories:
-            return pd.DataFrame({"customer": self.customers(), "covers_from": BEGINNING})
-        by_category = [
-            self._granted[self._granted["category"] == category] for category in sorted(categories)
+        none = (np.empty(0, np.int64), np.empty(0, "datetime64[us]"))
+        parts = [
+            self._by_category.get(category, none)
+            for category in sorted(self._catalog.categories_of(fields))
         ]
-        covered = [
-            part.set_index("customer")["covers_from"].fillna(BEGINNING) for part in by_category
-        ]
-        return (
-            pd.concat(covered, axis=1, join="inner").max(axis=1).rename("covers_from").reset_index()
-        )
+        if not parts:
+            everybody = np.unique(self._granted["customer"].to_numpy("int64"))
+            return everybody, np.full(len(everybody), BEGINNING.to_datetime64(), "datetime64[us]")
+        found = parts[0]
+        for other in parts[1:]:
+            found = _in_both(found, other)
+        return found
 
     def asked(self, fields: Collection[str], spine: pd.DataFrame) -> pd.DataFrame:
         """Whose rows of `fields` may be seen at which moments, and how far back: customer, as_of,
         covers_from, the later of where the grants begin and where retention ends.
         """
-        oldest = self._now - timedelta(days=self._catalog.retention_days(fields))
-        asked = (
-            spine[["customer", "as_of"]]
-            .drop_duplicates()
-            .merge(self._covered(fields), on="customer")
-            .astype({"as_of": "datetime64[us]", "covers_from": "datetime64[us]"})
+        customers, since = self._covered(fields)
+        once = spine[["customer", "as_of"]].drop_duplicates()
+        whose = once["customer"].to_numpy("int64")
+        places = np.searchsorted(customers, whose)
+        places[places == len(customers)] = 0
+        granted = (
+            customers[places] == whose if len(customers) else np.zeros(len(whose), dtype=np.bool_)
         )
-        kept_since = np.datetime64(oldest.replace(tzinfo=None), "us")
-        return asked.assign(covers_from=np.maximum(asked["covers_from"], kept_since))
+        kept = since[places[granted]] if len(customers) else since
+        return pd.DataFrame(
+            {
+                "customer": whose[granted],
+                "as_of": once["as_of"].to_numpy("datetime64[us]")[granted],
+                "covers_from": np.maximum(kept, self._kept_since(fields)),
+            }
+        )
+
+    def _kept_since(self, fields: Collection[str]) -> np.datetime64:
+        """The oldest moment that retention lets be read for all of `fields`."""
+        oldest = self._now - timedelta(days=self._catalog.retention_days(fields))
+        return np.datetime64(oldest.replace(tzinfo=None), "us")
+
+    def of_one(
+        self,
+        customer: int,
+        arrived: Arrived = NOTHING_ARRIVED,
+        granted: Mapping[str, Covered] | None = None,
+    ) -> GateOfOne:
+        """The same gate, opened onto the rows of one customer and those that `arrived` since.
+
+        `granted` are the customer's grants by category where they were read alone; those of the
+        gate hold otherwise.
+        """
+        own, rows = copy(self), self._warehouse.own(customer, arrived)
+        own._open = rows.table  # noqa: SLF001 - of a gate like this one
+        if granted is not None:
+            own._by_category = granted  # noqa: SLF001 - see above
+        return GateOfOne(own, rows)
+
+    def expression(self, wanted: Wanted, asked: str) -> ibis.Table:
+        """What is to be made of the rows that pass for the table called `asked`."""
+        fields, made = wanted
+        return made(self._seen(fields, ibis.table(ASKED, name=asked)))
+
+    def readable(self) -> tuple[str, ...]:
+        """The data sources that may be read at this moment."""
+        readable = self._catalog.readable_sources(self._now.date())
+        return readable if OVER_HTTP in self._catalog.sources else (*readable, OVER_HTTP)
+
+    def covers_from(self, fields: Collection[str], customer: int) -> np.datetime64 | None:
+        """From when on a customer's rows of `fields` may be seen; None for none at all."""
+        customers, since = self._covered(fields)
+        place = int(np.searchsorted(customers, customer))
+        if place == len(customers) or customers[place] != customer:
+            return None
+        begins: np.datetime64 = max(since[place], self._kept_since(fields))
+        return begins
 
     def _seen(self, fields: Collection[str], asked: ibis.Table) -> ibis.Table:
         """The rows that pass for `asked`, a table of what `asked` gives."""
@@ -177,11 +257,15 @@ class Gate:
                 group_by=["customer", "as_of"], order_by=ibis.desc(RECORDED_AT)
             )
             seen = seen.filter(newest == 0)
-        return seen.select("customer", "as_of", *(field.partition(".")[2] for field in fields))
+        columns = [field.partition(".")[2] for field in fields]
+        if self._tables.has_kinds(table):
+            told = [seen[column].notnull() for column in columns]  # noqa: PD004 - of Ibis
+            seen = seen.filter(ibis.or_(*told))
+        return seen.select("customer", "as_of", *columns)
 
     def _readable(self, table: str, fields: Collection[str]) -> ibis.Table:
         """Rows of `table` from the data sources that may be read."""
-        recorded = self._warehouse.table(table)
+        recorded = self._open(table)
         if SOURCE not in recorded.columns:
             raise WorkspaceError(
                 "the warehouse was loaded by an earlier version of Sayso; load it again with `sayso"
@@ -194,9 +278,7 @@ class Gate:
                 f" column; of `{table}` it has {_list(filled)}. Correct or remove the field there,"
                 " or name its column under `columns` of a source, and run `sayso ingest`"
             )
-        return recorded.filter(
-            recorded[SOURCE].isin(self._catalog.readable_sources(self._now.date()))
-        )
+        return recorded.filter(recorded[SOURCE].isin(self.readable()))
 
     @staticmethod
     def _table_of(fields: Collection[str]) -> str:
@@ -262,6 +344,52 @@ class GateView:
         if kind not in self._asked:
             self._asked[kind] = gate.asked(fields, self._spine)
         return gate.collect_made(tuple(fields), self._asked[kind], made)
+
+
+class GateOfOne:
+    """A gate's rows of one customer, for all that is made of them at once."""
+
+    def __init__(self, gate: Gate, rows: OwnRows) -> None:
+        self._gate = gate
+        self._rows = rows
+
+    def collect(self, wanted: Sequence[Wanted], as_of: datetime) -> list[Rows | None]:
+        """What each of the expressions `wanted` makes of the gate's rows of its fields; None where
+        there are none, since the customer did not grant them.
+
+        Equal to the bit to what `GateView.collect` gives for the same customer. Raises what
+        `Gate.rows` raises.
+        """
+        gate, customer = self._gate, self._rows.customer
+        since: dict[tuple[frozenset[str], int], np.datetime64 | None] = {}
+        names: dict[np.datetime64, str] = {}
+        key, expressions = (type(gate), gate.readable()), dict[Hashable, Callable[[], ibis.Table]]()
+        places: list[Hashable] = []
+        gate.refuse_undeclared(dict.fromkeys(field for one in wanted for field in one[0]))
+        for one in wanted:
+            kind = gate.kind_of(one[0])
+            if kind not in since:
+                since[kind] = gate.covers_from(one[0], customer)
+            if (begins := since[kind]) is None:
+                places.append(None)
+                continue
+            asked = names.setdefault(begins, f"asked_{len(names)}")
+            places.append((*key, *one, asked))
+            expressions[places[-1]] = partial(gate.expression, one, asked)
+        rows = {
+            name: asked_rows(customer, moment(as_of), int(begins.astype(np.int64)))
+            for begins, name in names.items()
+        }
+        found = dict(zip(expressions, self._rows.made(expressions, rows), strict=True))
+        return [found.get(place) for place in places]
+
+
+def _in_both(one: Covered, other: Covered) -> Covered:
+    """Who is in both, each covered from the later moment."""
+    customers, first, second = np.intersect1d(
+        one[0], other[0], assume_unique=True, return_indices=True
+    )
+    return customers, np.maximum(one[1][first], other[1][second])
 
 
 def _list(names: Collection[str]) -> str:

@@ -1,7 +1,8 @@
 """The warehouse: Parquet tables of what the shop recorded, read by DuckDB through Ibis.
 
 Only ingest writes here and only the gate reads a customer's rows from here. A product's own facts
-are nobody's data and open to all.
+are nobody's data and open to all. A generation holds a table in one part or in several
+(`features.warehouse.parts`), so that a day's load writes those alone that it touches.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import cast
 
 import ibis
 import pandas as pd
@@ -29,15 +29,30 @@ from features.errors import WorkspaceError
 from features.private_file import replace_text, sync
 from features.tables.declared import products, transactions
 from features.tables.table import CUSTOMER, RECORDED_AT
+from features.warehouse.own_rows import Arrived, OwnRows, Programs
+from features.warehouse.part_files import PartFiles, in_order
+from features.warehouse.parts import (
+    HALF,
+    NOTES,
+    by_table,
+    every_part,
+    has_customers,
+    link_all,
+    shown,
+    table_of,
+    write_part,
+    write_table,
+)
+from features.warehouse.pauses import usual_pause
 
 MEMORY_LIMIT = "1GB"
 WAIT_SECONDS = 60.0
 ASKED = "asked"
 MOST_STATEMENTS = 500
-HALF = ".partial"
-"""What names end with whose content is not all there yet; found where a process was killed, and
-cleared away by the next change.
-"""
+Notes = Callable[[Path], None]
+"""Writes what a load notes for the next one into a folder of the new generation."""
+ARRIVALS = "arrivals"
+"""File of a generation that says how far it holds what was sent over HTTP."""
 
 
 class Warehouse:
@@ -50,8 +65,12 @@ class Warehouse:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._tables: dict[Path, ibis.Table] = {}
+        self._tables: dict[tuple[Path, ...], ibis.Table] = {}
         self._statements: dict[Hashable, _Statement] = {}
+        self._programs: tuple[str, Programs] = ("", Programs())
+        self._parts = PartFiles()
+        self._loaded = ("", 0)
+        self._listed: tuple[str, Mapping[str, list[Path]]] = ("", {})
         self._one_at_a_time = RLock()  # a connection to DuckDB serves one thread at a time
         self._lock = FileLock(folder / "lock", timeout=WAIT_SECONDS)
 
@@ -86,11 +105,31 @@ class Warehouse:
 
     def table(self, name: str) -> ibis.Table:
         """A whole table, consented or not: for the gate alone."""
-        file = self._file(name)
+        files = tuple(self.files(name))
         with self._one_at_a_time:
-            if file not in self._tables:
-                self._tables[file] = self.connection.read_parquet(str(file))
-            return self._tables[file]
+            if files not in self._tables:
+                read = self.connection.read_parquet([str(file) for file in files])
+                self._tables[files] = read.select(shown(read.columns))
+            return self._tables[files]
+
+    def files(self, name: str) -> list[Path]:
+        """The parts of a table in the generation in use, in the order of its rows; none where no
+        source filled it.
+        """
+        return self._files.get(name, [])
+
+    @property
+    def _files(self) -> Mapping[str, list[Path]]:
+        """The parts of all tables in the generation in use."""
+        generation = self.generation
+        if self._listed[0] != generation:
+            self._listed = (generation, by_table(self.folder / generation))
+        return self._listed[1]
+
+    @property
+    def notes(self) -> Path:
+        """Folder of what the last load noted for the next one."""
+        return self.folder / self.generation / NOTES
 
     def collect(self, table: ibis.Table) -> pd.DataFrame:
         """The rows of an expression.
@@ -123,6 +162,32 @@ class Warehouse:
                 raw.unregister(ASKED)
         return statement.frame(found)
 
+    def own(self, customer: int, arrived: Arrived) -> OwnRows:
+        """One customer's rows, and those that `arrived` since these were loaded, consented or not:
+        for the gate alone.
+        """
+        generation = self._in_use()
+        if self._programs[0] != generation.folder.name:
+            self._programs = (generation.folder.name, Programs())
+        return OwnRows(generation, customer, self._programs[1], arrived)
+
+    def _in_use(self) -> _Generation:
+        files = self._files
+        return _Generation(self.folder / self._listed[0], files, self._parts, self.query)
+
+    def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """What DuckDB makes of `tables`, which are no more of this warehouse's than they say."""
+        with self._one_at_a_time:
+            raw = self.connection.con
+            for name, rows in tables.items():
+                raw.register(name, rows)
+            try:
+                found: pa.Table = raw.execute(sql).to_arrow_table()
+            finally:
+                for name in tables:
+                    raw.unregister(name)
+        return found
+
     def _statement(
         self, made: Callable[[ibis.Table], ibis.Table], columns: pa.Schema
     ) -> _Statement:
@@ -133,11 +198,11 @@ class Warehouse:
 
     def has(self, name: str) -> bool:
         """Whether a source filled that table."""
-        return self._file(name).is_file()
+        return bool(self.files(name))
 
     def products(self) -> pd.DataFrame:
         """Product facts: product_id, title, product_category, brand (str; None where unknown)."""
-        frame: pd.DataFrame = pq.read_table(self._file(products.NAME)).to_pandas()
+        frame: pd.DataFrame = pq.read_table(self.files(products.NAME)[0]).to_pandas()
         return frame
 
     def who_ordered(self) -> pd.Index:
@@ -154,13 +219,19 @@ class Warehouse:
 
         Raises `WorkspaceError` where no order is left.
         """
-        last = _last(self._file(transactions.NAME), RECORDED_AT)
+        last = self._parts.newest(self.files(transactions.NAME), RECORDED_AT)
         if last is None:
             raise WorkspaceError(
                 "the warehouse holds no order any more; load newer ones with `sayso ingest`"
             )
         midnight = datetime.combine(last, time())
         return midnight + timedelta(days=1)
+
+    def usual_pause(self) -> timedelta:
+        """How long the shop usually goes without an order."""
+        lines = self.table(transactions.NAME)
+        days = lines.select(day=lines[transactions.ORDERED_AT].date()).distinct()
+        return usual_pause(sorted(pd.to_datetime(self.collect(days)["day"]).dt.date))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -181,18 +252,66 @@ class Warehouse:
         finally:
             self._lock.release()
 
-    def replace(self, tables: Mapping[str, pa.Table]) -> None:
+    @property
+    def loaded(self) -> tuple[str, int]:
+        """The generation in use, and the number of the newest row sent over HTTP that it holds; 0
+        for none.
+        """
+        generation = self.generation
+        if self._loaded[0] != generation:
+            try:
+                said = (self.folder / generation / ARRIVALS).read_text(encoding="ascii")
+            except FileNotFoundError:
+                said = "0"
+            self._loaded = (generation, int(said))
+        return self._loaded
+
+    def replace(
+        self, tables: Mapping[str, pa.Table], notes: Notes | None = None, arrivals_until: int = 0
+    ) -> None:
         """Put `tables` in place of all that was here; until the last rename readers see what
         was.
+
+        Of the rows sent over HTTP they hold those up to the number `arrivals_until`.
         """
+
+        def write(folder: Path) -> None:
+            for name, table in tables.items():
+                write_table(table, folder, name)
+
+        self._renew(write, notes, arrivals_until)
+
+    def renew(self, parts: Mapping[str, pa.Table | None], notes: Notes) -> None:
+        """Put `parts`, by the names of their files, in place of those of these names, or beside
+        the others where there is none; None takes one away. All other parts stay.
+
+        Until the last rename readers see what was.
+        """
+        before = self.folder / self.generation
+
+        def write(folder: Path) -> None:
+            link_all(before, folder, parts)
+            for name, table in parts.items():
+                if table is not None:
+                    write_part(in_order(table), folder / name)
+
+        self._renew(write, notes, self.loaded[1])
+
+    def _renew(
+        self, write: Callable[[Path], None], notes: Notes | None, arrivals_until: int
+    ) -> None:
         with self.alone():
             before = self.folder / self.generation if self.filled else None
             generation = uuid.uuid4().hex
             new, half = self.folder / generation, self.folder / f"{generation}{HALF}"
             half.mkdir()
             try:
-                for name, table in tables.items():
-                    _write(table, half / f"{name}.parquet")
+                write(half)
+                if notes is not None:
+                    (half / NOTES).mkdir(exist_ok=True)
+                    notes(half / NOTES)
+                    sync(half / NOTES)
+                replace_text(half / ARRIVALS, str(arrivals_until))
                 half.rename(new)
                 replace_text(self.folder / "current", generation)
             except BaseException:
@@ -216,12 +335,12 @@ class Warehouse:
         """
         with self.alone():
             self._clear_halves()
-            for file in sorted(self.folder.glob("*/*.parquet")):
+            for file in every_part(self.folder):
                 rows = pq.read_table(file)
-                if (changed := change(file.stem, rows)) is not rows:
+                if (changed := change(table_of(file), rows)) is not rows:
                     partial = file.with_suffix(HALF)
                     try:
-                        _write(changed, partial)
+                        write_part(changed, partial)
                         os.replace(partial, file)
                     except BaseException:
                         partial.unlink(missing_ok=True)
@@ -231,36 +350,30 @@ class Warehouse:
     def _clear_halves(self) -> None:
         for half in self.folder.glob(f"*{HALF}"):
             shutil.rmtree(half)
-        for half in self.folder.glob(f"*/*{HALF}"):
+        for half in self.folder.glob(f"*/**/*{HALF}"):
             half.unlink()
 
     def rows_of(self, customer: int) -> dict[str, pa.Table]:
         """Everything held of one customer, by table: for the customer's own rights, and for nothing
         else.
         """
-        return {
-            file.stem: pq.read_table(file, filters=[(CUSTOMER, "==", customer)])
-            for file in self._files_with_customers()
-        }
+        found = {}
+        for name, files in by_table(self.folder / self.generation).items():
+            if has_customers(files[0]):
+                parts = [
+                    pq.read_table(file, filters=[(CUSTOMER, "==", customer)]) for file in files
+                ]
+                held = pa.concat_tables(parts)
+                found[name] = held.select(shown(held.column_names))
+        return found
 
     def count(self, customer: int) -> int:
         """How many rows of a customer there are, in all generations."""
-        files = [
-            file
-            for file in self.folder.glob("*/*.parquet")
-            if CUSTOMER in pq.read_schema(file).names
-        ]
+        files = [file for file in every_part(self.folder) if has_customers(file)]
         return sum(
             pq.read_table(file, columns=[CUSTOMER], filters=[(CUSTOMER, "==", customer)]).num_rows
             for file in files
         )
-
-    def _files_with_customers(self) -> list[Path]:
-        files = sorted((self.folder / self.generation).glob("*.parquet"))
-        return [file for file in files if CUSTOMER in pq.read_schema(file).names]
-
-    def _file(self, name: str) -> Path:
-        return self.folder / self.generation / f"{name}.parquet"
 
 
 @dataclass(frozen=True)
@@ -282,18 +395,25 @@ class _Statement:
         return converted
 
 
-def _last(file: Path, column: str) -> datetime | None:
-    """The largest time in a column, by what the file says of its parts; None where there is
-    none.
-    """
-    about = pq.read_metadata(file)
-    position = about.schema.names.index(column)
-    parts = (about.row_group(part).column(position) for part in range(about.num_row_groups))
-    known = (part.statistics for part in parts if part.statistics is not None)
-    times = [cast("datetime", part.max) for part in known if part.has_min_max]
-    return max(times, default=None)
+@dataclass(frozen=True)
+class _Generation:
+    """The tables of one generation, whichever is in use meanwhile; `tables` are their files."""
 
+    folder: Path
+    tables: Mapping[str, list[Path]]
+    parts: PartFiles
+    query: Callable[[str, Mapping[str, pa.Table]], pa.Table]
+    """What DuckDB makes of tables."""
 
-def _write(table: pa.Table, file: Path) -> None:
-    pq.write_table(table, file, compression="zstd", coerce_timestamps="us")
-    sync(file)
+    def schema(self, name: str) -> pa.Schema:
+        """The columns of a table."""
+        held = self.parts.schema(self.tables[name])
+        return pa.schema([held.field(column) for column in shown(held.names)])
+
+    def rows(self, name: str, customer: int, columns: Collection[str]) -> pa.Table:
+        """A customer's rows of a table."""
+        return self.parts.rows_of(self.tables[name], customer, columns)
+
+    def has(self, name: str) -> bool:
+        """Whether a source filled that table."""
+        return name in self.tables

@@ -9,16 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from features.definitions.beside_orders.looked_at import DAYS_SINCE_IN_BASKET
 from features.definitions.customer import HOME_COUNTRY, ORDERS, USUAL_PRICE
 from features.definitions.feature import Feature
 from features.definitions.history import (
     BOUGHT,
+    DAYS_SINCE_LAST_BOUGHT,
     ORDERS_SINCE_LAST_BOUGHT,
     RECENT_FREQUENCY,
     TIMES_BOUGHT,
 )
 from features.definitions.sentence import Bounds, Sentence, Silent, Value, where
 from features.warehouse.fields import (
+    BROWSED,
+    BROWSED_AT,
+    BROWSED_PRODUCT_ID,
     COUNTRY,
     ORDER_ID,
     ORDERED_AT,
@@ -336,6 +341,24 @@ COMPARED = (
         (UNIT_PRICE,),
         "log_price_ratio",
         (USUAL_PRICE,),
+    ),
+    Compared(
+        ranking_feature(
+            "left_in_the_basket",
+            "yes (1) or no (0)",
+            "Whether the product was put into the basket and not bought since.",
+            (
+                Sentence(
+                    "basket.left",
+                    "You put this into your basket {ago} and did not order it.",
+                    places={"ago": Value("whole", DAYS_SINCE_IN_BASKET.name)},
+                    where={"": Bounds(above=0)},
+                ),
+            ),
+        ),
+        (BROWSED_PRODUCT_ID, BROWSED, BROWSED_AT, PRODUCT_ID, ORDER_ID, ORDERED_AT, QUANTITY),
+        "left_in_the_basket",
+        (DAYS_SINCE_IN_BASKET, TIMES_BOUGHT, DAYS_SINCE_LAST_BOUGHT, ORDERS),
     ),
 )
 """In the order of the ranker's columns."""

@@ -14,13 +14,16 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from features.definitions.beside_orders.looked_at import DAYS_SINCE_IN_BASKET
 from features.definitions.customer import HOME_COUNTRY, ORDERS, USUAL_PRICE
+from features.definitions.frames import are_of_looks
 from features.definitions.history import (
+    DAYS_SINCE_LAST_BOUGHT,
     ORDERS_SINCE_LAST_BOUGHT,
     RECENT_FREQUENCY,
     TIMES_BOUGHT,
 )
-from models.arrays import Floats
+from models.arrays import Bools, Floats
 from models.next_purchase.candidate_declarations import (
     COMPARED,
     EVERYTHING,
@@ -93,6 +96,19 @@ class Comparison:
         return self.histories.rows * len(self.statistics.product_ids) + self.histories.products
 
     @cached_property
+    def _bought(self) -> Bools:
+        """Which entries of the histories (entries,) were bought, and not only looked at."""
+        looks = are_of_looks(self.history)
+        if not looks.any():
+            return np.ones(len(self.histories.products), dtype=bool)
+        return np.asarray(~np.isnan(self.histories.columns[:, ~looks]).all(axis=1))
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        """How many products each history (histories,) bought."""
+        return np.bincount(self.histories.rows[self._bought], minlength=self._count)
+
+    @cached_property
     def affinities(self) -> dict[str, Floats]:
         """By name from `AFFINITIES` (rows, products) float64, in units of the root of the weights
         summed.
@@ -133,7 +149,7 @@ class Comparison:
         """
         ago = self._of_history(ORDERS_SINCE_LAST_BOUGHT.name)
         faded = {decay: np.nan_to_num(decay**ago) for decay in (RECENT, LAST)}
-        return {EVERYTHING: np.ones(len(self.histories.products)), **faded}
+        return {EVERYTHING: self._bought.astype(np.float64), **faded}
 
     @cached_property
     def _sizes(self) -> dict[float, Floats]:
@@ -184,7 +200,7 @@ class Comparison:
         values = self.affinities[affinity]
         bounds = np.searchsorted(rows, np.arange(len(values) + 1))
         place = np.full(len(rows), np.nan)
-        for row in np.flatnonzero(np.diff(self.histories.starts)):
+        for row in np.flatnonzero(self._counts):
             mine = slice(bounds[row], bounds[row + 1])
             place[mine] = _larger(values[row], values[row, items[mine]])
         return place
@@ -213,6 +229,22 @@ class Comparison:
             / self._of_customer(ORDERS.name)[rows]
         )
 
+    def _left_in_the_basket(self, rows: Rows, items: Rows) -> Floats:
+        """1 where a product was put into the basket and not bought since, 0 where it was."""
+        put_in = self._of_history(DAYS_SINCE_IN_BASKET.name)
+        own, asked = self.own, rows * len(self.statistics.product_ids) + items
+        since = np.full(len(rows), np.nan)
+        if len(own):
+            at = np.searchsorted(own, asked).clip(max=len(own) - 1)
+            since = np.where(own[at] == asked, put_in[at], np.nan)
+        none = np.where(np.isnan(self._of_customer(ORDERS.name)), np.nan, 0.0)
+        often = self._at(self._of_history(TIMES_BOUGHT.name), rows, items, none)
+        nothing = np.full(self._count, np.nan)
+        last = self._at(self._of_history(DAYS_SINCE_LAST_BOUGHT.name), rows, items, nothing)
+        left = np.where(often == 0, 1.0, (since < last).astype(np.float64))
+        unknown = np.isnan(since) | np.isnan(often) | (np.isnan(last) & (often > 0))
+        return np.where(unknown, np.nan, left)
+
     def _popularity_at_home(self, rows: Rows, items: Rows) -> Floats:
         home = self._of_customer(HOME_COUNTRY.name)[rows]
         return np.select(
@@ -225,15 +257,15 @@ class Comparison:
         return np.log(self.statistics.prices[items] / self._of_customer(USUAL_PRICE.name)[rows])
 
     def _at(self, values: Floats, rows: Rows, items: Rows, absent: Floats) -> Floats:
-        """`values` of the histories' entries by candidate; `absent` (histories,) for what is not in
-        a history that is known.
+        """`values` of what was bought by candidate; `absent` (histories,) for what is not in a
+        history that is known.
         """
-        own, asked = self.own, rows * len(self.statistics.product_ids) + items
-        found = np.where((np.diff(self.histories.starts) > 0), absent, np.nan)[rows]
+        own, asked = self.own[self._bought], rows * len(self.statistics.product_ids) + items
+        found = np.where(self._counts > 0, absent, np.nan)[rows]
         if len(own):
             at = np.searchsorted(own, asked).clip(max=len(own) - 1)
             bought = own[at] == asked
-            found[bought] = values[at[bought]]
+            found[bought] = values[self._bought][at[bought]]
         return found
 
     def _of_history(self, name: str) -> Floats:

@@ -1,19 +1,21 @@
 """Which products might be bought next, and what is known of each: the ranker's rows.
 
-Candidates are what a customer bought before, what goes with it or follows it, and the best sellers.
-A customer who withholds what they bought has no history here, so only the best sellers remain. What
-is missing from a history is missing from every feature made of it: masking happens once, on the
-history, and nowhere in this module.
+Candidates are what a customer bought or looked at before, what goes with it or follows it, and the
+best sellers. A customer who withholds both has no history here, so only the best sellers remain.
+What is missing from a history is missing from every feature made of it: masking happens once, on
+the history, and nowhere in this module.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.definitions.frames import are_of_looks
 from features.definitions.history import RECENT_FREQUENCY, TIMES_BOUGHT
 from models.arrays import Bools, Floats
 from models.next_purchase.candidate_declarations import (
@@ -67,6 +69,11 @@ class CandidateMaker:
     def features(self) -> tuple[str, ...]:
         """Names of the ranker's columns, in order."""
         return (*self.history, *self.customer, *self.candidate, *PRODUCT_FEATURES)
+
+    @cached_property
+    def looks(self) -> Bools:
+        """Which columns of the history (history,) are of looks rather than of purchases."""
+        return are_of_looks(self.history)
 
     @property
     def candidate(self) -> tuple[str, ...]:
@@ -158,8 +165,9 @@ class CandidateMaker:
         columns = np.where(known[rows], absent, np.nan)
         at = np.searchsorted(own, picked).clip(max=max(len(own) - 1, 0))
         if len(own):
-            bought = own[at] == picked
-            columns[bought] = histories.columns[at[bought]]
+            found = own[at] == picked
+            told = histories.columns[at[found]]
+            columns[found] = np.where(np.isnan(told), columns[found], told)
         return columns
 
 

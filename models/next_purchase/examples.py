@@ -13,6 +13,7 @@ import pandas as pd
 
 from features.definitions.definition import ShopFacts
 from features.definitions.frames import (
+    are_of_looks,
     customer_frame,
     history_frame,
     is_of_history,
@@ -128,5 +129,7 @@ def history_masking(data: PurchaseData, categories: Sequence[str]) -> HistoryMas
     needed = data.gate.categories_of
     columns = Masking.of([needed(reads_of(name)) for name in data.history], categories)
     customers = Masking.of([needed(reads_of(name)) for name in data.customer], categories)
-    entries = frozenset.union(*(needed(reads_of(name)[:1]) for name in data.history))
-    return HistoryMasking(entries, columns, customers)
+    looks = are_of_looks(data.history)
+    bought = [name for name, is_look in zip(data.history, looks, strict=True) if not is_look]
+    entries = frozenset().union(*(needed(reads_of(name)[:1]) for name in bought))
+    return HistoryMasking(entries, columns, customers, looks)

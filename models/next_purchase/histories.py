@@ -5,7 +5,7 @@ training and serving.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -62,6 +62,25 @@ class Histories:
         """Row of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
+    def bought(self, looks: Bools) -> Histories:
+        """The same without products that were only looked at; `looks` (history features,) tells
+        which columns are of looks.
+        """
+        if not looks.any():
+            return self
+        kept = np.asarray(~np.isnan(self.columns[:, ~looks]).all(axis=1))
+        return self.at(kept, self.columns)
+
+    def at(self, kept: Bools, columns: Floats) -> Histories:
+        """The entries that are `kept` (entries,), with `columns` (entries, history features)."""
+        counts = np.bincount(self.rows[kept], minlength=len(self))
+        return replace(
+            self,
+            starts=np.concatenate([[0], np.cumsum(counts)]),
+            products=self.products[kept],
+            columns=columns[kept],
+        )
+
     def batches(self, size: int) -> Iterator[tuple[int, Histories]]:
         """The rows in stretches of `size`, each with the number of its first row."""
         for first in range(0, len(self), size):
@@ -90,6 +109,10 @@ class HistoryMasking:
     entries: frozenset[str]
     columns: Masking
     customers: Masking
+    looks: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """Which columns (history features,) are of looks, on which an entry without purchases stands;
+    none of them where it is empty.
+    """
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -97,18 +120,19 @@ class HistoryMasking:
         return self.customers.categories
 
     def withhold(self, histories: Histories, withheld: Bools) -> Histories:
-        """`histories` as they are when `withheld` (rows, categories) is: entries gone, columns
-        `NaN`.
+        """`histories` as they are when `withheld` (rows, categories) is: entries gone of which
+        nothing may be known, columns `NaN`.
         """
         needed = np.array([category in self.entries for category in self.categories])
         rows = histories.rows
         open_to_use = ~(withheld & needed).any(axis=1)
         kept = open_to_use[rows]
-        counts = np.bincount(rows[kept], minlength=len(histories))
-        return Histories(
-            starts=np.concatenate([[0], np.cumsum(counts)]),
-            products=histories.products[kept],
-            columns=self.columns.withhold(histories.columns[kept], withheld[rows[kept]]),
+        columns = self.columns.withhold(histories.columns, withheld[rows])
+        if self.looks.any():
+            columns = np.where(self.looks | kept[:, None], columns, np.nan)
+            kept = ~np.isnan(columns).all(axis=1)
+        return replace(
+            histories.at(kept, columns),
             customers=self.customers.withhold(histories.customers, withheld),
             baskets=histories.baskets.at(open_to_use[histories.baskets.rows]),
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from features.definitions.frames import are_of_looks
 from models.arrays import Bools, Floats
 from models.masking import Masking
 from models.next_purchase.candidates import CandidateMaker, Candidates
@@ -126,6 +127,7 @@ class NextPurchaseModel:
                 frozenset(manifest["entries_need"]),
                 Masking(categories, history),
                 Masking(categories, customer),
+                are_of_looks(maker.history),
             ),
             category_of=manifest["category_of"],
         )

@@ -38,6 +38,10 @@ PRODUCT = (
                 "{count} customer bought this in the last 30 days.",
                 "{count} customers bought this in the last 30 days.",
                 least=1,
+                then=(
+                    "{count} customer bought this in the 30 days up to {until}.",
+                    "{count} customers bought this in the 30 days up to {until}.",
+                ),
             ),
         ),
     ),
@@ -51,6 +55,10 @@ PRODUCT = (
                 "{count} customer bought this in the last 90 days.",
                 "{count} customers bought this in the last 90 days.",
                 least=1,
+                then=(
+                    "{count} customer bought this in the 90 days up to {until}.",
+                    "{count} customers bought this in the 90 days up to {until}.",
+                ),
             ),
         ),
     ),
@@ -58,7 +66,14 @@ PRODUCT = (
         "trend",
         "ratio",
         "Buyers of the last 30 days and one more over a third of those of 90 days and one more.",
-        (where("trend", "Bought by more customers lately than before.", Bounds(above=1)),),
+        (
+            where(
+                "trend",
+                "Bought by more customers lately than before.",
+                Bounds(above=1),
+                "Bought by more customers in the days up to {until} than before.",
+            ),
+        ),
     ),
     ranking_feature(
         "repeat_rate",
@@ -77,7 +92,14 @@ PRODUCT = (
         "days_on_sale",
         "days",
         "Days since anybody first bought it.",
-        (Sentence("days_on_sale", "On sale here for {wait}.", places={"wait": Value()}),),
+        (
+            Sentence(
+                "days_on_sale",
+                "On sale here for {wait}.",
+                places={"wait": Value()},
+                then="On sale here for {wait} by {until}.",
+            ),
+        ),
     ),
 )
 """In the order of the ranker's last columns."""

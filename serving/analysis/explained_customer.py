@@ -26,6 +26,7 @@ from serving.decisions.document import plain
 SHOWN = 10
 WHY_NOT = {
     "unknown_customer": "nothing is on record of this customer that may be used",
+    "too_young": "this customer is too young for anything about them to be used",
     "no_consent": (
         "this customer shares nothing for this purpose, so there is nothing to explain: nothing"
         " about them is used"

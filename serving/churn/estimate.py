@@ -162,7 +162,7 @@ def _explained(
     log_odds = model.log_odds(features).tolist()
     parts, base = attribution.contributions(features), attribution.base_value
     why = explanations(model.features, model.category_of, features, parts, base, log_odds)
-    shop = ShopWords(known[0].wording["currency"], known[0].wording["home_country"])
+    shop = ShopWords.stated(known[0].wording)
     reasons = reasons_for(
         [
             (_honest(one.contributions, game), inputs.customer)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from explain.reasons import sentences_of
+from explain.templates import recorded_words
 from explain.wording import Wording
 from explain.words import Words
 from features.config.schema import Config
@@ -39,11 +40,14 @@ class ChurnEstimator:
         champion: Champion[ChurnModel],
         online: OnlineStore,
         words: Words | None = None,
+        old_record: Callable[[], str] = str,
     ) -> None:
+        """`old_record` says where the shop's record ends where that is old, else nothing."""
         self._decider = decider
         self._champion = champion
         self._online = online
         self._words = words or Words({})
+        self._old_record = old_record
         self._shop = config.shop
         self._purpose = config.models.churn.purpose
         self._askable = config.catalog.askable(self._purpose)
@@ -148,11 +152,13 @@ class ChurnEstimator:
         """What each estimate is made from; `reasons` are why there is none, where that is so."""
         asked = [one for one, reason in zip(permissions, reasons, strict=True) if reason is None]
         known = {} if champion is None else self._known(asked, champion.model)
+        shop = self._shop
+        wording = recorded_words(shop.currency, shop.home_country, language, self._old_record())
         return [
             self._of_one(
                 one,
                 known.get(one.customer),
-                language,
+                wording,
                 reason if one.customer in known or reason else "unknown_customer",
             )
             for one, reason in zip(permissions, reasons, strict=True)
@@ -162,7 +168,7 @@ class ChurnEstimator:
         self,
         permissions: Permissions,
         known: Mapping[str, float] | None,
-        language: str,
+        wording: Mapping[str, str],
         reason: Unavailable | None,
     ) -> ChurnInputs:
         used = tuple(
@@ -172,11 +178,7 @@ class ChurnEstimator:
             used=used,
             withheld=tuple(name for name in self._askable if name not in used),
             unavailable_because=reason,
-            wording={
-                "currency": self._shop.currency,
-                "home_country": self._shop.home_country or "",
-                "language": language,
-            },
+            wording=wording,
             customer={} if reason or known is None else known,
             human_contact=self._shop.human_contact,
             band_set=None if permissions.band is None else permissions.band.document(),
@@ -216,7 +218,7 @@ class ChurnEstimator:
         if privacy_signal:
             return "privacy_signal"
         if not permissions.granted:
-            return "no_consent"
+            return "too_young" if permissions.too_young else "no_consent"
         return None if champion else "model_unavailable"
 
 

@@ -18,6 +18,7 @@ from serving.decisions.document import LEFT_OUT, REMADE, TOLD_WITH, ModelName
 NotPersonalized = Literal[
     "anonymous",
     "unknown_customer",
+    "too_young",
     "no_consent",
     "opted_out",
     "privacy_signal",
@@ -25,7 +26,12 @@ NotPersonalized = Literal[
     "not_now",
 ]
 Unavailable = Literal[
-    "unknown_customer", "no_consent", "opted_out", "privacy_signal", "model_unavailable"
+    "unknown_customer",
+    "too_young",
+    "no_consent",
+    "opted_out",
+    "privacy_signal",
+    "model_unavailable",
 ]
 
 
@@ -86,6 +92,15 @@ class DecisionLinks:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecommendationLinks(DecisionLinks):
+    """What a recommendation ends with: also the link by which a message tells what came of it, null
+    on other channels than `email`.
+    """
+
+    event_url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecommendationAnswer:
     """What a recommendation says."""
 
@@ -104,7 +119,7 @@ class RecommendationAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recommendation(DecisionLinks, RecommendationAnswer, DecisionHead):
+class Recommendation(RecommendationLinks, RecommendationAnswer, DecisionHead):
     """An answer to `POST /v1/recommendations`."""
 
 

@@ -12,6 +12,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
+    WithJsonSchema,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -19,12 +21,15 @@ from pydantic import (
 from features.config.schema import MOST_DAYS, channel_name
 from features.config.section import Zone
 from features.customers.id_normalisation import is_nobody
+from features.tables.tables import STANDARD as TABLES
 from serving.access.one_time_codes import GoodFor
 from serving.delivery import opt_outs
 from serving.delivery.contact_policy import cap_of
 from serving.reviews.review import MOST_CHARACTERS
 
 MOST_ITEMS = 100
+MOST_ROWS = 1_000
+MOST_OF_ID = 200
 
 
 def _somebody(customer_id: str) -> str:
@@ -189,9 +194,6 @@ class ConsentRequest(Request):
     """
 
     customer_id: CustomerId
-    purpose: Id | None = None
-    category: Id | None = None
-    action: Action | None = None
     choices: Annotated[
         tuple[Choice, ...] | None,
         Field(
@@ -201,6 +203,9 @@ class ConsentRequest(Request):
             " `action`.",
         ),
     ] = None
+    purpose: Annotated[Id | None, Field(validate_default=True)] = None
+    category: Annotated[Id | None, Field(validate_default=True)] = None
+    action: Annotated[Action | None, Field(validate_default=True)] = None
     notice_version: Annotated[
         Id | None,
         Field(description="Version of the notice that the customer saw; a grant needs one."),
@@ -224,19 +229,15 @@ class ConsentRequest(Request):
         ),
     ] = None
 
-    @model_validator(mode="after")
-    def _one_or_several(self) -> ConsentRequest:
-        one = (self.purpose, self.category, self.action)
-        if self.choices is None and None in one:
-            raise ValueError(
-                "name the `purpose`, the `category` and the `action`, or the `choices`"
-            )
-        if self.choices is not None and (one != (None, None, None) or self.idempotency_key):
-            raise ValueError(
-                "`choices` stand in place of `purpose`, `category`, `action` and"
-                " `idempotency_key`, each with its own"
-            )
-        return self
+    @field_validator("purpose", "category", "action", "idempotency_key")
+    @classmethod
+    def _one_or_several(cls, value: str | None, info: ValidationInfo) -> str | None:
+        several = info.data.get("choices") is not None
+        if value is not None and several:
+            raise ValueError("each of the `choices` has its own; leave this out")
+        if value is None and not several and info.field_name != "idempotency_key":
+            raise ValueError("this is needed where no `choices` are stated")
+        return value
 
     @property
     def said(self) -> list[dict[str, Any]]:
@@ -354,6 +355,32 @@ class ResolveRequest(Request):
         Field(description="The churn band that holds instead."),
     ] = None
     band_until: Annotated[Moment | None, Field(description="Until when that band holds.")] = None
+
+
+Row = dict[str, Any]
+"""A row of a table: its `id`, and its columns by name. What a column may hold is said row by row in
+the answer, so that one bad row does not keep the others out.
+"""
+
+
+def rows_request(table: str) -> type[Request]:
+    """The body that carries rows of a table, which its declaration says the columns of."""
+    declared = TABLES.stated_in(table)
+    needed = [name for name, column in declared.items() if column.required]
+    cells = {name: {"type": ["string", "number", "boolean", "null"]} for name in declared}
+    schema = {
+        "type": "object",
+        "properties": {"id": {"type": "string", "maxLength": MOST_OF_ID}, **cells},
+        "required": ["id", *needed],
+        "additionalProperties": False,
+    }
+    rows = Annotated[
+        tuple[Annotated[Row, WithJsonSchema(schema)], ...],
+        Field(min_length=1, max_length=MOST_ROWS, description="Each with an `id` of its own."),
+    ]
+    fields: Any = {table: (rows, ...)}
+    name = f"{table.title().replace('_', '')}Request"
+    return create_model(name, __base__=Request, __doc__=f"Rows of the table `{table}`.", **fields)
 
 
 def document(request: BaseModel) -> dict[str, Any]:

@@ -164,6 +164,26 @@ class Notices:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RejectedRow:
+    """A row that was not taken, by its place in the request, and why."""
+
+    index: int
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsAnswer:
+    """What became of rows: how many are kept, were there before, were dropped since their customer
+    does not allow collecting them, and which were not taken.
+    """
+
+    accepted: int
+    duplicate: int
+    dropped_unconsented: int
+    rejected: list[RejectedRow]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OptOutAnswer:
     """An opt-out in force."""
 

@@ -25,7 +25,7 @@ from serving.access import audit_log
 from serving.access.caller import Caller
 from serving.decisions import record as decisions
 from serving.decisions.document import ModelName, digest, document, encoded
-from serving.decisions.permissions import Permissions, permissions_of
+from serving.decisions.permissions import Permissions, nobody, permissions_of
 from serving.decisions.record import Decision
 from serving.delivery.exposures import Exposure, record_exposures
 
@@ -100,6 +100,8 @@ class Decider:
     vault: Vault
     catalog: Catalog
     clock: Clock
+    too_young: Callable[[int], bool] = nobody
+    """Of which customers nothing may be used because of their age."""
 
     def decide(
         self,
@@ -164,8 +166,7 @@ class Decider:
         moment = clock.to_text(self.clock())
 
         def standing(connection: Connection, asked: Sequence[str | None]) -> list[Permissions]:
-            found = permissions_of(connection, self.catalog, asked, purpose, moment)
-            return look(connection, found, moment)
+            return look(connection, self._found(connection, asked, purpose, moment), moment)
 
         with self.database.read() as connection:
             permissions = standing(connection, customer_ids)
@@ -194,8 +195,19 @@ class Decider:
         """Where a customer stands now, for an answer that nobody is given."""
         moment = clock.to_text(self.clock())
         with self.database.read() as connection:
-            found = permissions_of(connection, self.catalog, [customer_id], purpose, moment)
-            return look(connection, found, moment)[0]
+            return look(
+                connection, self._found(connection, [customer_id], purpose, moment), moment
+            )[0]
+
+    def _found(
+        self,
+        connection: Connection,
+        customer_ids: Sequence[str | None],
+        purpose: str,
+        moment: str,
+    ) -> list[Permissions]:
+        young = self.too_young
+        return permissions_of(connection, self.catalog, customer_ids, purpose, moment, young)
 
     def _record(
         self,

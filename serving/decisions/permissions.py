@@ -4,7 +4,7 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Executable,
+    ScalarSelect,
     Text,
     bindparam,
     cast,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 from features.catalog import Catalog
 from features.consent.grants import granted_in_force
 from features.customers.pseudonyms import find_all
-from features.database.prepared import PreparedForMany
+from features.database.prepared import Prepared, PreparedForMany
 from features.database.tables import consent_events, ledger_head
 from features.errors import LedgerBroken
 from serving.decisions.set_bands import SetBand
@@ -52,6 +53,8 @@ class Permissions:
     band: SetBand | None = None
     not_now: NotNow | None = None
     imagined: frozenset[str] = frozenset()
+    too_young: bool = False
+    """Whether nothing of them may be used because of their age, whatever they grant."""
 
     def without(self, categories: Collection[str]) -> Permissions:
         """Where the customer would stand had they withdrawn `categories`."""
@@ -78,21 +81,27 @@ class Permissions:
         return replace(self, ledger_seq=other.ledger_seq) == other
 
 
+def nobody(_customer: int) -> bool:
+    """No age is asked for."""
+    return False
+
+
 def permissions_of(
     connection: Connection,
     catalog: Catalog,
     customer_ids: Sequence[str | None],
     purpose: str,
     now: str,
+    too_young: Callable[[int], bool] = nobody,
 ) -> list[Permissions]:
     """The permissions of each of the shop's customers for `purpose` at the moment `now`; None
-    stands for somebody whom nobody knows.
+    stands for somebody whom nobody knows. Who is `too_young` grants nothing that counts.
 
     Raises `LedgerBroken` where the newest event is not the one that was written last: what stands
     may then be older than it should.
     """
     customers = find_all(connection, customer_ids, catalog.ids)
-    return permissions_as(connection, catalog, customers, purpose, now)
+    return permissions_as(connection, catalog, customers, purpose, now, too_young)
 
 
 def permissions_as(
@@ -101,9 +110,11 @@ def permissions_as(
     customers: Sequence[int | None],
     purpose: str,
     now: str,
+    too_young: Callable[[int], bool] = nobody,
 ) -> list[Permissions]:
     """The permissions of pseudonyms, as `permissions_of` of the shop's customers."""
     standing = _standing(catalog.versions_in_force(purpose))
+    young = {one for one in customers if one is not None and too_young(one)}
     granted: dict[int | None, set[str]] = {customer: set() for customer in customers}
     opt_outs: dict[int | None, list[OptOut]] = {customer: [] for customer in customers}
     for what, seq, newest, *row in standing.rows(
@@ -113,23 +124,39 @@ def permissions_as(
             granted[seq].add(row[0])
         elif what == OPT_OUT:
             opt_outs[seq].append(OptOut(*row))
-        elif newest != seq:
-            raise LedgerBroken(
-                f"the ledger ends at event {newest}, but {seq} were written", seq=newest + 1
-            )
         else:
+            _require_whole(seq, newest)
             end = seq
     return [
         Permissions(
             customer,
-            frozenset(granted[customer]),
+            frozenset() if customer in young else frozenset(granted[customer]),
             tuple(sorted(opt_outs[customer], key=lambda one: (one.created_at, one.id))),
             end,
+            too_young=customer in young,
         )
         for customer in customers
     ]
 
 
+def require_whole_ledger(connection: Connection) -> None:
+    """Raises `LedgerBroken` where the ledger does not end with what was written last."""
+    for seq, newest in _END.rows(connection):
+        _require_whole(seq, newest)
+
+
+def _require_whole(seq: int, newest: int) -> None:
+    if newest != seq:
+        raise LedgerBroken(
+            f"the ledger ends at event {newest}, but {seq} were written", seq=newest + 1
+        )
+
+
+def _newest() -> ScalarSelect[int]:
+    return select(func.coalesce(func.max(consent_events.c.seq), 0)).scalar_subquery()
+
+
+_END = Prepared(select(ledger_head.c.seq, _newest()))
 HEAD, GRANT, OPT_OUT = 0, 1, 2
 """What a row of `_standing` tells of; then comes where the ledger ends, or whose the rest of it is.
 """
@@ -147,8 +174,7 @@ def _of_all(versions: tuple[str, ...], whose: Sequence[ColumnElement[int]]) -> E
     now = bindparam("now", type_=Text)
     nothing = [cast(null(), Text) for _ in range(5)]
     number = cast(null(), BigInteger)
-    newest = select(func.coalesce(func.max(consent_events.c.seq), 0)).scalar_subquery()
-    head = select(literal_column("0").label("what"), ledger_head.c.seq, newest, *nothing)
+    head = select(literal_column("0").label("what"), ledger_head.c.seq, _newest(), *nothing)
     grants = granted_in_force(whose, versions, bindparam("purpose", type_=Text), now)
     category = select(
         literal_column("1"), grants.c.customer, number, grants.c.category, *nothing[1:]

@@ -15,7 +15,7 @@ import json
 import secrets
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,14 @@ _NEW_HEAD = Prepared(
     update(decision_head).values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
 )
 _RECORD = Prepared(insert(decisions), decisions.c.keys())
+_OWN = tuple(
+    decisions.c[name]
+    for name in (
+        *("id", "customer", "kind", "created_at", "ledger_seq"),
+        *("model_name", "model_version"),
+    )
+)
+"""What a decision says of itself, beside its content."""
 
 
 class DecisionDamaged(SaysoError):
@@ -148,18 +156,7 @@ def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Deci
             )
     # Found so when an earlier version's record came into the chain.
     intact = intact and "damaged" not in stated
-    own = {
-        name: row[name]
-        for name in (
-            "id",
-            "customer",
-            "kind",
-            "created_at",
-            "ledger_seq",
-            "model_name",
-            "model_version",
-        )
-    }
+    own = {column.name: row[column.name] for column in _OWN}
     return Decision(
         **own,
         inputs=stated["inputs"],
@@ -168,6 +165,28 @@ def opened(connection: Connection, vault: Vault, row: Mapping[str, Any]) -> Deci
         hash=row["hash"],
         intact=intact,
     )
+
+
+def read_many(connection: Connection, vault: Vault, ids: Collection[str]) -> dict[str, Decision]:
+    """Those decisions that there are of `ids`, without their place in the chain, which is not
+    looked at: each is sealed by itself.
+    """
+    rows = connection.execute(select(*_OWN, decisions.c.content).where(decisions.c.id.in_(ids)))
+    found = [dict(row) for row in rows.mappings().all()]
+    keys = vault.keys(connection, {_whose(row) for row in found if row["content"] is not None})
+    made = {}
+    for row in found:
+        content, stated = row.pop("content"), _NOTHING
+        key = keys.get(_whose(row))
+        if content is not None and key is not None:
+            with contextlib.suppress(PayloadGone):
+                stated = unpacked(key.open(content, _about(row["id"])))
+        made[row["id"]] = Decision(**row, inputs=stated["inputs"], answer=stated["answer"])
+    return made
+
+
+def _whose(row: Mapping[str, Any]) -> int:
+    return NOBODY if row["customer"] is None else int(row["customer"])
 
 
 def packed(decision: Decision) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -119,6 +119,62 @@ class OptOuts:
         with self._database.write() as connection:
             if not connection.execute(delete(opt_outs).where(opt_outs.c.id == id)).rowcount:
                 raise NotFound("There is no such opt-out.")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An opt-out that a customer is to have, in force until `until` (None: without an end)."""
+
+    customer: int
+    scope: Scope
+    value: str
+    until: str | None = None
+
+
+def write_wishes(
+    connection: Connection, wishes: Sequence[Wish], now: str, actor: str | None
+) -> None:
+    """Write the opt-outs that are wished for, within a transaction that is already open.
+
+    One that stands already, for as long or longer, is not written again, nor is one more that
+    hides something where a customer has `MOST_IN_FORCE` of those.
+    """
+    standing = _standing(connection, {wish.customer for wish in wishes}, now)
+    rows = []
+    for wish in wishes:
+        theirs = standing[wish.customer]
+        if wish.until is not None and wish.until <= now:
+            continue
+        same = [until for *what, until in theirs if what == [wish.scope, wish.value]]
+        if any(until is None or until >= (wish.until or ENDLESS) for until in same):
+            continue
+        hiding = sum(scope in HIDING for scope, _, _ in theirs)
+        if wish.scope in HIDING and hiding >= MOST_IN_FORCE:
+            continue
+        theirs.append((wish.scope, wish.value, wish.until))
+        rows.append({**vars(wish), "id": new_id(), "created_at": now, "actor": actor})
+    if rows:
+        connection.execute(insert(opt_outs), rows)
+    for row in rows:
+        note_recorded("opt_out", row["id"])
+
+
+ENDLESS = "9999"
+"""Later than every moment that is written down."""
+
+
+def _standing(
+    connection: Connection, customers: Collection[int], now: str
+) -> dict[int, list[tuple[str, str | None, str | None]]]:
+    """Scope, value and end of the opt-outs in force of several customers."""
+    column = opt_outs.c
+    query = select(column.customer, column.scope, column.value, column.until).where(
+        column.customer.in_(customers), or_(column.until.is_(None), column.until > now)
+    )
+    found: dict[int, list[tuple[str, str | None, str | None]]] = {one: [] for one in customers}
+    for customer, *said in connection.execute(query):
+        found[customer].append((said[0], said[1], said[2]))
+    return found
 
 
 def new_id() -> str:

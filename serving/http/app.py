@@ -19,8 +19,11 @@ from serving.http.api import (
     consents,
     decisions,
     doors,
+    events,
+    intake,
     models,
     opt_outs,
+    order_webhooks,
     privacy,
     recommendations,
     reviews,
@@ -32,7 +35,7 @@ from serving.http.boundary.envelope import Envelope
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.limits import Limits
 from serving.http.boundary.quick_routes import quick
-from serving.http.pages import coded_pages, console, console_door, front
+from serving.http.pages import coded_pages, console, console_door, event_links, front
 from serving.http.pages import customer_pages as pages
 from serving.http.sight.counts import REGISTRY, show_models
 from serving.http.sight.worker_metrics import WorkerMetrics
@@ -45,12 +48,16 @@ ROUTERS = (
     consents,
     opt_outs,
     doors,
+    events,
+    intake,
+    order_webhooks,
     privacy,
     models,
     reviews,
     console_door,
     console,
     pages,
+    event_links,
     coded_pages,
     metrics,
     readiness,

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
 from features import clock
 from features.errors import WorkspaceError
+from features.events.arrivals import newest as newest_arrival
+from features.events.arrivals import read
 from features.intake.availability import is_available
 from features.shop.shop import Shop
-from features.tables.declared.products import AVAILABILITY, STOCK
+from features.tables.declared.products import (
+    AVAILABILITY,
+    BRAND,
+    PRODUCT_CATEGORY,
+    PRODUCT_ID,
+    STOCK,
+    TITLE,
+)
+from features.tables.declared.products import NAME as PRODUCTS
+from features.warehouse.pauses import LEAST
 from models.next_purchase.item_pairs import FEWEST
 from models.next_purchase.orders import orders
 from serving.live.reader_process import Reading, read_here
 
 RECENT_DAYS = 30
+State = tuple[str | None, str | None]
+"""Of a product its availability and its stock, as the shop says them."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +55,23 @@ class Assortment:
     best_sellers: tuple[BestSeller, ...] = ()
     unavailable: frozenset[str] = frozenset()
     """Products that cannot be bought now."""
+    states: Mapping[str, State] = field(default_factory=dict)
+    """Of those their availability and stock, in the shop's words."""
     data_until: str | None = None
     """The newest moment on record; None where there is no order."""
+    usual_pause: timedelta = LEAST
+    """How long the shop usually goes without an order."""
+
+    def old_record(self, now: datetime) -> str:
+        """The end of the record where that is longer ago than the usual pause; else empty."""
+        old = self._fresh_until is not None and now > self._fresh_until
+        return (self.data_until or "") if old else ""
+
+    @cached_property
+    def _fresh_until(self) -> datetime | None:
+        if self.data_until is None:
+            return None
+        return clock.from_text(self.data_until) + self.usual_pause
 
     def title(self, product_id: str) -> str:
         """A product's title; its id where it has none."""
@@ -72,6 +101,30 @@ class Assortment:
         of_brand = (product for name in brands for product in self.brands.get(name, ()))
         return {*of_category, *of_brand}
 
+    def with_products(self, rows: Iterable[Mapping[str, Any]]) -> Assortment:
+        """The assortment with what `rows` say of products: of each what it states, and of several
+        the last.
+        """
+        titles, states = dict(self.titles), dict(self.states)
+        category_of, brand_of = dict(self.category_of), dict(self.brand_of)
+        for row in rows:
+            product = str(row[PRODUCT_ID])
+            titles[product] = row.get(TITLE, titles.get(product, product))
+            for column, known in ((PRODUCT_CATEGORY, category_of), (BRAND, brand_of)):
+                if column in row:
+                    known[product] = row[column]
+            state, stock = states.get(product, (None, None))
+            states[product] = row.get(AVAILABILITY, state), row.get(STOCK, stock)
+        gone = {id: state for id, state in states.items() if not is_available(*state)}
+        return replace(
+            self,
+            titles=titles,
+            product_categories=_grouped(category_of),
+            brands=_grouped(brand_of),
+            unavailable=frozenset(gone),
+            states=gone,
+        )
+
     def outside(self, product_categories: Collection[str]) -> set[str]:
         """Products that belong to none of these categories."""
         inside = {
@@ -93,6 +146,8 @@ class AssortmentKeeper:
         self._shop = shop
         self._reading = reading
         self._stocked_at: tuple[str, int] | None = None
+        self._stocked: Assortment | None = None
+        self._sent = -1
         self.current: Assortment | None = None
         """The assortment as it was last stocked; None where there is none to tell what must not be
         shown.
@@ -101,6 +156,10 @@ class AssortmentKeeper:
     def there(self) -> Assortment | None:
         """The same, for who asks anew each time."""
         return self.current
+
+    def old_record(self) -> str:
+        """The end of the record where that is old by now; else empty."""
+        return self.current.old_record(self._shop.clock()) if self.current else ""
 
     @property
     def for_names(self) -> Assortment:
@@ -112,14 +171,26 @@ class AssortmentKeeper:
         if not self._shop.warehouse.filled:
             return  # nothing was ingested yet, or the warehouse is away
         now = (self._shop.warehouse.generation, self._shop.ledger.position())
-        if now == self._stocked_at:
-            return
-        try:
-            self.current, self._stocked_at = self._reading(stock, self._shop), now
-        except Exception:
-            if self._stocked_at is not None and self._stocked_at[0] != now[0]:
-                self.current, self._stocked_at = None, None
-            raise
+        if now != self._stocked_at:
+            try:
+                self._stocked, self._stocked_at = self._reading(stock, self._shop), now
+            except Exception:
+                if self._stocked_at is not None and self._stocked_at[0] != now[0]:
+                    self.current, self._stocked, self._stocked_at = None, None, None
+                raise
+            self._sent = -1
+        self._look_at_sent()
+
+    def _look_at_sent(self) -> None:
+        """Take up what was sent of products since the warehouse was loaded."""
+        _, loaded = self._shop.warehouse.loaded
+        with self._shop.database.read() as connection:
+            newest = newest_arrival(connection, PRODUCTS)
+            if newest == self._sent or self._stocked is None:
+                return
+            came = read(connection, self._shop.vault, after=loaded, table=PRODUCTS)
+        rows = [row for one in came for row in one.content.rows.get(PRODUCTS, ())]
+        self.current, self._sent = self._stocked.with_products(rows), newest
 
 
 def stock(shop: Shop) -> Assortment:
@@ -134,8 +205,10 @@ def stock(shop: Shop) -> Assortment:
         product_categories=_groups(products, "product_category"),
         brands=_groups(products, "brand"),
         best_sellers=_best_sellers(shop),
-        unavailable=_unavailable(products),
+        unavailable=frozenset(unavailable := _unavailable(products)),
+        states=unavailable,
         data_until=_data_until(shop),
+        usual_pause=shop.warehouse.usual_pause(),
     )
 
 
@@ -146,6 +219,14 @@ def _data_until(shop: Shop) -> str | None:
         return None
 
 
+def _grouped(of: Mapping[str, str]) -> dict[str, list[str]]:
+    """Products by the name that each has."""
+    found: dict[str, list[str]] = {}
+    for product, name in of.items():
+        found.setdefault(name, []).append(product)
+    return found
+
+
 def _groups(products: pd.DataFrame, column: str) -> dict[str, list[str]]:
     return {
         str(name): part["product_id"].tolist()
@@ -153,15 +234,15 @@ def _groups(products: pd.DataFrame, column: str) -> dict[str, list[str]]:
     }
 
 
-def _unavailable(products: pd.DataFrame) -> frozenset[str]:
-    """Products whose state or stock says that they cannot be bought."""
+def _unavailable(products: pd.DataFrame) -> dict[str, State]:
+    """Products whose state or stock says that they cannot be bought, with both."""
     columns = [
         products[name] if name in products else pd.Series(None, products.index, dtype="str")
         for name in (AVAILABILITY, STOCK)
     ]
     states, stocks = (column.astype("object").where(column.notna(), None) for column in columns)
     rows = zip(products["product_id"], states, stocks, strict=True)
-    return frozenset(str(id) for id, state, stock in rows if not is_available(state, stock))
+    return {str(id): (state, stock) for id, state, stock in rows if not is_available(state, stock)}
 
 
 def _best_sellers(shop: Shop) -> tuple[BestSeller, ...]:

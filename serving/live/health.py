@@ -10,17 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from features import clock
 from features.database.engine import Database
 from features.errors import SaysoError
 from features.shop.workspace import Workspace
 
 GOOD_FOR_SECONDS = 1.0
 ROOM_BYTES = 64 * 1024
-OLD_AFTER = timedelta(days=7)
-"""Data whose newest moment is longer ago is worth a warning."""
 
 Check = Callable[[], None]
 """Raises where something is wrong."""
@@ -129,7 +125,7 @@ def check_keys(workspace: Workspace) -> None:
     workspace.master_keys.all()
 
 
-def check_data(until: str | None, now: datetime) -> None:
-    """The data is not too old."""
-    if until is not None and clock.from_text(until) < now - OLD_AFTER:
-        raise NotReady(f"The newest data is of {until[:10]}. Run `sayso ingest`.")
+def check_data(old_record: str) -> None:
+    """The record is not old; `old_record` is its end where it is."""
+    if old_record:
+        raise NotReady(f"The newest data is of {old_record[:10]}. Run `sayso ingest`.")

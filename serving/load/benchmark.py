@@ -56,7 +56,7 @@ def measure(
     Raises `WorkspaceError` where too few customers may be answered personally.
     """
     with tempfile.TemporaryDirectory() as folder:
-        served = _copy(workspace, Path(folder) / "shop", workers, database_url)
+        served = copied(workspace, Path(folder) / "shop", workers, database_url)
         ids, key = _customers(served)
         requests = posts("/v1/recommendations", [{"customer_id": id} for id in ids], key)
         ours: list[Measured] = []
@@ -65,10 +65,10 @@ def measure(
         for number in range(ROUNDS):
             done = number / ROUNDS
             progress(f"an empty service, round {number + 1}", done)
-            with _running(served, EMPTY) as port:
+            with running_on(served, EMPTY) as port:
                 empty.append(_measured(port, posts("/empty", [{}]), seconds))
             progress(f"the service, round {number + 1}", done + 0.5 / ROUNDS)
-            with _running(served, SERVICE) as port:
+            with running_on(served, SERVICE) as port:
                 ours.append(_measured(port, requests, seconds))
                 batches.append(streamed(port, key, ids, BATCH, seconds).document())
         progress("done", 1.0)
@@ -88,7 +88,12 @@ def _names() -> list[str]:
     return [f"c{callers}" for callers in CONCURRENCY]
 
 
-def _copy(workspace: Workspace, folder: Path, workers: int, url: str | None) -> Workspace:
+def copied(workspace: Workspace, folder: Path, workers: int, url: str | None) -> Workspace:
+    """A copy of the workspace in `folder`, without limits on how often a key may ask, its database
+    moved to `url` where that is given.
+
+    Raises `WorkspaceError` where the database lies outside.
+    """
     shutil.copytree(workspace.root, folder, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
     if workspace.settings.database_url is not None:
         raise WorkspaceError(
@@ -116,10 +121,7 @@ def _settings(folder: Path, workers: int, url: str | None) -> Settings:
 def _customers(workspace: Workspace) -> tuple[list[str], str]:
     """The customers who may be answered personally, in no order, and a key to ask for them with."""
     shop = Shop(workspace)
-    purpose, names = shop.config.models.next_purchase.purpose, shop.customers.all()
-    with shop.database.read() as connection:
-        granted = grants(connection, shop.config.catalog, purpose, clock.to_text(shop.clock()))
-    ids = [names[number] for number in granted["customer"].unique() if number in names]
+    ids = customers_to_ask(shop)
     if len(ids) < FEWEST:
         raise WorkspaceError(
             f"{len(ids):,} customers of this workspace may be answered personally, and"
@@ -127,12 +129,22 @@ def _customers(workspace: Workspace) -> tuple[list[str], str]:
         )
     _, key = Keys(shop.database, shop.clock).create(["recommend", "consent"], "benchmark")
     shop.database.close()
-    random.Random(SEED).shuffle(ids)  # noqa: S311 - an order, no secret
     return ids, key
 
 
+def customers_to_ask(shop: Shop) -> list[str]:
+    """The customers who may be answered personally, in no order."""
+    purpose, names = shop.config.models.next_purchase.purpose, shop.customers.all()
+    with shop.database.read() as connection:
+        granted = grants(connection, shop.config.catalog, purpose, clock.to_text(shop.clock()))
+    ids = [names[number] for number in granted["customer"].unique() if number in names]
+    random.Random(SEED).shuffle(ids)  # noqa: S311 - an order, no secret
+    return ids
+
+
 @contextmanager
-def _running(workspace: Workspace, service: str) -> Iterator[int]:
+def running_on(workspace: Workspace, service: str) -> Iterator[int]:
+    """Serves the workspace while the block runs; on which port."""
     port = free_port()
     with running(workspace, port, workspace.root / "benchmark.log", service=service):
         yield port

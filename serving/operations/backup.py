@@ -93,6 +93,8 @@ def _copy_files(workspace: Workspace, folder: Path, *, with_keys: bool) -> None:
     for part in (workspace.models, workspace.artifacts, root / OWN_WORDS):
         if part.is_dir():
             shutil.copytree(part, folder / part.name)
+    if workspace.data_health.exists():
+        shutil.copy2(workspace.data_health, folder)
     if (root / MLFLOW).exists():
         with (
             closing(sqlite3.connect(root / MLFLOW)) as source,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -16,6 +16,7 @@ from features.database.copying import Copied, clear, copy_content, holds_nothing
 from features.database.engine import Database
 from features.database.identity import (
     Identity,
+    empty_moved,
     give_identity,
     mark_moved,
     new_identity,
@@ -36,6 +37,7 @@ from features.shop.binding import (
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.decisions.record import verify_decisions
+from serving.operations.archive import DATABASE
 
 
 class MoveRefused(SaysoError):
@@ -61,16 +63,23 @@ class Move:
     """What was moved, and between which addresses (without passwords).
 
     `finished` tells that an earlier move had copied all of it, and was cut off at its end.
+    `cleared` tells that the old one was emptied; else it still holds all that it held.
     """
 
     came_from: str
     went_to: str
     verified: Verified | None
     finished: bool = False
+    cleared: bool = False
 
 
 def migrate(
-    workspace: Workspace, url: str, progress: Progress = silent, now: Clock = utc_now
+    workspace: Workspace,
+    url: str,
+    progress: Progress = silent,
+    now: Clock = utc_now,
+    *,
+    clear_old: bool = False,
 ) -> Move:
     """Take all that the workspace's database holds to the one at `url`, check it there, make the
     old one read-only and the new one the workspace's.
@@ -79,21 +88,58 @@ def migrate(
     interrupts the move before that changes nothing, and a move that is cut off after that is
     finished by calling it again.
 
+    With `clear_old` the old one is emptied once the new one was verified and is the workspace's;
+    also where an earlier call moved it.
+
     Raises `MoveRefused` for a target that holds something or cannot be reached, and what
     `copy_content` and the verifications raise.
     """
     target = reached(url)
     try:
+        if clear_old and (left := _left_behind(workspace, target)) is not None:
+            return _cleared(left, target)
+        old = workspace.database_url
         try:
             source = open_database(workspace)
         except DatabaseMoved as moved:
-            return _finish(workspace, target, moved)
+            done = _finish(workspace, target, moved)
+            return _cleared(Database(old), target, done) if clear_old else done
         try:
-            return _moved(workspace, source, target, progress, now)
+            done = _moved(workspace, source, target, progress, now)
+            return replace(done, cleared=empty_moved(source)) if clear_old else done
         finally:
             source.close()
     finally:
         target.close()
+
+
+def _left_behind(workspace: Workspace, target: Database) -> Database | None:
+    """The file of the workspace whose place `target`, the workspace's own database, took earlier;
+    None where there is none.
+    """
+    bound, file = binding_of(workspace.root), workspace.root / DATABASE
+    found = identity_in(target)
+    if bound is None or found is None or found.id != bound.id or not file.is_file():
+        return None
+    left = Database(f"sqlite:///{file}")
+    was = identity_in(left)
+    if was is not None and was.moved_to == bound.id:
+        return left
+    left.close()
+    return None
+
+
+def _cleared(left: Database, target: Database, done: Move | None = None) -> Move:
+    """Empty what is left of an earlier move, whose content `target` has."""
+    try:
+        went = without_password(target.url)
+        made = done or Move(without_password(left.url), went, None, finished=True)
+        with target.read() as connection:
+            verify_ledger_within(connection)
+            verify_decisions(connection)
+        return replace(made, cleared=empty_moved(left))
+    finally:
+        left.close()
 
 
 def _moved(

@@ -28,6 +28,7 @@ from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.operations.archive import DATABASE, ERASED, KEYS, MANIFEST, Manifest, unpacked
 from serving.operations.backup import KEY_FILES
+from serving.operations.later_choices import LaterChoices, take_later
 from serving.operations.moving import fill, prepare_empty, reached
 from serving.rights.rights import Rights
 
@@ -42,13 +43,15 @@ class RestoreRefused(SaysoError):
 @dataclass(frozen=True)
 class Restored:
     """What was put back: the backup's manifest, how many customers were erased again, how many are
-    kept out in all, and where the database is (without a password).
+    kept out in all, and where the database is (without a password); and what customers chose after
+    the backup, where that could be taken over.
     """
 
     backup: Manifest
     erased_again: int
     kept_out: int
     database: str
+    later: LaterChoices | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Restoring:
 
     `erased` is the list of the erased as it is now; where there is none, `nobody_erased` states
     that nobody was erased since the backup. `keys` is a folder with the files of the keys, where
-    they are not in the backup.
+    they are not in the backup. `consents_from` is the address of the database that the backup was
+    made of, where that can still be read: what customers chose since is taken from there.
     """
 
     backup: Path
@@ -66,6 +70,7 @@ class Restoring:
     erased: Path | None = None
     nobody_erased: bool = False
     keys: Path | None = None
+    consents_from: str | None = None
 
     def run(self, progress: Progress = silent, now: Clock = utc_now) -> Restored:
         """Do it: all of it, or nothing.
@@ -89,13 +94,14 @@ class Restoring:
             self._take_keys(content, made)
             for file in (made, *self._staged(made).private_files):
                 close_to_others(file)
+            later = self._take_later(made, progress)
             again, kept_out = self._erase_again(made, erased, part_of(progress, 0.2, 0.6), now)
             where = self._place_database(made, root, part_of(progress, 0.6, 0.9), now)
             if root.exists():
                 root.rmdir()
             made.rename(root)
         progress("done", 1.0)
-        return Restored(manifest, again, kept_out, where)
+        return Restored(manifest, again, kept_out, where, later)
 
     def _erased(self, content: Path, manifest: Manifest) -> dict[str, str]:
         """Tags of everybody who was erased, before the backup and since."""
@@ -134,6 +140,19 @@ class Restoring:
                 " name the folder where keys are kept with --keys, or set SAYSO_MASTER_KEY and"
                 " SAYSO_SECRET"
             )
+
+    def _take_later(self, made: Path, progress: Progress) -> LaterChoices | None:
+        """Add what customers chose since the backup; None where nobody says where that stands."""
+        if self.consents_from is None:
+            return None
+        progress("taking over what customers chose since", 0.1)
+        source, target = reached(self.consents_from), reached(self._staged(made).database_url)
+        try:
+            target.migrate()
+            return take_later(source, target)
+        finally:
+            source.close()
+            target.close()
 
     def _erase_again(
         self, made: Path, erased: dict[str, str], progress: Progress, now: Clock

@@ -24,7 +24,7 @@ def with_signal(sayso: Sayso, reader: Reader, customer: int | None, header: str 
     """
     if header != SAID:
         return reader
-    return replace(reader, signal=_note(sayso, customer))
+    return replace(reader, signal=note(sayso, customer))
 
 
 def note_before_a_choice(sayso: Sayso, customer: int, header: str | None) -> None:
@@ -32,10 +32,13 @@ def note_before_a_choice(sayso: Sayso, customer: int, header: str | None) -> Non
     choose comes after it and stands.
     """
     if header == SAID:
-        _note(sayso, customer, before_a_choice=True)
+        note(sayso, customer, before_a_choice=True)
 
 
-def _note(sayso: Sayso, customer: int | None, *, before_a_choice: bool = False) -> str:
+def note(sayso: Sayso, customer: int | None, *, before_a_choice: bool = False) -> str:
+    """Write the signal of a browser about `customer`: `stopped` where it stopped anything, `noted`
+    where nothing was left to stop.
+    """
     shop = sayso.shop
     known = {} if customer is None else shop.customers.external_ids([customer])
     new = [

@@ -10,10 +10,10 @@ from explain.game import CategoryContribution, Game
 from explain.rank_game import Lists
 from explain.reasons import MOST_REASONS, said_again
 from explain.wording import Wording
-from features.clock import from_text
 from serving.bootstrap import Sayso
 from serving.decisions.record import Decision
 from serving.pages.confirmation import confirmation
+from serving.pages.lead import lead_of
 from serving.pages.reader import Reader
 from serving.pages.rendering import in_hundred, render
 from serving.pages.rounding import rounded_to_sum
@@ -23,6 +23,7 @@ PURPOSE_OF = {"recommendation": "next_purchase", "churn": "churn"}
 WHY_NOT = {
     "anonymous": "Nobody was named when this was asked for, so nothing about you was used.",
     "unknown_customer": "We had nothing on record about you, so nothing about you was used.",
+    "too_young": "We use nothing about people who are too young or whose age is not known.",
     "no_consent": "You have not agreed to share anything for this, so nothing about you was used.",
     "opted_out": "You opted out, so nothing about you was used.",
     "privacy_signal": "Your browser asks not to be profiled, so nothing about you was used.",
@@ -104,39 +105,8 @@ class WhyPage:
     @property
     def lead(self) -> str:
         """What was done, when, by whom, and that no person did it."""
-        said = {
-            "when": self.wording.moment(from_text(self._decision.created_at)),
-            "shop": self._sayso.shop.config.shop.name,
-        }
-        if self._decision.kind == "churn":
-            return self._lead_of_estimate(said)
-        if self.answer["consent"]["used"]:
-            return self.wording.say(
-                "{shop} chose these products automatically on {when}, from what you agreed to"
-                " share.",
-                **said,
-            )
-        return self.wording.say(
-            "{shop} chose these products automatically on {when}, without any personal data.",
-            **said,
-        )
-
-    def _lead_of_estimate(self, said: Mapping[str, str]) -> str:
-        chance = self.chance("output_value")
-        if chance is None:
-            return self.wording.say("{shop} made no estimate about you on {when}.", **said)
-        days = self.answer["horizon_days"]
-        one = (
-            "{shop} made this estimate automatically on {when}. The chance that you order nothing"
-            " within {count} day is {chance}."
-        )
-        many = (
-            "{shop} made this estimate automatically on {when}. The chance that you order nothing"
-            " within {count} days is {chance}."
-        )
-        return self.wording.say(
-            one, many, days, count=self.wording.number(days), chance=chance, **said
-        )
+        shop, chance = self._sayso.shop.config.shop.name, self.chance("output_value")
+        return lead_of(self._decision, self.answer, chance, shop, self.wording)
 
     @property
     def used(self) -> list[Used]:
@@ -381,9 +351,7 @@ class WhyPage:
         return self.wording.number(round(100 * self.answer["explanation"]["categories"][which]))
 
     def chance(self, which: str) -> str | None:
-        """`output_value` or `base_value` of the estimate as so many in 100; None where there is
-        none.
-        """
+        """`output_value` or `base_value` of the estimate as so many in 100; None without one."""
         if "probability" not in self.answer:
             return None
         return in_hundred(self.wording, self.answer["explanation"]["categories"][which])

@@ -79,7 +79,7 @@ def at_this_moment(
         if of_one and one.customer is not None
     }
     since = now - max(map(window, capped.values()), default=timedelta())
-    before = exposures_since(connection, list(capped), channel, since) if capped else {}
+    before = exposures_since(connection, list(capped), channel, since, now) if capped else {}
     return [
         replace(one, not_now=not_now(policy, channel, request.time_zone, of_one, shown, now))
         for one, of_one in zip(permissions, caps, strict=True)
@@ -115,5 +115,5 @@ def not_personalized(
     if privacy_signal:
         return "privacy_signal"
     if not permissions.granted:
-        return "no_consent"
+        return "too_young" if permissions.too_young else "no_consent"
     return None if champion else "model_unavailable"

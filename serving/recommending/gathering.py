@@ -5,7 +5,7 @@ allows it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explain.coalition_scores import Allowed
+from explain.templates import recorded_words
 from explain.words import Words
 from features.config.schema import Config
 from models.next_purchase.basket_complements import Complement
@@ -53,7 +54,8 @@ from serving.recommending.recorded_question import asked
 class Gatherer:
     """Gathers the inputs of answers for one purpose.
 
-    `policy` is the shop's contact policy, and `known` where what is known of customers comes from.
+    `policy` is the shop's contact policy, `known` where what is known of customers comes from, and
+    `old_record` says where the shop's record ends where that is old, else nothing.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class Gatherer:
         config: Config,
         known: Knowledge,
         words: Words,
+        old_record: Callable[[], str] = str,
     ) -> None:
         self.policy = config.contact_policy
         self.purpose = config.models.next_purchase.purpose
         self._known = known
         self._words = words
+        self._old_record = old_record
         self._shop = config.shop
         self._askable = config.catalog.askable(self.purpose)
 
@@ -96,13 +100,17 @@ class Gatherer:
             known = [Asked(permissions[at], hidden[at]) for at in asked]
             found = self._personal(request, known, champion, assortment)
             personal = {asked[at]: inputs for at, inputs in found.items()}
+        wording = self._wording(request)
         return [
-            replace(self._common(request, one, None), **personal[at])
+            replace(self._common(request, one, None, wording), **personal[at])
             if at in personal
-            else self._impersonal(
-                request, one, reasons[at] or "unknown_customer", champion, assortment, hidden[at]
+            else replace(
+                self._common(request, one, reason or "unknown_customer", wording),
+                **self._impersonal(
+                    request, one, reason or "unknown_customer", champion, assortment, hidden[at]
+                ),
             )
-            for at, one in enumerate(permissions)
+            for at, (one, reason) in enumerate(zip(permissions, reasons, strict=True))
         ]
 
     def _impersonal(
@@ -113,25 +121,27 @@ class Gatherer:
         champion: Loaded[NextPurchaseModel] | None,
         assortment: Assortment,
         hidden: Collection[str],
-    ) -> RecommendationInputs:
-        """The inputs of an answer that is not personal, because of `reason`."""
+    ) -> dict[str, Any]:
+        """The inputs of an answer that is not personal, because of `reason`, which others do not
+        have.
+        """
         with_basket = (
             self._complements(request, champion, permissions, assortment, hidden)
             if reason == "anonymous" and champion is not None
             else ()
         )
         shown = {*hidden, *(id for id, _ in with_basket)}
-        return replace(
-            self._common(request, permissions, reason),
-            best_sellers=first_best_sellers(assortment, shown, request.k),
-            complements=with_basket,
-        )
+        return {
+            "best_sellers": first_best_sellers(assortment, shown, request.k),
+            "complements": with_basket,
+        }
 
     def _common(
         self,
         request: RecommendationRequest,
         permissions: Permissions,
         reason: NotPersonalized | None,
+        wording: Mapping[str, str],
     ) -> RecommendationInputs:
         """The inputs that answers have which are personal and which are not, because of
         `reason`.
@@ -146,7 +156,7 @@ class Gatherer:
             withheld=tuple(name for name in self._askable if name not in used),
             not_personalized_because=reason,
             nothing=not_now is not None or silenced(request, permissions),
-            wording=self._wording(request),
+            wording=wording,
             not_now=asdict(not_now) if reason == "not_now" and not_now is not None else None,
         )
 
@@ -224,11 +234,8 @@ class Gatherer:
         return bought_lately(champion.model, allowed, days) if days else NOTHING
 
     def _wording(self, request: RecommendationRequest) -> dict[str, str]:
-        return {
-            "currency": self._shop.currency,
-            "home_country": self._shop.home_country or "",
-            "language": self._words.wording(request.language).language,
-        }
+        shop, language = self._shop, self._words.wording(request.language).language
+        return recorded_words(shop.currency, shop.home_country, language, self._old_record())
 
     def _complements(
         self,

@@ -149,7 +149,8 @@ def _candidates(
     made = maker.make(histories, (), hidden)
     products, features = statistics.product_ids[made.products], rounded(made.features)
     scores, count = model.score(features), len(statistics.product_ids)
-    own = histories.rows * count + histories.products
+    kept = histories.bought(maker.looks)
+    own = kept.rows * count + kept.products
     bought = np.isin(made.rows * count + made.products, own, assume_unique=True)
     bounds = np.searchsorted(made.rows, np.arange(len(histories) + 1)).tolist()
     return [

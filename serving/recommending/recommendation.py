@@ -339,7 +339,7 @@ def _explained(
     wording: Wording,
 ) -> list[ItemExplanation]:
     """What is told of each place, given `why` it has it and the features `known` of it."""
-    shop = ShopWords(inputs.wording["currency"], inputs.wording["home_country"])
+    shop = ShopWords.stated(inputs.wording)
     reasons = reasons_for(
         [(one.contributions, values) for one, values in zip(why, known, strict=True)],
         RECOMMENDATION_TEMPLATES,

@@ -61,7 +61,9 @@ class Recommender:
         assortment: Callable[[], Assortment | None],
         statistics: LiveStatistics,
         words: Words | None = None,
+        old_record: Callable[[], str] = str,
     ) -> None:
+        """`old_record` says where the shop's record ends where that is old, else nothing."""
         self._decider = decider
         self._ledger = ledger
         self._customers = customers
@@ -72,7 +74,7 @@ class Recommender:
         self._known = Knowledge(
             online, statistics, Withholding.declared(config.catalog, online.layout)
         )
-        self._gatherer = Gatherer(config, self._known, self._words)
+        self._gatherer = Gatherer(config, self._known, self._words, old_record)
 
     def answer(
         self,

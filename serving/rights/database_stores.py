@@ -13,6 +13,8 @@ from sqlalchemy import Column, Connection, Table, delete, func, select, update
 from features import clock
 from features.consent import training_sets
 from features.database import tables
+from features.events.arrivals import read as read_arrivals
+from features.events.store import told
 from features.shop.corrections import read_corrections
 from features.shop.online import Floats, Layout, OnlineRow, online_stores
 from features.shop.shop import Shop
@@ -224,6 +226,24 @@ def corrections(shop: Shop) -> Rows:
     return Rows(shop, tables.corrections, show)
 
 
+def arrivals(shop: Shop) -> Rows:
+    """What the shop sent of the customer while it ran."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        found = read_arrivals(connection, shop.vault, customer=person.customer)
+        return [
+            {
+                "table": one.table,
+                "received_at": one.received_at,
+                "rows": one.content.rows,
+                "taken_back": one.content.back,
+            }
+            for one in found
+        ]
+
+    return Rows(shop, tables.arrivals, show, "rows sent over HTTP")
+
+
 def reviews(shop: Shop) -> Rows:
     """The decisions that the customer contested, what they wrote and what came of it."""
 
@@ -240,6 +260,15 @@ def reviews(shop: Shop) -> Rows:
         return [opened(connection, shop.vault, dict(row)).document(now) for row in rows]
 
     return Rows(shop, tables.reviews, show)
+
+
+def events(shop: Shop) -> Rows:
+    """What the customer did with what was recommended to them."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        return told(connection, shop.vault, person.numbers)
+
+    return Rows(shop, tables.decision_events, show, "events")
 
 
 def one_time_codes(shop: Shop) -> Rows:

@@ -80,6 +80,7 @@ class TextFiles:
         return frozenset(
             file.resolve()
             for source in self.shop.config.sources
+            if source.file
             for file in _files_of(source.file, root)
         )
 

@@ -36,9 +36,11 @@ class Rights:
             DecisionContents(shop),
             Rows(shop, tables.opt_outs),
             kept.corrections(shop),
+            kept.arrivals(shop),
             kept.reviews(shop),
             Rows(shop, tables.set_bands, named="bands set by a person"),
             Rows(shop, tables.exposures, named="recommendations shown"),
+            kept.events(shop),
             Rows(shop, tables.audit_log, named="who read your data"),
             Rows(shop, tables.wanted_codes),
             kept.one_time_codes(shop),
@@ -217,12 +219,13 @@ def _cover(shop: str, contact: str) -> list[str]:
         ),
         (
             "bands_set_by_a_person: an estimate about you that a person replaced."
-            " recommendations_shown: when, where and how many."
+            " recommendations_shown: when, where and how many. events: what you did with them."
         ),
         (
             "who_read_your_data: every time that the shop's programs, its staff or a link of yours"
             " read something of you. wanted_codes: codes that you asked for."
         ),
+        ("rows_sent_over_HTTP: what the shop's programs told of your orders as it happened."),
         (
             "training_sets: when a model learnt from your orders. files_of_the_workspace: other"
             " files that name you."

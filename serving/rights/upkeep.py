@@ -16,6 +16,7 @@ from features.customers.pseudonyms import erased_among
 from features.database.tables import (
     audit_log,
     consent_state,
+    decision_events,
     decisions,
     exposures,
     online_features,
@@ -24,6 +25,7 @@ from features.database.tables import (
     set_bands,
 )
 from features.errors import WorkspaceError
+from features.events.arrivals import forget_old
 from features.progress import Progress, silent
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
@@ -146,9 +148,21 @@ def _empty_decisions(shop: Shop) -> int:
         return int(connection.execute(old.values(content=None)).rowcount)
 
 
+def _forget_arrivals(shop: Shop, connection: Connection) -> int:
+    """Rows that the shop sent go when none of their fields may be kept any longer."""
+    kept: dict[str, int] = {}
+    for one in shop.config.catalog.fields.values():
+        kept[one.table] = max(one.retention_days, kept.get(one.table, 0))
+    now = shop.clock()
+    return sum(
+        forget_old(connection, table, clock.to_text(now - timedelta(days=days)))
+        for table, days in kept.items()
+    )
+
+
 def _delete_old_records(shop: Shop) -> dict[str, int]:
-    """Reviews go when the content of decisions goes, but for those that still wait; reads go after
-    the days that `sayso.toml` says.
+    """Reviews go when the content of decisions goes, but for those that still wait; reads and
+    events go after the days that `sayso.toml` says.
 
     Set bands, opt-outs and codes go when they end, and revocations with what they revoked.
     """
@@ -158,10 +172,12 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
         clock.to_text(now - timedelta(days=section.audit_log_kept_days)),
         clock.to_text(now),
     )
+    events_until = clock.to_text(now - timedelta(days=shop.config.events.kept_days))
     old = {
         reviews: (reviews.c.open_for.is_(None), reviews.c.resolved_at < limit),
         audit_log: (audit_log.c.at < unread,),
         exposures: (exposures.c.shown_at < limit,),
+        decision_events: (decision_events.c.occurred_at < events_until,),
         set_bands: (set_bands.c.until <= today,),
         opt_outs: (opt_outs.c.until <= today,),
     }
@@ -170,6 +186,7 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
             table.name: int(connection.execute(delete(table).where(*rule)).rowcount)
             for table, rule in old.items()
         }
+        counts["arrivals"] = _forget_arrivals(shop, connection)
     counts["one_time_codes"] = forget_old_codes(shop.database, now)
     counts["revocations"] = Revocations(shop.database, shop.clock).forget_old()
     return {name: count for name, count in counts.items() if count}

@@ -18,17 +18,20 @@ from numpy.typing import NDArray
 
 from features.customers.id_normalisation import NOTHING
 from features.intake.reading.date_formats import EPOCHS, ISO_PATTERN, normalised
-from features.intake.reading.money import notation_of
+from features.intake.reading.money import Notation, continued, notation_of
+from features.intake.reading.raw_table import number_text
 from features.tables.table import Kind
 
 Mask = NDArray[np.bool_]
 
 EMPTY = "empty"
 """Words of the fault of a cell that holds nothing; there is no value to quote then."""
+IN_FUTURE = "which lies in the future"
 UNSEEN = r"[\p{C}\x{FFFD}]"
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 SPREADSHEET_ERROR = r"^#(N/A|REF!|VALUE!|NAME\?|NULL!|NUM!|DIV/0!)$"
 ROUNDED = r"^[0-9]([.,][0-9]+)?E[+]?[0-9]+$"
+LIST = r"^\[.*, .*\]$"
 NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 OFFSET = r":[0-9]{2}.*(Z|[+-][0-9]{2}:?[0-9]{2})$"
 """The end of a moment of ISO 8601 that states its offset."""
@@ -68,6 +71,7 @@ def read_id(raw: pa.Array[Any], *, required: bool) -> Cells:
             _matches(texts, f"^{NOTHING}$"),
             "which stands for nothing; leave a cell without a value empty",
         ),
+        Fault(_matches(texts, LIST), "which is a list"),
         Fault(_longer(texts, ID_LENGTH), f"which is longer than {ID_LENGTH} characters"),
     ]
     if required:
@@ -85,23 +89,54 @@ def read_title(raw: pa.Array[Any]) -> Cells:
     return _spread(codes, texts.str.replace(r"\s+", " ", regex=True), faults)
 
 
-def read_price(raw: pa.Array[Any], *, decimal_comma: bool, may_be_empty: bool = False) -> Cells:
+def column_notation(
+    raw: pa.Array[Any], *, decimal_comma: bool, before: Notation | None = None
+) -> Notation | None:
+    """How a column of text writes numbers; None where its cells are no texts, or where they may
+    change how the cells above them are read, which were read in the notation `before`.
+
+    The whole column tells (`features.intake.reading.money`); where it does not, `decimal_comma`
+    lets `2,500` be two and a half.
+    """
+    if not _is_text(raw.type):
+        return None
+    texts = _distinct_texts(raw)[1].dropna().tolist()
+    if before is not None:
+        return continued(before, texts)
+    return notation_of(texts, decimal_comma=decimal_comma)
+
+
+def read_price(
+    raw: pa.Array[Any],
+    *,
+    decimal_comma: bool = False,
+    may_be_empty: bool = False,
+    notation: Notation | None = None,
+) -> Cells:
     """Finite numbers as float64, negative ones among them, with or without the sign or code of a
     currency.
 
-    The whole column tells how it writes them (`features.intake.reading.money`); where it does not,
-    `decimal_comma` lets `2,500` be two and a half. A cell that `may_be_empty` is 0 then.
+    They are read in the column's `notation`; where none is stated the column tells it, as
+    `column_notation` does. A cell that `may_be_empty` is 0 then.
     """
-    codes, numbers, faults = _distinct_numbers(raw, decimal_comma=decimal_comma)
+    notation = notation or column_notation(raw, decimal_comma=decimal_comma)
+    codes, numbers, faults = _distinct_numbers(raw, notation)
     if may_be_empty:
         faults, numbers = faults[1:], np.where(faults[0].mask, 0.0, numbers)
     faults.append(Fault(np.abs(numbers) > LARGEST_PRICE, "which is more than anything costs"))
     return _spread(codes, pd.Series(numbers), faults)
 
 
-def read_quantity(raw: pa.Array[Any], *, decimal_comma: bool, may_be_empty: bool = False) -> Cells:
-    """Whole numbers as int64, negative ones among them; a cell that `may_be_empty` is 0 then."""
-    codes, numbers, faults = _distinct_numbers(raw, decimal_comma=decimal_comma)
+def read_quantity(
+    raw: pa.Array[Any],
+    *,
+    decimal_comma: bool = False,
+    may_be_empty: bool = False,
+    notation: Notation | None = None,
+) -> Cells:
+    """Whole numbers as int64, negative ones among them, else as `read_price` reads them."""
+    notation = notation or column_notation(raw, decimal_comma=decimal_comma)
+    codes, numbers, faults = _distinct_numbers(raw, notation)
     if may_be_empty:
         faults, numbers = faults[1:], np.where(faults[0].mask, 0.0, numbers)
     faults.append(
@@ -116,16 +151,22 @@ def read_quantity(raw: pa.Array[Any], *, decimal_comma: bool, may_be_empty: bool
 
 
 def read_moment(
-    raw: pa.Array[Any], *, date_format: str | None, now: datetime, zone: str = "UTC"
+    raw: pa.Array[Any],
+    *,
+    date_format: str | None,
+    now: datetime,
+    zone: str = "UTC",
+    may_be_empty: bool = False,
 ) -> Cells:
     """Moments as naive UTC in microseconds; one without an offset is of `zone`, and of a time that
-    its clocks show twice the first.
+    its clocks show twice the first. A cell that `may_be_empty` is missing then.
 
     Raises `ValueError` where `date_format` is no strptime format.
     """
     codes, moments, faults = _distinct_moments(raw, date_format, zone)
+    faults = faults[1:] if may_be_empty else faults
     today = pd.Timestamp(now).tz_convert(None) if now.tzinfo else pd.Timestamp(now)
-    faults.append(Fault((moments > today + ZONE_SLACK).to_numpy(), "which lies in the future"))
+    faults.append(Fault((moments > today + ZONE_SLACK).to_numpy(), IN_FUTURE))
     faults.append(Fault((moments < EARLIEST).to_numpy(), f"which is before {EARLIEST.year}"))
     return _spread(codes, moments, faults)
 
@@ -174,19 +215,14 @@ def _without_point(numbers: pa.Array[Any]) -> pa.Array[Any]:
     17850.
     """
     floats = numbers.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return pa.array(
-        [
-            None if np.isnan(f) else f"{f:.0f}" if f == np.floor(f) and abs(f) < 2**53 else str(f)
-            for f in floats
-        ],
-        pa.string(),
-    )
+    texts = [None if np.isnan(number) else number_text(number) for number in floats.tolist()]
+    return pa.array(texts, pa.string())
 
 
 def _distinct_numbers(
-    raw: pa.Array[Any], *, decimal_comma: bool
+    raw: pa.Array[Any], notation: Notation | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], list[Fault]]:
-    if not _is_text(raw.type):
+    if notation is None:
         codes, values = _distinct(raw)
         numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         missing = values.is_null().to_numpy(zero_copy_only=False)
@@ -197,7 +233,6 @@ def _distinct_numbers(
         )
     codes, texts = _distinct_texts(raw)
     empty = texts.isna().to_numpy()
-    notation = notation_of(texts.dropna().tolist(), decimal_comma=decimal_comma)
     plain = _matches(texts, NUMBER) if notation.decimal == "." else np.zeros(len(texts), dtype=bool)
     numbers = pd.to_numeric(texts.where(plain)).to_numpy(dtype="float64", na_value=np.nan).copy()
     others = np.flatnonzero(~plain & ~empty)
@@ -235,7 +270,9 @@ def _distinct_moments(
     if date_format in EPOCHS:
         moments = _since_1970(texts, date_format)
     else:
-        texts = texts.map(normalised, na_action="ignore").astype("str")
+        other = ~_matches(texts, ISO_PATTERN) & texts.notna().to_numpy()
+        if other.any():
+            texts = texts.mask(other, texts[other].map(normalised)).astype("str")
         good = _matches(texts, ISO_PATTERN if date_format is None else "[0-9]")
         moments = pd.to_datetime(
             texts.where(good), format=date_format or "ISO8601", utc=True, errors="coerce"

@@ -54,13 +54,11 @@ class Shape:
     wanted: tuple[int, ...]
 
 
-def blocks(content: IO[bytes], above: int, shape: Shape, one_by_one: OneByOne) -> Iterator[Block]:
-    """The rows of a file in UTF-8 after its first `above` lines; blank lines at its end are
-    none.
+def blocks(content: IO[bytes], before: int, shape: Shape, one_by_one: OneByOne) -> Iterator[Block]:
+    """The rows of what is left of a file in UTF-8 after `before` lines of it; blank lines at its
+    end are none.
     """
-    for _ in range(above):
-        content.readline()
-    before, text, following = above, content.read(AT_ONCE), content.read(AT_ONCE)
+    text, following = content.read(AT_ONCE), content.read(AT_ONCE)
     while text:
         ends = len(text) if not following else text.rfind(b"\n") + 1
         part, rest = text[:ends], text[ends:]
@@ -74,6 +72,16 @@ def blocks(content: IO[bytes], above: int, shape: Shape, one_by_one: OneByOne) -
             yield lines.block(shape, one_by_one)
             before += lines.count
         text, following = rest + following, content.read(AT_ONCE)
+
+
+def is_closed(text: bytes) -> bool:
+    """Whether lines that follow `text`, the end of a file or all of it, are rows of their own
+    whatever they hold: it ends with a whole line that is not blank, and no record may go on.
+    """
+    lines = text.split(b"\n")
+    near = lines[-LONGEST_RECORD - 2 : -1]
+    ended = len(lines) > 1 and not lines[-1] and bool(lines[-2].strip(b"\r"))
+    return ended and all(line.count(b'"') % 2 == 0 for line in near)
 
 
 class _Lines:

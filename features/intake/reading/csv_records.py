@@ -13,16 +13,25 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
+
+import numpy as np
 
 from features.errors import SourceError
-from features.intake.reading.containers import DAMAGED, damaged, open_bytes
+from features.intake.reading.containers import open_bytes
 from features.intake.reading.encodings import UTF_8, encoding_of
 from features.intake.reading.raw_table import is_title
 
 DELIMITERS = ",;\t|"
 EXCEL_DELIMITER = re.compile('"?sep=(.)"?', re.IGNORECASE)
 LOOKED_AT = 100
+BINARY = [chr(code) for code in (*range(9), *range(14, 32))]
+"""Signs that no header holds and other kinds of files do."""
+HALF = re.compile("[\ud800-\udbff\udc00-\udc7f]")
+"""Halves of letters that a text in JSON may name, and that stand for no byte."""
+LOST = "\N{REPLACEMENT CHARACTER}"
+"""What stands for bytes that are no letter."""
+AT_ONCE, NEWLINE = 1 << 22, 0x0A
 
 
 class Record(NamedTuple):
@@ -45,20 +54,27 @@ class CsvFile:
     the rows do.
     """
 
-    def __init__(self, file: Path) -> None:
-        """Read the header. Raises `SourceError` where there is none that can be used."""
+    def __init__(self, file: Path, begin: int = 0) -> None:
+        """Read the header, and of a file that was read before the encoding of what follows where it
+        went on to. Raises `SourceError` where there is none that can be used.
+        """
         self.file = file
-        self._encoding = encoding_of(file)
-        begin = self._begin()
-        header, self.delimiter, self.header_line = _header_of(begin)
+        self._encoding = encoding_of(file, begin)
+        header, self.delimiter, self.header_line = _header_of(self._begin())
         if header is None:
             raise SourceError(
                 "the file has no header; its first line must name the columns",
                 file=self.file,
                 line=1,
             )
+        if any(sign in header for sign in BINARY):
+            raise SourceError(
+                "this is no text, and so no CSV file; export it again",
+                file=self.file,
+                line=self.header_line,
+            )
         self.columns = [name.strip() for name in self._header()]
-        if not _is_utf8(header):
+        if not is_utf_8(header):
             raise SourceError(
                 "the header is not UTF-8; save the file as CSV in UTF-8",
                 file=self.file,
@@ -98,28 +114,39 @@ class CsvFile:
                 line=self.header_line,
             ) from None
 
-    def _text_lines(self) -> Iterator[str]:
+    def _text_lines(self, begin: int = 0) -> Iterator[str]:
         # bytes that are no UTF-8 become lone surrogates, so that they spoil their own row and not
         # the file
         errors = "surrogateescape" if self._encoding == UTF_8 else "replace"
         content = open_bytes(self.file)
-        try:
-            with TextIOWrapper(content, self._encoding, errors, newline="") as lines:
-                yield from lines
-        except DAMAGED as error:
-            raise damaged(self.file, error) from None
+        content.seek(begin)
+        with TextIOWrapper(content, self._encoding, errors, newline="") as lines:
+            yield from lines
+
+    @property
+    def encoding(self) -> str:
+        """Its encoding, as Python names it."""
+        return self._encoding
 
     @property
     def is_utf_8(self) -> bool:
         """Whether the file is in UTF-8."""
         return self._encoding == UTF_8
 
-    def text_at(self, wanted: Collection[int]) -> dict[int, str]:
-        """What stands on some lines, which is where records begin."""
+    def text_at(self, wanted: Collection[int], after: int = 0, begin: int = 0) -> dict[int, str]:
+        """What stands on some lines, which is where records begin; none is sought before the byte
+        `begin`, after so many lines.
+        """
+        if self.is_utf_8:
+            with open_bytes(self.file) as content:
+                content.seek(begin)
+                found = dict(lines_at(content, sorted(wanted), after))
+            return {line: printable(_as_text(text)) for line, text in found.items()}
         last = max(wanted, default=0)
+        lines = islice(self._text_lines(begin), max(0, last - after))
         return {
             line: printable(text)
-            for line, text in enumerate(islice(self._text_lines(), last), start=1)
+            for line, text in enumerate(lines, start=after + 1)
             if line in wanted
         }
 
@@ -157,10 +184,14 @@ class CsvFile:
         text = lines.text
         if "\0" in text:
             return self._name_cell(cells, lambda cell: "\0" in cell, "a NUL byte")
-        if not text.isascii() and not _is_utf8(text):
+        if LOST in text and not self.is_utf_8:
+            return self._name_cell(
+                cells, lambda cell: LOST in cell, "bytes that are no letter; export the file again"
+            )
+        if not text.isascii() and not is_utf_8(text):
             return self._name_cell(
                 cells,
-                lambda cell: not _is_utf8(cell),
+                lambda cell: not is_utf_8(cell),
                 "bytes that are not UTF-8; save the file as CSV in UTF-8",
             )
         return None
@@ -178,6 +209,25 @@ class CsvFile:
             (column, cell) for column, cell in zip(self.columns, cells, strict=True) if is_bad(cell)
         )
         return f"{column} is '{printable(cell)}', which holds {what}"
+
+
+def lines_at(content: IO[bytes], wanted: Sequence[int], after: int) -> Iterator[tuple[int, bytes]]:
+    """Some lines, in their order, of what is left of a file after so many others."""
+    at, before, rest = 0, after, b""
+    while at < len(wanted) and (block := content.read(AT_ONCE)):
+        text = rest + block
+        ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == NEWLINE) + 1
+        while at < len(wanted) and wanted[at] <= before + len(ends):
+            number = wanted[at] - before - 1
+            yield wanted[at], text[ends[number - 1] if number else 0 : ends[number]]
+            at += 1
+        before, rest = before + len(ends), text[ends[-1] :] if len(ends) else text
+    if at < len(wanted) and wanted[at] == before + 1 and rest:
+        yield wanted[at], rest
+
+
+def _as_text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
 
 
 class _Lines:
@@ -248,13 +298,15 @@ def printable(text: str) -> str:
     r"""`text` without its line end, with what is no character written as `\xff` and control
     characters as `\x00`.
     """
-    utf8 = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    whole = HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    utf8 = whole.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c >= " " or c in "\t\n\r" else f"\\x{ord(c):02x}" for c in utf8).rstrip(
         "\r\n"
     )
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf_8(text: str) -> bool:
+    """Whether a text can be written; bytes that were none became lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import IO
 
-from features.intake.reading.containers import DAMAGED, damaged, open_bytes
+from features.intake.reading.containers import open_bytes
 
 UTF_8, WINDOWS = "utf-8-sig", "cp1252"
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -19,8 +19,8 @@ MOST_PIECES = 0.2
 SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
-def encoding_of(file: Path) -> str:
-    """The encoding of a file, as Python names it.
+def encoding_of(file: Path, begin: int = 0) -> str:
+    """The encoding of a file, or of what follows its first bytes, as Python names it.
 
     A mark at its beginning settles it, and so do zeros at every other byte. Else it is UTF-8; but
     where not one character beyond ASCII is UTF-8, and nearly all are letters and signs that
@@ -29,11 +29,9 @@ def encoding_of(file: Path) -> str:
 
     Raises `SourceError` where the file cannot be opened.
     """
-    try:
-        with open_bytes(file) as content:
-            return _encoding_of(content)
-    except DAMAGED as error:
-        raise damaged(file, error) from None
+    with open_bytes(file) as content:
+        content.seek(begin)
+        return _encoding_of(content)
 
 
 def _encoding_of(content: IO[bytes]) -> str:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import json
-from collections.abc import Collection, Sequence
-from functools import cached_property
+import posixpath
+import re
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property, reduce
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
@@ -23,6 +28,11 @@ from features.intake.reading.raw_table import (
 )
 
 ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+WORKBOOK, RELATED = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+RELATIONSHIP = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
+SHEET, ATTRIBUTE = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>"), re.compile(r'([\w:]+)="([^"]*)"')
+FAILED = re.compile(rb'<(?:\w+:)?c\s([^>]*\bt="e"[^>]*)>(.*?)</(?:\w+:)?c>', re.DOTALL)
+PLACE, VALUE = re.compile(rb'\br="([A-Z]+)([0-9]+)"'), re.compile(rb"<(?:\w+:)?v>([^<]*)<")
 
 Row = tuple[str | None, ...]
 
@@ -33,11 +43,16 @@ class ExcelFile:
     def __init__(self, file: Path) -> None:
         """Raise `SourceError` where the file is damaged or locked, or no sheet holds a table."""
         self.file = file
+        with open_bytes(file) as opened:
+            content = opened.read()
         try:
-            with open_bytes(file) as content:
-                book = CalamineWorkbook.from_filelike(BytesIO(content.read()))
+            book = CalamineWorkbook.from_filelike(BytesIO(content))
+            failed = _failed(content)
             sheets = [
-                book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
+                _with_errors(
+                    book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False),
+                    failed.get(sheet.name, {}),
+                )
                 for sheet in book.sheets_metadata
                 if sheet.visible is SheetVisibleEnum.Visible
             ]
@@ -98,6 +113,54 @@ class ExcelFile:
             )
             for line in lines
         }
+
+
+def _failed(content: bytes) -> dict[str, dict[tuple[int, int], str]]:
+    """Cells of formulas that failed (row and column from 0) and what stands there, such as
+    `#REF!`, by sheet: the reader of workbooks gives them as empty.
+
+    Older kinds of workbooks do not show them.
+    """
+    if not zipfile.is_zipfile(BytesIO(content)):
+        return {}
+    found: dict[str, dict[tuple[int, int], str]] = {}
+    with zipfile.ZipFile(BytesIO(content)) as parts:
+        there = {*parts.namelist()}
+        if not {WORKBOOK, RELATED} <= there:
+            return {}
+        files = {
+            one["Id"]: posixpath.join("/xl", one["Target"]).lstrip("/")
+            for one in _elements(parts.read(RELATED), RELATIONSHIP)
+        }
+        for sheet in _elements(parts.read(WORKBOOK), SHEET):
+            if (file := files.get(sheet.get("id", ""), "")) in there:
+                found[sheet["name"]] = dict(_errors_in(parts.read(file)))
+    return found
+
+
+def _elements(part: bytes, element: re.Pattern[str]) -> Iterator[dict[str, str]]:
+    """The attributes of each `element` of a part, without prefixes."""
+    for found in element.finditer(part.decode("utf-8", "replace")):
+        yield {
+            name.rpartition(":")[2]: html.unescape(value)
+            for name, value in ATTRIBUTE.findall(found[1])
+        }
+
+
+def _errors_in(sheet: bytes) -> Iterator[tuple[tuple[int, int], str]]:
+    for cell in FAILED.finditer(sheet):
+        place, value = PLACE.search(cell[1]), VALUE.search(cell[2])
+        if place is not None:
+            column = reduce(lambda total, letter: total * 26 + letter - 64, place[1], 0) - 1
+            yield (int(place[2]) - 1, column), "#N/A" if value is None else value[1].decode()
+
+
+def _with_errors(rows: list[list[Any]], errors: Mapping[tuple[int, int], str]) -> list[list[Any]]:
+    """The rows of a sheet with what stands in cells that failed."""
+    for (row, column), text in errors.items():
+        if row < len(rows) and column < len(rows[row]):
+            rows[row][column] = text
+    return rows
 
 
 def _texts(rows: Sequence[Sequence[object]]) -> list[Row]:

@@ -7,7 +7,7 @@ objects, or of several one that is called as the lines of an order are, it becom
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Any
 import pyarrow as pa
 
 from features.errors import SourceError
-from features.intake.reading.containers import DAMAGED, damaged, open_bytes
-from features.intake.reading.encodings import encoding_of
+from features.intake.reading.containers import open_bytes
+from features.intake.reading.csv_records import LOST, is_utf_8, printable
+from features.intake.reading.encodings import UTF_8, encoding_of
 from features.intake.reading.raw_table import RawTable, as_text, text_table
 
 ENDINGS = (".jsonl", ".ndjson", ".json")
@@ -35,6 +36,7 @@ class JsonFile:
         """Raise `SourceError` where not one object can be read."""
         self.file = file
         self._misshapen: list[tuple[int, str]] = []
+        self._replaced = False
         self._texts: dict[int, str] = {}
         self.rows = [
             (line, record) for line, found in self._objects() for record in _records(found)
@@ -70,17 +72,18 @@ class JsonFile:
         return {line: self._texts.get(line, "") for line in lines}
 
     def _objects(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        with TextIOWrapper(open_bytes(self.file), encoding_of(self.file), "replace") as text:
-            try:
-                if (whole := self._whole(text)) is not None:
-                    yield from whole
-                    return
-                text.seek(0)
-                for line, content in enumerate(text, start=1):
-                    if content.strip():
-                        yield from self._of_line(line, content.strip())
-            except DAMAGED as error:
-                raise damaged(self.file, error) from None
+        encoding = encoding_of(self.file)
+        # bytes that are no letters are found in the texts that hold them
+        errors = "surrogateescape" if encoding == UTF_8 else "replace"
+        self._replaced = errors == "replace"
+        with TextIOWrapper(open_bytes(self.file), encoding, errors) as text:
+            if (whole := self._whole(text)) is not None:
+                yield from whole
+                return
+            text.seek(0)
+            for line, content in enumerate(text, start=1):
+                if content.strip():
+                    yield from self._of_line(line, content.strip())
 
     def _whole(self, text: TextIOWrapper) -> list[tuple[int, Mapping[str, Any]]] | None:
         """The objects of a file that is one JSON value over several lines; None where it is not."""
@@ -93,29 +96,63 @@ class JsonFile:
             found = next((value for value in found.values() if _is_objects(value)), [found])
         if not isinstance(found, list):
             return None
-        self._texts = {
-            number: json.dumps(each, ensure_ascii=False) for number, each in enumerate(found, 1)
-        }
-        good = [(number, each) for number, each in enumerate(found, 1) if isinstance(each, Mapping)]
-        self._misshapen += [
-            (number, "it is no JSON object")
-            for number, each in enumerate(found, 1)
-            if not isinstance(each, Mapping)
-        ]
+        good = []
+        for number, each in enumerate(found, 1):
+            self._texts[number] = printable(json.dumps(each, ensure_ascii=False))
+            if (fault := self._fault(each, self._texts[number])) is None:
+                good.append((number, each))
+            else:
+                self._misshapen.append((number, fault))
         return good
 
+    def _fault(self, found: object, text: str) -> str | None:
+        """Why what a line holds is no row; None where it is one."""
+        if self._replaced and LOST in text:
+            return "it holds bytes that are no letter; export the file again"
+        return _fault(found)
+
     def _of_line(self, line: int, content: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        self._texts[line] = content
+        self._texts[line] = printable(content)
         found = _parsed(content)
-        if isinstance(found, Mapping):
+        if (fault := self._fault(found, content)) is None:
             yield line, found
         else:
-            self._misshapen.append((line, "the line is no JSON object"))
+            self._misshapen.append((line, fault))
+
+
+def _fault(found: object) -> str | None:
+    """Why what a line holds is no row; None where it is one."""
+    return found.fault if isinstance(found, _Object) else "it is no JSON object"
+
+
+class _Object(dict[str, Any]):
+    """A JSON object; `fault` says what its text says twice or in no letters, within it too."""
+
+    fault: str | None = None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> _Object:
+    made = _Object(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        made.fault = f"the object names {next(n for n in names if names.count(n) > 1)!r} twice"
+    for name, value in pairs:
+        if made.fault is None and not (isinstance(value, str) and value.isascii()):
+            made.fault = _fault_within(name, value)
+    return made
+
+
+def _fault_within(name: str, value: object) -> str | None:
+    """What is wrong with a value or what it is made of."""
+    if isinstance(value, str) and not is_utf_8(value):
+        return f"{printable(name)} is '{printable(value)}', which holds bytes that are not UTF-8"
+    inner = value if isinstance(value, list) else [value]
+    return next((one.fault for one in inner if isinstance(one, _Object) and one.fault), None)
 
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=str)
+        return json.loads(text, parse_constant=str, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         return None
 
@@ -141,7 +178,15 @@ def _flat(found: Mapping[str, Any], before: str = "") -> Record:
         if isinstance(value, Mapping):
             flat.update(_flat(value, f"{before}{name}."))
         elif isinstance(value, list):
-            flat[before + name] = ", ".join(str(each) for each in value) or None
+            flat[before + name] = _list(value)
         else:
             flat[before + name] = as_text(value)
     return flat
+
+
+def _list(values: Sequence[object]) -> str | None:
+    """A list as one cell: that of a single value is the value, and one of several shows that it is
+    a list, so that nobody takes it for an id.
+    """
+    told = [as_text(value) or "" for value in values]
+    return f"[{', '.join(told)}]" if len(told) > 1 else next(iter(told), None)

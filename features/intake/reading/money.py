@@ -67,6 +67,11 @@ MONEY = re.compile(
 )
 PLAIN = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?")
 
+UNPROVEN = 9
+"""Stands for the digits after the decimal sign where no cell proves any."""
+THOUSANDS = 3
+"""Digits of a group."""
+
 
 class Money(NamedTuple):
     """One cell: its digits and separators, whether it is negative, and its currency if it says."""
@@ -81,7 +86,7 @@ class Notation:
     """How a column writes numbers: `decimal` is `.` or `,`."""
 
     decimal: str
-    longest: int = 9
+    longest: int = UNPROVEN
     """Digits after the decimal sign of the cells that prove it, at the most."""
 
     def number(self, text: str) -> float | None:
@@ -101,7 +106,7 @@ class Notation:
         whole, found, part = body.partition(self.decimal)
         if not (part.isdigit() or not part) or not (whole or part):
             return None
-        if self.decimal == "," and len(part) == 3 and self.longest < 3:
+        if self.decimal == "," and len(part) == THOUSANDS and self.longest < THOUSANDS:
             return None  # beside prices such as 3,50 it may be a thousand in another notation
         groups = re.split(rf"[{re.escape(grouping)}{GROUPING}{SPACES}]", whole)
         if len(groups) > 1 and not _are_thousands(groups):
@@ -130,6 +135,30 @@ def notation_of(texts: Iterable[str], *, decimal_comma: bool = False) -> Notatio
 
     Where none of them settles it, `decimal_comma` says what is likely.
     """
+    votes, longest = _votes(texts)
+    if votes["."] == votes[","]:
+        return Notation("," if decimal_comma else ".")
+    decimal = max((".", ","), key=lambda sign: votes[sign])
+    return Notation(decimal, longest[decimal])
+
+
+def continued(before: Notation, more: Iterable[str]) -> Notation | None:
+    """The notation of a column that was read in the notation `before` and goes on with the cells
+    `more`; None where these may change how the others are read.
+    """
+    votes, longest = _votes(more)
+    if not votes or (set(votes) == {before.decimal} and before.decimal == "."):
+        return before
+    if set(votes) != {before.decimal}:
+        return None
+    proven = before.longest != UNPROVEN
+    digits = max(before.longest, longest[","]) if proven else longest[","]
+    same = (before.longest < THOUSANDS) == (digits < THOUSANDS)
+    return Notation(before.decimal, digits) if same else None
+
+
+def _votes(texts: Iterable[str]) -> tuple[Counter[str], dict[str, int]]:
+    """How many texts prove each decimal sign, and how many digits follow it at the most."""
     votes: Counter[str] = Counter()
     longest = {".": 0, ",": 0}
     for text in texts:
@@ -137,10 +166,7 @@ def notation_of(texts: Iterable[str], *, decimal_comma: bool = False) -> Notatio
         if money is not None and (sign := _decimal_of(money.body)):
             votes[sign] += 1
             longest[sign] = max(longest[sign], len(money.body.rpartition(sign)[2]))
-    if votes["."] == votes[","]:
-        return Notation("," if decimal_comma else ".")
-    decimal = max((".", ","), key=lambda sign: votes[sign])
-    return Notation(decimal, longest[decimal])
+    return votes, longest
 
 
 def currency_of(text: str) -> str | None:

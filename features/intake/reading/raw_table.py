@@ -32,6 +32,8 @@ class RawTable:
     misshapen: tuple[tuple[int, str], ...] = ()
     decimal_comma: bool = False
     """Whether commas are likely to be decimal, since something else stands between cells."""
+    elsewhere: tuple[tuple[Path, int, str], ...] = ()
+    """Rows of joined files that have no cells: the file, the line, and why."""
 
 
 class TableFile(Protocol):
@@ -55,12 +57,20 @@ def as_text(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() and abs(value) < 2**53 else repr(value)
+        return number_text(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, date | time):
         return value.isoformat()
     return str(value)
+
+
+def number_text(value: float) -> str:
+    """A number as a spreadsheet writes it: a whole one without a point, while all of its digits
+    are known, and a rounded one with an `E`.
+    """
+    whole = value.is_integer() and abs(value) < 2**53
+    return f"{value:.0f}" if whole else repr(value).replace("e", "E")
 
 
 def text_table(

@@ -6,9 +6,10 @@ Nothing is dropped or put right in silence: a row is read as it stands or it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,51 +22,64 @@ from features.config.sources import Source, names
 from features.errors import SourceError
 from features.intake.order_statuses import JOINED
 from features.intake.reading.cells import (
-    EMPTY,
+    IN_FUTURE,
+    ZONE_SLACK,
     Cells,
-    is_readable,
+    column_notation,
     read_id,
     read_moment,
     read_price,
     read_quantity,
     read_title,
 )
-from features.intake.reading.date_formats import ISO_PATTERN, formats_of, normalised
-from features.intake.reading.money import currency_of
+from features.intake.reading.checking.absent import absent
+from features.intake.reading.checking.dates import check_dates
+from features.intake.reading.checking.faults import reasons
+from features.intake.reading.checking.mapping import check_columns, check_mapping
+from features.intake.reading.containers import Content, settled, stamp_of
+from features.intake.reading.databases.rows import DatabaseTable
+from features.intake.reading.money import Notation, currency_of
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
+from features.intake.reading.order_lines.interaction_rows import as_interactions
 from features.intake.reading.order_lines.other_events import without_gaps
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
-from features.intake.reading.source_files import files_of, opened, without_copies
-from features.tables.declared.transactions import CURRENCY
-from features.tables.table import Column, Kind
+from features.intake.reading.source_files import (
+    FileRead,
+    Piece,
+    ReadAnew,
+    by_content,
+    files_of,
+    head_of,
+    is_long,
+    opened,
+)
+from features.tables.declared.transactions import CURRENCY, ORDERED_AT
+from features.tables.table import RECORDED_AT, Column, Kind
 from features.tables.tables import STANDARD, Tables
 
-ABSENT = {
-    Kind.ID: "str",
-    Kind.TEXT: "str",
-    Kind.PRICE: "float64",
-    Kind.QUANTITY: "Int64",
-    Kind.MOMENT: "datetime64[us]",
-}
-"""Types of a column of missing values, where a source maps none."""
-SHOWN = 60
-"""Characters of a faulty value that a reason quotes."""
+CONFIG = "sayso.toml"
 
 
 @dataclass(frozen=True)
 class SourceRows:
     """What a source holds.
 
-    `rows` has the columns file (str), line (int64) and all that its table may map: quantities
-    int64, prices float64, moments datetime64[us] in naive UTC, the others str; a text the shop does
-    not state is missing. `rejected` has file, line and reason. `copies` are files left out because
-    they repeat an earlier one byte for byte.
+    `rows` has the columns file (str), line (int64), all that its table may map, and of other
+    tables those that it maps: quantities int64, prices float64, moments datetime64[us] in naive
+    UTC, the others str; a text the shop does not state is missing. `rejected` has file, line and
+    reason. `copies` are files left out because they repeat an earlier one byte for byte. `files`
+    says by what each file was read, and `awaited` when the first row may be read that was rejected
+    since its moment lies in the future. `table` is the table that the rows are of where a database
+    has them.
     """
 
     rows: pd.DataFrame
     rejected: pd.DataFrame
     copies: tuple[str, ...] = ()
+    files: dict[str, FileRead] = field(default_factory=dict)
+    awaited: datetime | None = None
+    table: DatabaseTable | None = None
 
 
 def read_source(source: Source, root: Path, now: datetime, tables: Tables = STANDARD) -> SourceRows:
@@ -74,78 +88,159 @@ def read_source(source: Source, root: Path, now: datetime, tables: Tables = STAN
 
     Raises `SourceError` for a file that is missing or damaged, and a column that is missing.
     """
+    if source.url is not None:
+        check_mapping(source, tables, root / CONFIG)
+        return read_table(source, DatabaseTable(source), now, tables)
     files = files_of(source.file, root)
-    columns = tables.stated_in(source.table)
-    _check_mapping(source, columns, tables[source.table].one_of, files[0])
-    originals = without_copies(files)
-    parts = [_read_file(source, columns, file, root, now) for file in originals]
+    check_mapping(source, tables, files[0])
+    stamps = {file: stamp_of(file) for file in files}
+    contents = by_content(files)
+    copies = tuple(file_name(file, root) for file in files if file not in contents)
+    pieces = [Piece(file, content, stamps[file]) for file, content in contents.items()]
+    return replace(read_pieces(source, pieces, root, now, tables), copies=copies)
+
+
+def read_pieces(
+    source: Source,
+    pieces: Sequence[Piece],
+    root: Path,
+    now: datetime,
+    tables: Tables = STANDARD,
+) -> SourceRows:
+    """Read some files of a source, or what is new in them.
+
+    Raises `ReadAnew` where what is new of a file cannot be read by itself, and what `read_source`
+    raises.
+    """
+    parts = [_read_file(source, tables, piece, root, now) for piece in pieces]
+    awaited = [part.awaited for part in parts if part.awaited is not None]
     return SourceRows(
-        pd.concat([part.rows for part in parts], ignore_index=True),
-        pd.concat([part.rejected for part in parts], ignore_index=True),
-        tuple(_name(file, root) for file in files if file not in originals),
+        _together([part.rows for part in parts]),
+        _together([part.rejected for part in parts]),
+        files={name: read for part in parts for name, read in part.files.items()},
+        awaited=min(awaited, default=None),
     )
 
 
-def _name(file: Path, root: Path) -> str:
+def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All rows; those of one frame are not copied."""
+    if len(frames) == 1:
+        return frames[0].reset_index(drop=True)
+    return pd.concat(frames, ignore_index=True)
+
+
+def sample_of(source: Source, root: Path, now: datetime) -> pd.DataFrame:
+    """Rows of a source as `read_source` reads them, of long files those from all over them."""
+    files = [file for file in files_of(source.file, root) if not source.joins]
+    if not any(map(is_long, files)):
+        return read_source(source, root, now).rows
+    nothing = Content(0, 0, ())
+    pieces = [Piece(file, nothing, sampled=True) for file in files]
+    return read_pieces(source, pieces, root, now).rows
+
+
+def oldest_of(source: Source, root: Path, now: datetime) -> datetime | None:
+    """The earliest moment that a row of a source was recorded at (naive UTC); None where there is
+    none.
+    """
+    declared = STANDARD.stated_in(source.table)
+    name = next((one for one in (RECORDED_AT, ORDERED_AT) if one in source.columns), None)
+    if name is None:
+        return None
+    mapped, found = source.columns[name], list[pd.Timestamp]()
+    for file in files_of(source.file, root):
+        wanted = [mapped] if isinstance(mapped, str) else [*mapped]
+        raw = opened(file, source.packed, source.joins, root).read(wanted)
+        read = _read_column(declared[name], source, raw, now, file, None)
+        bad = np.logical_or.reduce(
+            [np.zeros(len(read.values), bool), *(f.mask for f in read.faults)]
+        )
+        found += [read.values[~bad].min()] if not bad.all() else []
+    return min(found).to_pydatetime() if found else None
+
+
+def file_name(file: Path, root: Path) -> str:
+    """A file as rows name it: relative to the workspace where it lies in it."""
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
-def _check_mapping(
-    source: Source,
-    allowed: Mapping[str, Column],
-    one_of: Iterable[tuple[str, ...]],
-    file: Path,
-) -> None:
-    if unknown := [name for name in source.columns if name not in allowed]:
-        raise SourceError(
-            f"the source `{source.name}` maps {_list(unknown)}; `{source.table}` has"
-            f" {_list(allowed)}",
-            file=file,
-        )
-    missing = [
-        name for name, column in allowed.items() if column.required and name not in source.columns
-    ]
-    if missing:
-        raise SourceError(
-            f"the source `{source.name}` maps no {_list(missing)}; state in sayso.toml which"
-            " columns they are",
-            file=file,
-        )
-    for group in one_of:
-        if not {*group} & source.columns.keys():
-            neither = " nor ".join(f"`{name}`" for name in group)
-            raise SourceError(
-                f"the source `{source.name}` maps neither {neither}; one of them is needed",
-                file=file,
-            )
+def read_table(
+    source: Source, table: DatabaseTable, now: datetime, tables: Tables = STANDARD
+) -> SourceRows:
+    """The rows of a source that a database has; they are named by the source."""
+    found, _ = _read(source, tables, table, Path(source.name), now, Path(), None)
+    return replace(found, table=table)
 
 
 def _read_file(
-    source: Source, declared: Mapping[str, Column], file: Path, root: Path, now: datetime
+    source: Source, tables: Tables, piece: Piece, root: Path, now: datetime
 ) -> SourceRows:
-    name = _name(file, root)
-    table = opened(file, source.packed, source.joins, root)
-    _check_columns(source, declared, file, table)
+    file, read = piece.file, piece.read
+    begun = None if read is None else read.begun
+    table = opened(file, source.packed, source.joins, root, begun, sampled=piece.sampled)
+    found, notations = _read(source, tables, table, file, now, root, read)
+    now_read = FileRead(piece.content, head_of(table), notations, settled(file, piece.stamp))
+    return replace(found, files={file_name(file, root): now_read})
+
+
+def _read(
+    source: Source,
+    tables: Tables,
+    table: TableFile,
+    file: Path,
+    now: datetime,
+    root: Path,
+    read: FileRead | None,
+) -> tuple[SourceRows, dict[str, Notation]]:
+    """The rows of a table, which names them by its `file`, and how its columns write numbers."""
+    declared = tables.stated_in(source.table)
+    check_columns(source, declared, file, table)
     raw = table.read(sorted(set(source.file_columns)))
     if source.fill_down:
         raw = filled_down(raw, source, declared)
     raw = without_gaps(only_lines(raw, source), source, declared)
-    try:
-        columns = {
-            column: _read_column(declared[column], source, raw, now) for column in source.columns
-        }
-    except (ValueError, pa.ArrowInvalid) as error:
-        raise SourceError(
-            f"its cells cannot be read: {error}; see `date_format` and `columns` in sayso.toml",
-            file=file,
-        ) from None
+    raw, source = as_interactions(raw, source)
+    notations = _notations(source, declared, raw, read)
+    columns = {
+        column: _read_column(declared[column], source, raw, now, file, notations.get(column))
+        for column in source.columns
+    }
     for column, its in declared.items():
         if its.kind is Kind.MOMENT and column in columns:
             cells = _cells(source.columns[column], its.kind, raw)
-            _check_dates(source, file, cells, columns[column], names(source.columns[column]))
-    reasons = dict(_reasons(source, declared, raw, columns))
+            check_dates(source, file, cells, columns[column], names(source.columns[column]))
+    return _rows_of(source, tables, file, root, raw, columns), notations
+
+
+def read_rows(
+    source: Source, tables: Tables, raw: RawTable, name: str, now: datetime
+) -> SourceRows:
+    """Rows that stand in no file, read as those of a file; `name` is what is told as the file."""
+    declared, file = tables.stated_in(source.table), Path(name)
+    notations = _notations(source, declared, raw, None)
+    columns = {
+        column: _read_column(declared[column], source, raw, now, file, notations.get(column))
+        for column in source.columns
+    }
+    return _rows_of(source, tables, file, Path(), raw, columns)
+
+
+def _rows_of(
+    source: Source,
+    tables: Tables,
+    file: Path,
+    root: Path,
+    raw: RawTable,
+    columns: dict[str, Cells],
+) -> SourceRows:
+    """The rows of a file, and what of it, and of those joined to it, is rejected."""
+    declared = tables.stated_in(source.table)
+    name = file_name(file, root)
+    stated = partial(_stated, source, declared, raw)
+    faulty = dict(reasons(columns, stated, source, len(raw.lines)))
     rejected = [(name, line, reason) for line, reason in raw.misshapen]
-    rejected += [(name, int(raw.lines[position]), reason) for position, reason in reasons.items()]
+    rejected += [(file_name(other, root), line, reason) for other, line, reason in raw.elsewhere]
+    rejected += [(name, int(raw.lines[position]), reason) for position, reason in faulty.items()]
     rows = pd.DataFrame(
         {
             "file": name,
@@ -155,41 +250,82 @@ def _read_file(
         }
     )
     readable = np.ones(len(rows), dtype=bool)
-    readable[list(reasons)] = False
-    return SourceRows(_completed(rows[readable], declared), rejections(sorted(rejected)))
+    readable[list(faulty)] = False
+    its_own = {column.name for column in tables[source.table].stated}
+    held = {
+        name: column
+        for name, column in declared.items()
+        if name in its_own or name in source.columns or column.told_by in source.columns
+    }
+    return SourceRows(
+        _completed(rows[readable], held),
+        rejections(sorted(rejected)),
+        awaited=_awaited(columns),
+    )
 
 
-def _check_columns(
-    source: Source, declared: Mapping[str, Column], file: Path, table: TableFile
-) -> None:
-    found = table.types
-    if missing := sorted({name for name in source.file_columns if name not in found}):
+def _awaited(columns: Mapping[str, Cells]) -> datetime | None:
+    """When the first of the rows may be read whose moment lies in the future."""
+    moments = [
+        cells.values[fault.mask].min().to_pydatetime() - ZONE_SLACK
+        for cells in columns.values()
+        for fault in cells.faults
+        if fault.words == IN_FUTURE
+    ]
+    return min(moments, default=None)
+
+
+def _notations(
+    source: Source, declared: Mapping[str, Column], raw: RawTable, read: FileRead | None
+) -> dict[str, Notation]:
+    """How each column of numbers writes them; of a file that was `read` before as it did then.
+
+    Raises `ReadAnew` where what is new says something else.
+    """
+    found: dict[str, Notation] = {}
+    for column in (name for name in source.columns if declared[name].kind.is_number):
+        cells = _cells(source.columns[column], declared[column].kind, raw)
+        before = None if read is None else read.notations.get(column)
+        told = column_notation(cells, decimal_comma=raw.decimal_comma, before=before)
+        if told is not None:
+            found[column] = told
+        elif before is not None:
+            raise ReadAnew(f"{names(source.columns[column])} writes numbers in another way now")
+    return found
+
+
+def _read_column(
+    column: Column,
+    source: Source,
+    raw: RawTable,
+    now: datetime,
+    file: Path,
+    notation: Notation | None,
+) -> Cells:
+    try:
+        return _read_cells(column, source, raw, now, notation)
+    except (ValueError, pa.ArrowInvalid) as error:
         raise SourceError(
-            f"the column {_list(missing)} is missing; found are {_list(found)}. "
-            f"Correct `columns` of the source `{source.name}` in sayso.toml, or the file",
+            f"the cells of `{names(source.columns[column.name])}` cannot be read: {error}; see"
+            " `date_format` and `columns` in sayso.toml",
             file=file,
-        )
-    for column, mapped in source.columns.items():
-        name = mapped if isinstance(mapped, str) else mapped[0]
-        if not is_readable(found[name], declared[column].kind, source.date_format):
-            raise SourceError(
-                f"the column `{name}` is of type {found[name]}, which `{column}` cannot be; export"
-                " it as text",
-                file=file,
-            )
+        ) from None
 
 
-def _read_column(column: Column, source: Source, raw: RawTable, now: datetime) -> Cells:
+def _read_cells(
+    column: Column, source: Source, raw: RawTable, now: datetime, notation: Notation | None
+) -> Cells:
     cells = _cells(source.columns[column.name], column.kind, raw)
     comma, empty = raw.decimal_comma, column.may_be_empty
     match column.kind:
         case Kind.MOMENT:
             zone = source.time_zone or "UTC"
-            return read_moment(cells, date_format=source.date_format, now=now, zone=zone)
+            form = source.date_format
+            return read_moment(cells, date_format=form, now=now, zone=zone, may_be_empty=empty)
         case Kind.QUANTITY:
-            return read_quantity(cells, decimal_comma=comma, may_be_empty=empty)
+            return read_quantity(cells, decimal_comma=comma, may_be_empty=empty, notation=notation)
         case Kind.PRICE:
-            return read_price(cells, decimal_comma=comma, may_be_empty=empty)
+            return read_price(cells, decimal_comma=comma, may_be_empty=empty, notation=notation)
         case Kind.ID:
             return read_id(cells, required=not column.may_be_empty)
         case Kind.TEXT:
@@ -204,6 +340,12 @@ def _cells(mapped: str | tuple[str, ...], kind: Kind, raw: RawTable) -> pa.Array
     between = JOINED if kind is Kind.TEXT else " "
     joined: pa.Array[Any] = pc.binary_join_element_wise(*parts, between, null_handling="skip")
     return joined
+
+
+def _stated(
+    source: Source, declared: Mapping[str, Column], raw: RawTable, column: str
+) -> pa.Array[Any]:
+    return _cells(source.columns[column], declared[column].kind, raw)
 
 
 def _trimmed(cells: pa.Array[Any]) -> pa.Array[Any]:
@@ -231,67 +373,6 @@ def _currencies(
     return {CURRENCY: cells.map(signs).astype("str")} if any(signs.values()) else {}
 
 
-def _check_dates(source: Source, file: Path, raw: pa.Array[Any], cells: Cells, column: str) -> None:
-    """Where not one date can be read it is the format that is wrong, and not every row."""
-    if cells.values.notna().any():
-        return
-    texts = pd.Series(raw.to_pandas(), dtype=object).dropna()
-    if not len(texts) or not all(isinstance(text, str) for text in texts):
-        return
-    texts = texts.str.strip()
-    texts = texts[texts != ""].map(normalised)
-    forms = formats_of(texts.unique().tolist())
-    if len(texts) and texts.str.fullmatch(ISO_PATTERN).all():
-        raise SourceError(
-            f"the dates in `{column}` are ISO 8601 ({texts.iloc[0]!r}); remove"
-            f" `date_format`{_of(source)}",
-            file=file,
-        )
-    if forms:
-        hint = " or ".join(f'`date_format = "{form}"`' for form in forms)
-        raise SourceError(
-            f"the dates in `{column}` look like {texts.iloc[0]!r}; state {hint}{_of(source)}",
-            file=file,
-        )
-
-
-def _of(source: Source) -> str:
-    return f" of the source `{source.name}` in sayso.toml"
-
-
-def _reasons(
-    source: Source, declared: Mapping[str, Column], raw: RawTable, columns: dict[str, Cells]
-) -> Iterator[tuple[int, str]]:
-    """Position and reason of every row that holds a fault; of several the first in the order of the
-    mapping.
-    """
-    judged = np.zeros(len(raw.lines), dtype=bool)
-    for column, cells in columns.items():
-        name = names(source.columns[column])
-        stated = _cells(source.columns[column], declared[column].kind, raw)
-        for fault in cells.faults:
-            positions = np.flatnonzero(fault.mask & ~judged)
-            judged |= fault.mask
-            for position, value in zip(
-                positions.tolist(),
-                stated.take(pa.array(positions, pa.int64())).to_pylist(),
-                strict=True,
-            ):
-                yield (
-                    position,
-                    (
-                        f"{name} is empty"
-                        if fault.words == EMPTY
-                        else f"{name} is {_quoted(value)}, {fault.words}"
-                    ),
-                )
-
-
-def _quoted(value: object) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-
-
 def _completed(rows: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame:
     """`rows` with all columns that are declared; what the shop does not state is derived where it
     can be, else missing.
@@ -301,11 +382,7 @@ def _completed(rows: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFra
             values = (
                 column.derived(rows)
                 if column.derived is not None
-                else pd.Series(None, index=rows.index, dtype=ABSENT[column.kind])
+                else absent(column.kind, rows.index)
             )
             rows = rows.assign(**{name: values})
     return rows[["file", "line", *declared]]
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

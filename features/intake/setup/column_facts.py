@@ -25,7 +25,7 @@ MOST = 0.9
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """The first rows of a column (`raw`), and its distinct texts over the whole file."""
+    """The first rows of a column (`raw`), and its distinct texts from all over the file."""
 
     name: str
     raw: pa.Array[Any]
@@ -123,14 +123,19 @@ class ColumnFacts:
 
 
 def facts_of(
-    file: Path, packed: PackedSection | None = None, joins: Sequence[JoinSection] = ()
+    file: Path,
+    packed: PackedSection | None = None,
+    joins: Sequence[JoinSection] = (),
+    *,
+    sampled: bool = False,
 ) -> dict[str, ColumnFacts]:
     """The facts of every column of `file` that holds plain values, by name; where cells hold
-    several items, those of their parts, and those of the files that are joined.
+    several items, those of their parts, and those of the files that are joined. Of a long file
+    that may be `sampled` they are those of rows from all over it.
 
     Raises `SourceError` where it cannot be read.
     """
-    table = opened(file, packed, joins)
+    table = opened(file, packed, joins, sampled=sampled)
     plain = [name for name, kind in table.types.items() if name and not pa.types.is_nested(kind)]
     raw = table.read(plain)
     return {

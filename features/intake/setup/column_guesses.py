@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -15,20 +14,29 @@ from features.config.sources import JoinSection, PackedSection, names
 from features.errors import SourceError
 from features.intake.order_statuses import KNOWN
 from features.intake.order_statuses import bare as status_word
+from features.intake.setup.beside_orders.interactions_file import of_purchases
+from features.intake.setup.beside_orders.recognised import (
+    beside_orders,
+    beside_orders_by_layout,
+    interactions_beside,
+)
 from features.intake.setup.column_checks import fault_of, repeats, settles
 from features.intake.setup.column_facts import ColumnFacts, facts_of, joined
 from features.intake.setup.column_synonyms import SPELLINGS, bare, rank
-from features.intake.setup.guess import LAYOUT, Guess
+from features.intake.setup.guess import LAYOUT, Guess, Recognised
 from features.intake.setup.layouts import Layout, layout_of
 from features.intake.setup.misleading_names import FEW_UNITS, Found, put_right
 from features.intake.setup.packed_columns import packed_in
-from features.intake.setup.source_settings import source_settings
+from features.intake.setup.source_settings import date_guess, source_settings
 from features.intake.setup.table_shape import is_filled_down, is_products
-from features.tables.declared import products, transactions
+from features.tables.declared import customers, interactions, products, transactions
 from features.tables.declared.customers import COUNTRY
 from features.tables.declared.products import (
     AVAILABILITY,
     BRAND,
+    LINK,
+    PICTURE,
+    PRICE,
     PRODUCT_CATEGORY,
     PRODUCT_ID,
     STOCK,
@@ -88,6 +96,8 @@ IN_TURN = (
     RECORDED_AT,
 )
 """Columns in the order in which they are looked for: what tells the others apart comes first."""
+OF_PRODUCTS = (STOCK, AVAILABILITY, PRICE, PICTURE, LINK)
+"""What a table of products tells beside."""
 DESCRIPTIVE = (TITLE, COUNTRY, PRODUCT_CATEGORY, BRAND, CURRENCY)
 """Columns that may be added to what a layout says: none of them changes what was bought."""
 NOT_A_PRICE = re.compile(
@@ -97,36 +107,26 @@ NOT_A_PRICE = re.compile(
 """Parts of names of numbers that are no price of an item."""
 
 
-@dataclass(frozen=True)
-class Recognised:
-    """How a file is to be read: the table, which of its columns is what, and the settings of a
-    source that go with it.
-    """
-
-    table: str
-    columns: dict[str, str | tuple[str, ...]]
-    date_format: str | None
-    guesses: tuple[Guess, ...]
-    layout: str | None = None
-    settings: Mapping[str, object] = field(default_factory=dict)
-
-
 def recognise(file: Path, joins: Sequence[JoinSection] = ()) -> Recognised:
-    """The columns of a table of transactions or of products, and of what is joined to it.
+    """The columns of a table of transactions, products, interactions or customers, and of what is
+    joined to it.
 
     Raises `SourceError` where a column without which nothing can be predicted is not there.
     """
-    facts = facts_of(file, joins=joins)
+    facts: Mapping[str, ColumnFacts] = facts_of(file, joins=joins, sampled=not joins)
     layout = layout_of(facts)
     packed = packed_in(facts) if layout is None else layout.packed
     if packed is not None:
-        facts = facts_of(file, packed, joins)
+        facts = facts_of(file, packed, joins, sampled=not joins)
     if layout is not None:
         return _by_layout(file, facts, layout)
+    if (other := beside_orders(file, facts)) is not None:
+        return other
+    facts = of_purchases(facts)
     search = _Search(facts, {}, fill_down=is_filled_down(facts), packed=packed)
     if is_products(facts):
         wanted = set(products.TABLE.by_name)
-        search.by_name([each for each in (*IN_TURN, STOCK, AVAILABILITY) if each in wanted])
+        search.by_name([each for each in (*IN_TURN, *OF_PRODUCTS) if each in wanted])
         return _recognised(file, products.NAME, search, None)
     search.by_name(IN_TURN)
     search.by_cells()
@@ -139,6 +139,8 @@ def _by_layout(file: Path, facts: Mapping[str, ColumnFacts], layout: Layout) -> 
     """The columns as a layout says; of what it leaves open only what describes a line is sought."""
     if layout.refused:
         raise SourceError(f"this is an export of {layout.system}: {layout.refused}", file=file)
+    if layout.table in (interactions.NAME, customers.NAME):
+        return beside_orders_by_layout(file, facts, layout)
     found = {
         column: Found(name, f"the layout {layout.name} says so")
         for column, name in layout.chosen(facts).items()
@@ -329,18 +331,20 @@ def _recognised(file: Path, table: str, search: _Search, layout: Layout | None) 
     ]
     if table == transactions.NAME:
         guesses += _absences(file.stem, columns)
-    form = _date_format(file.stem, _dates(facts, columns)) if ORDERED_AT in columns else None
+    form = date_guess(file.stem, _dates(facts, columns)) if ORDERED_AT in columns else None
     if layout is not None:
         why = f"its headers are those of {layout.system}"
         guesses.insert(0, Guess(file.stem, LAYOUT, layout.name, why, sure=True))
     told = (*guesses, *settings.guesses(file.stem), *([form] if form else []))
+    date_format = form.found if form else None
     return Recognised(
         table,
         columns,
-        form.found if form else None,
+        date_format,
         told,
         layout.name if layout else None,
         settings.of_source,
+        interactions_beside(file, facts, columns, date_format) if EVENT in columns else None,
     )
 
 
@@ -366,31 +370,3 @@ def _absences(source: str, columns: Collection[str]) -> list[Guess]:
         for column, told in assumed.items()
         if column not in columns
     ]
-
-
-def _date_format(source: str, its: ColumnFacts) -> Guess | None:
-    if not its.date_formats:
-        return None
-    if len(its.date_formats) == 1:
-        return Guess(
-            source,
-            "date_format",
-            its.date_formats[0],
-            f"it reads the dates, such as {its.texts[0]!r}",
-            sure=True,
-        )
-    best = max(its.date_formats, key=lambda form: _ordered(its, form))
-    others = ", ".join(form for form in its.date_formats if form != best)
-    why = (
-        f"{its.texts[0]!r} may be {best} or {others}, and no date settles it; the rows are in"
-        " better order this way"
-    )
-    return Guess(source, "date_format", best, why, sure=False)
-
-
-def _ordered(its: ColumnFacts, form: str) -> float:
-    """Share of steps from one distinct date to the next that do not go back."""
-    moments = pd.to_datetime(
-        pd.Series(its.texts, dtype="str"), format=form, errors="coerce", utc=True
-    )
-    return float((moments.diff().dropna() >= pd.Timedelta(0)).mean())

@@ -8,7 +8,16 @@ import re
 import unicodedata
 
 from features.tables.declared.customers import COUNTRY
-from features.tables.declared.products import AVAILABILITY, BRAND, PRODUCT_CATEGORY, STOCK, TITLE
+from features.tables.declared.products import (
+    AVAILABILITY,
+    BRAND,
+    LINK,
+    PICTURE,
+    PRICE,
+    PRODUCT_CATEGORY,
+    STOCK,
+    TITLE,
+)
 from features.tables.declared.transactions import (
     AMOUNT,
     CANCELLED_AT,
@@ -176,6 +185,18 @@ _SPELLED = {
     AVAILABILITY: """
         availability instock status stockstatus productstatus available published active
         verfugbarkeit disponibilite disponibilidad dostepnosc
+    """,
+    PRICE: """
+        price productprice regularprice variantprice sellingprice saleprice retailprice listprice
+        unitprice preis verkaufspreis prix prixdevente precio cena
+    """,
+    PICTURE: """
+        picture image imageurl imagelink imagesrc images imageurls photo photourl pictureurl
+        mainimage thumbnail thumbnailurl bild bildurl bildlink imagen zdjecie
+    """,
+    LINK: """
+        link url producturl productlink permalink href page pageurl productpage externalurl lien
+        enlace adres
     """,
     RECORDED_AT: """
         recordedat recordedon loadedat insertedat syncedat erfasstam enregistrele

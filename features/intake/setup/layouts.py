@@ -31,9 +31,10 @@ class Layout(BaseModel):
 
     `needs` are the headers by which it is known; of a list within it one must be there. `columns`
     gives for each of the warehouse's columns the headers that may hold it, the best first; several
-    headers in one entry are joined. `packed` says how one cell holds several items, `statuses` what
-    words of this system mean that others use otherwise, `only_with` what a row must have to be a
-    line. An export without order lines is refused with the sentence `refused`.
+    headers in one entry are joined. `moments` gives, where a row tells of several interactions, the
+    headers that may hold the moment of each kind. `packed` says how one cell holds several items,
+    `statuses` what words of this system mean that others use otherwise, `only_with` what a row must
+    have to be a line. An export without order lines is refused with the sentence `refused`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +50,7 @@ class Layout(BaseModel):
     statuses: StatusesSection = StatusesSection()
     refused: str = ""
     columns: dict[str, tuple[Choice, ...]] = {}
+    moments: dict[str, tuple[str, ...]] = {}
 
     def fits(self, headers: Mapping[str, str]) -> bool:
         """Whether a file with these headers (by their bare names) is such an export."""
@@ -69,6 +71,16 @@ class Layout(BaseModel):
             if filled or used:
                 found[column] = filled[0] if filled else max(used, key=lambda c: _filled(c, facts))
         return found
+
+    def moments_in(self, facts: Mapping[str, ColumnFacts]) -> dict[str, str]:
+        """The file's column of the moment of each kind, of those that are there and filled."""
+        headers = by_bare_name(facts)
+        found = {
+            kind: [name for choice in choices if (name := headers.get(bare(choice))) is not None]
+            for kind, choices in self.moments.items()
+        }
+        used = {kind: [n for n in named if facts[n].filled] for kind, named in found.items()}
+        return {kind: named[0] for kind, named in used.items() if named}
 
 
 def layout_of(facts: Mapping[str, ColumnFacts]) -> Layout | None:

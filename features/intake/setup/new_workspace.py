@@ -18,9 +18,9 @@ from features.config.schema import Config
 from features.config.sources import Cleaning, JoinSection, Source
 from features.definitions.frames import features_for
 from features.errors import SourceError, WorkspaceError
-from features.intake.reading.sources import read_source
-from features.intake.setup.column_guesses import Recognised, recognise
-from features.intake.setup.guess import Guess
+from features.intake.reading.sources import oldest_of, sample_of
+from features.intake.setup.column_guesses import recognise
+from features.intake.setup.guess import Guess, Recognised
 from features.intake.setup.related_files import gathered, joins_of
 from features.intake.setup.shop_guesses import SOLD_WITHIN_DAYS, Habits, habits_of
 from features.intake.setup.standard_catalog import (
@@ -183,30 +183,44 @@ def _recognised(
         if sample not in known_files:
             continue
         joins, known = known_files[sample]
-        source = Source(
-            name=_free_name(path.stem, sources),
-            file=_path(path, root),
-            table=known.table,
-            columns=known.columns,
-            date_format=known.date_format,
-            joins=tuple(
-                join.model_copy(update={"file": _path(Path(join.file), root)}) for join in joins
-            ),
-        ).model_copy(update=dict(known.settings))
-        guesses += [replace(guess, source=source.name) for guess in known.guesses]
+        source, told = _source(path, root, joins, known, sources)
+        guesses += told
         if source.table == transactions.NAME:
-            habits = habits_of(read_source(source, root, clock()).rows)
+            rows, oldest = sample_of(source, root, clock()), oldest_of(source, root, clock())
+            habits = replace(habits_of(rows), oldest=oldest)
             source = source.model_copy(update={"cleaning": habits.cleaning})
             guesses += _guessed(source.name, habits, clock())
             shop = shop or habits
         sources.append(source)
+        if known.beside is not None:
+            source, told = _source(path, root, (), known.beside, sources)
+            sources.append(source)
+            guesses += told
     if shop is None:
         raise WorkspaceError(
-            f"products were found in {', '.join(file.name for file in files)}, and no orders; name"
-            " a table of orders beside them: one line per product bought, with the customer, the"
-            " product, the time and the price"
+            f"{', '.join(dict.fromkeys(source.table for source in sources))} were found in"
+            f" {', '.join(file.name for file in files)}, and no orders; name a table of orders"
+            " beside them: one line per product bought, with the customer, the product, the time"
+            " and the price"
         )
     return sources, guesses, shop
+
+
+def _source(
+    path: Path, root: Path, joins: Joins, known: Recognised, before: Sequence[Source]
+) -> tuple[Source, list[Guess]]:
+    """The source that a recognised file is, and what was guessed of it."""
+    source = Source(
+        name=_free_name(path.stem, before),
+        file=_path(path, root),
+        table=known.table,
+        columns=known.columns,
+        date_format=known.date_format,
+        joins=tuple(
+            join.model_copy(update={"file": _path(Path(join.file), root)}) for join in joins
+        ),
+    ).model_copy(update=dict(known.settings))
+    return source, [replace(guess, source=source.name) for guess in known.guesses]
 
 
 def _known(files: Sequence[Path], *, several: bool) -> dict[Path, tuple[Joins, Recognised]]:

@@ -109,7 +109,7 @@ def habits_of(lines: pd.DataFrame) -> Habits:
     prefix, cancelled = _cancellation_prefix(lines)
     codes, fees = _non_products(lines[PRODUCT_ID])
     large = int((lines[QUANTITY] > WHOLESALE_UNITS).sum())
-    countries = lines[COUNTRY].dropna()
+    countries = lines[COUNTRY].dropna() if COUNTRY in lines else pd.Series(dtype="str")
     home = str(countries.mode().iloc[0]) if len(countries) else None
     return Habits(
         Cleaning(

@@ -1,11 +1,13 @@
 """Settings of a source that its cells tell: what the words of its status mean, which customers are
-guests, whether an order's columns stand on its first line alone.
+guests, whether an order's columns stand on its first line alone, how dates are written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+import pandas as pd
 
 from features.config.sources import PackedSection, StatusesSection
 from features.intake.order_statuses import BOUGHT, JOINED, sorted_words
@@ -109,3 +111,32 @@ def _guests(
         return ()
     words = GUESTS if CUSTOMER_EMAIL in columns else GUEST_WORDS
     return tuple(text for text in facts[customer].texts if text.casefold() in words)
+
+
+def date_guess(source: str, its: ColumnFacts) -> Guess | None:
+    """The format in which a column's dates are written; None where they are ISO 8601."""
+    if not its.date_formats:
+        return None
+    if len(its.date_formats) == 1:
+        return Guess(
+            source,
+            "date_format",
+            its.date_formats[0],
+            f"it reads the dates, such as {its.texts[0]!r}",
+            sure=True,
+        )
+    best = max(its.date_formats, key=lambda form: _ordered(its, form))
+    others = ", ".join(form for form in its.date_formats if form != best)
+    why = (
+        f"{its.texts[0]!r} may be {best} or {others}, and no date settles it; the rows are in"
+        " better order this way"
+    )
+    return Guess(source, "date_format", best, why, sure=False)
+
+
+def _ordered(its: ColumnFacts, form: str) -> float:
+    """Share of steps from one distinct date to the next that do not go back."""
+    moments = pd.to_datetime(
+        pd.Series(its.texts, dtype="str"), format=form, errors="coerce", utc=True
+    )
+    return float((moments.diff().dropna() >= pd.Timedelta(0)).mean())

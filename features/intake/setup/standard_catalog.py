@@ -60,9 +60,11 @@ def filled_fields(sources: Sequence[Source], tables: Tables) -> list[StandardFie
         own = [source for source in sources if source.table == table.name]
         others = [source for source in sources if source.table in table.stated_in]
         for field in standard_fields(table):
-            always = table.by_name[field.column].always_known
-            holders = [s for s in own if always or field.column in s.columns]
-            holders += [s for s in others if field.column in s.columns]
+            column = table.by_name[field.column]
+            holders = [
+                s for s in own if column.always_known or column.filled_by(s.stated, s.kinds_held)
+            ]
+            holders += [s for s in others if column.filled_by(s.stated, ())]
             found += [replace(field, source=source.name) for source in holders[:1]]
     return found
 

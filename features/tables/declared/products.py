@@ -11,6 +11,7 @@ TITLE = "title"
 PRODUCT_CATEGORY = "product_category"
 BRAND = "brand"
 AVAILABILITY, STOCK = "availability", "stock"
+PRICE, PICTURE, LINK = "price", "picture", "link"
 
 
 def _fact(label: str) -> CatalogEntry:
@@ -29,6 +30,9 @@ TABLE = Facts(
         Column(BRAND, Kind.TEXT, entry=_fact("Brand of the product")),
         Column(AVAILABILITY, Kind.TEXT),
         Column(STOCK, Kind.TEXT),
+        Column(PRICE, Kind.PRICE, may_be_empty=True, entry=_fact("Price of the product")),
+        Column(PICTURE, Kind.TEXT, entry=_fact("Address of a picture of the product")),
+        Column(LINK, Kind.TEXT, entry=_fact("Address of the product's page")),
     ),
     stated_in=("transactions",),
 )

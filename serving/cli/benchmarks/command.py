@@ -6,7 +6,9 @@ import typer
 
 from serving.cli.benchmarks import churn as benchmark_churn
 from serving.cli.benchmarks import explain as benchmark_explain
+from serving.cli.benchmarks import ingest as benchmark_ingest
 from serving.cli.benchmarks import next_basket as benchmark_next_basket
+from serving.cli.benchmarks import refresh as benchmark_refresh
 from serving.cli.benchmarks import scale as benchmark_scale
 from serving.cli.benchmarks import serving as benchmark_serving
 
@@ -19,6 +21,8 @@ def register(app: typer.Typer) -> None:
     benchmark.command("next-basket")(benchmark_next_basket.next_basket)
     benchmark.command("churn")(benchmark_churn.churn)
     benchmark.command("explain")(benchmark_explain.explain)
+    benchmark.command("refresh")(benchmark_refresh.refresh)
     benchmark.command("scale")(benchmark_scale.scale)
     benchmark.command("serving")(benchmark_serving.serving)
+    benchmark.command("ingest")(benchmark_ingest.ingest)
     app.add_typer(benchmark, name="benchmark")

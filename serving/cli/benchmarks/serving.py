@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +12,7 @@ from features.shop.workspace import Workspace
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
 from serving.load.benchmark import BATCH, measure
+from serving.load.event_batches import measure_events
 
 TOLD = {"empty": "an empty BentoML endpoint", "sayso": "explained recommendations, recorded"}
 
@@ -22,11 +22,18 @@ def serving(
         float, typer.Option("--seconds", min=0.5, help="Seconds for each figure.")
     ] = 10.0,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Workers of ours.")] = 1,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            help="Address of an empty database that the copy is moved to, as of PostgreSQL.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
-    postgresql: Annotated[
+    events: Annotated[
         bool,
-        typer.Option("--postgresql", help="Keep the database in a PostgreSQL server made for it."),
+        typer.Option("--events", help="Time batches of 1,000 events in place of answers."),
     ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -37,22 +44,13 @@ def serving(
     A copy of the workspace answers; nothing is recorded in the workspace itself.
     """
     screen, opened = Screen(as_json=as_json), Workspace.open(workspace, Settings())
-    with screen.progress() as progress, _postgres() if postgresql else nullcontext() as server:
-        found = measure(
-            opened,
-            seconds,
-            progress,
-            workers=workers,
-            database_url=None if server is None else server.url,
+    with screen.progress() as progress:
+        timed = measure_events if events else measure
+        found: Mapping[str, Any] = timed(
+            opened, seconds, progress, workers=workers, database_url=database
         )
-    _show(screen, found)
+    (_show_events if events else _show)(screen, found)
     screen.result(found)
-
-
-def _postgres() -> Any:
-    from serving.proofs.stage.postgres import postgres_server  # noqa: PLC0415 - needed for one option
-
-    return postgres_server()
 
 
 def _show(screen: Screen, found: Mapping[str, Any]) -> None:
@@ -69,6 +67,14 @@ def _show(screen: Screen, found: Mapping[str, Any]) -> None:
     screen.say(
         f"Batches of {BATCH:,} answer {found['batch']['customers_per_second']:.0f} customers a"
         f" second, {found['ratio_batch']:.1f} times as many as one request each."
+    )
+
+
+def _show_events(screen: Screen, found: Mapping[str, Any]) -> None:
+    screen.say(
+        f"{found['events_per_second']:,.0f} events/s in batches of 1,000, each durable before its"
+        f" answer ({found['p50_ms']:.0f} ms at the median, {found['p99_ms']:.0f} ms at p99);"
+        f" {found['accepted']:,} of {found['events']:,} were accepted."
     )
 
 

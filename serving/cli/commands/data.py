@@ -14,6 +14,7 @@ from features.config.environment import Settings
 from features.config.reading import read_config
 from features.config.sources import Source
 from features.definitions.frames import feature_frame
+from features.intake.health.record import HealthRecord, Load
 from features.intake.ingest import ingest
 from features.intake.ingest_report import IngestReport
 from features.intake.setup.guess import LAYOUT, Guess
@@ -21,6 +22,7 @@ from features.intake.setup.new_workspace import create
 from features.shop.online import refresh_online
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from serving.cli.data_health import show_loads, show_oddities
 from serving.cli.options import (
     DEFAULT_WORKSPACE,
     DebugOption,
@@ -113,19 +115,37 @@ def load(
             help="The share of a source's lines that may be rejected; with more nothing is loaded.",
         ),
     ] = ACCEPTED,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Read all sources anew, and not what is new alone.")
+    ] = False,
+    health: Annotated[
+        bool,
+        typer.Option("--health", help="Load nothing; show the loads so far and what was odd."),
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Load or refresh the warehouse from the sources in `sayso.toml`."""
+    """Load or refresh the warehouse from the sources in `sayso.toml`; of what was loaded before
+    only what is new is read.
+    """
     screen = Screen(as_json=as_json)
     shop = Shop(Workspace.open(workspace, Settings()))
+    if health:
+        _show_loads(screen, HealthRecord(shop.workspace.data_health).loads())
+        return
     with screen.progress() as progress:
-        report = ingest(shop.workspace, shop.database, progress, accept=accept)
+        report = ingest(shop.workspace, shop.database, progress, accept=accept, whole=whole)
         refresh_online(shop)
     show_ingest(screen, report)
     screen.result(
         {**asdict(report), "rejected_files": [str(file) for file in report.rejected_files]}
     )
+
+
+def _show_loads(screen: Screen, loads: Sequence[Load]) -> None:
+    """The record of all loads, and what was odd about them."""
+    show_loads(screen, loads)
+    screen.result({"loads": [asdict(load) for load in loads]})
 
 
 def show_ingest(screen: Screen, report: IngestReport) -> None:
@@ -135,11 +155,16 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
         f" {report.customers:,} customers, {report.products:,} products, {report.first:%Y-%m-%d} to"
         f" {report.last:%Y-%m-%d}."
     )
+    if report.over_http:
+        screen.say(f"With them are {report.over_http:,} that were sent over HTTP.")
     aside = ", ".join(
         f"{rule.replace('_', ' ')} {count:,}" for rule, count in report.set_aside.items() if count
     )
     if aside:
         screen.say(f"Set aside by the cleaning rules: {aside}.")
+    if report.interactions:
+        kinds = (f"{kind.replace('_', ' ')} {n:,}" for kind, n in report.interactions.items())
+        screen.say(f"Interactions: {', '.join(kinds)}.")
     bought = report.purchases
     rows: list[tuple[object, ...]] = [
         (
@@ -164,6 +189,8 @@ def show_ingest(screen: Screen, report: IngestReport) -> None:
         files = ", ".join(str(file) for file in report.rejected_files)
         lines = "1 line was" if report.rejected == 1 else f"{report.rejected:,} lines were"
         screen.say(f"[bold]{lines} rejected[/bold]; {files} has each with its line and the reason.")
+    if report.health is not None:
+        show_oddities(screen, report.health.oddities)
 
 
 AsOfOption = Annotated[

@@ -18,7 +18,7 @@ from serving.cli.screen import Screen
 from serving.operations.backup import back_up
 from serving.operations.doctor import Doctor
 from serving.operations.moving import Verified, migrate
-from serving.operations.restore import Restoring
+from serving.operations.restore import Restored, Restoring
 
 OutOption = Annotated[
     Path,
@@ -61,6 +61,13 @@ def move(
             ),
         ),
     ],
+    clear: Annotated[
+        bool,
+        typer.Option(
+            "--clear",
+            help="Empty the old one once the new one is checked, also after an earlier move.",
+        ),
+    ] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     as_json: JsonOption = False,
@@ -73,12 +80,19 @@ def move(
     """
     screen = Screen(as_json=as_json)
     with screen.progress() as progress:
-        moved = migrate(Workspace.open(workspace, Settings()), to, progress)
+        moved = migrate(Workspace.open(workspace, Settings()), to, progress, clear_old=clear)
     if moved.verified is not None:
         _show(screen, moved.verified)
     screen.say(
         f"[bold]{moved.went_to}[/bold] is the workspace's database now; {moved.came_from} is"
         " read-only. Take SAYSO_DATABASE_URL away, or set it to the new address."
+    )
+    screen.say(
+        f"{moved.came_from} was emptied."
+        if moved.cleared
+        else f"[bold]{moved.came_from} still holds everything that it held, personal data among"
+        " it[/bold], also of whoever is erased from now on: once the new one is in use, empty it"
+        " with `sayso migrate --to URL --clear` and the same address, or delete it."
     )
     screen.result(asdict(moved))
 
@@ -131,6 +145,17 @@ def restore(
         Path | None,
         typer.Option("--keys", help="Folder with the files of the keys.", file_okay=False),
     ] = None,
+    consents_from: Annotated[
+        str | None,
+        typer.Option(
+            "--consents-from",
+            metavar="URL",
+            help=(
+                "The database that the backup was made of, where it can still be read: what"
+                " customers chose since is taken from there."
+            ),
+        ),
+    ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     *,
     as_json: JsonOption = False,
@@ -138,7 +163,7 @@ def restore(
 ) -> None:
     """Make a workspace from a backup, in which whoever was erased since stays erased."""
     screen = Screen(as_json=as_json)
-    restoring = Restoring(file, workspace, Settings(), erased, nobody_erased, keys)
+    restoring = Restoring(file, workspace, Settings(), erased, nobody_erased, keys, consents_from)
     with screen.progress() as progress:
         done = restoring.run(progress)
     screen.say(
@@ -149,11 +174,7 @@ def restore(
         f"{done.erased_again:,} customers who were erased since were erased again;"
         f" {done.kept_out:,} are kept out."
     )
-    screen.say(
-        f"[bold]What customers said after {done.backup.last_event_at or 'that'} is not in"
-        " it[/bold], withdrawals among it: import it again with `sayso consent import` before"
-        " serving."
-    )
+    screen.say(_what_of_later(done))
     screen.result({**asdict(done), "backup": {**asdict(done.backup), "files": None}})
 
 
@@ -192,6 +213,22 @@ def doctor(
     screen.result({"faults": [asdict(one) for one in found], "left": left})
     if left:
         raise Ill(f"{left} of {len(found)} faults are left")
+
+
+def _what_of_later(done: Restored) -> str:
+    """What became of what customers chose after the backup."""
+    since = done.backup.last_event_at or done.backup.made_at
+    if done.later is not None:
+        return (
+            f"{done.later.consents:,} consents and {done.later.opt_outs:,} opt-outs of after"
+            f" {since} were taken over."
+        )
+    return (
+        f"[bold]What customers chose after {since} is not in it[/bold], withdrawals and opt-outs"
+        " among it. If the database that the backup was made of can still be read, restore again"
+        " into a new folder with --consents-from URL; else import it with `sayso consent import`"
+        " before serving."
+    )
 
 
 def _show(screen: Screen, verified: Verified) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import typer
 
 from experiments.promotion.withdrawn_since import VersionStatus, model_status
 from experiments.training.registry import task_names
+from features import clock
 from features.config.environment import Settings
+from features.errors import WorkspaceError
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
+from features.warehouse.pauses import is_old
 from models.registry import override_of
 from models.tracking import Tracking
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
@@ -61,7 +66,23 @@ def status(
         f" ({100 * new.share:.1f}%)."
     )
     told = {"places": new.places, "explored": new.explored, "share": new.share}
-    screen.result({"versions": [_document(one) for one in found], "discoveries": told})
+    versions = [_document(one) for one in found]
+    screen.result({"versions": versions, "discoveries": told, **_record(screen, shop)})
+
+
+def _record(screen: Screen, shop: Shop) -> dict[str, object]:
+    """Where the shop's record ends, with a warning where that is old."""
+    try:
+        until = shop.loaded_until().replace(tzinfo=UTC)
+    except WorkspaceError:  # nothing is loaded
+        return {"data_until": None, "data_is_old": False}
+    old = is_old(until, shop.clock(), shop.warehouse.usual_pause())
+    if old:
+        screen.say(
+            f"[bold]The record ends at {until:%Y-%m-%d}[/bold], which is longer ago than the shop's"
+            " usual pause: answers speak of that day. Load newer orders with `sayso ingest`."
+        )
+    return {"data_until": clock.to_text(until), "data_is_old": old}
 
 
 def _row(one: VersionStatus) -> list[object]:

@@ -12,6 +12,7 @@ from serving.access.api_keys import Key
 from serving.access.signed_links import Links, Page
 from serving.decisions.deciding import Decided
 from serving.decisions.document import document, encoded
+from serving.events.links import IN_MESSAGES, EventLinks
 from serving.http.sight.request_ids import current_request_id
 
 
@@ -71,4 +72,15 @@ def links_to(links: Links, key: Key, decision_id: str, customer: int | None) -> 
     return {
         "why_url": links.url(Page.WHY, decision_id, key.id),
         "preferences_url": preferences,
+    }
+
+
+def links_of_list(
+    links: Links, event_links: EventLinks, key: Key, decided: Decided[Any], channel: str
+) -> dict[str, Any]:
+    """The fields of `serving.contract.answers.RecommendationLinks`, for a list on `channel`."""
+    tells = channel in IN_MESSAGES
+    return {
+        **links_to(links, key, decided.decision_id, decided.customer),
+        "event_url": event_links.url(decided.decision_id) if tells else None,
     }

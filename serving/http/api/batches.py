@@ -9,14 +9,12 @@ from fastapi import Header
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from serving.access.api_keys import Key
 from serving.access.privacy_signal import HONOURED, SAID, record_signal
-from serving.access.signed_links import Links
 from serving.batch.chunks import Answering, Batch, Body
 from serving.contract.answers import Churn, ChurnAnswer, Recommendation, RecommendationAnswer
 from serving.contract.batches import ChurnBatch, RecommendationBatch, check_customer_id
 from serving.decisions.deciding import Decided
-from serving.http.api.addressed import head, joined, links_to
+from serving.http.api.addressed import head, joined, links_of_list, links_to
 from serving.http.boundary.lines import LineProblem, LinesResponse
 from serving.http.boundary.parts import (
     Calling,
@@ -26,6 +24,7 @@ from serving.http.boundary.parts import (
     Estimating,
     KnownCustomers,
     Linking,
+    LinkingEvents,
     Recommending,
 )
 from serving.http.boundary.problems import is_passing
@@ -51,6 +50,7 @@ def recommend_to_many(
     recommender: Recommending,
     data_until: DataUntil,
     links: Linking,
+    event_links: LinkingEvents,
     key: CallingKey,
     caller: Calling,
     sec_gpc: Signal = None,
@@ -67,7 +67,8 @@ def recommend_to_many(
     def line(customer_id: str, decided: Decided[RecommendationAnswer]) -> bytes:
         said = decided.answer
         count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
-        return _line(customer_id, decided, data_until, links, key)
+        own = links_of_list(links, event_links, key, decided, batch.channel)
+        return joined(decided, head(decided, customer_id, data_until), own)
 
     return LinesResponse(
         _batch(batch.customer_ids, answering), line, headers=HONOURED if signal else None
@@ -106,7 +107,8 @@ def estimate_many(
     def line(customer_id: str, decided: Decided[ChurnAnswer]) -> bytes:
         said = decided.answer
         count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)
-        return _line(customer_id, decided, data_until, links, key)
+        own = links_to(links, key, decided.decision_id, decided.customer)
+        return joined(decided, head(decided, customer_id, data_until), own)
 
     return LinesResponse(
         _batch(batch.customer_ids, answering), line, headers=HONOURED if signal else None
@@ -127,13 +129,3 @@ def _fault(customer_id: str) -> Exception | None:
             [{**fault, "loc": ("body", "customer_id")} for fault in faults]
         )
     return None
-
-
-def _line(
-    customer_id: str, decided: Decided[Any], data_until: str | None, links: Links, key: Key
-) -> bytes:
-    return joined(
-        decided,
-        head(decided, customer_id, data_until),
-        links_to(links, key, decided.decision_id, decided.customer),
-    )

@@ -9,12 +9,13 @@ from fastapi import Header
 from serving.access.privacy_signal import HONOURED, SAID
 from serving.contract.answers import Recommendation
 from serving.contract.requests import RecommendationRequest
-from serving.http.api.addressed import DecidedResponse, head, links_to
+from serving.http.api.addressed import DecidedResponse, head, links_of_list
 from serving.http.boundary.parts import (
     Calling,
     CallingKey,
     DataUntil,
     Linking,
+    LinkingEvents,
     Recommending,
 )
 from serving.http.boundary.scoped_routes import scope, scoped_router
@@ -34,6 +35,7 @@ def recommend(
     recommender: Recommending,
     data_until: DataUntil,
     links: Linking,
+    event_links: LinkingEvents,
     key: CallingKey,
     caller: Calling,
     sec_gpc: Annotated[
@@ -50,6 +52,6 @@ def recommend(
     return DecidedResponse(
         decided,
         head(decided, request.customer_id, data_until),
-        links_to(links, key, decided.decision_id, decided.customer),
+        links_of_list(links, event_links, key, decided, request.channel),
         headers=HONOURED if signal else None,
     )

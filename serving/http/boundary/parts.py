@@ -12,6 +12,7 @@ from features.catalog import Catalog
 from features.config.schema import ContactPolicySection
 from features.consent.ledger import Ledger
 from features.customers.pseudonyms import Customers
+from features.intake.over_http.door import Door
 from serving.access.api_keys import Key
 from serving.access.audit_log import AuditLog
 from serving.access.caller import Caller
@@ -21,6 +22,8 @@ from serving.bootstrap import Sayso
 from serving.churn.estimator import ChurnEstimator
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
+from serving.events.intake import EventIntake
+from serving.events.links import EventLinks
 from serving.recommending.recommender import Recommender
 from serving.rights.rights import Rights
 
@@ -69,6 +72,8 @@ Decisions = Annotated[DecisionLog, _part(lambda sayso: sayso.decisions)]
 DataUntil = Annotated[str | None, _part(lambda sayso: sayso.assortment.for_names.data_until)]
 """The newest moment on record."""
 Linking = Annotated[Links, _part(lambda sayso: sayso.links)]
+TakingEvents = Annotated[EventIntake, _part(lambda sayso: sayso.events)]
+LinkingEvents = Annotated[EventLinks, _part(lambda sayso: sayso.event_links)]
 ConsentLedger = Annotated[Ledger, _part(lambda sayso: sayso.shop.ledger)]
 KnownCustomers = Annotated[Customers, _part(lambda sayso: sayso.shop.customers)]
 DeclaredCatalog = Annotated[Catalog, _part(lambda sayso: sayso.shop.config.catalog)]
@@ -76,6 +81,7 @@ DeclaredContactPolicy = Annotated[
     ContactPolicySection, _part(lambda sayso: sayso.shop.config.contact_policy)
 ]
 OptingOut = Annotated[OptOuts, _part(lambda sayso: sayso.opt_outs)]
+RowsDoor = Annotated[Door, _part(lambda sayso: sayso.door)]
 Codes = Annotated[OneTimeCodes, _part(lambda sayso: sayso.codes)]
 Auditing = Annotated[AuditLog, _part(lambda sayso: sayso.audit_log)]
 CallingKey = Annotated[Key, _of_request(key_of)]

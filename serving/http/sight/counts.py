@@ -45,6 +45,12 @@ WITHHELD = Counter(
     ["kind", "category"],
     registry=REGISTRY,
 )
+EVENTS = Counter(
+    "sayso_events",
+    "Events by kind and what became of them.",
+    ["kind", "became"],
+    registry=REGISTRY,
+)
 WAITING = Gauge(
     "sayso_waiting", "Requests that wait for their turn, by lane.", ["lane"], registry=REGISTRY
 )
@@ -81,6 +87,11 @@ def count_answer(kind: str, because: str | None, withheld: Iterable[str]) -> Non
     ANSWERS.labels(kind, because or PERSONAL).inc()
     for category in withheld:
         WITHHELD.labels(kind, category).inc()
+
+
+def count_event(kind: str, became: str) -> None:
+    """Count an event that somebody told."""
+    EVENTS.labels(kind, became).inc()
 
 
 def count_stage(lane: str, stage: str, seconds: float) -> None:

@@ -1,5 +1,5 @@
 """The promise that bad data is named: no corrupt row gets in, none is lost in silence, and a mended
-file loads what was missing.
+file loads what was missing; and so it is with files, settings and consents that are bad as a whole.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.config.environment import Settings
 from features.intake.ingest import ingest
 from features.intake.ingest_report import IngestReport
 from features.intake.setup.new_workspace import create
-from features.progress import Progress
+from features.progress import Progress, part_of
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
-from features.tables.declared import transactions
-from features.tables.declared.products import TITLE
-from features.tables.table import CUSTOMER_ID
 from serving.proofs.bad_data.corrupt_rows import KINDS, Row
+from serving.proofs.bad_data.kinds.every import GROUPS
+from serving.proofs.bad_data.loaded_rows import OWN, VALUES, loaded, same
 from serving.proofs.bad_data.spoilt_exports import (
     DIALECTS,
     PLACES,
@@ -32,21 +30,6 @@ from serving.proofs.bad_data.spoilt_exports import (
 )
 from serving.proofs.stage.proof import TENTH, Finding, Proof
 
-VALUES = [
-    CUSTOMER_ID,
-    transactions.ORDER_ID,
-    transactions.PRODUCT_ID,
-    transactions.ORDERED_AT,
-    transactions.QUANTITY,
-    transactions.UNIT_PRICE,
-    transactions.AMOUNT,
-    TITLE,
-]
-OWN = Settings(
-    workspace=Path("workspace"), database_url=None, mlflow_uri=None, public_url=None, secret=None
-)
-"""Whatever the environment says, a selftest works in its own folder."""
-
 
 @dataclass
 class Tally:
@@ -56,7 +39,33 @@ class Tally:
     faults: list[str] = field(default_factory=list)
 
 
+ROWS = 0.8
+"""What part of the time corrupt rows take."""
+
+
 def prove(folder: Path, share: float, progress: Progress) -> Finding:
+    """Corrupt rows of CSV, and then every other kind."""
+    rows = prove_rows(folder / "rows", share, part_of(progress, 0.0, ROWS))
+    others = prove_others(folder / "others", part_of(progress, ROWS, 1.0))
+    kinds = len(KINDS) + sum(len(group.kinds) for group in GROUPS.values())
+    return Finding(
+        {"kinds": kinds, **rows.figures, **others.figures}, (*rows.faults, *others.faults)
+    )
+
+
+def prove_others(folder: Path, progress: Progress) -> Finding:
+    """Spoil workspaces in every kind that is no corrupt row of CSV, one at a time."""
+    faults: list[str] = []
+    for position, (name, group) in enumerate(GROUPS.items()):
+        progress(name, position / len(GROUPS))
+        (folder / str(position)).mkdir(parents=True)
+        faults += group.faults(folder / str(position))
+    return Finding(
+        {f"kinds of {name}": len(group.kinds) for name, group in GROUPS.items()}, tuple(faults)
+    )
+
+
+def prove_rows(folder: Path, share: float, progress: Progress) -> Finding:
     """Load spoilt exports in as many ways of writing CSV as `share` asks for, mend them, and load
     them again.
     """
@@ -67,7 +76,7 @@ def prove(folder: Path, share: float, progress: Progress) -> Finding:
         progress(f"way of writing {position + 1} of {len(dialects)}", position / len(dialects))
         _prove_one(folder / str(position), exports(dialect, places), tally)
     return Finding(
-        {"kinds": len(KINDS), "ways of writing CSV": len(dialects), **tally.counts},
+        {"kinds of corrupt rows": len(KINDS), "ways of writing CSV": len(dialects), **tally.counts},
         tuple(tally.faults),
     )
 
@@ -78,10 +87,10 @@ def _prove_one(folder: Path, files: Sequence[Export], tally: Tally) -> None:
     _write(shop, {export.name: export.spoilt for export in files})
     first = ingest(shop.workspace, shop.database)
     tally.faults += _faults_of_first(shop, files, first)
-    before = _loaded(shop)
+    before = loaded(shop)
     _write(shop, {export.name: export.mended for export in files})
     second = ingest(shop.workspace, shop.database)
-    tally.faults += _faults_of_second(shop, second, before, _loaded(never_bad))
+    tally.faults += _faults_of_second(shop, second, before, loaded(never_bad))
     planted = sum(len(export.planted) for export in files)
     tally.counts.update(
         {
@@ -138,7 +147,7 @@ def _faults_of_first(shop: Shop, files: Sequence[Export], report: IngestReport) 
         SET_ASIDE, len(files)
     ):
         yield f"other rows were set aside than {', '.join(SET_ASIDE)}: {report.set_aside}"
-    if not _same(_loaded(shop), _expected(good)):
+    if not same(loaded(shop), _expected(good)):
         yield "the warehouse holds something else than the good rows with their exact values"
 
 
@@ -161,22 +170,13 @@ def _faults_of_second(
     shop: Shop, report: IngestReport, before: pd.DataFrame, never_bad: pd.DataFrame
 ) -> Iterator[str]:
     """What is wrong with a load of the files once they were mended."""
-    after = _loaded(shop)
+    after = loaded(shop)
     if report.rejected or list(shop.workspace.rejected.glob("*")):
         yield f"{report.rejected} rows of the mended files are still rejected"
-    if not _same(after, never_bad):
+    if not same(after, never_bad):
         yield "after the fix the warehouse is not that of files that never were corrupt"
-    if not _same(after[after["order_id"].isin(before["order_id"])], before):
+    if not same(after[after["order_id"].isin(before["order_id"])], before):
         yield "the rerun changed rows that were loaded before"
-
-
-def _loaded(shop: Shop) -> pd.DataFrame:
-    """The warehouse's order lines under the shop's own ids, with the products' titles."""
-    lines = shop.warehouse.collect(shop.warehouse.table("transactions"))
-    named = lines.assign(customer_id=lines["customer"].map(shop.customers.all()))
-    return named.merge(
-        shop.warehouse.products()[["product_id", "title"]], on="product_id", how="left"
-    )[VALUES]
 
 
 def _expected(rows: Sequence[Row]) -> pd.DataFrame:
@@ -198,16 +198,9 @@ def _values(row: Row, units: int, price: float) -> tuple[object, ...]:
     )
 
 
-def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Whether both hold the same rows, to the last bit, in whatever order."""
-    return Counter(one.itertuples(index=False, name=None)) == Counter(
-        other.itertuples(index=False, name=None)
-    )
-
-
 BAD_DATA = Proof(
     "bad_data",
-    "fifty kinds of corrupt rows are each named with file, line and reason, and none gets in or is"
-    " lost",
+    "every kind of bad data, in rows, files, settings and consents, is named with file, line and"
+    " reason; none gets in or is lost, and nothing is half loaded",
     prove,
 )

@@ -21,6 +21,7 @@ from features.catalog import Catalog
 from features.consent.event import GRANTED, ConsentEvent
 from features.database.tables import merged_customers
 from features.intake.ingest import ingest
+from features.intake.over_http.statements import Statement
 from features.intake.setup.new_workspace import create
 from features.progress import Progress, part_of
 from features.shop.consent_import import REQUIRED, import_consents
@@ -65,6 +66,7 @@ def make_shop(folder: Path, chosen: Sequence[int], progress: Progress) -> Sayso:
     ingest(shop.workspace, shop.database)
     shop.ledger.append_all(list(_consents(shop.config.catalog)))
     _correct(sayso, chosen, part_of(progress, 0.1, 0.4))
+    _send_rows(sayso)
     ingest(shop.workspace, shop.database)  # the generation before stays in the warehouse
     _train(sayso, part_of(progress, 0.4, 0.6))
     _use(sayso, part_of(progress, 0.6, 0.8))
@@ -135,6 +137,27 @@ def _correct(sayso: Sayso, chosen: Sequence[int], progress: Progress) -> None:
             correct(
                 sayso.shop, customer, Correction("customers.country", canary("corrected", number))
             )
+
+
+def _send_rows(sayso: Sayso) -> None:
+    """An order line of each customer comes over HTTP, with canaries in all that it says."""
+    now = clock.to_text(sayso.shop.clock())
+    sent = [
+        Statement(
+            canary("row", number),
+            [
+                {
+                    "customer_id": customer_id(number),
+                    "order_id": canary("sent", number),
+                    "product_id": canary("bought", number),
+                    "amount": 1,
+                    "ordered_at": now,
+                }
+            ],
+        )
+        for number in range(CUSTOMERS)
+    ]
+    sayso.door.take("transactions", sent, "key:shop")
 
 
 def _train(sayso: Sayso, progress: Progress) -> None:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from features.customers.vault import PayloadGone
-from features.database.tables import corrections, decisions, evidence, online_features, payload_keys
+from features.database.tables import (
+    arrivals,
+    corrections,
+    decisions,
+    evidence,
+    online_features,
+    payload_keys,
+)
 from features.shop.shop import Shop
 
 
@@ -48,6 +55,8 @@ def _all(connection: Connection) -> Iterator[Payload]:
         yield Payload(row.customer, row.content, f"evidence:{row.seq}")
     for row in connection.execute(select(corrections)):
         yield Payload(row.customer, row.content, f"correction:{row.id}")
+    for row in connection.execute(select(arrivals).where(arrivals.c.customer.is_not(None))):
+        yield Payload(row.customer, row.content, f"arrival:{row.row_tag}")
     for row in connection.execute(select(online_features)):
         yield Payload(row.customer, row.content, f"online:{row.purpose}:{row.customer}")
     for row in connection.execute(select(decisions).where(decisions.c.content.is_not(None))):

@@ -151,7 +151,8 @@ class Churn(Task[ChurnSettings, ChurnData, GroupsWeighed, ChurnModel, Floats]):
 
     def offered(self, data: ChurnData) -> Collection[str]:
         """Features of customers that the catalog's fields allow."""
-        return features_for(data.shop.config.catalog, "churn", data.gate.purpose)
+        catalog = data.shop.config.catalog
+        return features_for(catalog, "churn", data.gate.purpose, unlisted=True)
 
     def by_recipe(self, data: ChurnData, recipe: Recipe) -> ChurnData:
         """The same customers and moments with other features."""

@@ -156,7 +156,8 @@ class NextPurchase(Task[NextPurchaseSettings, RankingData, RankerFit, NextPurcha
 
     def offered(self, data: RankingData) -> Collection[str]:
         """Features of histories and customers that the catalog's fields allow."""
-        return features_for(data.shop.config.catalog, "next_purchase", data.gate.purpose)
+        catalog = data.shop.config.catalog
+        return features_for(catalog, "next_purchase", data.gate.purpose, unlisted=True)
 
     def unusable(self, recipe: Recipe, features: Sequence[str]) -> str:
         """A ranker needs a feature of what was bought."""

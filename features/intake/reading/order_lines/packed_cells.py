@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -51,7 +52,7 @@ class UnpackedFile:
         rows: Any = pa.array(row)
         taken = {name: raw.cells[name].take(rows) for name in columns if name in own}
         found = {name: taken[name] if name in own else parts[name] for name in columns}
-        return RawTable(found, raw.lines[row], raw.misshapen, raw.decimal_comma)
+        return replace(raw, cells=found, lines=raw.lines[row])
 
     def raw(self, lines: Collection[int]) -> dict[int, str]:
         """What stands at those lines."""

@@ -54,6 +54,7 @@ def opened(gate: Gate) -> Gate:
         "customer"
     ]
     wide = copy.copy(gate)
+    vars(wide).pop("_by_category", None)  # what it has worked out of the grants as they are
     wide._granted = widened(
         gate._granted, pd.MultiIndex.from_product([customers, catalog.askable(gate.purpose)])
     )

@@ -59,9 +59,9 @@ def any_purpose(original: Any) -> Any:
     """The answer takes what was granted for another purpose."""
 
     def permissions_of(
-        connection: Any, catalog: Any, customer_ids: Any, purpose: str, now: str
+        connection: Any, catalog: Any, customer_ids: Any, purpose: str, now: str, young: Any
     ) -> Any:
-        permissions = original(connection, catalog, customer_ids, purpose, now)
+        permissions = original(connection, catalog, customer_ids, purpose, now, young)
         swapped = "recommendations" if purpose == "churn_prediction" else "churn_prediction"
         others = original(connection, catalog, customer_ids, swapped, now)
         return [

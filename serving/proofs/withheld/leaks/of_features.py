@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ibis
+import numpy as np
 import pandas as pd
 from sqlalchemy import select
 
@@ -18,7 +19,7 @@ from features.database.tables import consent_state, customers, online_features
 from features.definitions.definition import Definition
 from features.shop.online import OnlineStore
 from features.warehouse.fields import AMOUNT, QUANTITY
-from features.warehouse.gate import BEGINNING, Gate
+from features.warehouse.gate import BEGINNING, Covered, Gate
 from serving.proofs.withheld.leaks.leak import Leak, Swap, Wrap, opened, widened
 
 
@@ -57,11 +58,10 @@ def disguising(change: Callable[[ibis.Table], ibis.Table]) -> Wrap:
 def any_category(_original: Any) -> Any:
     """One granted category is enough for all of a definition's fields."""
 
-    def covered(gate: Any, fields: Any) -> pd.DataFrame:
+    def covered(gate: Any, fields: Any) -> Covered:
         held = gate._granted["category"].isin(gate._catalog.categories_of(fields))
-        return pd.DataFrame(
-            {"customer": gate._granted.loc[held, "customer"].unique(), "covers_from": BEGINNING}
-        )
+        customers = np.unique(gate._granted.loc[held, "customer"].to_numpy("int64"))
+        return customers, np.full(len(customers), BEGINNING.to_datetime64(), "datetime64[us]")
 
     return covered
 

@@ -1,0 +1,1 @@
+"""Features of what customers do beside ordering; a shop without such data sees none of them."""

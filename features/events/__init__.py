@@ -1,0 +1,1 @@
+"""What comes back while the shop runs: rows, and what customers did with what they saw."""

@@ -1,0 +1,1 @@
+"""Rows that the shop sends over HTTP: from the door to the warehouse."""

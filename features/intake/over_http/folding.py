@@ -1,0 +1,191 @@
+"""Folding: what the shop sent over HTTP goes into the warehouse beside the rows of its files, and
+each purchase counts once.
+
+An order that stands in a file is the file's, whenever its lines were sent one by one. An order that
+was sent as a whole is newer than a file that was written before it, and older than one that was
+written since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import clock
+from features.config.sources import Source
+from features.customers.vault import Vault
+from features.database.engine import Database
+from features.events.arrivals import Arrival, Values, arrow_rows, each_once, read
+from features.intake.purchases import netted
+from features.intake.reading.source_files import files_of
+from features.tables.declared import transactions
+from features.tables.declared.transactions import ORDER_ID, ORDERED_AT
+from features.tables.table import CUSTOMER, CUSTOMER_ID, RECORDED_AT, Events, Facts, States, Table
+from features.tables.tables import Tables
+from features.warehouse.arrow import arrow_table
+
+BEGINNING = datetime.fromtimestamp(0, UTC)
+Order = tuple[int, str]
+"""A customer, and the number of an order."""
+
+
+def arrived_since(database: Database, vault: Vault) -> list[Arrival]:
+    """All that was sent and is still kept, in its order."""
+    with database.read() as connection:
+        return read(connection, vault)
+
+
+def newest_files(
+    sources: Sequence[Source], left_out: Collection[str], root: Path
+) -> dict[str, datetime]:
+    """When the newest file of each table was written."""
+    newest: dict[str, datetime] = {}
+    for source in sources:
+        if source.name not in left_out and source.url is not None:
+            newest[source.table] = datetime.now(UTC)  # its rows are those of this moment
+        elif source.name not in left_out:
+            written = max(file.stat().st_mtime for file in files_of(source.file, root))
+            moment = datetime.fromtimestamp(written, UTC)
+            newest[source.table] = max(moment, newest.get(source.table, BEGINNING))
+    return newest
+
+
+def folded(
+    held: Mapping[str, pa.Table],
+    came: Sequence[Arrival],
+    tables: Tables,
+    newest: Mapping[str, datetime],
+) -> dict[str, pa.Table]:
+    """The tables `held`, made of files that were written at `newest`, with what `came`."""
+    if not came:
+        return dict(held)
+    counted = each_once(came)
+    together = dict(held)
+    for name in {name for one in counted for name in (one.table, *one.content.rows)}:
+        table = tables[name]
+        if isinstance(table, Facts):
+            since = newest.get(name, BEGINNING)
+            together[name] = _facts(held.get(name), counted, table, since)
+        else:
+            together[name] = _personal(held.get(name), counted, table, newest)
+    return together
+
+
+def _personal(
+    held: pa.Table | None, came: Sequence[Arrival], table: Table, newest: Mapping[str, datetime]
+) -> pa.Table:
+    """A customers' table with the rows that came."""
+    since = newest.get(table.name, BEGINNING)
+    wholes = {_order(one) for one in came if one.content.whole and _received(one) > since}
+    rows = [_rows(one, table) for one in came]
+    more = pa.concat_tables(rows)
+    if table.name == transactions.NAME:
+        more = _netted(more, came)
+        if held is not None:
+            held = held.filter(pc.invert(_is_of(held, wholes)))
+            more = more.filter(pc.invert(_is_of(more, _orders(held, more) - wholes)))
+    elif held is not None and isinstance(table, Events):
+        more = _not_in(more, held, table)
+    if held is None:
+        return more.sort_by(RECORDED_AT)
+    together = pa.concat_tables([held, _like(more, held)])
+    if not isinstance(table, States):
+        return together.sort_by(RECORDED_AT)
+    frame = together.to_pandas().drop_duplicates([CUSTOMER, RECORDED_AT], keep="last")
+    return arrow_table(frame.sort_values([CUSTOMER, RECORDED_AT], kind="stable"), table)
+
+
+def _like(more: pa.Table, held: pa.Table) -> pa.Table:
+    """Rows in the columns of those that are `held`; what is for the next load alone is missing."""
+    columns = [
+        more[field.name] if field.name in more.column_names else pa.nulls(more.num_rows, field.type)
+        for field in held.schema
+    ]
+    return pa.table(columns, schema=held.schema)
+
+
+def _rows(one: Arrival, table: Table) -> pa.Table:
+    return arrow_rows(one.content.rows.get(table.name, ()), table, one.customer)
+
+
+def _netted(more: pa.Table, came: Sequence[Arrival]) -> pa.Table:
+    """The purchases that came, without what was sent back of them."""
+    back = [(one.customer, row) for one in came for row in one.content.back]
+    if not back:
+        return more
+    table = transactions.TABLE
+    taken = pa.concat_tables([arrow_rows([row], table, whose) for whose, row in back])
+    purchases, returned = (
+        part.to_pandas().assign(**{CUSTOMER_ID: lambda rows: rows[CUSTOMER].astype("str")})
+        for part in (more, taken)
+    )
+    left = netted(purchases, returned.astype({ORDERED_AT: "datetime64[us]"}))
+    return arrow_table(left[left[transactions.QUANTITY] > 0], table)
+
+
+def _order(one: Arrival) -> Order:
+    return one.customer or 0, one.content.whole or ""
+
+
+def _is_of(rows: pa.Table, orders: Collection[Order]) -> pa.BooleanArray:
+    """Which rows are of `orders`; looked at one by one are those that may be alone."""
+    whose = pa.array(sorted({who for who, _ in orders}), pa.int64())
+    numbers = pa.array(sorted({number for _, number in orders}), pa.string())
+    may = pc.and_(pc.is_in(rows[CUSTOMER], whose), pc.is_in(rows[ORDER_ID], numbers))
+    found = np.asarray(may.fill_null(fill_value=False)).astype(np.bool_)
+    places = np.flatnonzero(found)
+    some = rows.take(places)
+    pairs = zip(some[CUSTOMER].to_pylist(), some[ORDER_ID].to_pylist(), strict=True)
+    found[places] = [pair in orders for pair in pairs]
+    return pa.array(found)
+
+
+def _orders(rows: pa.Table, of: pa.Table) -> set[Order]:
+    """The orders in `rows` of the customers who are in `of`."""
+    some = _of_customers(rows, of)
+    whose, numbers = some[CUSTOMER].to_pylist(), some[ORDER_ID].to_pylist()
+    return {(who or 0, number or "") for who, number in zip(whose, numbers, strict=True)}
+
+
+def _of_customers(rows: pa.Table, of: pa.Table) -> pa.Table:
+    return rows.filter(pc.is_in(rows[CUSTOMER], of[CUSTOMER].combine_chunks().unique()))
+
+
+def _not_in(more: pa.Table, held: pa.Table, table: Table) -> pa.Table:
+    """The rows of `more` that are not in `held` already, as another file's are not."""
+    columns = [CUSTOMER, *(column.name for column in table.columns if column.tells_apart)]
+    known = pd.MultiIndex.from_frame(_of_customers(held, more).select(columns).to_pandas())
+    new = ~pd.MultiIndex.from_frame(more.select(columns).to_pandas()).isin(known)
+    return more.filter(pa.array(new))
+
+
+def _received(one: Arrival) -> datetime:
+    return clock.from_text(one.received_at)
+
+
+def _facts(
+    held: pa.Table | None, came: Iterable[Arrival], table: Facts, since: datetime
+) -> pa.Table:
+    """Things with what was sent of them later than the newest file was written; of what no file has
+    all that was sent.
+    """
+    known: dict[str, Values] = {}
+    if held is not None:
+        known = {str(row[table.key]): row for row in held.to_pylist()}
+    in_files = {*known}
+    for one in came:
+        for row in one.content.rows.get(table.name, ()):
+            key = str(row[table.key])
+            if key not in in_files or _received(one) > since:
+                known[key] = {**known.get(key, {}), **row}
+    frame = pd.DataFrame(
+        [{name: row.get(name) for name in table.by_name} for row in known.values()]
+    )
+    frame[table.called] = frame[table.called].where(frame[table.called].notna(), frame[table.key])
+    return arrow_table(frame.sort_values(table.key), table)

@@ -1,0 +1,1 @@
+"""Rows of a shop's own database, read and never written."""

@@ -1,0 +1,1 @@
+"""Which column of a file is what that holds no orders, but interactions or facts of customers."""

@@ -1,0 +1,1 @@
+"""Taking in what came of decisions, and what follows from it."""
