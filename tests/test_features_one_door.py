@@ -33,6 +33,7 @@ may reach them.
 """
 MAY_NAME_THE_CLASS = {
     "features/warehouse/gate.py",
+    "features/warehouse/minimum_age.py",
     "features/intake/ingest.py",
     "features/intake/loading/day/load.py",
     "features/intake/loading/day/notes.py",

@@ -181,7 +181,7 @@ def test_every_decision_is_made_again_identically(service, answers):
     for answer in chain.from_iterable((a["items"], a["churn"]) for a in answers.values()):
         again = service.replay(answer["decision_id"])
         assert again.pop("replay") == {"identical": True}
-        signed_anew = {"why_url", "preferences_url", "request_id", "data_until"} | (
+        signed_anew = {"why_url", "preferences_url", "event_url", "request_id", "data_until"} | (
             set() if again["customer_id"] else {"customer_id"}
         )
         assert {n: v for n, v in again.items() if n in answer and n not in signed_anew} == {

@@ -221,8 +221,8 @@ def test_excluded_products_and_those_in_the_basket_are_not_shown(service, pool, 
 
 @pytest.mark.parametrize("kind", WHO)
 def test_only_the_product_categories_asked_for_are_shown(service, pool, lines, kind):
-    """With `product_categories`, every item belongs to one of them; none belongs to one that does
-    not exist.
+    """With `product_categories`, every item belongs to one of them; one that does not exist is
+    refused.
     """
     of = products_by("product_category", lines)
     customer = _who(pool, kind)
@@ -233,7 +233,8 @@ def test_only_the_product_categories_asked_for_are_shown(service, pool, lines, k
     )
     assert found
     assert found <= of["department 2"] | of["department 4"]
-    assert shown(service.recommend(customer, product_categories=["no such department"])) == []
+    body = {"customer_id": customer, "product_categories": ["no such department"]}
+    assert service.http.post("/v1/recommendations", json=body).status_code == 422
     assert shown(service.recommend(customer, product_categories=[])) == []
 
 

@@ -104,6 +104,8 @@ def test_an_export_is_everything_and_kept_by_no_cache(service, pool):
         "channel": "web",
         "exclude": [],
         "product_categories": None,
+        "not_bought_within": None,
+        "only_new": None,
     }
     assert opted["id"] in {opt_out["id"] for opt_out in document["opt_outs"]}
     assert document["training_sets"]

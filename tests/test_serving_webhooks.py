@@ -219,7 +219,8 @@ def test_the_service_tells_the_shop_in_the_background(fresh_shop, receiver):
 
 def test_production_is_careful(fresh_shop, receiver):
     """In production the service does not call its own machine."""
-    workspace = stated(fresh_shop, receiver.url, webhook_secret=SECRET, env=Env.PRODUCTION)
+    url = receiver.url.replace("http:", "https:")
+    workspace = stated(fresh_shop, url, webhook_secret=SECRET, env=Env.PRODUCTION)
     sayso = assemble(workspace, "https://mugs.example")
     sayso.codes.ask(next(iter(sayso.shop.customers.all())), GoodFor.DATA)
     sayso.watch.look()

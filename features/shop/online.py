@@ -144,6 +144,7 @@ class OnlineStore:
         tables: Tables,
         facts: ShopFacts,
         clock: Clock,
+        too_young: Callable[[int], bool],
         purpose: str,
         features: Sequence[str],
     ) -> None:
@@ -156,6 +157,7 @@ class OnlineStore:
         self._tables = tables
         self._facts = facts
         self._clock = clock
+        self._too_young = too_young
         self.purpose = purpose
         self.layout = Layout.of(features)
 
@@ -199,7 +201,8 @@ class OnlineStore:
                 before = self._state(connection, customer)
                 arrived = self._arrived(connection, customer, before)
             gate = self._gate_for(self.purpose, NOBODY)
-            door = gate.of_one(customer, arrived, of_one(before[0]))
+            counting = [] if self._too_young(customer) else before[0]
+            door = gate.of_one(customer, arrived, of_one(counting))
             row = self._row(door, self._as_of(arrived))
             if self._loaded() == before[-1]:
                 break
@@ -358,6 +361,7 @@ def online_store(
         shop.workspace.tables,
         shop.facts,
         shop.clock,
+        shop.minimum_age.withholds,
         purpose,
         features,
     )

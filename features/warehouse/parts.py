@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 
 from features.private_file import sync
 from features.tables.table import CUSTOMER
-from features.warehouse.part_files import in_order, rows_of_a_part
+from features.warehouse.part_files import PartFiles, in_order, rows_of_a_part
 
 HALF = ".partial"
 """What names end with whose content is not all there yet; found where a process was killed, and
@@ -108,3 +109,27 @@ def link_all(before: Path, new: Path, but: Collection[str]) -> None:
             os.link(file, new / name)
         except OSError:
             shutil.copy2(file, new / name)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The tables of one generation, whichever is in use meanwhile; `tables` are their files."""
+
+    folder: Path
+    tables: Mapping[str, list[Path]]
+    parts: PartFiles
+    query: Callable[[str, Mapping[str, pa.Table]], pa.Table]
+    """What DuckDB makes of tables."""
+
+    def schema(self, name: str) -> pa.Schema:
+        """The columns of a table."""
+        held = self.parts.schema(self.tables[name])
+        return pa.schema([held.field(column) for column in shown(held.names)])
+
+    def rows(self, name: str, customer: int, columns: Collection[str]) -> pa.Table:
+        """A customer's rows of a table."""
+        return self.parts.rows_of(self.tables[name], customer, columns)
+
+    def has(self, name: str) -> bool:
+        """Whether a source filled that table."""
+        return name in self.tables

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -34,6 +34,7 @@ from features.warehouse.part_files import PartFiles, in_order
 from features.warehouse.parts import (
     HALF,
     NOTES,
+    Generation,
     by_table,
     every_part,
     has_customers,
@@ -171,9 +172,9 @@ class Warehouse:
             self._programs = (generation.folder.name, Programs())
         return OwnRows(generation, customer, self._programs[1], arrived)
 
-    def _in_use(self) -> _Generation:
+    def _in_use(self) -> Generation:
         files = self._files
-        return _Generation(self.folder / self._listed[0], files, self._parts, self.query)
+        return Generation(self.folder / self._listed[0], files, self._parts, self.query)
 
     def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """What DuckDB makes of `tables`, which are no more of this warehouse's than they say."""
@@ -393,27 +394,3 @@ class _Statement:
         )
         converted: pd.DataFrame = PandasData.convert_table(frame, self.columns)
         return converted
-
-
-@dataclass(frozen=True)
-class _Generation:
-    """The tables of one generation, whichever is in use meanwhile; `tables` are their files."""
-
-    folder: Path
-    tables: Mapping[str, list[Path]]
-    parts: PartFiles
-    query: Callable[[str, Mapping[str, pa.Table]], pa.Table]
-    """What DuckDB makes of tables."""
-
-    def schema(self, name: str) -> pa.Schema:
-        """The columns of a table."""
-        held = self.parts.schema(self.tables[name])
-        return pa.schema([held.field(column) for column in shown(held.names)])
-
-    def rows(self, name: str, customer: int, columns: Collection[str]) -> pa.Table:
-        """A customer's rows of a table."""
-        return self.parts.rows_of(self.tables[name], customer, columns)
-
-    def has(self, name: str) -> bool:
-        """Whether a source filled that table."""
-        return name in self.tables

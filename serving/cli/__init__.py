@@ -40,7 +40,9 @@ COMMANDS = {
         " defaults.",
     ),
     "ingest": Listed(
-        "commands.data", "Load or refresh the warehouse from the sources in `sayso.toml`."
+        "commands.data",
+        "Load or refresh the warehouse from the sources in `sayso.toml`; of what was loaded before"
+        " only what is new is read.",
     ),
     "features": Listed(
         "commands.data",

@@ -23,6 +23,7 @@ from features.customers.vault import Vault
 from features.database.engine import Database
 from features.events.arrivals import Arrival, Values, arrow_rows, each_once, read
 from features.intake.purchases import netted
+from features.intake.reading.containers import stamp_of
 from features.intake.reading.source_files import files_of
 from features.tables.declared import transactions
 from features.tables.declared.transactions import ORDER_ID, ORDERED_AT
@@ -50,8 +51,9 @@ def newest_files(
         if source.name not in left_out and source.url is not None:
             newest[source.table] = datetime.now(UTC)  # its rows are those of this moment
         elif source.name not in left_out:
-            written = max(file.stat().st_mtime for file in files_of(source.file, root))
-            moment = datetime.fromtimestamp(written, UTC)
+            stamps = [stamp_of(file) for file in files_of(source.file, root)]
+            written = max((stamp[1] for stamp in stamps if stamp is not None), default=0)
+            moment = datetime.fromtimestamp(written / 1e9, UTC)
             newest[source.table] = max(moment, newest.get(source.table, BEGINNING))
     return newest
 
