@@ -19,9 +19,7 @@ DOCUMENTS = [
 ]
 MOST_FILES = 15
 MOST_LINES = 400
-LONG_FILES = {
-    "serving/pages/why.py": 401,
-}
+LONG_FILES: dict[str, int] = {}
 """Files that are longer; no other may join them, and none of them may grow."""
 PATH = re.compile(rf"(?:{'|'.join((*PACKAGES, 'tests', 'docs'))})/[\w/.*-]*")
 MODULE = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
