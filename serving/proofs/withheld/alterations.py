@@ -27,10 +27,11 @@ from features.tables.declared.transactions import (
     UNIT_PRICE,
 )
 from features.tables.table import CUSTOMER, CUSTOMER_ID, RECORDED_AT, SOURCE
-from features.warehouse.arrow import schema_of
+from features.warehouse.arrow import arrow_table, schema_of
 
 Bools = NDArray[np.bool_]
-SCHEMAS = {its.NAME: schema_of(its.TABLE) for its in (transactions, customers, products)}
+TABLES = {its.NAME: its.TABLE for its in (transactions, customers, products)}
+SCHEMAS = {name: schema_of(table) for name, table in TABLES.items()}
 ORDERS = "orders"
 """Name of the one data source."""
 OTHER, ABSURD, NOTHING = range(3)
@@ -77,7 +78,7 @@ class Recorded:
     def tables(self) -> dict[str, pa.Table]:
         """The rows as the warehouse takes them."""
         return {
-            name: pa.Table.from_pandas(frame, schema=SCHEMAS[name], preserve_index=False)
+            name: arrow_table(frame.loc[:, frame.notna().any()], TABLES[name])
             for name, frame in self.frames.items()
         }
 

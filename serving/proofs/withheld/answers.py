@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from features.consent.chain import canonical
 from features.shop.online import OnlineStore
 from models.churn.model import ChurnModel
 from models.next_purchase.model import NextPurchaseModel
@@ -15,7 +14,7 @@ from serving.churn.estimator import ChurnEstimator
 from serving.contract.answers import ChurnAnswer, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.deciding import Decided, Decider
-from serving.decisions.document import document
+from serving.decisions.document import document, encoded
 from serving.decisions.log import DecisionLog
 from serving.live.assortment import Assortment
 from serving.live.champions import Champion, churn_champion, next_purchase_champion
@@ -69,5 +68,4 @@ class Desk:
             else self._recommender.answer(RecommendationRequest(customer_id=customer_id))
         )
         decision, _ = self._log.find(decided.decision_id)
-        said = {"answer": decided.answer, "recorded": decision.inputs}
-        return canonical(said, document).encode()
+        return encoded({"answer": document(decided.answer), "recorded": decision.inputs})
