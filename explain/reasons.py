@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from explain.explanation import Direction, FeatureContribution, SaidReason
@@ -70,8 +71,10 @@ def _chosen(
     chosen = []
     for parts, values in explained:
         found: dict[str, Chosen] = {}
-        for part in sorted(parts, key=_size, reverse=True):
-            if part.category in found or (helpful_only and part.contribution <= 0):
+        counting = [part for part in parts if part.contribution > 0] if helpful_only else parts
+        size = _ADDED if helpful_only else _size
+        for part in sorted(counting, key=size, reverse=True):
+            if part.category in found:
                 continue
             for template in speaking.get(part.feature, ()):
                 if (recorded := template.fill(values, shop)) is not None:
@@ -79,6 +82,10 @@ def _chosen(
                     break
         chosen.append(found)
     return chosen
+
+
+_ADDED = attrgetter("contribution")
+"""The size of a contribution that is above 0."""
 
 
 def _size(part: FeatureContribution) -> float:

@@ -129,8 +129,17 @@ class Wording:
         return said
 
     def filled(self, sentences: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
-        """Several sentences, each with its plural and its values, as `fill` says them."""
-        return [self.fill(text, many, values) for text, many, values in sentences]
+        """Several sentences, each with its plural and its values, as `fill` says them; what is said
+        of many customers in the same words is put into words once.
+        """
+        known: dict[tuple[Any, ...], str] = {}
+        said = []
+        for text, many, values in sentences:
+            same = (text, *values.items())
+            if same not in known:
+                known[same] = self.fill(text, many, values)
+            said.append(known[same])
+        return said
 
     def written(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Recorded values as this language writes them."""

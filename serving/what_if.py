@@ -150,7 +150,7 @@ class WhatIf:
         now = clock.to_text(self._clock())
         with self._database.read() as connection:
             young = self._too_young
-            return permissions_as(connection, self._catalog, customer, purpose, now, young)
+            return permissions_as(connection, self._catalog, [customer], purpose, now, young)[0]
 
 
 def churn_game(answer: ChurnAnswer) -> Game | None:

@@ -20,6 +20,8 @@ pytest_plugins = ["tests.serving_fixtures"]
 ROUTES = {
     ("post", "/v1/recommendations"): "recommend",
     ("post", "/v1/churn"): "score",
+    ("post", "/v1/recommendations/batch"): "recommend",
+    ("post", "/v1/churn/batch"): "score",
     ("get", "/v1/decisions/{id}"): "explain",
     ("post", "/v1/events"): "ingest",
     ("post", "/v1/consents"): "consent",

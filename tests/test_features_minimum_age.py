@@ -19,6 +19,7 @@ from features.shop.workspace import Workspace
 from models.targets import first_orders
 from serving.bootstrap import assemble
 from serving.contract.requests import RecommendationRequest
+from tests.decided import told
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 YOUNG, OLD, UNKNOWN = "young", "old", "unknown"
@@ -98,6 +99,11 @@ def test_answers_say_so_and_a_correction_counts_at_once(tmp_path: Path) -> None:
         assert answer.consent.used == ()
         assert sayso.churn.answer(YOUNG).answer.unavailable_because == "too_young"
         assert sayso.churn.answer(OLD).answer.unavailable_because == "model_unavailable"
+        together = [told(one) for one in sayso.churn.answer_all([YOUNG, OLD])]
+        assert [one["unavailable_because"] for one in together] == [
+            "too_young",
+            "model_unavailable",
+        ]
         customer = sayso.shop.customers.find(YOUNG)
         assert customer is not None
         correct(sayso.shop, customer, Correction("customers.born", "2009-06-01"))

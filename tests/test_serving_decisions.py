@@ -36,7 +36,7 @@ def write(database: Database, vault: Vault, *made: Decision) -> None:
     """Record decisions, each in a transaction of its own."""
     for one in made:
         with database.write() as connection:
-            record(connection, vault, one)
+            record(connection, vault, [one])
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_write_that_is_undone_leaves_the_chain_as_it_was(five: Database, vault
 
     def fail() -> None:
         with five.write() as connection:
-            record(connection, vault, decision(6))
+            record(connection, vault, [decision(6)])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -79,7 +79,7 @@ def recommend(asked) -> Callable[..., dict]:
         lambda: ASSORTMENT,
         LiveStatistics(asked, champion),
     )
-    recommender._contact_policy = CAPPED
+    recommender._gatherer.policy = CAPPED
 
     def ask(channel: str = "email", customer: str = "ann", **fields: object) -> dict:
         return told(
@@ -367,27 +367,29 @@ def test_what_is_sensitive_leads_to_nothing_else(served, pool):
     sayso = assemble(served.workspace, "http://127.0.0.1")
     sayso.watch.look()
     sensitive = "department 1"
-    recommender, ready = sayso.recommender, sayso.recommender._online.ready
+    recommender, ready = sayso.recommender, sayso.recommender._online.ready_all
     of_department = recommender._assortment().hidden_by([sensitive], [])
     changed = 0
     for customer in pool.take(3):
         plain = RecommendationRequest(customer_id=customer)
         usual = told(recommender.answer(plain))["items"]
-        recommender._contact_policy = ContactPolicySection(sensitive=(sensitive,))
+        recommender._gatherer.policy = ContactPolicySection(sensitive=(sensitive,))
         held = told(recommender.answer(plain))["items"]
         asked = told(
             recommender.answer(
                 RecommendationRequest(customer_id=customer, product_categories=(sensitive,))
             )
         )["items"]
-        recommender._contact_policy = ContactPolicySection()
-        recommender._online.ready = lambda number: without(ready(number), of_department)
+        recommender._gatherer.policy = ContactPolicySection()
+        recommender._online.ready_all = lambda whose: {
+            one: without(row, of_department) for one, row in ready(whose).items()
+        }
         never = told(
             recommender.answer(
                 RecommendationRequest(customer_id=customer, exclude=tuple(of_department))
             )
         )["items"]
-        recommender._online.ready = ready
+        recommender._online.ready_all = ready
         assert held == never
         assert {item["product_id"] for item in asked} <= of_department
         assert all(
@@ -401,7 +403,7 @@ def test_what_is_sensitive_leads_to_nothing_else(served, pool):
     sensitive_basket = RecommendationRequest(
         customer_id=customer, basket=tuple(sorted(of_department))
     )
-    recommender._contact_policy = ContactPolicySection(sensitive=(sensitive,))
+    recommender._gatherer.policy = ContactPolicySection(sensitive=(sensitive,))
     assert (
         told(recommender.answer(sensitive_basket))["items"]
         == told(recommender.answer(plain))["items"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from explain.explanation import FeatureContribution, SaidReason
 from serving.contract.answers import ConsentUsed, Item, ItemExplanation, RecommendationAnswer
@@ -68,7 +69,7 @@ def test_what_is_recorded_is_what_is_written():
     why = ItemExplanation(base_value=0.0, output_value=0.1, contributions=[part], reasons=[REASON])
     answer = replace(ANSWER, items=[replace(ITEM, explanation=why)])
     said, kept = plain(answer), json.loads(encoded(document(answer, kept=True)))
-    assert said["items"][0]["explanation"].pop("contributions") == [asdict(part)]
+    assert said["items"][0]["explanation"].pop("contributions") == [structs.asdict(part)]
     assert kept == said
 
 

@@ -22,7 +22,7 @@ from features.shop.corrections import Correction, CorrectionRefused
 from features.shop.shop import Shop
 from serving.decisions.deciding import Made
 from serving.decisions.record import verify_decisions
-from serving.decisions.set_bands import SetBand, band_of, set_band
+from serving.decisions.set_bands import SetBand, bands_of, set_band
 from serving.reviews.queue import Reviews
 from serving.reviews.review import (
     MOST_CHARACTERS,
@@ -248,14 +248,17 @@ def test_overriding_sets_the_band_until_its_moment(asked, queue):
     queue.resolve(review.id, overriding(band="low", band_until=IN_A_WEEK))
     just_before = times.to_text(END + timedelta(days=7) - timedelta(microseconds=1))
     with asked.database.read() as connection:
-        assert band_of(connection, review.customer, just_before) == SetBand(
+        assert bands_of(connection, [review.customer], just_before).get(review.customer) == SetBand(
             "low", IN_A_WEEK, review.id
         )
-        assert band_of(connection, review.customer, IN_A_WEEK) is None
-        assert band_of(connection, review.customer + 1, just_before) is None
+        assert bands_of(connection, [review.customer], IN_A_WEEK).get(review.customer) is None
+        assert (
+            bands_of(connection, [review.customer + 1], just_before).get(review.customer + 1)
+            is None
+        )
     with asked.database.write() as connection:
         set_band(connection, review.customer, SetBand("high", IN_A_WEEK, "rev_2"), IN_A_WEEK)
-        assert band_of(connection, review.customer, just_before) == SetBand(
+        assert bands_of(connection, [review.customer], just_before).get(review.customer) == SetBand(
             "high", IN_A_WEEK, "rev_2"
         )
 

@@ -51,17 +51,18 @@ def in_force(catalog: Catalog, purpose: str, now: str) -> ColumnElement[bool]:
 
 
 def granted_in_force(
-    customer: ColumnElement[int],
+    customers: Sequence[ColumnElement[int]],
     versions: Collection[str],
     purpose: ColumnElement[str],
     now: ColumnElement[str],
 ) -> Subquery:
-    """The categories that one customer grants, as a part of a larger query; `versions` as for
-    `is_in_force`.
+    """The categories that each of some customers grants, as a part of a larger query; `versions`
+    as for `is_in_force`.
     """
     stands = _stands(versions, purpose, now)
     column = consent_state.c
-    return select(column.category).where(column.customer == customer, stands).subquery()
+    query = select(column.customer, column.category)
+    return query.where(column.customer.in_(customers), stands).subquery()
 
 
 def _stands(

@@ -10,13 +10,13 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, Text, insert, select
 
 from features.catalog import CustomerIds
 from features.customers.id_normalisation import is_nobody, normalised
 from features.customers.vault import Vault
 from features.database.engine import Database, insert_missing
-from features.database.prepared import Prepared
+from features.database.prepared import PreparedForMany
 from features.database.tables import customers, merged_customers, suppressed
 from features.errors import NotFound
 
@@ -112,14 +112,26 @@ class Customers:
 
 def find(connection: Connection, external_id: str, ids: CustomerIds = ADDRESSES) -> int | None:
     """Pseudonym of the shop's id within a transaction that is already open."""
-    if is_nobody(external_id):
-        return None
-    found = _BY_ID.row(connection, external_id=normalised(external_id, ids))
-    return None if found is None else int(found[0])
+    return find_all(connection, [external_id], ids)[0]
 
 
-_BY_ID = Prepared(
-    select(customers.c.customer).where(customers.c.external_id == bindparam("external_id"))
+def find_all(
+    connection: Connection, external_ids: Sequence[str | None], ids: CustomerIds = ADDRESSES
+) -> list[int | None]:
+    """Pseudonyms of the shop's ids, None for who is not there, or is nobody (None)."""
+    forms = [
+        None if one is None or is_nobody(one) else normalised(one, ids) for one in external_ids
+    ]
+    asked = list({form for form in forms if form is not None})
+    known = {id: int(customer) for id, customer in _BY_ID.rows(connection, asked)}
+    return [None if form is None else known.get(form) for form in forms]
+
+
+_BY_ID = PreparedForMany(
+    lambda asked: select(customers.c.external_id, customers.c.customer).where(
+        customers.c.external_id.in_(asked)
+    ),
+    Text(),
 )
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, bindparam, delete, func, select, text, update
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, select, text, update
 
 from features.customers.master_keys import MasterKey, MasterKeyMissing, MasterKeys
 from features.database.engine import Database, insert_missing
-from features.database.prepared import Prepared
+from features.database.prepared import AT_ONCE, PreparedForMany
 from features.database.tables import payload_keys
 from features.errors import SaysoError, WorkspaceError
 
@@ -141,9 +141,7 @@ class Vault:
         if payload[:1] == PLAIN:
             return payload[1:]
         whose = NOBODY if customer is None else customer
-        if (key := self.keys(connection, [whose]).get(whose)) is None:
-            raise PayloadGone("the key of this content was destroyed")
-        return key.open(payload, about)
+        return opened_with(self.keys(connection, [whose]).get(whose), payload, about)
 
     def tags(self, connection: Connection, kind: str, texts: Collection[str]) -> dict[str, str]:
         """For each text a tag that stands for it and cannot be turned back: HMAC-SHA256 under the
@@ -203,20 +201,32 @@ class Vault:
         return len(rows)
 
 
+def opened_with(key: PayloadKey | None, payload: bytes, about: str) -> bytes:
+    """What was sealed with a customer's key, None where that is no longer there; raises as
+    `Vault.opened`.
+    """
+    if payload[:1] == PLAIN:
+        return payload[1:]
+    if key is None:
+        raise PayloadGone("the key of this content was destroyed")
+    return key.open(payload, about)
+
+
 def _wrapped_keys(connection: Connection, customers: list[int]) -> list[tuple[int, str, bytes]]:
     """Customer, master key and wrapped key of those who have one."""
     column = payload_keys.c
-    if len(customers) == 1:
-        return _ONE_KEY.rows(connection, customer=customers[0])
+    if len(customers) <= AT_ONCE:
+        return _FEW_KEYS.rows(connection, customers)
     query = select(column.customer, column.master, column.wrapped)
     found = connection.execute(query.where(column.customer.in_(customers)))
     return [(row.customer, row.master, row.wrapped) for row in found]
 
 
-_ONE_KEY = Prepared(
-    select(payload_keys.c.customer, payload_keys.c.master, payload_keys.c.wrapped).where(
-        payload_keys.c.customer == bindparam("customer")
-    )
+_FEW_KEYS = PreparedForMany(
+    lambda asked: select(
+        payload_keys.c.customer, payload_keys.c.master, payload_keys.c.wrapped
+    ).where(payload_keys.c.customer.in_(asked)),
+    BigInteger(),
 )
 
 

@@ -7,12 +7,16 @@ SQL when it is asked for the first time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import BindParameter, Connection, Executable, bindparam
 from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
+
+AT_ONCE = 64
+"""Of how many customers a statement asks together."""
 
 
 class Prepared:
@@ -42,6 +46,11 @@ class Prepared:
         made = self._for(connection)
         run(connection, made.sql, made.given(values))
 
+    def run_all(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Have the statement done with the values of each of `rows`."""
+        made = self._for(connection)
+        run(connection, made.sql, [made.given(row) for row in rows], many=True)
+
     def _for(self, connection: Connection) -> _Made:
         name = connection.dialect.name
         if name not in self._made:
@@ -50,6 +59,32 @@ class Prepared:
             )
             self._made[name] = _Made(compiled)
         return self._made[name]
+
+
+class PreparedForMany:
+    """A query about one thing or about several, whose names are what `make` is handed."""
+
+    def __init__(
+        self, make: Callable[[Sequence[BindParameter[Any]]], Executable], kind: TypeEngine[Any]
+    ) -> None:
+        self._of_one, self._of_several = (
+            Prepared(make([bindparam(f"asked_{at}", type_=kind) for at in range(width)]))
+            for width in (1, AT_ONCE)
+        )
+
+    def rows(
+        self, connection: Connection, asked: Sequence[Any], **values: Any
+    ) -> list[tuple[Any, ...]]:
+        """What is found of each of `asked`; as `Prepared.rows`, once for each `AT_ONCE` of them."""
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(asked), AT_ONCE):
+            part = asked[start : start + AT_ONCE]
+            query = self._of_one if len(part) == 1 else self._of_several
+            width = 1 if len(part) == 1 else AT_ONCE
+            filled = [*part, *[part[-1]] * (width - len(part))]
+            named = {f"asked_{at}": one for at, one in enumerate(filled)}
+            found += query.rows(connection, **named, **values)
+        return found
 
 
 class _Made:
@@ -68,12 +103,15 @@ class _Made:
         return every if self._order is None else tuple(every[name] for name in self._order)
 
 
-def run(connection: Connection, sql: str, values: Any = ()) -> Any:
-    """The driver's cursor after `sql` was done with `values`. Raises what SQLAlchemy raises."""
+def run(connection: Connection, sql: str, values: Any = (), *, many: bool = False) -> Any:
+    """The driver's cursor after `sql` was done with `values`, or with each of `many`.
+
+    Raises what SQLAlchemy raises.
+    """
     driver = connection.connection.driver_connection
     cursor = driver.cursor()  # type: ignore[union-attr]  # there is one within a transaction
     try:
-        return cursor.execute(sql, values)
+        return cursor.executemany(sql, values) if many else cursor.execute(sql, values)
     except connection.dialect.loaded_dbapi.Error as error:
         lost = connection.dialect.is_disconnect(error, driver, cursor)
         if lost:

@@ -8,6 +8,7 @@ one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import struct
 from collections.abc import Callable, Sequence
@@ -19,15 +20,15 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select
 
 from features import clock
 from features.catalog import Catalog
 from features.clock import Clock
 from features.consent.grants import Granted, granted_rows, grants, nobody, of_one
-from features.customers.vault import PayloadGone, PayloadKey, Vault
+from features.customers.vault import PayloadGone, PayloadKey, Vault, opened_with
 from features.database.engine import Database
-from features.database.prepared import Prepared
+from features.database.prepared import PreparedForMany
 from features.database.tables import corrections, online_features
 from features.definitions.definition import ShopFacts
 from features.definitions.frames import (
@@ -162,24 +163,34 @@ class OnlineStore:
 
     def read(self, connection: Connection, customer: int) -> OnlineRow | None:
         """The stored row, or None where there is none in this layout, or its key was destroyed."""
-        found = _STORED.row(
-            connection, customer=customer, purpose=self.purpose, layout=self.layout.digest
-        )
-        if found is None:
-            return None
-        as_of, content = found
-        try:
-            return OnlineRow.unpack(
-                as_of, self._vault.opened(connection, customer, content, self._about(customer))
-            )
-        except PayloadGone:
-            return None
+        return self._read(connection, [customer]).get(customer)
+
+    def _read(self, connection: Connection, customers: Sequence[int]) -> dict[int, OnlineRow]:
+        """The stored rows by customer."""
+        named = {"purpose": self.purpose, "layout": self.layout.digest}
+        stored = _STORED.rows(connection, customers, **named)
+        keys = self._vault.keys(connection, [customer for customer, *_ in stored])
+        rows = {}
+        for customer, as_of, content in stored:
+            with contextlib.suppress(PayloadGone):
+                opened = opened_with(keys.get(customer), content, self._about(customer))
+                rows[customer] = OnlineRow.unpack(as_of, opened)
+        return rows
 
     def ready(self, customer: int) -> OnlineRow:
         """The customer's row: the stored one, else one made now."""
+        return self.ready_all([customer])[customer]
+
+    def ready_all(self, customers: Sequence[int]) -> dict[int, OnlineRow]:
+        """The rows of customers: the stored ones, and others made now."""
         with self._database.read() as connection:
-            row = self.read(connection, customer)
-        return row or self.make(customer)
+            rows = self._read(connection, customers)
+        missing = [customer for customer in dict.fromkeys(customers) if customer not in rows]
+        return {**rows, **self.make_all(missing)} if missing else rows
+
+    def make_all(self, customers: Sequence[int]) -> dict[int, OnlineRow]:
+        """Make the rows of some customers, each as `make` does."""
+        return {customer: self.make(customer) for customer in customers}
 
     def make(self, customer: int) -> OnlineRow:
         """Make the row of one customer from the warehouse, and from what arrived since, under their
@@ -314,12 +325,15 @@ class OnlineStore:
         }
 
 
-_STORED = Prepared(
-    select(online_features.c.as_of, online_features.c.content).where(
-        online_features.c.customer == bindparam("customer"),
+_STORED = PreparedForMany(
+    lambda asked: select(
+        online_features.c.customer, online_features.c.as_of, online_features.c.content
+    ).where(
+        online_features.c.customer.in_(asked),
         online_features.c.purpose == bindparam("purpose"),
         online_features.c.layout == bindparam("layout"),
-    )
+    ),
+    BigInteger(),
 )
 
 

@@ -81,30 +81,41 @@ class CandidateMaker:
         return candidate_features({*self.history, *self.customer})
 
     def make(
-        self, histories: Histories, hidden: Sequence[int] | NDArray[np.intp] = ()
+        self,
+        histories: Histories,
+        hidden: Sequence[int] | NDArray[np.intp] = (),
+        hidden_of: Sequence[Rows] = (),
     ) -> Candidates:
-        """Candidates of every row of `histories`, but for the products at the positions `hidden`
-        and those no longer sold.
+        """Candidates of every row of `histories`, but for the products at the positions `hidden`,
+        those hidden from one row (`hidden_of` each row, or of none) and those no longer sold.
 
         Takes memory of rows x products: hand many rows over in batches (`Histories.batches`,
         `BATCH`).
         """
         compared = self.compare(histories)
-        return self.describe(compared, self.picked(compared, hidden))
+        return self.describe(compared, self.picked(compared, hidden, hidden_of))
 
     def compare(self, histories: Histories) -> Comparison:
         """The histories set against all products."""
         return Comparison(histories, self.statistics, self.history, self.customer)
 
-    def picked(self, compared: Comparison, hidden: Sequence[int] | NDArray[np.intp] = ()) -> Rows:
+    def picked(
+        self,
+        compared: Comparison,
+        hidden: Sequence[int] | NDArray[np.intp] = (),
+        hidden_of: Sequence[Rows] = (),
+    ) -> Rows:
         """The candidates of every row as row x products + product, ascending; what is in a row's
         basket is none of its own.
         """
-        shown = self.statistics.sold.copy()
-        shown[np.asarray(hidden, dtype=np.intp)] = False
-        own = compared.own[shown[compared.histories.products]]
+        sold = self.statistics.sold.copy()
+        sold[np.asarray(hidden, dtype=np.intp)] = False
+        shown = np.tile(sold, (len(compared.histories), 1))
+        for row, positions in enumerate(hidden_of):
+            shown[row, positions] = False
+        own = compared.own[shown.ravel()[compared.own]]
         baskets = compared.histories.baskets
-        in_baskets = baskets.rows * len(shown) + baskets.products
+        in_baskets = baskets.rows * len(sold) + baskets.products
         return np.setdiff1d(np.concatenate([own, *self._offered(compared, shown)]), in_baskets)
 
     def describe(self, compared: Comparison, picked: Rows) -> Candidates:
@@ -131,9 +142,12 @@ class CandidateMaker:
         ]
         if len(compared.histories.baskets.rows):
             best.append(_best(compared.basket_affinity, shown, OFFERED_TO_A_BASKET))
-        popular = self.statistics.best_sellers[shown[self.statistics.best_sellers]][:BEST_SELLERS]
-        rows = np.arange(len(compared.histories))[:, None]
-        return [*best, (rows * len(shown) + popular).ravel()]
+        first = self.statistics.best_sellers
+        popular = [
+            first[of_row[first]][:BEST_SELLERS] + row * len(of_row)
+            for row, of_row in enumerate(shown)
+        ]
+        return [*best, *popular]
 
     def _history_columns(self, histories: Histories, own: Rows, picked: Rows) -> Floats:
         """The history's columns for the picked candidates; a product that a known history lacks was
@@ -158,11 +172,14 @@ class CandidateMaker:
 
 
 def _best(affinity: Floats, shown: Bools, most: int) -> Rows:
-    """The `most` products of each row that are shown and go best with it, as row x products +
-    product.
+    """The `most` products of each row that are shown (rows, products) and go best with it, as row x
+    products + product.
     """
-    products = len(shown)
-    found = [_best_of_one(row, shown, most) + at * products for at, row in enumerate(affinity)]
+    products = shown.shape[1]
+    found = [
+        _best_of_one(row, of_row, most) + at * products
+        for at, (row, of_row) in enumerate(zip(affinity, shown, strict=True))
+    ]
     return np.concatenate([NONE, *found])
 
 

@@ -76,8 +76,11 @@ def write(
         "link_id": caller.link_id,
         "request_id": caller.request_id,
     }
-    for customer in dict.fromkeys(whose):
-        _WRITE.run(connection, id="acc_" + secrets.token_hex(12), customer=customer, **about)
+    lines = [
+        {"id": "acc_" + secrets.token_hex(12), "customer": customer, **about}
+        for customer in dict.fromkeys(whose)
+    ]
+    _WRITE.run_all(connection, lines)
 
 
 _WRITE = Prepared(insert(audit_log), audit_log.c.keys())

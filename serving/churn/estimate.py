@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from explain.explanation import FeatureContribution, explanations
-from explain.game import Game, play
+from explain.game import Game, coalitions, game_of
 from explain.reasons import reasons_for
 from explain.templates import CHURN_TEMPLATES, ShopWords
 from explain.wording import Wording
 from features.errors import ModelUnavailable
-from models.arrays import Bools, Floats
+from models.arrays import Floats
 from models.churn.bands import Band, band
 from models.churn.model import ChurnModel
 from models.churn.outlook import Outlook
@@ -79,7 +79,35 @@ def estimate_churn(
     """The answer that follows from `inputs`, the model and the sentences of the language;
     `ledger_seq` is where the ledger stood.
     """
-    answer = ChurnAnswer(
+    return estimate_all([(inputs, ledger_seq)], champion, wording)[0]
+
+
+def estimate_all(
+    asked: Sequence[tuple[ChurnInputs, int]],
+    champion: Loaded[ChurnModel] | None,
+    wording: Wording,
+) -> list[ChurnAnswer]:
+    """The answers that follow from inputs, each with where the ledger stood, in one language."""
+    answers = [_without_estimate(*one, champion, wording) for one in asked]
+    available = [at for at, answer in enumerate(answers) if answer.available]
+    if champion is None or not available:
+        return answers
+    known = [asked[at][0] for at in available]
+    names = champion.model.features
+    features = np.array([[one.customer.get(name, math.nan) for name in names] for one in known])
+    games = play_all(champion.model, features, [one.used for one in known])
+    why = _explained(known, champion, features, games, wording)
+    for row, at in enumerate(available):
+        estimate = _Estimate(known[row], features[[row]], games[row], why[row])
+        answers[at] = _estimated(answers[at], estimate, champion, wording)
+    return answers
+
+
+def _without_estimate(
+    inputs: ChurnInputs, ledger_seq: int, champion: Loaded[ChurnModel] | None, wording: Wording
+) -> ChurnAnswer:
+    """What an answer says whatever is estimated."""
+    return ChurnAnswer(
         available=champion is not None and inputs.unavailable_because is None,
         unavailable_because=inputs.unavailable_because,
         automated=True,
@@ -89,65 +117,78 @@ def estimate_churn(
         human_contact=inputs.human_contact,
         model=None,
     )
-    if champion is None or not answer.available:
-        return answer
-    return _estimated(answer, inputs, champion, wording)
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """One estimate: what it is made from, as inputs and as `features` (1, features), and why it is
+    what it is.
+    """
+
+    inputs: ChurnInputs
+    features: Floats
+    game: Game
+    why: ChurnExplanation
 
 
 def _estimated(
-    answer: ChurnAnswer, inputs: ChurnInputs, champion: Loaded[ChurnModel], wording: Wording
+    answer: ChurnAnswer, made: _Estimate, champion: Loaded[ChurnModel], wording: Wording
 ) -> ChurnAnswer:
     """The answer with the estimate."""
-    model, set_band = champion.model, inputs.band_set
-    features = np.array([[inputs.customer.get(name, math.nan) for name in model.features]])
-    game = play_churn(model, features, inputs.used)
+    model, game, set_band = champion.model, made.game, made.inputs.band_set
     in_band: Band = band(game.output_value) if set_band is None else set_band["band"]
     return replace(
         answer,
         probability=game.output_value,
         horizon_days=model.horizon_days,
         band=in_band,
-        expected=None if model.outlook is None else _expected(model.outlook, features),
+        expected=None if model.outlook is None else _expected(model.outlook, made.features),
         band_set_by_review=None if set_band is None else _set_by(set_band, game.output_value),
         model=ModelName(**champion.name),
-        explanation=_explained(inputs, champion, features, game, wording),
-        suggested_actions=_suggested(in_band, inputs, wording),
+        explanation=made.why,
+        suggested_actions=_suggested(in_band, made.inputs, wording),
     )
 
 
 def _explained(
-    inputs: ChurnInputs,
+    known: Sequence[ChurnInputs],
     champion: Loaded[ChurnModel],
     features: Floats,
-    game: Game,
+    games: Sequence[Game],
     wording: Wording,
-) -> ChurnExplanation:
-    """Why the estimate of the one row of `features` is what it is."""
+) -> list[ChurnExplanation]:
+    """Why the estimate of each row of `features` is what it is."""
     model, attribution = champion.model, champion.attribution
     log_odds = model.log_odds(features).tolist()
     parts, base = attribution.contributions(features), attribution.base_value
-    (why,) = explanations(model.features, model.category_of, features, parts, base, log_odds)
-    shop = ShopWords.stated(inputs.wording)
-    (reasons,) = reasons_for(
-        [(_honest(why.contributions, game), inputs.customer)],
+    why = explanations(model.features, model.category_of, features, parts, base, log_odds)
+    shop = ShopWords.stated(known[0].wording)
+    reasons = reasons_for(
+        [
+            (_honest(one.contributions, game), inputs.customer)
+            for one, game, inputs in zip(why, games, known, strict=True)
+        ],
         CHURN_TEMPLATES,
         shop,
         wording,
         helpful_only=False,
     )
-    return ChurnExplanation(
-        unit="log_odds",
-        base_value=why.base_value,
-        output_value=why.output_value,
-        contributions=why.contributions,
-        categories=CategoryGame(
-            unit="probability",
-            base_value=game.base_value,
-            output_value=game.output_value,
-            contributions=game.played,
-        ),
-        reasons=reasons,
-    )
+    return [
+        ChurnExplanation(
+            unit="log_odds",
+            base_value=one.base_value,
+            output_value=one.output_value,
+            contributions=one.contributions,
+            categories=CategoryGame(
+                unit="probability",
+                base_value=game.base_value,
+                output_value=game.output_value,
+                contributions=game.played,
+            ),
+            reasons=said,
+        )
+        for one, game, said in zip(why, games, reasons, strict=True)
+    ]
 
 
 def _expected(outlook: Outlook, features: Floats) -> ExpectedOrders:
@@ -169,19 +210,27 @@ def _set_by(band_set: Mapping[str, Any], probability: float) -> BandSetByReview:
 
 
 def play_churn(model: ChurnModel, features: Floats, granted: Sequence[str]) -> Game:
-    """The consent game over `granted` categories for one customer's `features` (1, features): all
-    coalitions in one predict.
+    """The consent game over `granted` categories for one customer's `features` (1, features)."""
+    return play_all(model, features, [granted])[0]
+
+
+def play_all(model: ChurnModel, features: Floats, granted: Sequence[Sequence[str]]) -> list[Game]:
+    """The consent game of each customer, given their `features` (customers, features) and the
+    categories that each has `granted`: all coalitions of all of them in one predict.
     """
-    players = [name for name in model.masking.categories if name in granted]
-
-    def probabilities(coalitions: Bools) -> Floats:
-        withheld = np.ones((len(coalitions), len(model.masking.categories)), dtype=bool)
-        withheld[:, [model.masking.categories.index(name) for name in players]] = ~coalitions
-        return model.probability(
-            model.masking.withhold(np.repeat(features, len(coalitions), axis=0), withheld)
-        )
-
-    return play(players, probabilities)
+    categories = model.masking.categories
+    players = [[name for name in categories if name in own] for own in granted]
+    withheld = []
+    for own in players:
+        of_own = coalitions(len(own))
+        rows = np.ones((len(of_own), len(categories)), dtype=bool)
+        rows[:, [categories.index(name) for name in own]] = ~of_own
+        withheld.append(rows)
+    sizes = [len(rows) for rows in withheld]
+    every = np.repeat(features, sizes, axis=0)
+    values = model.probability(model.masking.withhold(every, np.concatenate(withheld)))
+    parts = np.split(values, np.cumsum(sizes)[:-1])
+    return [game_of(own, part) for own, part in zip(players, parts, strict=True)]
 
 
 def _honest(contributions: Sequence[FeatureContribution], game: Game) -> list[FeatureContribution]:

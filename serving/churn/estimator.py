@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -19,12 +19,12 @@ from features.shop.withholding import Withholding
 from models.churn.model import ChurnModel
 from serving.access.caller import Caller
 from serving.churn.actions import TEXTS
-from serving.churn.estimate import DISCLOSURE, ChurnInputs, estimate_churn
+from serving.churn.estimate import DISCLOSURE, ChurnInputs, estimate_all, estimate_churn
 from serving.contract.answers import ChurnAnswer, Unavailable
-from serving.decisions.deciding import Decided, Decider, Made
+from serving.decisions.deciding import Decided, Decider, Made, TooBusy
 from serving.decisions.permissions import Permissions
 from serving.decisions.record import Decision
-from serving.decisions.set_bands import band_of
+from serving.decisions.set_bands import bands_of
 from serving.live.champions import Champion, Loaded
 
 
@@ -71,21 +71,39 @@ class ChurnEstimator:
         `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`),
         which the caller has recorded.
         """
+        (decided,) = self.answer_all([customer_id], language, caller, privacy_signal=privacy_signal)
+        if isinstance(decided, TooBusy):
+            raise decided
+        return decided
 
-        def make(permissions: Permissions) -> Made[ChurnAnswer]:
+    def answer_all(
+        self,
+        customer_ids: Sequence[str],
+        language: str | None = None,
+        caller: Caller | None = None,
+        *,
+        privacy_signal: bool = False,
+    ) -> list[Decided[ChurnAnswer] | TooBusy]:
+        """The recorded answers, as `answer` gives one; `TooBusy` stands for the answer to whoever
+        does not hold still.
+        """
+
+        def make(permissions: Sequence[Permissions]) -> list[Made[ChurnAnswer]]:
             return self._make(permissions, language, privacy_signal=privacy_signal)
 
-        return self._decider.decide(self.KIND, customer_id, self._purpose, make, with_band, caller)
+        return self._decider.decide_all(
+            self.KIND, customer_ids, self._purpose, make, with_bands, caller
+        )
 
     def estimate(self, customer_id: str) -> ChurnAnswer:
         """The answer as it would be now, not given to anybody and not recorded."""
-        return self.preview(self._decider.permissions(customer_id, self._purpose, with_band))
+        return self.preview(self._decider.permissions(customer_id, self._purpose, with_bands))
 
     def preview(self, permissions: Permissions) -> ChurnAnswer:
         """The answer as it would be under these permissions, not given to anybody and not
         recorded.
         """
-        return self._make(permissions).answer
+        return self._make([permissions])[0].answer
 
     @property
     def purpose(self) -> str:
@@ -94,19 +112,25 @@ class ChurnEstimator:
 
     def _make(
         self,
-        permissions: Permissions,
+        permissions: Sequence[Permissions],
         language: str | None = None,
         *,
         privacy_signal: bool = False,
-    ) -> Made[ChurnAnswer]:
+    ) -> list[Made[ChurnAnswer]]:
         champion = self._champion.current
         wording = self._words.wording(language)
-        reason = self._unavailable(permissions, champion, privacy_signal=privacy_signal)
-        inputs = self._inputs(permissions, champion, wording.language, reason)
-        answer = estimate_churn(inputs, permissions.ledger_seq, champion, wording)
-        said = answer.explanation.reasons if answer.explanation else ()
-        sentences = sentences_of(said, wording, (DISCLOSURE, *TEXTS))
-        return Made({**inputs.document(), "sentences": sentences}, answer, answer.model)
+        reasons = [
+            self._unavailable(one, champion, privacy_signal=privacy_signal) for one in permissions
+        ]
+        inputs = self._inputs(permissions, champion, wording.language, reasons)
+        asked = [(one, at.ledger_seq) for one, at in zip(inputs, permissions, strict=True)]
+        answers = estimate_all(asked, champion, wording)
+        made = []
+        for one, answer in zip(inputs, answers, strict=True):
+            said = answer.explanation.reasons if answer.explanation else ()
+            sentences = sentences_of(said, wording, (DISCLOSURE, *TEXTS))
+            made.append(Made({**one.document(), "sentences": sentences}, answer, answer.model))
+        return made
 
     def replay(self, decision: Decision) -> ChurnAnswer:
         """The answer made anew from what was recorded, by the version that made it."""
@@ -120,15 +144,33 @@ class ChurnEstimator:
 
     def _inputs(
         self,
-        permissions: Permissions,
+        permissions: Sequence[Permissions],
         champion: Loaded[ChurnModel] | None,
         language: str,
+        reasons: Sequence[Unavailable | None],
+    ) -> list[ChurnInputs]:
+        """What each estimate is made from; `reasons` are why there is none, where that is so."""
+        asked = [one for one, reason in zip(permissions, reasons, strict=True) if reason is None]
+        known = {} if champion is None else self._known(asked, champion.model)
+        shop = self._shop
+        wording = recorded_words(shop.currency, shop.home_country, language, self._old_record())
+        return [
+            self._of_one(
+                one,
+                known.get(one.customer),
+                wording,
+                reason if one.customer in known or reason else "unknown_customer",
+            )
+            for one, reason in zip(permissions, reasons, strict=True)
+        ]
+
+    def _of_one(
+        self,
+        permissions: Permissions,
+        known: Mapping[str, float] | None,
+        wording: Mapping[str, str],
         reason: Unavailable | None,
     ) -> ChurnInputs:
-        known: dict[str, float] = {}
-        if reason is None and permissions.customer is not None and champion is not None:
-            found = self._known(permissions.customer, permissions.granted, champion.model)
-            reason, known = ("unknown_customer", {}) if found is None else (None, found)
         used = tuple(
             name for name in self._askable if reason is None and name in permissions.granted
         )
@@ -136,27 +178,30 @@ class ChurnEstimator:
             used=used,
             withheld=tuple(name for name in self._askable if name not in used),
             unavailable_because=reason,
-            wording=recorded_words(
-                self._shop.currency, self._shop.home_country, language, self._old_record()
-            ),
-            customer=known,
+            wording=wording,
+            customer={} if reason or known is None else known,
             human_contact=self._shop.human_contact,
             band_set=None if permissions.band is None else permissions.band.document(),
         )
 
     def _known(
-        self, customer: int, granted: frozenset[str], model: ChurnModel
-    ) -> dict[str, float] | None:
-        """The features that the consent of this moment allows, by name, without those that are not
-        known; None where nothing at all is.
+        self, asked: Sequence[Permissions], model: ChurnModel
+    ) -> dict[int | None, dict[str, float]]:
+        """By customer the features that the consent of this moment allows, by name, without those
+        that are not known; without customers of whom nothing at all is.
         """
-        layout = self._online.layout
-        row = self._declared.also(model.needs).allow(self._online.ready(customer), granted)
-        if row.empty:
-            return None
-        values = row.customer[[layout.customer.index(name) for name in model.features]].tolist()
-        named = zip(model.features, values, strict=True)
-        return {name: value for name, value in named if not math.isnan(value)}
+        layout, rule = self._online.layout, self._declared.also(model.needs)
+        stored = self._online.ready_all([one.customer for one in asked if one.customer is not None])
+        positions = [layout.customer.index(name) for name in model.features]
+        known: dict[int | None, dict[str, float]] = {}
+        for one in asked:
+            if one.customer is None:
+                continue
+            row = rule.allow(stored[one.customer], one.granted)
+            if not row.empty:
+                named = zip(model.features, row.customer[positions].tolist(), strict=True)
+                known[one.customer] = {name: it for name, it in named if not math.isnan(it)}
+        return known
 
     def _unavailable(
         self,
@@ -177,10 +222,13 @@ class ChurnEstimator:
         return None if champion else "model_unavailable"
 
 
-def with_band(connection: Connection, permissions: Permissions, moment: str) -> Permissions:
-    """Where a customer stands, with the band that a reviewer set for them."""
-    return (
-        permissions
-        if permissions.customer is None
-        else replace(permissions, band=band_of(connection, permissions.customer, moment))
-    )
+def with_bands(
+    connection: Connection, permissions: Sequence[Permissions], moment: str
+) -> list[Permissions]:
+    """Where customers stand, with the bands that a reviewer set for them."""
+    known = [one.customer for one in permissions if one.customer is not None]
+    bands = bands_of(connection, known, moment)
+    return [
+        one if one.customer is None else replace(one, band=bands.get(one.customer))
+        for one in permissions
+    ]

@@ -70,8 +70,8 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
 
 
-class RecommendationRequest(Request):
-    """What to recommend to whom."""
+class RecommendationOptions(Request):
+    """What to recommend, to whomever."""
 
     basket: Annotated[
         tuple[Id, ...],
@@ -84,13 +84,6 @@ class RecommendationRequest(Request):
             ),
         ),
     ] = ()
-    customer_id: Annotated[
-        CustomerId | None,
-        Field(
-            description="The shop's own id of the customer; null for a visitor with a basket.",
-            examples=["17850"],
-        ),
-    ]
     k: Annotated[int, Field(ge=1, le=MOST_ITEMS, strict=True, description="How many products.")] = (
         10
     )
@@ -145,6 +138,18 @@ class RecommendationRequest(Request):
     ] = None
     language: Spoken = None
     explain: Literal["full", "reasons", "none"] = "full"
+
+
+class RecommendationRequest(RecommendationOptions):
+    """What to recommend to whom."""
+
+    customer_id: Annotated[
+        CustomerId | None,
+        Field(
+            description="The shop's own id of the customer; null for a visitor with a basket.",
+            examples=["17850"],
+        ),
+    ]
 
     @field_validator("customer_id")
     @classmethod

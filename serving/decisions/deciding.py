@@ -9,7 +9,7 @@ acknowledged can use what was withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -27,7 +27,7 @@ from serving.decisions import record as decisions
 from serving.decisions.document import ModelName, digest, document, encoded
 from serving.decisions.permissions import Permissions, nobody, permissions_of
 from serving.decisions.record import Decision
-from serving.delivery.exposures import Exposure, record_exposure
+from serving.delivery.exposures import Exposure, record_exposures
 
 MOST_TRIES = 5
 
@@ -79,15 +79,17 @@ def recorded(
     return {**about, **document(answer, kept=not whole)}
 
 
-Look = Callable[[Connection, Permissions, str], Permissions]
-"""Adds to where a customer stands what else matters to one kind of answer, read in the same
+Look = Callable[[Connection, Sequence[Permissions], str], list[Permissions]]
+"""Adds to where customers stand what else matters to one kind of answer, read in the same
 transaction at the same moment.
 """
 
 
-def as_it_is(_connection: Connection, permissions: Permissions, _moment: str) -> Permissions:
+def as_it_is(
+    _connection: Connection, permissions: Sequence[Permissions], _moment: str
+) -> list[Permissions]:
     """Nothing else matters."""
-    return permissions
+    return list(permissions)
 
 
 @dataclass(frozen=True)
@@ -116,66 +118,149 @@ class Decider:
 
         Raises `TooBusy` where that does not hold still.
         """
-        for _ in range(MOST_TRIES):
-            moment = clock.to_text(self.clock())
 
-            def standing(connection: Connection, moment: str = moment) -> Permissions:
-                return look(
-                    connection, self._found(connection, customer_id, purpose, moment), moment
-                )
+        def make_all(permissions: Sequence[Permissions]) -> Sequence[Made[Body]]:
+            return [make(one) for one in permissions]
 
-            with self.database.read() as connection:
-                permissions = standing(connection)
-            made = make(permissions)
-            body = encoded(document(made.answer))
-            decided = Decided(decisions.new_id(), moment, permissions.customer, made.answer, body)
-            decision = _decision(kind, permissions, made, decided)
+        (found,) = self.decide_all(kind, [customer_id], purpose, make_all, look, caller)
+        if isinstance(found, TooBusy):
+            raise found
+        return found
 
-            def recorded(
-                connection: Connection,
-                permissions: Permissions = permissions,
-                decision: Decision = decision,
-                exposure: Exposure | None = made.exposure,
-                standing: Callable[[Connection], Permissions] = standing,
-            ) -> bool:
-                # so that nobody is shown anything between what is read here and what is recorded
-                decisions.wait_for_turn(connection)
-                if not standing(connection).same_permission(permissions):
-                    return False
-                self._record(connection, decision, exposure, caller)
-                return True
+    def decide_all(
+        self,
+        kind: str,
+        customer_ids: Sequence[str | None],
+        purpose: str,
+        make: Callable[[Sequence[Permissions]], Sequence[Made[Body]]],
+        look: Look = as_it_is,
+        caller: Caller | None = None,
+    ) -> list[Decided[Body] | TooBusy]:
+        """The answers to some customers, as `decide` gives one: read together, made together and
+        recorded in one transaction, each only if its customer still stands where they did.
 
-            if self.database.write_together(recorded):
-                return decided
-        raise TooBusy("This customer's consent is changing right now; ask again in a moment.")
+        Who is named twice is answered one time after the other. `TooBusy` stands for the answer to
+        whoever does not hold still.
+        """
+        found: dict[int, Decided[Body]] = {}
+        left, tries = list(range(len(customer_ids))), MOST_TRIES
+        while left and tries:
+            asked = [customer_ids[at] for at in left]
+            turn = self._turn(kind, asked, purpose, make, look, caller)
+            found |= {left[at]: decided for at, decided in turn.given.items()}
+            left = [at for at in left if at not in found]
+            tries -= turn.changed
+        busy = TooBusy("This customer's consent is changing right now; ask again in a moment.")
+        return [found.get(at, busy) for at in range(len(customer_ids))]
+
+    def _turn(
+        self,
+        kind: str,
+        customer_ids: Sequence[str | None],
+        purpose: str,
+        make: Callable[[Sequence[Permissions]], Sequence[Made[Body]]],
+        look: Look,
+        caller: Caller | None,
+    ) -> _Turn[Body]:
+        """One try to answer all of them, but for who is named a second time."""
+        moment = clock.to_text(self.clock())
+
+        def standing(connection: Connection, asked: Sequence[str | None]) -> list[Permissions]:
+            return look(connection, self._found(connection, asked, purpose, moment), moment)
+
+        with self.database.read() as connection:
+            permissions = standing(connection, customer_ids)
+        answered = _each_once(permissions)
+        before = [permissions[at] for at in answered]
+        made = make(before)
+        decided = [_decided(moment, one, answer) for one, answer in zip(before, made, strict=True)]
+        ready = [_decision(kind, *one) for one in zip(before, made, decided, strict=True)]
+
+        def recorded(connection: Connection) -> list[bool]:
+            # so that nobody is shown anything between what is read here and what is recorded
+            decisions.wait_for_turn(connection)
+            now = standing(connection, [customer_ids[at] for at in answered])
+            holds = [one.same_permission(other) for one, other in zip(now, before, strict=True)]
+            standing_still = zip(ready, made, holds, strict=True)
+            shown = [(one, answer.exposure) for one, answer, holds in standing_still if holds]
+            if shown:
+                self._record(connection, shown, caller)
+            return holds
+
+        holds = self.database.write_together(recorded)
+        given = zip(answered, decided, holds, strict=True)
+        return _Turn({at: one for at, one, holds in given if holds}, changed=not all(holds))
 
     def permissions(self, customer_id: str, purpose: str, look: Look = as_it_is) -> Permissions:
         """Where a customer stands now, for an answer that nobody is given."""
         moment = clock.to_text(self.clock())
         with self.database.read() as connection:
-            return look(connection, self._found(connection, customer_id, purpose, moment), moment)
+            return look(
+                connection, self._found(connection, [customer_id], purpose, moment), moment
+            )[0]
 
     def _found(
-        self, connection: Connection, customer_id: str | None, purpose: str, moment: str
-    ) -> Permissions:
+        self,
+        connection: Connection,
+        customer_ids: Sequence[str | None],
+        purpose: str,
+        moment: str,
+    ) -> list[Permissions]:
         young = self.too_young
-        return permissions_of(connection, self.catalog, customer_id, purpose, moment, young)
+        return permissions_of(connection, self.catalog, customer_ids, purpose, moment, young)
 
     def _record(
         self,
         connection: Connection,
-        decision: Decision,
-        exposure: Exposure | None,
+        made: Sequence[tuple[Decision, Exposure | None]],
         caller: Caller | None,
     ) -> None:
-        decisions.record(connection, self.vault, decision)
-        customer, moment = decision.customer, decision.created_at
-        if customer is None:
+        decisions.record(connection, self.vault, [decision for decision, _ in made])
+        known = [
+            (decision, decision.customer, exposure)
+            for decision, exposure in made
+            if decision.customer is not None
+        ]
+        if not known:
             return
-        if exposure is not None:
-            record_exposure(connection, decision.id, customer, exposure, moment)
+        kind, moment = made[0][0].kind, made[0][0].created_at
+        shown = [
+            (decision.id, customer, exposure)
+            for decision, customer, exposure in known
+            if exposure is not None
+        ]
+        record_exposures(connection, shown, moment)
         if caller is not None:
-            audit_log.write(connection, caller, decision.kind, [customer], moment)
+            whose = [customer for _, customer, _ in known]
+            audit_log.write(connection, caller, kind, whose, moment)
+
+
+@dataclass(frozen=True)
+class _Turn(Generic[Body]):
+    """What came of one try: the answers given, by their place among those asked for, and whether
+    anybody's permissions `changed` meanwhile.
+    """
+
+    given: Mapping[int, Decided[Body]]
+    changed: bool
+
+
+def _each_once(permissions: Sequence[Permissions]) -> list[int]:
+    """Where each customer comes first; whoever is not known is somebody else each time."""
+    first: dict[int, int] = {}
+    for at, one in enumerate(permissions):
+        if one.customer is not None:
+            first.setdefault(one.customer, at)
+    return [
+        at
+        for at, one in enumerate(permissions)
+        if one.customer is None or first[one.customer] == at
+    ]
+
+
+def _decided(moment: str, permissions: Permissions, made: Made[Body]) -> Decided[Body]:
+    body = encoded(document(made.answer))
+    return Decided(decisions.new_id(), moment, permissions.customer, made.answer, body)
 
 
 def _decision(

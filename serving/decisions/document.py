@@ -24,6 +24,8 @@ REMADE = "remade"
 LEFT_OUT = {TOLD_WITH: None}
 """Metadata of a field that is left out where it is None itself."""
 
+_PLAIN = frozenset({str, float, int, bool})
+"""What is stated as it is."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -42,6 +44,9 @@ def document(part: Any, *, kept: bool = False) -> dict[str, Any]:
     left_out = _left_out(part.__class__)
     stated = {}
     for name, value in vars(part).items():
+        if value.__class__ in _PLAIN and name not in left_out:
+            stated[name] = value
+            continue
         if name in left_out:
             decides, remade = left_out[name]
             if getattr(part, decides) is None or (kept and remade):

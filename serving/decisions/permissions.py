@@ -4,13 +4,15 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
+    Executable,
     ScalarSelect,
     Text,
     bindparam,
@@ -24,8 +26,8 @@ from sqlalchemy import (
 
 from features.catalog import Catalog
 from features.consent.grants import granted_in_force
-from features.customers.pseudonyms import find
-from features.database.prepared import Prepared
+from features.customers.pseudonyms import find_all
+from features.database.prepared import Prepared, PreparedForMany
 from features.database.tables import consent_events, ledger_head
 from features.errors import LedgerBroken
 from serving.decisions.set_bands import SetBand
@@ -87,44 +89,54 @@ def nobody(_customer: int) -> bool:
 def permissions_of(
     connection: Connection,
     catalog: Catalog,
-    customer_id: str | None,
+    customer_ids: Sequence[str | None],
     purpose: str,
     now: str,
     too_young: Callable[[int], bool] = nobody,
-) -> Permissions:
-    """The permissions of the shop's customer for `purpose` at the moment `now`; None stands for
-    somebody whom nobody knows. Who is `too_young` grants nothing that counts.
+) -> list[Permissions]:
+    """The permissions of each of the shop's customers for `purpose` at the moment `now`; None
+    stands for somebody whom nobody knows. Who is `too_young` grants nothing that counts.
 
     Raises `LedgerBroken` where the newest event is not the one that was written last: what stands
     may then be older than it should.
     """
-    customer = None if customer_id is None else find(connection, customer_id, catalog.ids)
-    return permissions_as(connection, catalog, customer, purpose, now, too_young)
+    customers = find_all(connection, customer_ids, catalog.ids)
+    return permissions_as(connection, catalog, customers, purpose, now, too_young)
 
 
 def permissions_as(
     connection: Connection,
     catalog: Catalog,
-    customer: int | None,
+    customers: Sequence[int | None],
     purpose: str,
     now: str,
     too_young: Callable[[int], bool] = nobody,
-) -> Permissions:
-    """The permissions of a pseudonym, as `permissions_of` of the shop's customer."""
+) -> list[Permissions]:
+    """The permissions of pseudonyms, as `permissions_of` of the shop's customers."""
     standing = _standing(catalog.versions_in_force(purpose))
-    found = standing.rows(connection, whose=customer, purpose=purpose, now=now)
-    (_, seq, newest, *_), rows = found[0], found[1:]
-    _require_whole(seq, newest)
-    young = customer is not None and too_young(customer)
-    granted = frozenset(row[3] for row in rows if row[0] == GRANT and not young)
-    opt_outs = (OptOut(*row[3:]) for row in rows if row[0] == OPT_OUT)
-    return Permissions(
-        customer,
-        granted,
-        tuple(sorted(opt_outs, key=lambda one: (one.created_at, one.id))),
-        seq,
-        too_young=young,
-    )
+    young = {one for one in customers if one is not None and too_young(one)}
+    granted: dict[int | None, set[str]] = {customer: set() for customer in customers}
+    opt_outs: dict[int | None, list[OptOut]] = {customer: [] for customer in customers}
+    for what, seq, newest, *row in standing.rows(
+        connection, list(granted), purpose=purpose, now=now
+    ):
+        if what == GRANT:
+            granted[seq].add(row[0])
+        elif what == OPT_OUT:
+            opt_outs[seq].append(OptOut(*row))
+        else:
+            _require_whole(seq, newest)
+            end = seq
+    return [
+        Permissions(
+            customer,
+            frozenset() if customer in young else frozenset(granted[customer]),
+            tuple(sorted(opt_outs[customer], key=lambda one: (one.created_at, one.id))),
+            end,
+            too_young=customer in young,
+        )
+        for customer in customers
+    ]
 
 
 def require_whole_ledger(connection: Connection) -> None:
@@ -146,21 +158,28 @@ def _newest() -> ScalarSelect[int]:
 
 _END = Prepared(select(ledger_head.c.seq, _newest()))
 HEAD, GRANT, OPT_OUT = 0, 1, 2
-"""What a row of `_standing` tells of; the head comes first."""
+"""What a row of `_standing` tells of; then comes where the ledger ends, or whose the rest of it is.
+"""
 
 
 @cache
-def _standing(versions: tuple[str, ...]) -> Prepared:
+def _standing(versions: tuple[str, ...]) -> PreparedForMany:
     """All that permissions are read from, in one query: the end of the ledger as it was noted and
     as it is, the categories granted under `versions` of the notice, and the opt-outs in force.
     """
-    whose, now = bindparam("whose", type_=BigInteger), bindparam("now", type_=Text)
+    return PreparedForMany(partial(_of_all, versions), BigInteger())
+
+
+def _of_all(versions: tuple[str, ...], whose: Sequence[ColumnElement[int]]) -> Executable:
+    now = bindparam("now", type_=Text)
     nothing = [cast(null(), Text) for _ in range(5)]
     number = cast(null(), BigInteger)
     head = select(literal_column("0").label("what"), ledger_head.c.seq, _newest(), *nothing)
     grants = granted_in_force(whose, versions, bindparam("purpose", type_=Text), now)
-    category = select(literal_column("1"), number, number, grants.c.category, *nothing[1:])
+    category = select(
+        literal_column("1"), grants.c.customer, number, grants.c.category, *nothing[1:]
+    )
     stated = opt_outs_in_force(whose, now)
     own = (stated.c[name] for name in ("id", "scope", "value", "until", "created_at"))
-    opt_out = select(literal_column("2"), number, number, *own)
-    return Prepared(union_all(head, category, opt_out).order_by(literal_column("1")))
+    opt_out = select(literal_column("2"), stated.c.customer, number, *own)
+    return union_all(head, category, opt_out)

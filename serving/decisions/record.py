@@ -15,7 +15,7 @@ import json
 import secrets
 import time
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,21 +117,24 @@ def wait_for_turn(connection: Connection) -> tuple[int, str]:
     return seq, hash
 
 
-def record(connection: Connection, vault: Vault, decision: Decision) -> None:
-    """Write a decision within the transaction that read the consent it rests on."""
+def record(connection: Connection, vault: Vault, made: Sequence[Decision]) -> None:
+    """Write decisions, one after the other, within the transaction that read the consent they rest
+    on.
+    """
     seq, hash = wait_for_turn(connection)
-    content = vault.key(connection, decision.customer).seal(packed(decision), _about(decision.id))
-    plain = {name: value for name, value in vars(decision).items() if name not in NOT_CHAINED}
-    row = {
-        **plain,
-        "seq": seq + 1,
-        "content_digest": _digest(content),
-        "previous_hash": hash,
-    }
-    made = link(row)
-    _RECORD.run(connection, **row, hash=made, content=content)
-    _NEW_HEAD.run(connection, new_seq=seq + 1, new_hash=made)
-    note_recorded("decision", decision.id)
+    whose = [NOBODY if one.customer is None else one.customer for one in made]
+    keys = vault.keys_for_sealing(connection, whose)
+    rows = []
+    for decision, customer in zip(made, whose, strict=True):
+        seq, content = seq + 1, keys[customer].seal(packed(decision), _about(decision.id))
+        plain = {name: value for name, value in vars(decision).items() if name not in NOT_CHAINED}
+        row = {**plain, "seq": seq, "content_digest": _digest(content), "previous_hash": hash}
+        hash = link(row)
+        rows.append({**row, "hash": hash, "content": content})
+    _RECORD.run_all(connection, rows)
+    _NEW_HEAD.run(connection, new_seq=seq, new_hash=hash)
+    for decision in made:
+        note_recorded("decision", decision.id)
 
 
 def read(connection: Connection, vault: Vault, id: str) -> Decision:

@@ -4,12 +4,13 @@ moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, select
 
 from features.database.engine import upsert
+from features.database.prepared import PreparedForMany
 from features.database.tables import set_bands
 
 
@@ -37,11 +38,17 @@ def set_band(connection: Connection, customer: int, band: SetBand, now: str) -> 
     )
 
 
-def band_of(connection: Connection, customer: int, now: str) -> SetBand | None:
-    """The band set for a customer that holds at the moment `now`; None where the estimate
-    decides.
+def bands_of(connection: Connection, customers: Sequence[int], now: str) -> dict[int, SetBand]:
+    """The bands set for customers that hold at the moment `now`, by customer; for who is missing
+    the estimate decides.
     """
-    row = connection.execute(
-        select(set_bands).where(set_bands.c.customer == customer)
-    ).one_or_none()
-    return None if row is None or row.until <= now else SetBand(row.band, row.until, row.review_id)
+    found = _BANDS.rows(connection, customers)
+    return {customer: SetBand(*band) for customer, *band in found if band[1] > now}
+
+
+_BANDS = PreparedForMany(
+    lambda asked: select(
+        set_bands.c.customer, set_bands.c.band, set_bands.c.until, set_bands.c.review_id
+    ).where(set_bands.c.customer.in_(asked)),
+    BigInteger(),
+)

@@ -8,11 +8,12 @@ was shown: one of which it told within `REPORTS_WITHIN`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
     String,
     bindparam,
@@ -28,7 +29,7 @@ from sqlalchemy import (
 
 from features import clock
 from features.database.engine import Database, upsert
-from features.database.prepared import Prepared
+from features.database.prepared import Prepared, PreparedForMany
 from features.database.tables import exposures, reporting_channels
 
 REPORTED = timedelta(days=30)
@@ -60,18 +61,19 @@ class Discoveries:
         return self.explored / self.places if self.places else 0.0
 
 
-def record_exposure(
-    connection: Connection, decision_id: str, customer: int, exposure: Exposure, now: str
+def record_exposures(
+    connection: Connection, shown: Iterable[tuple[str, int, Exposure]], now: str
 ) -> None:
-    """Record it within the transaction that records the decision; it is to be confirmed."""
-    _RECORD.run(
-        connection,
-        decision_id=decision_id,
-        customer=customer,
-        shown_at=now,
-        confirmed=False,
-        **vars(exposure),
-    )
+    """Record what was shown, each by decision and to whom, within the transaction that records the
+    decisions; it is to be confirmed.
+    """
+    unconfirmed = {"shown_at": now, "confirmed": False}
+    rows = [
+        {"decision_id": decision_id, "customer": customer, **unconfirmed, **vars(exposure)}
+        for decision_id, customer, exposure in shown
+    ]
+    if rows:
+        _RECORD.run_all(connection, rows)
 
 
 _RECORD = Prepared(insert(exposures), exposures.c.keys())
@@ -102,29 +104,36 @@ def channels_of(connection: Connection, decisions: Collection[str]) -> dict[str,
 
 
 def exposures_since(
-    connection: Connection, customer: int, channel: str, since: datetime, now: datetime
-) -> list[datetime]:
-    """When a customer was shown something on a channel, since some moment; what lapsed by the
-    moment `now` is left out.
+    connection: Connection,
+    customers: Sequence[int],
+    channel: str,
+    since: datetime,
+    now: datetime,
+) -> dict[int, list[datetime]]:
+    """When customers were shown something on a channel, since some moment, by customer; what lapsed
+    by the moment `now` is left out.
     """
-    found = _SINCE.rows(
+    found: dict[int, list[datetime]] = {customer: [] for customer in customers}
+    rows = _SINCE.rows(
         connection,
-        customer=customer,
+        list(found),
         channel=channel,
         since=clock.to_text(since),
         unconfirmed_since=clock.to_text(now - LAPSES_AFTER),
         told_since=clock.to_text(now - REPORTS_WITHIN),
     )
-    return [clock.from_text(text) for (text,) in found]
+    for customer, text in rows:
+        found[customer].append(clock.from_text(text))
+    return found
 
 
 _REPORTING = exists().where(
     reporting_channels.c.channel == exposures.c.channel,
     reporting_channels.c.told_at >= bindparam("told_since", type_=String),
 )
-_SINCE = Prepared(
-    select(exposures.c.shown_at).where(
-        exposures.c.customer == bindparam("customer"),
+_SINCE = PreparedForMany(
+    lambda asked: select(exposures.c.customer, exposures.c.shown_at).where(
+        exposures.c.customer.in_(asked),
         exposures.c.channel == bindparam("channel"),
         exposures.c.shown_at >= bindparam("since"),
         or_(
@@ -132,7 +141,8 @@ _SINCE = Prepared(
             exposures.c.shown_at >= bindparam("unconfirmed_since", type_=String),
             not_(_REPORTING),
         ),
-    )
+    ),
+    BigInteger(),
 )
 
 

@@ -9,7 +9,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, Subquery, delete, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Subquery,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
 
 from features import clock
 from features.clock import Clock, utc_now
@@ -205,7 +215,9 @@ def _require_room(connection: Connection, customer: int, scope: Scope, now: str)
     hiding = opt_outs.c.scope.in_(HIDING)
     of_its_kind = hiding if scope in HIDING else ~hiding
     count = connection.execute(
-        select(func.count()).select_from(opt_outs).where(_stands(customer, now), of_its_kind)
+        select(func.count())
+        .select_from(opt_outs)
+        .where(_stands([literal(customer)], now), of_its_kind)
     ).scalar_one()
     if count > MOST_IN_FORCE:
         raise TooManyOptOuts(
@@ -240,22 +252,26 @@ def _told_once(customer: int, scope: str, value: str | None, once: str) -> str:
 
 def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:
     """A customer's opt-outs at the moment `now`, within a transaction that is already open."""
-    stated = opt_outs_in_force(customer, now)
+    stated = opt_outs_in_force([literal(customer)], now)
     query = select(stated).order_by(stated.c.created_at, stated.c.id)
-    return [OptOut(*row) for row in connection.execute(query).all()]
+    return [OptOut(*row[1:]) for row in connection.execute(query).all()]
 
 
 def opt_outs_in_force(
-    customer: int | ColumnElement[int], now: str | ColumnElement[str]
+    customers: Sequence[ColumnElement[int]], now: str | ColumnElement[str]
 ) -> Subquery:
-    """What an `OptOut` holds of those of one customer, as a part of a larger query."""
+    """Whose each is, and what an `OptOut` holds of it, of those of some customers, as a part of a
+    larger query.
+    """
     column = opt_outs.c
-    query = select(column.id, column.scope, column.value, column.until, column.created_at)
-    return query.where(_stands(customer, now)).subquery()
+    query = select(
+        column.customer, column.id, column.scope, column.value, column.until, column.created_at
+    )
+    return query.where(_stands(customers, now)).subquery()
 
 
 def _stands(
-    customer: int | ColumnElement[int], now: str | ColumnElement[str]
+    customers: Sequence[ColumnElement[int]], now: str | ColumnElement[str]
 ) -> ColumnElement[bool]:
     column = opt_outs.c
-    return (column.customer == customer) & or_(column.until.is_(None), column.until > now)
+    return column.customer.in_(customers) & or_(column.until.is_(None), column.until > now)

@@ -14,6 +14,7 @@ from features.config.environment import Settings
 from serving.bootstrap import Sayso
 from serving.decisions.undelivered import Undelivered
 from serving.http.api import (
+    batches,
     churn,
     consents,
     decisions,
@@ -42,6 +43,7 @@ from serving.http.sight.worker_metrics import WorkerMetrics
 ROUTERS = (
     recommendations,
     churn,
+    batches,
     decisions,
     consents,
     opt_outs,

@@ -18,6 +18,7 @@ from features.progress import Progress, silent
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.access.api_keys import Keys
+from serving.load.batch import streamed
 from serving.load.callers import asked, posts
 from serving.operations.moving import migrate
 from serving.server import SERVICE, free_port, running
@@ -25,6 +26,7 @@ from serving.server import SERVICE, free_port, running
 EMPTY = "serving.load.empty_service:EmptyService"
 CONCURRENCY = (1, 8)
 ROUNDS = 2
+BATCH = 1_000
 WARM_SECONDS = 2.0
 FEWEST = 2_000
 """Customers who are asked for at random, so that no answer is one that was just given."""
@@ -43,8 +45,8 @@ def measure(
     workers: int = 1,
     database_url: str | None = None,
 ) -> dict[str, Any]:
-    """Requests a second and milliseconds of both services with one client and with eight, and the
-    ratios.
+    """Requests a second and milliseconds of both services with one client and with eight, customers
+    a second of batches of `BATCH`, and the ratios.
 
     A copy of the workspace is served, so that nothing is recorded in the workspace itself; its
     database is moved to `database_url`, which has to be empty, where that is given. Each of
@@ -55,8 +57,10 @@ def measure(
     """
     with tempfile.TemporaryDirectory() as folder:
         served = copied(workspace, Path(folder) / "shop", workers, database_url)
-        requests = _requests(served)
+        ids, key = _customers(served)
+        requests = posts("/v1/recommendations", [{"customer_id": id} for id in ids], key)
         ours: list[Measured] = []
+        batches: list[dict[str, float]] = []
         empty: list[Measured] = []
         for number in range(ROUNDS):
             done = number / ROUNDS
@@ -66,10 +70,18 @@ def measure(
             progress(f"the service, round {number + 1}", done + 0.5 / ROUNDS)
             with running_on(served, SERVICE) as port:
                 ours.append(_measured(port, requests, seconds))
+                batches.append(streamed(port, key, ids, BATCH, seconds).document())
         progress("done", 1.0)
     found = {"empty": _best(empty), "sayso": _best(ours)}
     ratios = {name: found["sayso"][name]["rps"] / found["empty"][name]["rps"] for name in _names()}
-    return {**found, **{f"ratio_{name}": ratio for name, ratio in ratios.items()}}
+    batch = max(batches, key=lambda one: one["customers_per_second"])
+    alone = max(found["sayso"][name]["rps"] for name in _names())
+    return {
+        **found,
+        **{f"ratio_{name}": ratio for name, ratio in ratios.items()},
+        "batch": batch,
+        "ratio_batch": batch["customers_per_second"] / alone,
+    }
 
 
 def _names() -> list[str]:
@@ -106,8 +118,8 @@ def _settings(folder: Path, workers: int, url: str | None) -> Settings:
     )
 
 
-def _requests(workspace: Workspace) -> list[bytes]:
-    """A request for each customer who may be answered personally, in no order."""
+def _customers(workspace: Workspace) -> tuple[list[str], str]:
+    """The customers who may be answered personally, in no order, and a key to ask for them with."""
     shop = Shop(workspace)
     ids = customers_to_ask(shop)
     if len(ids) < FEWEST:
@@ -117,7 +129,7 @@ def _requests(workspace: Workspace) -> list[bytes]:
         )
     _, key = Keys(shop.database, shop.clock).create(["recommend", "consent"], "benchmark")
     shop.database.close()
-    return posts("/v1/recommendations", [{"customer_id": id} for id in ids], key)
+    return ids, key
 
 
 def customers_to_ask(shop: Shop) -> list[str]:

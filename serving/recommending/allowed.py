@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from difflib import get_close_matches
 
 from sqlalchemy import Connection
@@ -66,20 +67,24 @@ def at_this_moment(
     policy: ContactPolicySection,
     request: RecommendationRequest,
     connection: Connection,
-    permissions: Permissions,
+    permissions: Sequence[Permissions],
     moment: str,
-) -> Permissions:
-    """Where a customer stands, with whether this is a moment to show them anything."""
-    now, own = clock.from_text(moment), own_caps(permissions.opt_outs)
-    caps = on_channel(request.channel, (*shop_caps(policy), *own))
-    known = permissions.customer if caps else None
-    before = (
-        ()
-        if known is None
-        else exposures_since(connection, known, request.channel, now - window(caps), now)
-    )
-    why_not = not_now(policy, request.channel, request.time_zone, caps, before, now)
-    return replace(permissions, not_now=why_not)
+) -> list[Permissions]:
+    """Where customers stand, with whether this is a moment to show them anything."""
+    now, channel, shops = clock.from_text(moment), request.channel, shop_caps(policy)
+    caps = [on_channel(channel, (*shops, *own_caps(one.opt_outs))) for one in permissions]
+    capped = {
+        one.customer: of_one
+        for one, of_one in zip(permissions, caps, strict=True)
+        if of_one and one.customer is not None
+    }
+    since = now - max(map(window, capped.values()), default=timedelta())
+    before = exposures_since(connection, list(capped), channel, since, now) if capped else {}
+    return [
+        replace(one, not_now=not_now(policy, channel, request.time_zone, of_one, shown, now))
+        for one, of_one in zip(permissions, caps, strict=True)
+        for shown in [() if one.customer is None else before.get(one.customer, ())]
+    ]
 
 
 def silenced(request: RecommendationRequest, permissions: Permissions) -> bool:

@@ -6,21 +6,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explain.coalition_scores import Allowed
 from features.definitions.history import DAYS_SINCE_LAST_BOUGHT
 from features.shop.online import OnlineRow, OnlineStore
 from features.shop.withholding import Withholding
-from models.arrays import Floats
-from models.next_purchase.histories import Baskets, Histories
+from models.arrays import Bools, Floats
+from models.next_purchase.histories import Baskets, Histories, together
 from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.product_statistics import ProductStatistics
 from models.trees.quantising import rounded
 from serving.decisions.permissions import Permissions
 from serving.live.champions import Loaded
 from serving.live.statistics import LiveStatistics
+
+CELLS = 1 << 16
+"""Customers times products that are set against each other at once: what the processor keeps near.
+"""
+NOTHING: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -36,14 +43,34 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A known customer to answer: where they stand, and the products hidden from them."""
+
+    permissions: Permissions
+    hidden: tuple[str, ...]
+
+    @property
+    def customer(self) -> int:
+        """Their pseudonym.
+
+        Raises `ValueError` where nobody knows them, who get no personal answer.
+        """
+        if self.permissions.customer is None:
+            raise ValueError("a personal answer is for somebody who is known")
+        return self.permissions.customer
+
+
+@dataclass(frozen=True)
 class Candidates:
-    """Ids of the products to rank, what the ranker sees of each (products, features), and those of
-    them that the customer has bought.
+    """The products to rank for one customer: their ids (str), what the ranker sees of each
+    (products, features) and the score that it gives each (products,); `bought` (products,) tells
+    which of them the customer has bought.
     """
 
-    products: tuple[str, ...]
+    products: NDArray[np.str_]
     features: Floats
-    bought: tuple[str, ...]
+    scores: Floats
+    bought: Bools
 
 
 @dataclass(frozen=True)
@@ -90,39 +117,81 @@ class Knowledge:
         return Allowed(history(known, rule, champion.model, statistics, buying), statistics)
 
 
-def candidates_of(model: NextPurchaseModel, allowed: Allowed, hidden: Sequence[str]) -> Candidates:
-    """The products that a model ranks for a customer, none of them `hidden`."""
-    statistics = allowed.statistics
-    positions = statistics.positions(hidden)
-    made = replace(model.maker, statistics=statistics).make(
-        allowed.histories, positions[positions >= 0]
-    )
-    own = allowed.histories.bought(model.maker.looks)
-    bought = np.intersect1d(made.products, own.products)
-    ids = statistics.product_ids
-    return Candidates(
-        tuple(ids[made.products].tolist()),
-        rounded(made.features),
-        tuple(ids[bought].tolist()),
-    )
+def candidates_of(
+    model: NextPurchaseModel, allowed: Sequence[Allowed], hidden: Sequence[NDArray[np.int64]]
+) -> list[Candidates]:
+    """The products that a model ranks for each of some customers, none of them `hidden` from them
+    (positions).
+
+    As many customers are taken together as `CELLS` allow who are set against the same statistics.
+    """
+    found: list[Candidates] = []
+    while len(found) < len(allowed):
+        first = len(found)
+        statistics = allowed[first].statistics
+        most = first + max(1, CELLS // max(1, len(statistics.product_ids)))
+        last = first + 1
+        while last < min(most, len(allowed)) and allowed[last].statistics is statistics:
+            last += 1
+        histories = together([one.histories for one in allowed[first:last]])
+        found += _candidates(model, statistics, histories, hidden[first:last])
+    return found
 
 
-def bought_lately(model: NextPurchaseModel, allowed: Allowed, days: float) -> list[str]:
-    """The products that a customer bought within so many `days` before their features were made, as
-    far as they let that be known.
+def _candidates(
+    model: NextPurchaseModel,
+    statistics: ProductStatistics,
+    histories: Histories,
+    hidden: Sequence[NDArray[np.int64]],
+) -> list[Candidates]:
+    """The candidates of each row of `histories`."""
+    maker = replace(model.maker, statistics=statistics)
+    made = maker.make(histories, (), hidden)
+    products, features = statistics.product_ids[made.products], rounded(made.features)
+    scores, count = model.score(features), len(statistics.product_ids)
+    kept = histories.bought(maker.looks)
+    own = kept.rows * count + kept.products
+    bought = np.isin(made.rows * count + made.products, own, assume_unique=True)
+    bounds = np.searchsorted(made.rows, np.arange(len(histories) + 1)).tolist()
+    return [
+        Candidates(products[begin:end], features[begin:end], scores[begin:end], bought[begin:end])
+        for begin, end in pairwise(bounds)
+    ]
+
+
+def hidden_of_each(
+    hidden: Sequence[tuple[ProductStatistics, tuple[str, ...]]],
+    more: Sequence[NDArray[np.int64]],
+) -> list[NDArray[np.int64]]:
+    """The positions of what is hidden from each customer: `hidden` by name, with `more` by
+    position; the same names are looked up once.
+    """
+    looked_up: dict[tuple[int, tuple[str, ...]], NDArray[np.int64]] = {}
+    found = []
+    for (statistics, names), others in zip(hidden, more, strict=True):
+        known = (id(statistics), names)
+        if known not in looked_up:
+            positions = statistics.positions(names).astype(np.int64)
+            looked_up[known] = positions[positions >= 0]
+        own = looked_up[known]
+        found.append(np.concatenate([own, others]) if len(others) else own)
+    return found
+
+
+def bought_lately(model: NextPurchaseModel, allowed: Allowed, days: float) -> NDArray[np.int64]:
+    """The products (positions) that a customer bought within so many `days` before their features
+    were made, as far as they let that be known.
     """
     histories, columns = allowed.histories, model.maker.history
     if DAYS_SINCE_LAST_BOUGHT.name not in columns:
-        return []
+        return histories.products[:0]
     since = histories.columns[:, columns.index(DAYS_SINCE_LAST_BOUGHT.name)]
-    found: list[str] = allowed.statistics.product_ids[histories.products[since <= days]].tolist()
-    return found
+    return histories.products[since <= days]
 
 
-def bought_ever(allowed: Allowed) -> list[str]:
-    """The products that a customer has bought, as far as they let that be known."""
-    found: list[str] = allowed.statistics.product_ids[allowed.histories.products].tolist()
-    return found
+def bought_ever(allowed: Allowed) -> NDArray[np.int64]:
+    """The products (positions) that a customer has bought, as far as they let that be known."""
+    return allowed.histories.products
 
 
 def without(row: OnlineRow, products: Collection[str]) -> OnlineRow:

@@ -9,10 +9,11 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import zip_longest
+from itertools import accumulate, pairwise, zip_longest
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explain.explanation import Explanation, FeatureContribution, explanations
 from explain.reasons import reasons_for, with_discovery
@@ -20,7 +21,7 @@ from explain.templates import RECOMMENDATION_TEMPLATES, ShopWords
 from explain.wording import Wording
 from features.catalog import PRODUCT
 from features.errors import ModelUnavailable
-from models.arrays import Floats
+from models.arrays import Bools, Floats
 from models.next_purchase.basket_complements import BASKET_FEATURE, Complement
 from models.next_purchase.model import NextPurchaseModel
 from serving.contract.answers import (
@@ -125,7 +126,10 @@ def _of_before(
     if not candidates or champion is None:
         return {**known, "ranked": (), "features": ""}
     features = _unpack_rows(known["features"], len(candidates))
-    ranking = rank(champion, candidates, features, known.get("floor", 0.0))
+    scores = champion.model.score(features)
+    names = np.array(candidates, dtype=np.str_)
+    worth = worth_showing(scores, champion.attribution.base_value, known.get("floor", 0.0))
+    ranking = rank(names, features, scores, worth)
     draw = known.get("draw")
     places = fill(ranking.products, known["k"], Draw.from_document(draw) if draw else Draw(0.0, ""))
     return {**known, "ranked": ranking.products, "features": pack(ranking.of(places))}
@@ -147,18 +151,20 @@ class Ranking:
 
 
 def rank(
-    champion: Loaded[NextPurchaseModel], candidates: Sequence[str], features: Floats, floor: float
+    candidates: NDArray[np.str_],
+    features: Floats,
+    scores: Floats,
+    worth: Bools,
+    most: int | None = None,
 ) -> Ranking:
-    """Rank candidates by what the ranker sees of each, `features` (candidates, features) in single
-    precision; equal ones in their order.
+    """Rank candidates by their `scores`; equal ones in their order, and only those that are `worth`
+    it; the best so many of them, or all.
 
-    `floor` is the relevance floor (`serving.recommending.filters.worth_showing`).
+    What the ranker sees of each, `features` (candidates, features), is in single precision.
     """
-    scores = champion.model.score(features)
-    worth = worth_showing(scores, champion.attribution.base_value, floor)
     order = np.argsort(-scores, kind="stable")
-    best = order[worth[order]]
-    return Ranking(tuple(candidates[position] for position in best.tolist()), features[best])
+    best = order[worth[order]][:most]
+    return Ranking(tuple(candidates[best].tolist()), features[best])
 
 
 @dataclass(frozen=True)
@@ -209,13 +215,44 @@ def recommend(
     """The answer that follows from `inputs`, the model, the titles of products and the sentences of
     the language; `ledger_seq` is where the ledger stood.
     """
-    personalized = inputs.not_personalized_because is None
-    if inputs.nothing:
+    return recommend_all([(inputs, ledger_seq)], champion, titles, wording)[0]
+
+
+def recommend_all(
+    asked: Sequence[tuple[RecommendationInputs, int]],
+    champion: Loaded[NextPurchaseModel] | None,
+    titles: Mapping[str, str],
+    wording: Wording,
+) -> list[RecommendationAnswer]:
+    """The answers that follow from inputs, each with where the ledger stood, which differ in whom
+    they are for and in nothing else that was asked.
+    """
+    personal = [
+        at
+        for at, (inputs, _) in enumerate(asked)
+        if inputs.not_personalized_because is None and not inputs.nothing and champion is not None
+    ]
+    ranked = {}
+    if personal and champion is not None:
+        lists = _ranked([asked[at][0] for at in personal], champion, titles, wording)
+        ranked = dict(zip(personal, lists, strict=True))
+    answers = []
+    for at, (inputs, ledger_seq) in enumerate(asked):
         items: Sequence[Item] = ()
-    elif not personalized or champion is None:
-        items = _for_anybody(inputs, titles, wording)
-    else:
-        items = _ranked(inputs, champion, titles, wording)
+        if not inputs.nothing:
+            items = ranked[at] if at in ranked else _for_anybody(inputs, titles, wording)
+        answers.append(_answer(inputs, ledger_seq, champion, items, wording))
+    return answers
+
+
+def _answer(
+    inputs: RecommendationInputs,
+    ledger_seq: int,
+    champion: Loaded[NextPurchaseModel] | None,
+    items: Sequence[Item],
+    wording: Wording,
+) -> RecommendationAnswer:
+    personalized = inputs.not_personalized_because is None
     not_now = inputs.not_now or {}
     return RecommendationAnswer(
         personalized=personalized,
@@ -244,26 +281,34 @@ def listed(inputs: RecommendationInputs, champion: Loaded[NextPurchaseModel] | N
 
 
 def _ranked(
-    inputs: RecommendationInputs,
+    asked: Sequence[RecommendationInputs],
     champion: Loaded[NextPurchaseModel],
     titles: Mapping[str, str],
     wording: Wording,
-) -> list[Item]:
-    """The products of a personal answer, with what the request asked to be explained of them."""
-    places, features = inputs.places, inputs.features
+) -> list[list[Item]]:
+    """The products of personal answers, with what the request asked to be explained of them."""
+    by_answer = [inputs.places for inputs in asked]
+    places = [place for own in by_answer for place in own]
     if not places:
-        return []
+        return [[] for _ in asked]
     model, attribution = champion.model, champion.attribution
+    features = np.concatenate([inputs.features for inputs in asked if len(inputs.features)])
     scores = model.score(features).tolist()
-    if inputs.explain == "none":
-        return _items(places, scores, titles)
-    parts, names = attribution.contributions(features), model.features
-    why = explanations(names, model.category_of, features, parts, attribution.base_value, scores)
-    known = [
-        {name: value for name, value in zip(names, row, strict=True) if value == value}  # noqa: PLR0124 - which a missing one is not
-        for row in features.tolist()
+    explained: list[ItemExplanation] = []
+    if asked[0].explain != "none":
+        parts, names = attribution.contributions(features), model.features
+        base = attribution.base_value
+        why = explanations(names, model.category_of, features, parts, base, scores)
+        known = [
+            {name: value for name, value in zip(names, row, strict=True) if value == value}  # noqa: PLR0124 - which a missing one is not
+            for row in features.tolist()
+        ]
+        explained = _explained(places, why, known, asked[0], wording)
+    ends = list(accumulate(map(len, by_answer), initial=0))
+    return [
+        _items(places[begin:end], scores[begin:end], titles, explained[begin:end])
+        for begin, end in pairwise(ends)
     ]
-    return _items(places, scores, titles, _explained(places, why, known, inputs, wording))
 
 
 def _items(

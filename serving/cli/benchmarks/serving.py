@@ -11,7 +11,7 @@ from features.config.environment import Settings
 from features.shop.workspace import Workspace
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
-from serving.load.benchmark import measure
+from serving.load.benchmark import BATCH, measure
 from serving.load.event_batches import measure_events
 
 TOLD = {"empty": "an empty BentoML endpoint", "sayso": "explained recommendations, recorded"}
@@ -39,7 +39,7 @@ def serving(
     debug: DebugOption = False,
 ) -> None:
     """Time the service beside an empty BentoML endpoint, with one client and with eight, each
-    asking for a random customer with the full explanation.
+    asking for a random customer with the full explanation, and in batches of 1,000.
 
     A copy of the workspace answers; nothing is recorded in the workspace itself.
     """
@@ -63,6 +63,10 @@ def _show(screen: Screen, found: Mapping[str, Any]) -> None:
     screen.say(
         f"Of an empty endpoint's requests the service answers {found['ratio_c8']:.2f} with eight"
         f" clients, {found['ratio_c1']:.2f} with one."
+    )
+    screen.say(
+        f"Batches of {BATCH:,} answer {found['batch']['customers_per_second']:.0f} customers a"
+        f" second, {found['ratio_batch']:.1f} times as many as one request each."
     )
 
 

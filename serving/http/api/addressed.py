@@ -38,8 +38,13 @@ class DecidedResponse(Response):
         links: Mapping[str, Any],
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        parts = (encoded(head)[1:-1], decided.body[1:-1], encoded(links)[1:-1])
-        super().__init__(b"{" + b",".join(parts) + b"}", headers=headers)
+        super().__init__(joined(decided, head, links), headers=headers)
+
+
+def joined(decided: Decided[Any], head: Mapping[str, Any], links: Mapping[str, Any]) -> bytes:
+    """A decision with what tells whose it is, as JSON."""
+    parts = (encoded(head)[1:-1], decided.body[1:-1], encoded(links)[1:-1])
+    return b"{" + b",".join(parts) + b"}"
 
 
 def head(decided: Decided[Any], customer_id: str | None, data_until: str | None) -> dict[str, Any]:

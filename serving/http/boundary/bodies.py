@@ -42,6 +42,7 @@ LOGIN = Room(2_000)
 PLAIN = Room(1_000_000)
 ROWS = Room(2_000_000, values=40_000, names=40_000)
 LISTS = Room(1_000_000, values=2_000)
+BATCHES = Room(1_000_000, values=4_000)
 CHOICES = Room(1_000_000, values=4_000, names=4_000)
 EVENTS = Room(1_000_000, values=11_000, names=10_000)
 ROOMS: Mapping[str, Room] = {
@@ -50,6 +51,8 @@ ROOMS: Mapping[str, Room] = {
     "/why": FORM,
     "/preferences": FORM,
     "/v1/recommendations": LISTS,
+    "/v1/recommendations/batch": BATCHES,
+    "/v1/churn/batch": BATCHES,
     "/v1/consents": CHOICES,
     "/v1/transactions": ROWS,
     "/v1/products": ROWS,

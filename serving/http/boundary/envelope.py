@@ -51,13 +51,27 @@ class _Exchange:
         self.gone = line.is_gone() or not line.answer_at_once(answer, self.request_id)
 
     async def sent(self, message: Message) -> None:
-        """Pass on what the application sends."""
-        if message["type"] == "http.response.start":
+        """Pass on what the application sends.
+
+        Of an answer that comes in parts, each part is looked after by itself: once it was taken,
+        what was recorded for it was delivered, and once nobody takes it, nothing more is made.
+        """
+        begins, more = message["type"] == "http.response.start", message.get("more_body", False)
+        if begins:
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *self.request_id.headers]
-            if self.caller.has_recorded:
-                self.gone = await _is_gone(self.receive)
+        if begins or more:
+            await self._look_for_the_caller()
         await self.send(message)
+        if more:
+            await self._look_for_the_caller()
+            if not self.gone and not self.caller.gave_up:
+                self.caller.take_recorded()
+
+    async def _look_for_the_caller(self) -> None:
+        if self.caller.has_recorded and not self.gone and await _is_gone(self.receive):
+            self.gone = True
+            self.caller.give_up()
 
 
 class Line(Protocol):
@@ -146,7 +160,7 @@ class Envelope:
 
     def _finish(self, exchange: _Exchange, began: float) -> None:
         caller, status = exchange.caller, exchange.status or 500
-        if exchange.gone or status >= 500:
+        if exchange.gone or caller.gave_up or status >= 500:
             caller.give_up()
             exchange.scope["app"].state.undelivered.note(caller.take_recorded())
         took = time.perf_counter() - began

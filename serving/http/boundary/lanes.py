@@ -27,6 +27,8 @@ STALLED_AFTER_SECONDS = 2.0
 """A lane none of whose threads came back for so long waits for something outside."""
 RETRY_AFTER_SECONDS = 1
 CHOICE_THREADS = 2
+BATCH_THREADS = 1
+"""Batches are answered one after the other: two at once take as long, and more of the rest."""
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -143,10 +145,11 @@ _JOBS: ContextVar[_Turn] = ContextVar("turn")
 
 @dataclass(frozen=True)
 class Lanes:
-    """The lanes of one worker: `answers`, and `choices` of customers."""
+    """The lanes of one worker: `answers`, `choices` of customers, and `batches` of answers."""
 
     answers: Lane
     choices: Lane
+    batches: Lane
 
     @classmethod
     def of(cls, settings: Settings) -> Lanes:
@@ -155,12 +158,14 @@ class Lanes:
         return cls(
             Lane("answers", settings.threads, settings.queue, patience),
             Lane("choices", CHOICE_THREADS, settings.queue, patience),
+            Lane("batches", BATCH_THREADS, settings.queue, patience),
         )
 
     def close(self) -> None:
         """Take no more work."""
         self.answers.close()
         self.choices.close()
+        self.batches.close()
 
 
 async def in_thread(

@@ -43,7 +43,7 @@ def furnish(folder: Path, progress: Progress) -> Path:
             decision = Decision(
                 new_id(), customer, "proof", now, 1, None, None, "{}", f'{{"number":{number}}}'
             )
-            record(connection, shop.vault, decision)
+            record(connection, shop.vault, [decision])
     shop.ledger.append_all(_with_evidence(shop))
     Keys(shop.database, shop.clock).create(["score"])
     _add_model(folder, shop)

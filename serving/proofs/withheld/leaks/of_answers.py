@@ -13,7 +13,7 @@ from features.shop.online import OnlineStore
 from features.shop.withholding import Withholding
 from serving.churn.estimator import ChurnEstimator
 from serving.proofs.withheld.leaks.leak import Leak, Swap
-from serving.recommending.recommender import Recommender
+from serving.recommending.gathering import Gatherer
 
 
 def first_column_stays(original: Any) -> Any:
@@ -59,17 +59,15 @@ def any_purpose(original: Any) -> Any:
     """The answer takes what was granted for another purpose."""
 
     def permissions_of(
-        connection: Any, catalog: Any, customer_id: str, purpose: str, now: str, young: Any
+        connection: Any, catalog: Any, customer_ids: Any, purpose: str, now: str, young: Any
     ) -> Any:
-        permissions = original(connection, catalog, customer_id, purpose, now, young)
-        other = original(
-            connection,
-            catalog,
-            customer_id,
-            "recommendations" if purpose == "churn_prediction" else "churn_prediction",
-            now,
-        )
-        return replace(permissions, granted=permissions.granted | other.granted)
+        permissions = original(connection, catalog, customer_ids, purpose, now, young)
+        swapped = "recommendations" if purpose == "churn_prediction" else "churn_prediction"
+        others = original(connection, catalog, customer_ids, swapped, now)
+        return [
+            replace(one, granted=one.granted | other.granted)
+            for one, other in zip(permissions, others, strict=True)
+        ]
 
     return permissions_of
 
@@ -78,16 +76,20 @@ def looks_the_country_up(original: Any) -> Any:
     """An explanation fills in what is missing."""
 
     def make(estimator: Any, permissions: Any, language: str | None = None, **said: Any) -> Any:
-        made = original(estimator, permissions, language, **said)
         warehouse = warehouse_of(estimator._online)
         homes = warehouse.table("customers")
-        found = (
-            warehouse.collect(homes.filter(homes.customer == permissions.customer))["country"]
-            .fillna("nowhere")
-            .tolist()
-        )
-        told = f"{made.answer.disclosure} {sorted(found)}"
-        return replace(made, answer=replace(made.answer, disclosure=told))
+        every = []
+        for made, one in zip(
+            original(estimator, permissions, language, **said), permissions, strict=True
+        ):
+            found = (
+                warehouse.collect(homes.filter(homes.customer == one.customer))["country"]
+                .fillna("nowhere")
+                .tolist()
+            )
+            told = f"{made.answer.disclosure} {sorted(found)}"
+            every.append(replace(made, answer=replace(made.answer, disclosure=told)))
+        return every
 
     return make
 
@@ -95,15 +97,13 @@ def looks_the_country_up(original: Any) -> Any:
 def hides_what_was_bought(original: Any) -> Any:
     """Nobody is shown again what they bought, even where that is withheld."""
 
-    def hidden(
-        recommender: Any, request: Any, permissions: Any, assortment: Any
-    ) -> tuple[str, ...]:
-        warehouse = warehouse_of(recommender._online)
+    def hidden(gatherer: Any, request: Any, permissions: Any, assortment: Any) -> tuple[str, ...]:
+        warehouse = warehouse_of(gatherer._known.online)
         lines = warehouse.table("transactions")
         bought = warehouse.collect(
             lines.filter(lines.customer == permissions.customer).select("product_id").distinct()
         )["product_id"]
-        return tuple(sorted({*original(recommender, request, permissions, assortment), *bought}))
+        return tuple(sorted({*original(gatherer, request, permissions, assortment), *bought}))
 
     return hidden
 
@@ -113,9 +113,10 @@ def answers_kept_by_customer(original: Any) -> Any:
 
     def make(estimator: Any, permissions: Any, language: str | None = None, **said: Any) -> Any:
         kept = vars(estimator._online).setdefault("kept", {})
-        if permissions.customer not in kept:
-            kept[permissions.customer] = original(estimator, permissions, language, **said)
-        return kept[permissions.customer]
+        for one in permissions:
+            if one.customer not in kept:
+                (kept[one.customer],) = original(estimator, [one], language, **said)
+        return [kept[one.customer] for one in permissions]
 
     return make
 
@@ -149,7 +150,7 @@ LEAKS = (
     Leak(
         "what was bought is hidden though withheld",
         "next_purchase",
-        (Swap(Recommender, "_hidden", hides_what_was_bought),),
+        (Swap(Gatherer, "_hidden", hides_what_was_bought),),
     ),
     Leak(
         "answers are kept by customer alone",

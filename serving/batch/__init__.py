@@ -1,0 +1,1 @@
+"""Answers to many customers at once, some of them at a time."""
