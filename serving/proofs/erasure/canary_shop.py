@@ -52,6 +52,8 @@ SHOP = replace(
 CHURN = ChurnSettings(most_trees=50, rows_per_leaf=20, outlook_trees=40, threads=1)
 NEXT_PURCHASE = NextPurchaseSettings(trees=40, rows_per_leaf=20, threads=1)
 OCCURRED_AT = "2024-11-20T10:00:00Z"
+BEFORE_THE_NEWEST_HORIZON = timedelta(days=200)
+"""So that some still order nothing within it, and churn can be learnt."""
 
 
 def make_shop(folder: Path, chosen: Sequence[int], progress: Progress) -> Sayso:
@@ -141,7 +143,7 @@ def _correct(sayso: Sayso, chosen: Sequence[int], progress: Progress) -> None:
 
 def _send_rows(sayso: Sayso) -> None:
     """An order line of each customer comes over HTTP, with canaries in all that it says."""
-    lately = sayso.shop.loaded_until().replace(tzinfo=UTC) - timedelta(days=1)
+    once = sayso.shop.loaded_until().replace(tzinfo=UTC) - BEFORE_THE_NEWEST_HORIZON
     sent = [
         Statement(
             canary("row", number),
@@ -151,7 +153,7 @@ def _send_rows(sayso: Sayso) -> None:
                     "order_id": canary("sent", number),
                     "product_id": canary("bought", number),
                     "amount": 1,
-                    "ordered_at": clock.to_text(lately),
+                    "ordered_at": clock.to_text(once),
                 }
             ],
         )
