@@ -9,7 +9,7 @@ from tests.serving_shop import CATEGORIES, copied, sharing
 from tests.walk import AFTERWARDS, RECOMMENDATION, WITHDRAWAL, Walk, told, walks
 
 pytest_plugins = ["tests.serving_fixtures"]
-MOST = {RECOMMENDATION: (71, 332), WITHDRAWAL: (31, 116), AFTERWARDS: (83, 475)}
+MOST = {RECOMMENDATION: (71, 332), WITHDRAWAL: (32, 122), AFTERWARDS: (83, 475)}
 """Own files and switches between them at the most."""
 
 

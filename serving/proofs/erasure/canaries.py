@@ -65,7 +65,7 @@ def _columns(table: pa.Table) -> Iterator[bytes]:
     for column in table.columns:
         values = column.to_pylist()
         yield b"\n".join(
-            value.to_bytes(8, "little", signed=True)
+            value.to_bytes(8, "little", signed=value < 1 << 63)
             if isinstance(value, int)
             else str(value).encode()
             for value in values
