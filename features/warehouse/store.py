@@ -328,15 +328,20 @@ class Warehouse:
                 ):
                     shutil.rmtree(old)
 
-    def rewrite(self, change: Callable[[str, pa.Table], pa.Table]) -> None:
+    def rewrite(
+        self, change: Callable[[str, pa.Table], pa.Table], *, forget_notes: bool = False
+    ) -> None:
         """Replace every table by what `change` (of its name and rows) makes of it, in all
         generations that are still there.
 
         Each file is replaced whole; who has begun to read the old one may finish. What is replaced
-        is on disk once this returns.
+        is on disk once this returns. With `forget_notes`, what loads noted goes as a whole, and the
+        next one reads everything.
         """
         with self.alone():
             self._clear_halves()
+            for notes in self.folder.glob(f"*/{NOTES}") if forget_notes else ():
+                shutil.rmtree(notes)
             for file in every_part(self.folder):
                 rows = pq.read_table(file)
                 if (changed := change(table_of(file), rows)) is not rows:

@@ -58,7 +58,8 @@ class WarehouseRows:
             others = np.asarray(rows["customer"].to_numpy() != person.customer)
             return rows if others.all() else rows.filter(pa.array(others))
 
-        self.shop.warehouse.rewrite(without)
+        # lists of what rows told of other tables may say what this customer alone said
+        self.shop.warehouse.rewrite(without, forget_notes=True)
 
 
 @dataclass(frozen=True)

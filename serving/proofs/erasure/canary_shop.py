@@ -20,6 +20,8 @@ from features import clock
 from features.catalog import Catalog
 from features.consent.event import GRANTED, ConsentEvent
 from features.database.tables import merged_customers
+from features.events.event import DecisionEvent
+from features.events.store import Kept, keep
 from features.intake.ingest import ingest
 from features.intake.over_http.statements import Statement
 from features.intake.setup.new_workspace import create
@@ -180,15 +182,25 @@ def _use(sayso: Sayso, progress: Progress) -> None:
     sayso.watch.look()
     for number, (customer, who) in enumerate(sayso.shop.customers.all().items()):
         progress("answering", number / CUSTOMERS)
-        sayso.recommender.answer(
+        decided = sayso.recommender.answer(
             RecommendationRequest(customer_id=who, basket=(who.replace("customer", "basket"),))
         )
+        _come_back(sayso, customer, who, decided.decision_id)
         _contest(sayso, customer, who, sayso.churn.answer(who).decision_id)
         sayso.opt_outs.add(customer, "product", who.replace("customer", "optout"), None)
         sayso.codes.make(customer, None, AT_COMMAND_LINE)
         sayso.codes.ask(customer, GoodFor.ERASURE)
         _merge(sayso, customer)
     refresh_online(sayso.shop)
+
+
+def _come_back(sayso: Sayso, customer: int, who: str, decision_id: str) -> None:
+    """Note that the customer bought something that was recommended."""
+    shop, now = sayso.shop, clock.to_text(sayso.shop.clock())
+    id, order = who.replace("customer", "event"), who.replace("customer", "bought-order")
+    event = DecisionEvent(id, decision_id, "bought", now, order_id=order)
+    with shop.database.write() as connection:
+        keep(connection, shop.vault, [Kept(event, customer, "-")], now, "key:shop")
 
 
 def _merge(sayso: Sayso, customer: int) -> None:
