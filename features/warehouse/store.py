@@ -322,10 +322,7 @@ class Warehouse:
                 raise
             for old in self.folder.iterdir():
                 # Who began to read the one before may finish.
-                if old.is_dir() and old not in (
-                    new,
-                    before,
-                ):
+                if old.is_dir() and old not in (new, before):
                     shutil.rmtree(old)
 
     def rewrite(
