@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
 import pytest
 
+from explain.coalition_scores import Allowed
 from features.config.schema import ContactPolicySection
 from features.shop.online import online_stores
 from features.shop.shop import Shop
+from models.next_purchase.candidates import CandidateMaker
+from models.next_purchase.histories import Histories
+from models.next_purchase.product_statistics import product_statistics
 from serving.contract.requests import RecommendationRequest
 from serving.live.assortment import Assortment
 from serving.recommending.allowed import UnknownName, refuse_unknown
+from serving.recommending.known import bought_ever
 from tests.serving_shop import CATEGORIES
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -84,6 +93,23 @@ def test_only_new_products_are_listed_where_that_is_asked_for(service, served, p
     assert ago
     assert {item["product_id"] for item in answer["items"]}.isdisjoint(ago)
     assert service.replay(answer["decision_id"])["replay"] == {"identical": True}
+
+
+def test_what_was_only_looked_at_is_not_left_out_as_bought():
+    """With `only_new` a product that somebody looked at and never bought may be listed."""
+    orders = pd.DataFrame(
+        {
+            "customer": [1],
+            "order_id": ["1"],
+            "product_id": ["mug"],
+            "ordered_at": [pd.Timestamp("2024-01-01")],
+        }
+    )
+    statistics = product_statistics(orders, datetime(2024, 1, 2), 30)  # noqa: DTZ001 - naive UTC
+    maker = CandidateMaker(statistics, ("times_bought", "days_since_last_viewed"), ())
+    columns = np.array([[2.0, np.nan], [np.nan, 3.0]])
+    histories = Histories(np.array([0, 2]), np.array([4, 7]), columns, np.zeros((1, 0)))
+    assert bought_ever(maker, Allowed(histories, statistics)).tolist() == [4]
 
 
 def test_who_withholds_their_purchases_is_not_found_out_by_what_is_left_out(service, pool):

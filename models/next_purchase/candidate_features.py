@@ -98,10 +98,7 @@ class Comparison:
     @cached_property
     def _bought(self) -> Bools:
         """Which entries of the histories (entries,) were bought, and not only looked at."""
-        looks = are_of_looks(self.history)
-        if not looks.any():
-            return np.ones(len(self.histories.products), dtype=bool)
-        return np.asarray(~np.isnan(self.histories.columns[:, ~looks]).all(axis=1))
+        return self.histories.are_bought(are_of_looks(self.history))
 
     @cached_property
     def _counts(self) -> NDArray[np.int64]:

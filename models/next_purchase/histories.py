@@ -66,10 +66,13 @@ class Histories:
         """The same without products that were only looked at; `looks` (history features,) tells
         which columns are of looks.
         """
+        return self.at(self.are_bought(looks), self.columns) if looks.any() else self
+
+    def are_bought(self, looks: Bools) -> Bools:
+        """Which entries (entries,) are of products that were bought, and not only looked at."""
         if not looks.any():
-            return self
-        kept = np.asarray(~np.isnan(self.columns[:, ~looks]).all(axis=1))
-        return self.at(kept, self.columns)
+            return np.ones(len(self.products), dtype=bool)
+        return np.asarray(~np.isnan(self.columns[:, ~looks]).all(axis=1))
 
     def at(self, kept: Bools, columns: Floats) -> Histories:
         """The entries that are `kept` (entries,), with `columns` (entries, history features)."""

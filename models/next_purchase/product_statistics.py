@@ -7,7 +7,7 @@ customers behind it is left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -76,7 +76,7 @@ class ProductStatistics:
     def _position(self) -> dict[str, int]:
         return {product: position for position, product in enumerate(self.product_ids.tolist())}
 
-    def positions(self, product_ids: Sequence[str]) -> NDArray[np.intp]:
+    def positions(self, product_ids: Collection[str]) -> NDArray[np.intp]:
         """Positions of product ids; -1 for a product without statistics."""
         return np.array([self._position.get(product, -1) for product in product_ids], dtype=np.intp)
 

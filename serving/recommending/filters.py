@@ -24,7 +24,7 @@ def hidden_products(
     request: RecommendationRequest,
     permissions: Permissions,
     assortment: Assortment,
-) -> tuple[str, ...]:
+) -> frozenset[str]:
     """Products that must not appear: opted out, excluded, in the basket, sensitive, not available,
     or outside the categories asked for.
     """
@@ -36,7 +36,7 @@ def hidden_products(
     hidden |= assortment.hidden_by(unasked(policy.sensitive, request.product_categories), ())
     if request.product_categories is not None:
         hidden |= assortment.outside(request.product_categories)
-    return tuple(sorted(hidden))
+    return frozenset(hidden)
 
 
 def first_best_sellers(

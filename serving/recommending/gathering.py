@@ -24,10 +24,7 @@ from serving.decisions.permissions import Permissions
 from serving.delivery.exploration import Draw, fill
 from serving.live.assortment import Assortment
 from serving.live.champions import Loaded
-from serving.recommending.allowed import (
-    not_personalized,
-    silenced,
-)
+from serving.recommending.allowed import not_personalized, silenced
 from serving.recommending.filters import (
     basket_complements,
     first_best_sellers,
@@ -44,10 +41,7 @@ from serving.recommending.known import (
     candidates_of,
     hidden_of_each,
 )
-from serving.recommending.recommendation import (
-    RecommendationInputs,
-    rank,
-)
+from serving.recommending.recommendation import RecommendationInputs, rank
 from serving.recommending.recorded_question import asked
 
 
@@ -228,7 +222,7 @@ class Gatherer:
         """
         policy = self.policy
         if policy.only_new if request.only_new is None else request.only_new:
-            return bought_ever(allowed)
+            return bought_ever(champion.model.maker, allowed)
         days = request.not_bought_within
         days = policy.not_bought_within if days is None else days
         return bought_lately(champion.model, allowed, days) if days else NOTHING
@@ -264,5 +258,5 @@ class Gatherer:
 
     def _hidden(
         self, request: RecommendationRequest, permissions: Permissions, assortment: Assortment
-    ) -> tuple[str, ...]:
+    ) -> frozenset[str]:
         return hidden_products(self.policy, request, permissions, assortment)

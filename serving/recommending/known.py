@@ -16,6 +16,7 @@ from features.definitions.history import DAYS_SINCE_LAST_BOUGHT
 from features.shop.online import OnlineRow, OnlineStore
 from features.shop.withholding import Withholding
 from models.arrays import Bools, Floats
+from models.next_purchase.candidates import CandidateMaker
 from models.next_purchase.histories import Baskets, Histories, together
 from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.product_statistics import ProductStatistics
@@ -47,7 +48,7 @@ class Asked:
     """A known customer to answer: where they stand, and the products hidden from them."""
 
     permissions: Permissions
-    hidden: tuple[str, ...]
+    hidden: frozenset[str]
 
     @property
     def customer(self) -> int:
@@ -160,13 +161,13 @@ def _candidates(
 
 
 def hidden_of_each(
-    hidden: Sequence[tuple[ProductStatistics, tuple[str, ...]]],
+    hidden: Sequence[tuple[ProductStatistics, frozenset[str]]],
     more: Sequence[NDArray[np.int64]],
 ) -> list[NDArray[np.int64]]:
     """The positions of what is hidden from each customer: `hidden` by name, with `more` by
     position; the same names are looked up once.
     """
-    looked_up: dict[tuple[int, tuple[str, ...]], NDArray[np.int64]] = {}
+    looked_up: dict[tuple[int, frozenset[str]], NDArray[np.int64]] = {}
     found = []
     for (statistics, names), others in zip(hidden, more, strict=True):
         known = (id(statistics), names)
@@ -189,9 +190,11 @@ def bought_lately(model: NextPurchaseModel, allowed: Allowed, days: float) -> ND
     return histories.products[since <= days]
 
 
-def bought_ever(allowed: Allowed) -> NDArray[np.int64]:
-    """The products (positions) that a customer has bought, as far as they let that be known."""
-    return allowed.histories.products
+def bought_ever(maker: CandidateMaker, allowed: Allowed) -> NDArray[np.int64]:
+    """The products (positions) that a customer has bought, as far as they let that be known; what
+    they only looked at is none of them.
+    """
+    return allowed.histories.bought(maker.looks).products
 
 
 def without(row: OnlineRow, products: Collection[str]) -> OnlineRow:

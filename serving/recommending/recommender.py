@@ -26,15 +26,9 @@ from serving.delivery.exposures import Exposure
 from serving.live.assortment import Assortment
 from serving.live.champions import Champion, Loaded
 from serving.live.statistics import LiveStatistics
-from serving.recommending.allowed import (
-    at_this_moment,
-    refuse_unknown,
-)
+from serving.recommending.allowed import at_this_moment, refuse_unknown
 from serving.recommending.gathering import Gatherer
-from serving.recommending.known import (
-    Knowledge,
-    Seen,
-)
+from serving.recommending.known import Knowledge, Seen
 from serving.recommending.recommendation import (
     DISCLOSURES,
     Listed,
