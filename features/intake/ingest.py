@@ -46,14 +46,23 @@ def ingest(
     }
     warehouse = Warehouse(workspace.warehouse)
     before = read_loaded(warehouse.notes) if warehouse.filled and not whole else None
-    try:
-        if before is None:
-            raise ReadAnew("nothing was loaded yet")
-        DayLoad(workspace, database, before, faults, now, accept).run(warehouse, progress)
-    except (ReadAnew, SourceError) as reason:
-        log.info("all sources are loaded: %s", reason)
+    day = None if before is None else DayLoad(workspace, database, before, faults, now, accept)
+    if day is None or not _is_loaded(day, warehouse, progress):
         WholeLoad(workspace, database, faults, now, accept).run(warehouse, progress)
     report = report_of(workspace, warehouse)
     health = look_at_load(workspace, warehouse, report, now)
     progress("done", 1.0)
     return replace(report, health=health)
+
+
+def _is_loaded(day: DayLoad, warehouse: Warehouse, progress: Progress) -> bool:
+    """Load what is new alone, and whether that could be done; else nothing has changed."""
+    try:
+        day.run(warehouse, progress)
+    except ReadAnew as reason:
+        log.info("all sources are loaded: %s", reason)
+        return False
+    except SourceError:  # the load of all of them says what is wrong, where it still is
+        log.info("all sources are loaded: what is new cannot be read by itself")
+        return False
+    return True
