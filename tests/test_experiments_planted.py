@@ -59,13 +59,7 @@ def opened(preset: Preset, seed: int, folder: Path) -> Shop:
     """The shop of a seed, loaded, whose customers grant everything; who orders nothing for a month
     has left.
     """
-    made = preset.draw(seed)
-    orders = made.write(folder / "orders.csv")
-    assert made.interactions is not None
-    made.interactions.to_csv(
-        folder / "interactions.csv", index=False, date_format="%Y-%m-%d %H:%M:%S"
-    )
-    create(folder / "shop", [orders, folder / "interactions.csv"], lambda: NOW)
+    create(folder / "shop", preset.draw(seed).write_all(folder), lambda: NOW)
     file = folder / "shop/sayso.toml"
     file.write_text(file.read_text().replace("horizon_days = 90", "horizon_days = 30"))
     shop = Shop(Workspace.open(folder / "shop"), lambda: NOW)

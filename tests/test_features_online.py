@@ -23,6 +23,7 @@ from features.engines.arrays import Program
 from features.engines.columns import NotOnArrays
 from features.shop.online import Layout, OnlineRow, OnlineStore, online_store
 from features.shop.shop import Shop
+from features.synthetic.presets import ENGAGED
 from serving.analysis.refresh_timing import differing
 from serving.proofs.stage.synthetic_shop import make_shop
 
@@ -151,13 +152,16 @@ def test_every_feature_of_one_customer_is_what_it_is_among_all(
         gate = shop.gate(purpose)
         spine = gate.spine(shop.loaded_until())
         spine = spine[:4] if engine == "duckdb" else spine
-        assert differing(gate, Layout.of(told_of(shop)), spine, shop.facts) == 0
+        names = declared_for(shop, purpose)
+        assert differing(gate, Layout.of(names), spine, shop.facts) == 0
 
 
-def told_of(shop: Shop) -> tuple[str, ...]:
-    """All features that are made of fields that the shop declares."""
-    fields = set(shop.config.catalog.fields)
-    return tuple(name for name, one in STANDARD.by_feature.items() if set(one.reads) <= fields)
+def declared_for(shop: Shop, purpose: str) -> tuple[str, ...]:
+    """All features that are made of fields that the shop declares for the purpose."""
+    refused = shop.config.catalog.refused
+    return tuple(
+        name for name, one in STANDARD.by_feature.items() if not refused(one.reads, purpose)
+    )
 
 
 def _refused(_program: Program, _table: object) -> int:
@@ -184,14 +188,16 @@ def test_a_thousand_customers_have_the_same_features_alone(tmp_path: Path) -> No
     """Of a made-up shop of 1,000 customers with consents of every kind nobody has another feature
     alone than among all.
     """
-    shop = make_shop(tmp_path, 5, 1_000)
+    shop = make_shop(tmp_path, 5, 1_000, preset=ENGAGED)
     names = sorted(shop.customers.all().values())
     shop.ledger.append_all(simulated_consents(shop.config.catalog, names, 7))
     for purpose in ("recommendations", "churn_prediction"):
         gate = shop.gate(purpose)
         spine = gate.spine(shop.loaded_until())
         assert len(spine) > 500
-        assert differing(gate, Layout.of(tuple(STANDARD.by_feature)), spine, shop.facts) == 0
+        names = declared_for(shop, purpose)
+        assert any("interactions.browsed_at" in reads_of(name) for name in names)
+        assert differing(gate, Layout.of(names), spine, shop.facts) == 0
     shop.database.close()
 
 

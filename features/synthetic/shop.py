@@ -134,6 +134,14 @@ class SyntheticShop:
         self.lines.drop(columns="amount").to_csv(file, index=False, date_format="%Y-%m-%d %H:%M:%S")
         return file
 
+    def write_all(self, folder: Path) -> list[Path]:
+        """Orders as `orders.csv` and, where there are any, interactions as `interactions.csv`."""
+        files = [self.write(folder / "orders.csv")]
+        if self.interactions is not None:
+            files.append(folder / "interactions.csv")
+            self.interactions.to_csv(files[-1], index=False, date_format="%Y-%m-%d %H:%M:%S")
+        return files
+
 
 def prices(products: int) -> Floats:
     """What each of so many products costs (products,), the same in every shop."""

@@ -16,7 +16,7 @@ from features.intake.setup.new_workspace import create
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from features.synthetic.presets import PROVED
-from features.synthetic.shop import SyntheticShop
+from features.synthetic.shop import Preset, SyntheticShop
 from models.churn.settings import ChurnSettings
 from models.next_purchase.ranker import NextPurchaseSettings
 from models.registry import Version
@@ -28,16 +28,22 @@ NEXT_PURCHASE = NextPurchaseSettings(trees=60, rows_per_leaf=20, threads=1)
 SETTINGS: Mapping[ModelName, object] = {"churn": CHURN, "next_purchase": NEXT_PURCHASE}
 
 
-def draw_shop(seed: int, customers: int) -> SyntheticShop:
+def draw_shop(seed: int, customers: int, preset: Preset = PROVED) -> SyntheticShop:
     """What a made-up shop of so many customers recorded."""
-    return replace(PROVED, customers=customers).draw(seed)
+    return replace(preset, customers=customers).draw(seed)
 
 
-def make_shop(folder: Path, seed: int, customers: int, database_url: str | None = None) -> Shop:
+def make_shop(
+    folder: Path,
+    seed: int,
+    customers: int,
+    database_url: str | None = None,
+    preset: Preset = PROVED,
+) -> Shop:
     """The workspace of a made-up shop, loaded, with its database where `database_url` says; nobody
     has agreed to anything yet.
     """
-    create(folder / "shop", [draw_shop(seed, customers).write(folder / "orders.csv")])
+    create(folder / "shop", draw_shop(seed, customers, preset).write_all(folder))
     shop = open_shop(folder / "shop", database_url)
     ingest(shop.workspace, shop.database)
     return shop
