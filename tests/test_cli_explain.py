@@ -60,6 +60,7 @@ def test_recommendations_are_explained_with_their_places(shop) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "ending"),
     [([], "png"), (["--model", "next_purchase"], "svg"), (["--kind", "beeswarm"], "png")],
@@ -76,6 +77,7 @@ def test_a_picture_is_written(shop, tmp_path, more, ending) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_cannot_be_explained_is_told(shop, untrained_root, tmp_path) -> None:
     """Somebody unknown, somebody who shares nothing, a shop without champions, and a picture of no
     known kind.
@@ -117,6 +119,7 @@ def test_the_benchmark_times_every_way_to_explain(shop, monkeypatch, more) -> No
     assert document["ratios"]["explain_10_to_pred_contrib_10"] < 1
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(shop, tmp_path, monkeypatch) -> None:
     """The code of docs/notebook.md runs as it stands, from top to bottom."""
     monkeypatch.chdir(tmp_path)

@@ -144,6 +144,7 @@ def test_a_champion_whose_files_are_gone_is_said(root):
     assert challenger.tags[NOTE] == "its recipe cannot be fitted: the files cannot be read"
 
 
+@pytest.mark.slow
 def test_rankers_are_compared_customer_by_customer(root):
     """The next-purchase champion's recipe is fitted anew and judged on the same orders, recall and
     NDCG each with an interval.

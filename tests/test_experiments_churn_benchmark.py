@@ -111,6 +111,7 @@ def test_the_report_holds_every_method(trial: ChurnTrial) -> None:
     assert ours["auc"] > 0.65
 
 
+@pytest.mark.slow
 def test_the_benchmark_fits_the_model_that_is_served(trial: ChurnTrial) -> None:
     """Sayso's figures are those of `fit_churn`, the function that `sayso train churn` calls, on the
     rows before the holdout.
@@ -151,6 +152,7 @@ def test_bootstrapped_metrics_are_the_metrics_of_each_draw() -> None:
     assert interval(np.zeros(9)) == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_answers_under_withheld_data_are_measured(trial: ChurnTrial) -> None:
     """Each pattern has the masked model's AUC beside that of a model trained for it; who shares
     nothing is told about the base rate.

@@ -272,6 +272,7 @@ def test_the_strength_that_costs_too_much_is_not_chosen():
     assert best_of({NONE: (2.0, 0.8), mild: (2.0, 0.8), strong: (2.5, 0.9)}) == NONE
 
 
+@pytest.mark.slow
 def test_weighing_helps_a_small_group_on_customers_not_seen():
     """A group drowned by another is served better after it was weighed, and the report holds both
     sides.

@@ -105,6 +105,7 @@ def test_the_model_sees_of_a_customer_only_what_others_did_next(baskets: Baskets
     assert one.bought.tolist() != other.bought.tolist()
 
 
+@pytest.mark.slow
 def test_every_method_answers_and_the_model_beats_the_most_popular(baskets: Baskets) -> None:
     """All metrics are there for each method, with mean and sd, and tastes make a difference."""
     methods = {**METHODS, "sayso": lambda known: sayso(known, QUICK)}
@@ -118,6 +119,7 @@ def test_every_method_answers_and_the_model_beats_the_most_popular(baskets: Bask
     assert results["sayso"]["recall@10"]["mean"] > results["g_top"]["recall@10"]["mean"] + 0.1
 
 
+@pytest.mark.slow
 def test_the_same_baskets_give_the_same_model(baskets: Baskets) -> None:
     """Fitting twice gives the same booster, byte for byte."""
     known = baskets.known(0)

@@ -47,6 +47,7 @@ def test_every_customer_orders_within_the_record() -> None:
     assert not orders.equals(draw_orders(PROCESS, 500, 200, seed=8))
 
 
+@pytest.mark.slow
 def test_a_size_is_measured_on_the_path_that_trains() -> None:
     """Rows are made at as many moments as asked for and trained on; the seconds are those of the
     clock.

@@ -10,7 +10,7 @@ from features.errors import ModelUnavailable
 from tests.conformance_task import TaskConformance
 from tests.serving_shop import CHURN, NEXT_PURCHASE
 
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.slow, pytest.mark.early]
 
 
 class TestChurn(TaskConformance):

@@ -186,6 +186,7 @@ def test_the_true_driver_of_churn_is_found(sayso):
     assert total["location"] < NO_INFLUENCE * sum(total.values())
 
 
+@pytest.mark.slow
 def test_the_true_driver_of_a_recommendation_is_found(sayso):
     """Customers here buy by taste: what speaks for a product recommended to them is above all what
     they bought.
@@ -273,6 +274,7 @@ def _plant(sayso: Sayso, customer: int) -> None:
         assert (online.ready(customer).customer == CANARY).any()
 
 
+@pytest.mark.slow
 def test_every_stored_decision_is_made_again_and_an_altered_byte_is_found(sayso):
     """After consents, opt-outs and answers of all kinds every decision recomputes bit for bit; one
     byte altered, that one does not.

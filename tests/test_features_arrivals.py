@@ -136,6 +136,7 @@ def test_a_row_counts_once_however_often_it_is_sent(fresh_shop: Shop) -> None:
     assert kept(fresh_shop) == 2
 
 
+@pytest.mark.slow
 def test_what_may_not_be_collected_is_dropped_and_counted(fresh_shop: Shop) -> None:
     """Nothing is kept of who refused what they bought, was never asked, or is not known; and of
     another customer not the cells that no purpose was granted for.
@@ -221,6 +222,7 @@ def test_a_load_takes_rows_in_once(fresh_shop: Shop) -> None:
     assert known(fresh_shop) == (before[0], {**before[1], "NEW3": 1.0})
 
 
+@pytest.mark.slow
 def test_a_load_that_is_cut_off_loses_and_doubles_nothing(
     fresh_shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +248,7 @@ def _cut_off(file: Path, _text: str) -> None:
     file.write_text(_text)
 
 
+@pytest.mark.slow
 def test_the_order_in_a_file_stands_in_place_of_its_lines(fresh_shop: Shop) -> None:
     """An order that was sent line by line and then comes in a file counts once, as the file has it;
     one that the files have already is not added to.
@@ -267,6 +270,7 @@ def test_the_order_in_a_file_stands_in_place_of_its_lines(fresh_shop: Shop) -> N
     assert len(loaded(fresh_shop).query("order_id == 'N1'")) == 2
 
 
+@pytest.mark.slow
 def test_an_order_as_a_whole_replaces_what_was_known_of_it(fresh_shop: Shop) -> None:
     """A newer version stands in place of the older one and of a file written before; an older one,
     or the same again, changes nothing; a file written later has the last word.
@@ -292,6 +296,7 @@ def test_an_order_as_a_whole_replaces_what_was_known_of_it(fresh_shop: Shop) -> 
     assert known(fresh_shop)[1]["FILED"] == 1.0
 
 
+@pytest.mark.slow
 def test_lines_give_way_to_the_order_as_a_whole(fresh_shop: Shop) -> None:
     """Lines that were sent one by one before their order was stated as a whole count no more, and
     of those that come later none is lost, before and after a load.
@@ -304,6 +309,7 @@ def test_lines_give_way_to_the_order_as_a_whole(fresh_shop: Shop) -> None:
         load(fresh_shop)
 
 
+@pytest.mark.slow
 def test_what_is_sent_back_is_taken_off(fresh_shop: Shop) -> None:
     """A line with negative units takes back what was bought over HTTP, at the next load."""
     back = line(fresh_shop, id="2", order_id="R1", quantity=-2)
@@ -312,6 +318,7 @@ def test_what_is_sent_back_is_taken_off(fresh_shop: Shop) -> None:
     assert "NEW" not in set(loaded(fresh_shop)["product_id"])
 
 
+@pytest.mark.slow
 def test_where_a_customer_lives_comes_along(fresh_shop: Shop) -> None:
     """An order line tells of the country too, which holds until the next one says otherwise."""
     store = store_of(fresh_shop)
@@ -335,6 +342,7 @@ def test_a_withdrawal_withholds_rows_that_came(fresh_shop: Shop) -> None:
     assert known(fresh_shop)[1] == {}
 
 
+@pytest.mark.slow
 def test_a_row_that_came_is_put_right_like_others(fresh_shop: Shop) -> None:
     """A correction holds for a row before and after it is loaded."""
     send(fresh_shop, line(fresh_shop, id="1"))
@@ -362,6 +370,7 @@ def test_what_is_sealed_is_unreadable_without_the_key(fresh_shop: Shop) -> None:
     assert "secret thing" not in set(loaded(fresh_shop)["product_id"])
 
 
+@pytest.mark.slow
 def test_products_reach_the_assortment_at_once(fresh_shop: Shop) -> None:
     """What is sent of a product counts at the next look, only what it states, and stays through a
     load of an older file.

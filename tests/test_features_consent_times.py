@@ -227,7 +227,7 @@ def row_of(one: Mapping[str, Any], seq: int, received: int) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(spoken=st.lists(SAID, min_size=1, max_size=12))
 def test_consent_follows_from_when_it_was_said(spoken: Sequence[Mapping[str, Any]]) -> None:
     """Whatever is said in whatever order: no grant of which it is not known that it is newer beats
@@ -263,7 +263,7 @@ def test_consent_follows_from_when_it_was_said(spoken: Sequence[Mapping[str, Any
     assert fold(rows) == state
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spoken=st.lists(SAID, min_size=2, max_size=8))
 def test_the_ledger_keeps_to_the_rule(
     told: Ledger, database: Database, moments: Moments, spoken: Sequence[Mapping[str, Any]]

@@ -214,6 +214,7 @@ def test_a_record_that_cannot_be_written_stops_no_load(shop: Shop, exports) -> N
     assert shop.odd(exports[1], moment_of(exports[1])) == ["record"]
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_is_odd_and_shows_all_loads(shop: Shop, exports) -> None:
     """`ingest` says it in a sentence and in JSON; `--health` shows the record and loads nothing."""
     halved = exports[1].iloc[len(exports[1]) // 2 :]

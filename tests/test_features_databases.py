@@ -21,6 +21,8 @@ from features.intake.loading.day.load import DayLoad
 from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 COLUMNS = "id, customer_id, order_id, product_id, ordered_at, quantity, unit_price, title, country"
 TABLE = (

@@ -215,6 +215,7 @@ def in_place_of(facts: dict[str, Any], old: str, new: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "function", "old", "new"),
     [
@@ -236,6 +237,7 @@ def test_one_file_renames_a_feature(
     assert changed(tmp_path, file, renamed) == in_place_of(before, old, new)
 
 
+@pytest.mark.slow
 def test_one_file_removes_a_feature(before: dict[str, Any], tmp_path: Path) -> None:
     """With a feature cut out of one file it is gone everywhere, and nothing else is."""
 

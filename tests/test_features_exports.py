@@ -194,6 +194,7 @@ def test_what_cannot_be_loaded_is_refused_with_the_mend(kind: str, tmp_path: Pat
         load(tmp_path, ("orders.txt" if "\t" in text else "orders.csv", text))
 
 
+@pytest.mark.slow
 def test_a_later_export_corrects_an_earlier_one(tmp_path: Path) -> None:
     """A corrected line counts once, and an order that is not there any more is gone."""
     header = "customer_id,order_id,product_id,ordered_at,quantity,unit_price\n"

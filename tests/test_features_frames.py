@@ -226,6 +226,7 @@ def test_a_row_that_stands_twice_is_the_same_twice(shop: Shop, everything: Gate)
     )
 
 
+@pytest.mark.slow
 def test_a_customer_alone_has_the_same_features_as_among_many(shop: Shop, everything: Gate) -> None:
     """Asked for alone, a customer's features are those of the whole batch to the last bit."""
     spine = spine_of(everything.customers(), MOMENTS_OF_SHOP[2:3])
@@ -238,6 +239,7 @@ def test_a_customer_alone_has_the_same_features_as_among_many(shop: Shop, everyt
         pd.testing.assert_frame_equal(my_products, theirs, check_exact=True)
 
 
+@pytest.mark.slow
 def test_many_moments_at_once_are_the_same_as_one_at_a_time(shop: Shop, everything: Gate) -> None:
     """Features at four moments together are those of each moment to the last bit, and the same on
     every run.

@@ -35,7 +35,7 @@ from tests.feature_frames import (
 )
 from tests.synthetic_shop import END
 
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.slow, pytest.mark.early]
 
 
 class World:

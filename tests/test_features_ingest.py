@@ -368,6 +368,7 @@ def test_progress_is_told_from_nothing_to_all(shop: Shop) -> None:
     assert told[0][0] == "reading orders"
 
 
+@pytest.mark.slow
 def test_online_retail_is_loaded_with_known_figures(tmp_path: Path) -> None:
     """The bundled data gives the same figures every time, and no line of it is rejected."""
     create(tmp_path / "demo", [bundled_file()])
@@ -473,6 +474,7 @@ title = "title"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("section", "now", "told"),
     [

@@ -103,6 +103,7 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
         create(tmp_path / "shop")
 
 
+@pytest.mark.slow
 def test_online_retail_is_recognised_whole(tmp_path: Path) -> None:
     """Every column, the mark of cancellations, the fees, the wholesale lines, the home country and
     the currency are found.

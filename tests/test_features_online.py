@@ -151,7 +151,7 @@ def test_every_feature_of_one_customer_is_what_it_is_among_all(
     for purpose in ("recommendations", "churn_prediction"):
         gate = shop.gate(purpose)
         spine = gate.spine(shop.loaded_until())
-        spine = spine[:4] if engine == "duckdb" else spine
+        spine = spine[:: 80 if engine == "duckdb" else 8]
         names = declared_for(shop, purpose)
         assert differing(gate, Layout.of(names), spine, shop.facts) == 0
 

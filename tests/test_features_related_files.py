@@ -68,6 +68,7 @@ def as_units(shop: MadeUpShop) -> Truth:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False])
 def test_orders_items_customers_and_products_are_joined(whole: bool, tmp_path: Path) -> None:
     """Items find their order and it its customer, given as a folder or one by one; other files of

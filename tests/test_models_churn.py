@@ -279,6 +279,7 @@ def test_earlier_customers_are_weighed_to_be_like_todays() -> None:
     assert as_frequent_as(now, np.append(np.zeros(999), 0.9)).max() == MOST_WEIGHT
 
 
+@pytest.mark.slow
 def test_the_order_of_todays_customers_changes_nothing(rows: ChurnRows, task: ChurnTask) -> None:
     """Today's customers in another order give the same model to the last bit."""
     today = rows.features[rows.as_of == rows.as_of.max()]
@@ -347,6 +348,7 @@ def test_saving_and_loading_changes_nothing(
     }
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(
     rows: ChurnRows, task: ChurnTask, model: ChurnModel, tmp_path: Path
 ) -> None:
@@ -460,6 +462,7 @@ def test_what_cannot_be_tried_is_trained_with_moderate_settings(
     assert fit_churn(two, task, QUICK).probability(two.features).std() > 0.1
 
 
+@pytest.mark.slow
 def test_of_very_many_rows_some_are_enough(rows: ChurnRows, task: ChurnTask) -> None:
     """With a limit the trees grow on so many rows, drawn at random, and the answers are right on
     average but for the draw.

@@ -49,6 +49,7 @@ def test_exactly_what_needs_a_withheld_category_is_missing(masking: Masking, see
     assert (features == before).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     masking=maskings(),
@@ -118,6 +119,7 @@ SUBSETS: list[set[str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("granted", SUBSETS, ids=lambda names: "+".join(sorted(names)) or "nothing")
 def test_a_masked_row_is_the_row_that_the_gate_would_give(
     shop: Shop, data: PurchaseData, granted: set[str]

@@ -395,6 +395,7 @@ def test_examples_are_last_orders_seen_from_before(shop: Shop, data: PurchaseDat
         ) == before & set(statistics.product_ids)
 
 
+@pytest.mark.slow
 def test_of_many_orders_some_are_drawn(
     shop: Shop, data: PurchaseData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,7 @@ def some_orders(
     return frame, homes[draw.random(customers) < 0.8]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_statistics_by_brute_force(seed: int) -> None:
     """Every fact, share and similarity equals a count with loops, and is absent where fewer than

@@ -181,6 +181,7 @@ def test_files_that_are_gone_are_said(
     assert (tracking.folder(versions[0]) / "manifest.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_workspace_is_one_of_its_own(tmp_path: Path) -> None:
     """Models come along when a workspace is copied and the first one goes, and what is trained in
     the copy is written there alone.
@@ -199,6 +200,7 @@ def test_a_copy_of_a_workspace_is_one_of_its_own(tmp_path: Path) -> None:
     assert copy.record(run_of(3)).version == "3"
 
 
+@pytest.mark.slow
 def test_what_mlflow_alone_knows_is_taken_over(tmp_path: Path) -> None:
     """A workspace from before the database kept versions comes out the same: every version, its
     files, who is champion and what its gates said. What is gone from MLflow's files is told.
@@ -224,6 +226,7 @@ def test_what_mlflow_alone_knows_is_taken_over(tmp_path: Path) -> None:
         tracking.folder(lost)
 
 
+@pytest.mark.slow
 def test_versions_are_taken_in_together_or_not_at_all(tmp_path: Path) -> None:
     """Where the files of one cannot be copied none is known afterwards, so it is tried again."""
     tracking = registry_in(tmp_path)
@@ -322,6 +325,7 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
                 )
 
 
+@pytest.mark.slow
 def test_no_customer_is_in_mlflow(telling_shop: Shop, tmp_path: Path) -> None:
     """Neither the shop's ids nor the pseudonyms, as text or as bytes, are in any file that MLflow
     keeps of either model.

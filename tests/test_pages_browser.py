@@ -87,6 +87,7 @@ def looked_at(page: Page, address: str) -> list[str]:
     return [f"{address}: {fault}" for fault in found]
 
 
+@pytest.mark.slow
 def test_no_page_has_a_barrier_in_any_state(browser, states):
     """axe-core finds nothing against WCAG 2.2 AA on any page in any state, and none scrolls
     sideways at 320 pixels.
@@ -95,6 +96,7 @@ def test_no_page_has_a_barrier_in_any_state(browser, states):
         assert [fault for address in states.values() for fault in looked_at(page, address)] == []
 
 
+@pytest.mark.slow
 def test_no_page_has_a_barrier_in_unusual_languages(browser, states):
     """The same of the largest pages in a language a third longer, and in one from right to left."""
     with visit(browser) as page:
@@ -152,6 +154,7 @@ def test_a_mirrored_page_begins_at_the_right(browser, states):
         assert not scrolls_sideways(page)
 
 
+@pytest.mark.slow
 def test_buttons_are_large_enough_to_hit(browser, states):
     """Every button, switch and fold is at least 24 by 24 pixels at any width."""
     with visit(browser, viewport=NARROW) as page:

@@ -54,6 +54,7 @@ def check(page: Page, width: int = 320) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_every_page_of_the_console_is_accessible(context, service, served, pool):
     """Signing in, the queue, a review filled wrongly and rightly, decisions, consents and a search
     have no fault.

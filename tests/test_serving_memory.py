@@ -87,6 +87,7 @@ def test_every_command_is_listed() -> None:
     assert made == set(COMMANDS)
 
 
+@pytest.mark.slow
 def test_the_supervisor_imports_nothing_that_answers() -> None:
     """What BentoML's supervisor imports to start workers is free of what only a worker uses."""
     held = imported_by("import serving.http.service")
@@ -100,6 +101,7 @@ def test_the_newest_revision_is_told_by_the_names_of_files() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == newest_revision()
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_reads_what_is_read_here(served_root: Path) -> None:
     """Assortment and statistics are the same, whichever process reads them."""
     workspace = Workspace.open(served_root)
@@ -129,6 +131,7 @@ def test_what_a_process_of_its_own_raises_is_raised_here(served_root: Path, tmp_
         reader.close()
 
 
+@pytest.mark.slow
 def test_a_process_that_ended_is_started_anew(served_root: Path) -> None:
     """Killed while it rests or asked after it ended, the process is there for the next question."""
     workspace = Workspace.open(served_root)

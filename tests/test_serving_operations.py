@@ -38,6 +38,8 @@ from serving.proofs.stage.postgres import postgres_server
 from serving.rights.rights import Rights
 from tests.made_once import made_once
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -24,7 +24,7 @@ from serving.http.app import make_app
 from tests.serving_shop import CANARY, CATEGORIES, copied, customer_id, train_both
 
 pytest_plugins = ["tests.serving_fixtures"]
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.slow, pytest.mark.early]
 
 SHARES_ALL = customer_id(0)
 PATIENCE_SECONDS = 10.0

@@ -357,6 +357,7 @@ def test_an_erased_customer_is_unknown_to_answers(mine):
     sayso.close()
 
 
+@pytest.mark.slow
 def test_a_correction_outlives_the_next_load_and_goes_with_the_customer(mine):
     """A corrected value stands after the source was loaded again; an erased customer's corrections
     change nothing any more.
@@ -372,6 +373,7 @@ def test_a_correction_outlives_the_next_load_and_goes_with_the_customer(mine):
     ) == {"planted-country"}
 
 
+@pytest.mark.slow
 def test_an_erasure_beside_loads_and_corrections(mine):
     """While the sources are loaded and others put right, an erasure is whole, nobody comes back,
     and no correction is lost.

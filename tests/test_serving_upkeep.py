@@ -104,6 +104,7 @@ def ready(shop: Shop) -> int:
         )
 
 
+@pytest.mark.slow
 def test_consents_that_ran_out_are_recorded_once(fresh_shop):
     """Each is one `expired` event of its own when its time is over and not before; a second run
     adds none; the chain holds.
@@ -137,6 +138,7 @@ def test_consents_that_ran_out_are_recorded_once(fresh_shop):
     assert verify_ledger(later.database, later.config.catalog) == count + 2
 
 
+@pytest.mark.slow
 def test_a_purpose_lets_its_grants_run_out(fresh_shop):
     """A grant given while the purpose says how long it counts runs out by that; those from before
     stand.
@@ -207,6 +209,7 @@ def test_values_past_their_retention_are_deleted_and_counted(fresh_shop):
     pd.testing.assert_frame_equal(recorded(shop), after)
 
 
+@pytest.mark.slow
 def test_rows_that_no_field_may_keep_are_deleted(fresh_shop):
     """Where every field of a table is past its retention the whole row goes, and features are made
     from what is left.
@@ -292,6 +295,7 @@ def third_party(evidence: str) -> Callable[[str], str]:
     )
 
 
+@pytest.mark.slow
 def test_a_lapsed_source_is_named_and_used_for_nothing(fresh_shop):
     """A third party's data whose evidence nobody looked at lately is said not to be read, and no
     feature is made from it.
@@ -311,6 +315,7 @@ def test_a_lapsed_source_is_named_and_used_for_nothing(fresh_shop):
     assert len(recorded(later)) > 0
 
 
+@pytest.mark.slow
 def test_a_third_party_without_evidence_is_named(fresh_shop):
     """Where no evidence is stated at all, that is what is missing."""
     report = upkeep(restated(fresh_shop, third_party("")))

@@ -95,6 +95,13 @@ class Workspace:
         return self.root / "data_health.jsonl"
 
     @property
+    def product_statistics(self) -> Path:
+        """File of the product statistics that were made last, to be ready sooner; made anew from
+        the warehouse wherever it is not there.
+        """
+        return self.root / "product_statistics.npz"
+
+    @property
     def database_url(self) -> str:
         """Address of the database."""
         return self.settings.database_url or self.own_database_url

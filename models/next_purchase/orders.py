@@ -5,6 +5,7 @@ next purchases are made of.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
 import pandas as pd
 
@@ -58,8 +59,27 @@ def homes(gate: Gate, customers: pd.DataFrame, shop: ShopFacts) -> pd.Series:
     return frame.set_index("customer")[HOME_COUNTRY.name].dropna()
 
 
+class Statistics(Protocol):
+    """How product statistics are made: `product_statistics`, or read where they are kept."""
+
+    def __call__(
+        self,
+        orders: pd.DataFrame,
+        as_of: datetime,
+        sold_within_days: int,
+        homes: pd.Series | None = None,
+        prices: pd.Series | None = None,
+    ) -> ProductStatistics:
+        """As `product_statistics`."""
+
+
 def statistics_at(
-    gate: Gate, past: pd.DataFrame, as_of: datetime, sold_within_days: int, shop: ShopFacts
+    gate: Gate,
+    past: pd.DataFrame,
+    as_of: datetime,
+    sold_within_days: int,
+    shop: ShopFacts,
+    make: Statistics = product_statistics,
 ) -> ProductStatistics:
     """Product statistics as of one moment, with prices and homes where the catalog has them for the
     gate's purpose.
@@ -74,4 +94,4 @@ def statistics_at(
         homes(gate, members, shop) if gate.may_read((COUNTRY,)) and shop.home_country else None
     )
     known_prices = prices(gate, members) if gate.may_read((UNIT_PRICE,)) else None
-    return product_statistics(past, as_of, sold_within_days, known_homes, known_prices)
+    return make(past, as_of, sold_within_days, known_homes, known_prices)

@@ -21,6 +21,7 @@ from features.consent.ledger import withdrawn
 from features.errors import WorkspaceError
 from features.shop.shop import Shop
 from models.next_purchase.item_pairs import distinct
+from models.next_purchase.kept_statistics import KeptStatistics
 from models.next_purchase.model import NextPurchaseModel
 from models.next_purchase.orders import NEXT_PURCHASE_READS, orders, statistics_at
 from models.next_purchase.product_statistics import ProductStatistics
@@ -155,7 +156,8 @@ def read_statistics(shop: Shop) -> _Made:
     section, generation = shop.config.models.next_purchase, shop.warehouse.generation
     gate, now = shop.gate(section.purpose), shop.loaded_until()
     past = orders(gate, now)
-    statistics = statistics_at(gate, past, now, section.sold_within_days, shop.facts)
+    kept = KeptStatistics(shop.workspace.product_statistics)
+    statistics = statistics_at(gate, past, now, section.sold_within_days, shop.facts, kept)
     return _Made(statistics, gate.ledger_seq, generation, _bought(past, statistics))
 
 

@@ -99,6 +99,8 @@ ZONES = {
     "EEST": "+0300",
 }
 """Offsets of the zones that RFC 2822 and shops of Europe name."""
+_MAY_BE_DATE = re.compile(r"^(?=.*[0-9].*[0-9].*[0-9]).{6}")
+"""Of what can be read in any format: three digits at least, as in `1 Jan 24`."""
 _WORD = re.compile(r"[^\W\d_]+\.?")
 _ZONE = re.compile(
     rf"(?<=[0-9M])\s*(?:\(?({'|'.join(sorted(ZONES, key=len, reverse=True))})\)?)?\s*"
@@ -202,12 +204,13 @@ def _weekdays() -> frozenset[str]:
 
 
 def _candidates(texts: Sequence[str]) -> Iterator[str]:
-    zones = ("", "%z") if any(re.search(r"[+-][0-9]{4}$", text) for text in texts) else ("",)
+    dates = [text for text in texts if _MAY_BE_DATE.search(text)]
+    zones = ("", "%z") if any(re.search(r"[+-][0-9]{4}$", text) for text in dates) else ("",)
     for day in DAYS:
         for time in (*TIMES, *(COMPACT_TIMES if day == COMPACT else ())):
             for zone in zones:
                 form = day + time + zone
-                if any(_reads(form, text) for text in texts):
+                if any(_reads(form, text) for text in dates):
                     yield form
 
 

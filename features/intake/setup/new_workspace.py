@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import cache
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -145,6 +146,12 @@ def toml_list(texts: Iterable[str]) -> str:
 
 
 def _fill(context: Mapping[str, object], *, features: Mapping[str, tuple[str, ...]]) -> str:
+    features = {"churn": (), "next_purchase": (), **features}
+    return _template().render(**context, features=features) + "\n"
+
+
+@cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         trim_blocks=True,
         lstrip_blocks=True,
@@ -153,17 +160,8 @@ def _fill(context: Mapping[str, object], *, features: Mapping[str, tuple[str, ..
     )
     environment.filters["toml"] = toml_string
     environment.filters["toml_list"] = toml_list
-    template = (
-        resources("features.intake.setup")
-        .joinpath("templates", "sayso.toml.j2")
-        .read_text(encoding="utf-8")
-    )
-    return (
-        environment.from_string(template).render(
-            **context, features={"churn": (), "next_purchase": (), **features}
-        )
-        + "\n"
-    )
+    text = resources("features.intake.setup").joinpath("templates", "sayso.toml.j2")
+    return environment.from_string(text.read_text(encoding="utf-8"))
 
 
 def _used(fields: Iterable[StandardField], purpose: str, tables: Tables) -> list[StandardCategory]:
