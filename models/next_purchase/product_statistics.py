@@ -7,7 +7,7 @@ customers behind it is left out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -127,14 +127,19 @@ class ProductStatistics:
     def load(cls, file: Path) -> ProductStatistics:
         """Read what `save` wrote."""
         with np.load(file, allow_pickle=False) as arrays:
-            plain: dict[str, Any] = {name: arrays[name] for name in PLAIN}
-            matrices: dict[str, Any] = {
-                name: sp.csr_matrix(
-                    tuple(arrays[f"{name}_{part}"] for part in PARTS),
-                    shape=(len(plain["product_ids"]),) * 2,
-                )
-                for name in MATRICES
-            }
+            return cls.of(arrays)
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> ProductStatistics:
+        """The statistics that these are the `arrays` of."""
+        plain: dict[str, Any] = {name: arrays[name] for name in PLAIN}
+        matrices: dict[str, Any] = {
+            name: sp.csr_matrix(
+                tuple(arrays[f"{name}_{part}"] for part in PARTS),
+                shape=(len(plain["product_ids"]),) * 2,
+            )
+            for name in MATRICES
+        }
         return cls(**plain, **matrices)
 
 
