@@ -4,7 +4,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,6 +31,7 @@ from serving.access.signed_links import Links
 from serving.access.visits import Visits
 from serving.churn.estimator import ChurnEstimator
 from serving.decisions.deciding import Decider
+from serving.decisions.kept_answers import Asking
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
 from serving.events.intake import EventIntake
@@ -89,6 +90,8 @@ class Sayso:
     words: Words
     assortment: AssortmentKeeper
     health: Health
+    asking: Callable[[str, str, Sequence[bytes]], Asking]
+    """A request that its caller named: by API key, by the name, and the parts of what it asks."""
     answering: Callable[[], list[tuple[str, str]]]
     """The models that answer now, with their versions."""
 
@@ -200,6 +203,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         words=words,
         assortment=live.assortment,
         health=health_of(shop, registry, live),
+        asking=partial(Asking.of, secret),
         answering=live.answering,
     )
 

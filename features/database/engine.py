@@ -7,6 +7,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -55,6 +56,8 @@ UNHURRIED = Patience()
 
 
 GONE = "the caller gave up before this was written"
+_JOINED: ContextVar[tuple[Database, Connection] | None] = ContextVar("joined", default=None)
+"""The transaction that what a thread does at the moment is part of."""
 
 
 class Database:
@@ -123,6 +126,9 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees the same state throughout."""
+        if (joined := self._joined()) is not None:
+            yield joined
+            return
         with self._for_reading.connect() as connection, connection.begin():
             yield connection
 
@@ -138,6 +144,10 @@ class Database:
         Raises `CallerGone`, and writes nothing, where the caller gave up meanwhile, and
         `DatabaseBusy` where others write for too long.
         """
+        if (joined := self._joined()) is not None:
+            with joined.begin_nested():
+                yield joined
+            return
         caller, committed = current_caller(), False
         urgent = caller is not None and caller.urgent
         try:
@@ -156,7 +166,26 @@ class Database:
 
         Raises what `work` raises, of which nothing is written then, and what `write` raises.
         """
+        if self._joined() is not None:
+            with self.write() as connection:
+                return work(connection)
         return self._together.run(work)
+
+    @contextmanager
+    def joined(self) -> Iterator[Connection]:
+        """A transaction that writes, as `write`, of which everything is a part that the block does
+        with this database in its thread.
+        """
+        with self.write() as connection:
+            token = _JOINED.set((self, connection))
+            try:
+                yield connection
+            finally:
+                _JOINED.reset(token)
+
+    def _joined(self) -> Connection | None:
+        at_hand = _JOINED.get()
+        return at_hand[1] if at_hand is not None and at_hand[0] is self else None
 
     def _commit(self, jobs: list[Job]) -> None:
         """Do all jobs in one transaction.

@@ -24,6 +24,8 @@ from sqlalchemy import (
 from features.database.arrivals_table import arrivals as arrivals  # noqa: PLC0414 - told as its own
 from features.database.event_tables import decision_events as decision_events  # noqa: PLC0414 - see above
 from features.database.event_tables import reporting_channels as reporting_channels  # noqa: PLC0414 - see above
+from features.database.idempotency_table import kept_answers as kept_answers  # noqa: PLC0414 - see above
+from features.database.lists_table import product_lists as product_lists  # noqa: PLC0414 - see above
 from features.database.metadata import metadata as metadata  # noqa: PLC0414 - see above
 
 customers = Table(

@@ -14,6 +14,7 @@ from explain.templates import recorded_words
 from explain.wording import Wording
 from explain.words import Words
 from features.config.schema import Config
+from features.errors import SaysoError
 from features.shop.online import OnlineStore
 from features.shop.withholding import Withholding
 from models.churn.model import ChurnModel
@@ -21,7 +22,8 @@ from serving.access.caller import Caller
 from serving.churn.actions import TEXTS
 from serving.churn.estimate import DISCLOSURE, ChurnInputs, estimate_all, estimate_churn
 from serving.contract.answers import ChurnAnswer, Unavailable
-from serving.decisions.deciding import Decided, Decider, Made, TooBusy
+from serving.decisions.deciding import Decided, Decider, Made
+from serving.decisions.once import OnceFor
 from serving.decisions.permissions import Permissions
 from serving.decisions.record import Decision
 from serving.decisions.set_bands import bands_of
@@ -65,14 +67,18 @@ class ChurnEstimator:
         caller: Caller | None = None,
         *,
         privacy_signal: bool = False,
+        once: OnceFor[ChurnAnswer] | None = None,
     ) -> Decided[ChurnAnswer]:
-        """The recorded answer, in `language` or the shop's, read by `caller`.
+        """The recorded answer, in `language` or the shop's, read by `caller`; the one of before
+        where it was asked for `once`.
 
         `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`),
         which the caller has recorded.
         """
-        (decided,) = self.answer_all([customer_id], language, caller, privacy_signal=privacy_signal)
-        if isinstance(decided, TooBusy):
+        (decided,) = self.answer_all(
+            [customer_id], language, caller, privacy_signal=privacy_signal, once=once
+        )
+        if isinstance(decided, SaysoError):
             raise decided
         return decided
 
@@ -83,7 +89,8 @@ class ChurnEstimator:
         caller: Caller | None = None,
         *,
         privacy_signal: bool = False,
-    ) -> list[Decided[ChurnAnswer] | TooBusy]:
+        once: OnceFor[ChurnAnswer] | None = None,
+    ) -> list[Decided[ChurnAnswer] | SaysoError]:
         """The recorded answers, as `answer` gives one; `TooBusy` stands for the answer to whoever
         does not hold still.
         """
@@ -91,8 +98,9 @@ class ChurnEstimator:
         def make(permissions: Sequence[Permissions]) -> list[Made[ChurnAnswer]]:
             return self._make(permissions, language, privacy_signal=privacy_signal)
 
+        again = None if once is None else once(self.replay)
         return self._decider.decide_all(
-            self.KIND, customer_ids, self._purpose, make, with_bands, caller
+            self.KIND, customer_ids, self._purpose, make, with_bands, caller, again
         )
 
     def estimate(self, customer_id: str) -> ChurnAnswer:

@@ -25,6 +25,8 @@ from serving.access import audit_log
 from serving.access.caller import Caller
 from serving.decisions import record as decisions
 from serving.decisions.document import ModelName, digest, document, encoded
+from serving.decisions.kept_answers import AnswerOutdated, KeyReused
+from serving.decisions.once import Around, Earlier, Once
 from serving.decisions.permissions import Permissions, nobody, permissions_of
 from serving.decisions.record import Decision
 from serving.delivery.exposures import Exposure, record_exposures
@@ -57,7 +59,8 @@ class Decided(Generic[Body]):
     """An answer that was recorded as the decision `decision_id`; `customer` is the pseudonym, None
     for somebody the shop never told of.
 
-    `body` is the answer as JSON.
+    `body` is the answer as JSON. `around` is what stood around it in the answer that left, of one
+    that is given again as it was before (`serving.decisions.once`).
     """
 
     decision_id: str
@@ -65,6 +68,7 @@ class Decided(Generic[Body]):
     customer: int | None
     answer: Body
     body: bytes
+    around: Around | None = None
 
     def recorded(self) -> dict[str, Any]:
         """What is kept of the answer, which names no customer."""
@@ -123,7 +127,7 @@ class Decider:
             return [make(one) for one in permissions]
 
         (found,) = self.decide_all(kind, [customer_id], purpose, make_all, look, caller)
-        if isinstance(found, TooBusy):
+        if isinstance(found, SaysoError):
             raise found
         return found
 
@@ -135,18 +139,21 @@ class Decider:
         make: Callable[[Sequence[Permissions]], Sequence[Made[Body]]],
         look: Look = as_it_is,
         caller: Caller | None = None,
-    ) -> list[Decided[Body] | TooBusy]:
+        once: Once[Body] | None = None,
+    ) -> list[Decided[Body] | SaysoError]:
         """The answers to some customers, as `decide` gives one: read together, made together and
         recorded in one transaction, each only if its customer still stands where they did.
 
         Who is named twice is answered one time after the other. `TooBusy` stands for the answer to
-        whoever does not hold still.
+        whoever does not hold still. With `once`, what was answered before is given again, or an
+        error where it may not be.
         """
-        found: dict[int, Decided[Body]] = {}
+        found: dict[int, Decided[Body] | SaysoError] = {}
         left, tries = list(range(len(customer_ids))), MOST_TRIES
         while left and tries:
             asked = [customer_ids[at] for at in left]
-            turn = self._turn(kind, asked, purpose, make, look, caller)
+            again = None if once is None else once.of(left)
+            turn = self._turn(kind, asked, purpose, make, look, caller, again)
             found |= {left[at]: decided for at, decided in turn.given.items()}
             left = [at for at in left if at not in found]
             tries -= turn.changed
@@ -161,35 +168,85 @@ class Decider:
         make: Callable[[Sequence[Permissions]], Sequence[Made[Body]]],
         look: Look,
         caller: Caller | None,
+        once: Once[Body] | None,
     ) -> _Turn[Body]:
         """One try to answer all of them, but for who is named a second time."""
-        moment = clock.to_text(self.clock())
+        moment, earlier = clock.to_text(self.clock()), dict[int, Earlier]()
 
         def standing(connection: Connection, asked: Sequence[str | None]) -> list[Permissions]:
             return look(connection, self._found(connection, asked, purpose, moment), moment)
 
         with self.database.read() as connection:
             permissions = standing(connection, customer_ids)
+            if once is not None:
+                earlier = once.before(connection, self.vault, permissions, moment)
+        if once is not None and earlier:
+            given = _again(once, earlier)
+            with self.database.write() as connection:
+                now = standing(connection, customer_ids)
+                still = once.before(connection, self.vault, now, moment)
+                given = {at: one for at, one in given.items() if _holds(one, still.get(at))}
+                self._note_read(connection, kind, list(given.values()), caller, moment)
+            return _Turn(given, changed=len(given) < len(earlier))
         answered = _each_once(permissions)
         before = [permissions[at] for at in answered]
         made = make(before)
         decided = [_decided(moment, one, answer) for one, answer in zip(before, made, strict=True)]
-        ready = [_decision(kind, *one) for one in zip(before, made, decided, strict=True)]
+        ready = [
+            _Ready(at, one, answer.exposure, given, _decision(kind, one, answer, given))
+            for at, one, answer, given in zip(answered, before, made, decided, strict=True)
+        ]
 
         def recorded(connection: Connection) -> list[bool]:
             # so that nobody is shown anything between what is read here and what is recorded
             decisions.wait_for_turn(connection)
             now = standing(connection, [customer_ids[at] for at in answered])
-            holds = [one.same_permission(other) for one, other in zip(now, before, strict=True)]
-            standing_still = zip(ready, made, holds, strict=True)
-            shown = [(one, answer.exposure) for one, answer, holds in standing_still if holds]
-            if shown:
-                self._record(connection, shown, caller)
-            return holds
+            return self._recorded(connection, ready, now, caller, once)
 
         holds = self.database.write_together(recorded)
-        given = zip(answered, decided, holds, strict=True)
-        return _Turn({at: one for at, one, holds in given if holds}, changed=not all(holds))
+        new = zip(answered, decided, holds, strict=True)
+        return _Turn({at: one for at, one, holds in new if holds}, changed=not all(holds))
+
+    def _recorded(
+        self,
+        connection: Connection,
+        ready: Sequence[_Ready[Body]],
+        now: Sequence[Permissions],
+        caller: Caller | None,
+        once: Once[Body] | None,
+    ) -> list[bool]:
+        """Record those answers whose customers still stand where they did; which these are."""
+        taken = (
+            frozenset[int]()
+            if once is None
+            else once.taken(connection, ready[0].decision.created_at)
+        )
+        holds = [
+            standing.same_permission(one.permissions) and one.place not in taken
+            for one, standing in zip(ready, now, strict=True)
+        ]
+        given = [one for one, hold in zip(ready, holds, strict=True) if hold]
+        if given:
+            self._record(connection, [(one.decision, one.exposure) for one in given], caller)
+            if once is not None:
+                kept = [(one.place, one.permissions, one.decided) for one in given]
+                once.keep(connection, self.vault, kept)
+        return holds
+
+    def _note_read(
+        self,
+        connection: Connection,
+        kind: str,
+        given: Sequence[Decided[Body] | SaysoError],
+        caller: Caller | None,
+        moment: str,
+    ) -> None:
+        """Note who read the answers that are given again; that is one more read."""
+        whose = [
+            one.customer for one in given if isinstance(one, Decided) and one.customer is not None
+        ]
+        if caller is not None and whose:
+            audit_log.write(connection, caller, kind, whose, moment)
 
     def permissions(self, customer_id: str, purpose: str, look: Look = as_it_is) -> Permissions:
         """Where a customer stands now, for an answer that nobody is given."""
@@ -236,13 +293,47 @@ class Decider:
 
 
 @dataclass(frozen=True)
+class _Ready(Generic[Body]):
+    """An answer that is ready to be recorded: the place of its customer, and where they stood."""
+
+    place: int
+    permissions: Permissions
+    exposure: Exposure | None
+    decided: Decided[Body]
+    decision: Decision
+
+
+@dataclass(frozen=True)
 class _Turn(Generic[Body]):
     """What came of one try: the answers given, by their place among those asked for, and whether
     anybody's permissions `changed` meanwhile.
     """
 
-    given: Mapping[int, Decided[Body]]
+    given: Mapping[int, Decided[Body] | SaysoError]
     changed: bool
+
+
+def _again(
+    once: Once[Body], earlier: Mapping[int, Earlier]
+) -> dict[int, Decided[Body] | SaysoError]:
+    """What was answered before, or why it may not be again."""
+    given: dict[int, Decided[Body] | SaysoError] = {}
+    for at, one in earlier.items():
+        kept = one.kept
+        try:
+            answer, body = once.answer_of(one)
+        except (KeyReused, AnswerOutdated) as error:
+            given[at] = error
+            continue
+        given[at] = Decided(
+            kept.decision_id or "", kept.kept_at, kept.customer, answer, body, one.around
+        )
+    return given
+
+
+def _holds(given: Decided[Any] | SaysoError, now: Earlier | None) -> bool:
+    """Whether an answer of before may still be given."""
+    return isinstance(given, SaysoError) or (now is not None and now.fault is None)
 
 
 def _each_once(permissions: Sequence[Permissions]) -> list[int]:

@@ -181,7 +181,12 @@ def read_many(connection: Connection, vault: Vault, ids: Collection[str]) -> dic
         if content is not None and key is not None:
             with contextlib.suppress(PayloadGone):
                 stated = unpacked(key.open(content, _about(row["id"])))
-        made[row["id"]] = Decision(**row, inputs=stated["inputs"], answer=stated["answer"])
+        made[row["id"]] = Decision(
+            **row,
+            inputs=stated["inputs"],
+            answer=stated["answer"],
+            said=stated.get("said", ""),
+        )
     return made
 
 

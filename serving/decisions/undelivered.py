@@ -2,7 +2,8 @@
 it took too long, while it was being committed.
 
 Such a decision was made and stays on record, marked; nobody was shown anything, so it counts for no
-cap on how often a customer is written to.
+cap on how often a customer is written to. One whose request was named with a key
+(`serving.decisions.kept_answers`) is not marked: it is there for whoever asks again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from features import clock
 from features.clock import Clock
 from features.database.caller import Recorded
 from features.database.engine import Database, insert_missing
-from features.database.tables import exposures, undelivered
+from features.database.tables import exposures, kept_answers, undelivered
 
 DECISION = "decision"
 
@@ -48,9 +49,17 @@ class Undelivered:
 
 
 def _mark(connection: Connection, recorded: Sequence[Recorded], now: str) -> None:
-    rows = [{"kind": one.kind, "reference": one.reference, "noted_at": now} for one in recorded]
-    insert_missing(connection, undelivered, ["kind", "reference"], rows)
-    decisions = [one.reference for one in recorded if one.kind == DECISION]
+    decisions = {one.reference for one in recorded if one.kind == DECISION}
+    column = kept_answers.c.decision_id
+    again = set(connection.execute(select(column).where(column.in_(decisions))).scalars())
+    rows = [
+        {"kind": one.kind, "reference": one.reference, "noted_at": now}
+        for one in recorded
+        if one.kind != DECISION or one.reference not in again
+    ]
+    if rows:
+        insert_missing(connection, undelivered, ["kind", "reference"], rows)
+    decisions -= again
     connection.execute(delete(exposures).where(exposures.c.decision_id.in_(decisions)))
 
 

@@ -32,6 +32,7 @@ from serving.http.boundary import metrics, problems, readiness
 from serving.http.boundary.bodies import Pace
 from serving.http.boundary.connection import Connection
 from serving.http.boundary.envelope import Envelope
+from serving.http.boundary.idempotency import Running
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.limits import Limits
 from serving.http.boundary.quick_routes import quick
@@ -86,6 +87,7 @@ def make_app(settings: Settings | None = None) -> FastAPI:
     app.state.lanes = Lanes.of(settings)
     app.state.pace = Pace()
     app.state.limits = Limits(settings)
+    app.state.running = Running()
     app.state.undelivered = Undelivered()
     app.state.quick = quick(route for module in ASKED_MOST for route in module.router.routes)
     app.add_middleware(Envelope, settings=settings)

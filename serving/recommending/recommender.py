@@ -12,6 +12,7 @@ from explain.words import Words
 from features.config.schema import Config
 from features.consent.ledger import Ledger
 from features.customers.pseudonyms import Customers
+from features.errors import SaysoError
 from features.shop.online import OnlineStore
 from features.shop.withholding import Withholding
 from models.next_purchase.model import NextPurchaseModel
@@ -19,7 +20,8 @@ from serving.access.caller import Caller
 from serving.access.privacy_signal import record_signal
 from serving.contract.answers import RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
-from serving.decisions.deciding import Decided, Decider, Made, TooBusy
+from serving.decisions.deciding import Decided, Decider, Made
+from serving.decisions.once import OnceFor
 from serving.decisions.permissions import Permissions
 from serving.decisions.record import Decision
 from serving.delivery.exposures import Exposure
@@ -76,15 +78,16 @@ class Recommender:
         caller: Caller | None = None,
         *,
         privacy_signal: bool = False,
+        once: OnceFor[RecommendationAnswer] | None = None,
     ) -> Decided[RecommendationAnswer]:
-        """The recorded answer, read by `caller`.
+        """The recorded answer, read by `caller`; the one of before where it was asked for `once`.
 
         `privacy_signal` tells that the customer's browser asked not to be profiled (`Sec-GPC: 1`).
         """
         (decided,) = self.answer_all(
-            request, [request.customer_id], caller, privacy_signal=privacy_signal
+            request, [request.customer_id], caller, privacy_signal=privacy_signal, once=once
         )
-        if isinstance(decided, TooBusy):
+        if isinstance(decided, SaysoError):
             raise decided
         return decided
 
@@ -95,7 +98,8 @@ class Recommender:
         caller: Caller | None = None,
         *,
         privacy_signal: bool = False,
-    ) -> list[Decided[RecommendationAnswer] | TooBusy]:
+        once: OnceFor[RecommendationAnswer] | None = None,
+    ) -> list[Decided[RecommendationAnswer] | SaysoError]:
         """The recorded answers to each of `customer_ids` in place of the one whom `request` names,
         as `answer` gives one; `TooBusy` stands for the answer to whoever does not hold still.
         """
@@ -117,6 +121,7 @@ class Recommender:
             make,
             partial(at_this_moment, self._gatherer.policy, request),
             caller,
+            None if once is None else once(self.replay),
         )
 
     def refuse_unknown(self, request: RecommendationRequest) -> None:

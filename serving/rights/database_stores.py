@@ -271,6 +271,44 @@ def events(shop: Shop) -> Rows:
     return Rows(shop, tables.decision_events, show, "events")
 
 
+@dataclass(frozen=True)
+class KeptAnswers:
+    """Answers that are kept for a day under the key of their request.
+
+    Those that may name several customers go with each of them.
+    """
+
+    shop: Shop
+    name: str = "answers kept for a day"
+    remains: str | None = (
+        "that a request was named with a key, as keyed digests that say nothing of it, for a day"
+    )
+
+    def count(self, connection: Connection, person: Person) -> int:
+        """Answers about the customer."""
+        column = tables.kept_answers.c
+        mine = column.customer.in_(person.numbers)
+        query = select(func.count()).select_from(tables.kept_answers).where(mine)
+        return int(connection.execute(query).scalar_one())
+
+    def export(self, connection: Connection, person: Person) -> Any:
+        """When they were given, and of which decisions; what they say stands elsewhere."""
+        column = tables.kept_answers.c
+        mine = column.customer.in_(person.numbers)
+        rows = connection.execute(select(column.kept_at, column.decision_id).where(mine))
+        return [dict(row) for row in rows.mappings()]
+
+    def erase(self, connection: Connection, person: Person) -> None:
+        """Delete what they say, and whose they are; so none is given again, and none anew."""
+        column = tables.kept_answers.c
+        several = column.customer.is_(None) & column.decision_id.is_(None)
+        connection.execute(
+            update(tables.kept_answers)
+            .where(column.customer.in_(person.numbers) | several)
+            .values(customer=None, decision_id=None, standing=None, content=None)
+        )
+
+
 def one_time_codes(shop: Shop) -> Rows:
     """The digest of a code, which is nobody's to read."""
     return Rows(shop, tables.one_time_codes, lambda _connection, _person: None)

@@ -17,7 +17,7 @@ from features.shop.consent_receipt import consent_receipt
 from features.shop.shop import Shop
 from serving.access.caller import AT_COMMAND_LINE, Caller
 from serving.rights import database_stores as kept
-from serving.rights.database_stores import DecisionContents, Rows, TrainingSets
+from serving.rights.database_stores import DecisionContents, KeptAnswers, Rows, TrainingSets
 from serving.rights.file_stores import TextFiles, WarehouseRows
 from serving.rights.store import Person, Store
 
@@ -34,6 +34,7 @@ class Rights:
             kept.consents(shop),
             kept.online(shop),
             DecisionContents(shop),
+            KeptAnswers(shop),
             Rows(shop, tables.opt_outs),
             kept.corrections(shop),
             kept.arrivals(shop),

@@ -19,6 +19,7 @@ from features.database.tables import (
     decision_events,
     decisions,
     exposures,
+    kept_answers,
     online_features,
     opt_outs,
     reviews,
@@ -32,6 +33,7 @@ from features.shop.shop import Shop
 from features.warehouse.retention import without_expired
 from serving.access.one_time_codes import forget_old_codes
 from serving.access.revocations import Revocations
+from serving.decisions.kept_answers import LIFE
 from serving.rights.rights import Rights
 
 METHOD = "upkeep"
@@ -178,6 +180,7 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
         audit_log: (audit_log.c.at < unread,),
         exposures: (exposures.c.shown_at < limit,),
         decision_events: (decision_events.c.occurred_at < events_until,),
+        kept_answers: (kept_answers.c.kept_at < clock.to_text(now - LIFE),),
         set_bands: (set_bands.c.until <= today,),
         opt_outs: (opt_outs.c.until <= today,),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -12,7 +12,9 @@ from serving.access.api_keys import Key
 from serving.access.signed_links import Links, Page
 from serving.decisions.deciding import Decided
 from serving.decisions.document import document, encoded
+from serving.decisions.once import Around
 from serving.events.links import IN_MESSAGES, EventLinks
+from serving.http.boundary.idempotency import AGAIN
 from serving.http.sight.request_ids import current_request_id
 
 
@@ -26,7 +28,7 @@ class AnswerResponse(JSONResponse):
 
 class DecidedResponse(Response):
     """A decision as it leaves: it was written when it was recorded, and is joined here to what
-    tells whose it is.
+    tells whose it is; one that is given again is so to the last byte.
     """
 
     media_type = "application/json"
@@ -34,15 +36,17 @@ class DecidedResponse(Response):
     def __init__(
         self,
         decided: Decided[Any],
-        head: Mapping[str, Any],
-        links: Mapping[str, Any],
+        around: Callable[[Decided[Any]], Around],
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(joined(decided, head, links), headers=headers)
+        super().__init__(joined(decided, around), headers=headers)
+        if decided.around is not None:
+            self.headers.update(AGAIN)
 
 
-def joined(decided: Decided[Any], head: Mapping[str, Any], links: Mapping[str, Any]) -> bytes:
+def joined(decided: Decided[Any], around: Callable[[Decided[Any]], Around]) -> bytes:
     """A decision with what tells whose it is, as JSON."""
+    head, links = decided.around or around(decided)
     parts = (encoded(head)[1:-1], decided.body[1:-1], encoded(links)[1:-1])
     return b"{" + b",".join(parts) + b"}"
 

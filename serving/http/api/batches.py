@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Header
@@ -14,9 +15,12 @@ from serving.batch.chunks import Answering, Batch, Body
 from serving.contract.answers import Churn, ChurnAnswer, Recommendation, RecommendationAnswer
 from serving.contract.batches import ChurnBatch, RecommendationBatch, check_customer_id
 from serving.decisions.deciding import Decided
+from serving.decisions.once import Around, once_for
 from serving.http.api.addressed import head, joined, links_of_list, links_to
+from serving.http.boundary.idempotency import AGAIN, was_answered
 from serving.http.boundary.lines import LineProblem, LinesResponse
 from serving.http.boundary.parts import (
+    AskedOnce,
     Calling,
     CallingKey,
     ConsentLedger,
@@ -26,6 +30,7 @@ from serving.http.boundary.parts import (
     Linking,
     LinkingEvents,
     Recommending,
+    Service,
 )
 from serving.http.boundary.problems import is_passing
 from serving.http.boundary.scoped_routes import scope, scoped_router
@@ -53,26 +58,36 @@ def recommend_to_many(
     event_links: LinkingEvents,
     key: CallingKey,
     caller: Calling,
+    once: AskedOnce,
+    sayso: Service,
     sec_gpc: Signal = None,
 ) -> Any:
     """Products that each customer is likely to want next: one answer a line (NDJSON), in the order
     asked, each as `POST /v1/recommendations` gives it.
     """
-    signal = sec_gpc == SAID
+    signal, again = sec_gpc == SAID, was_answered(sayso, once)
     recommender.refuse_unknown(batch.of(batch.customer_ids[0]))
 
+    def around(customer_id: str, decided: Decided[RecommendationAnswer]) -> Around:
+        own = links_of_list(links, event_links, key, decided, batch.channel)
+        return head(decided, customer_id, data_until), own
+
     def answering(asked: Sequence[str]) -> Sequence[Decided[RecommendationAnswer] | Exception]:
-        return recommender.answer_all(batch.of(asked[0]), asked, caller, privacy_signal=signal)
+        return recommender.answer_all(
+            batch.of(asked[0]),
+            asked,
+            caller,
+            privacy_signal=signal,
+            once=once_for(once, asked, lambda at, decided: around(asked[at], decided)),
+        )
 
     def line(customer_id: str, decided: Decided[RecommendationAnswer]) -> bytes:
         said = decided.answer
         count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
-        own = links_of_list(links, event_links, key, decided, batch.channel)
-        return joined(decided, head(decided, customer_id, data_until), own)
+        return joined(decided, partial(around, customer_id))
 
-    return LinesResponse(
-        _batch(batch.customer_ids, answering), line, headers=HONOURED if signal else None
-    )
+    headers = {**(HONOURED if signal else {}), **(AGAIN if again else {})}
+    return LinesResponse(_batch(batch.customer_ids, answering), line, headers=headers)
 
 
 @router.post(
@@ -91,28 +106,38 @@ def estimate_many(
     customers: KnownCustomers,
     key: CallingKey,
     caller: Calling,
+    once: AskedOnce,
+    sayso: Service,
     sec_gpc: Signal = None,
 ) -> Any:
     """How likely each customer is to order nothing within the horizon: one answer a line (NDJSON),
     in the order asked, each as `POST /v1/churn` gives it.
     """
-    signal = sec_gpc == SAID
+    signal, again = sec_gpc == SAID, was_answered(sayso, once)
+
+    def around(customer_id: str, decided: Decided[ChurnAnswer]) -> Around:
+        own = links_to(links, key, decided.decision_id, decided.customer)
+        return head(decided, customer_id, data_until), own
 
     def answering(asked: Sequence[str]) -> Sequence[Decided[ChurnAnswer] | Exception]:
         if signal:
             for customer_id in asked:
                 record_signal(ledger, customers, customer_id, [estimator.purpose])
-        return estimator.answer_all(asked, batch.language, caller, privacy_signal=signal)
+        return estimator.answer_all(
+            asked,
+            batch.language,
+            caller,
+            privacy_signal=signal,
+            once=once_for(once, asked, lambda at, decided: around(asked[at], decided)),
+        )
 
     def line(customer_id: str, decided: Decided[ChurnAnswer]) -> bytes:
         said = decided.answer
         count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)
-        own = links_to(links, key, decided.decision_id, decided.customer)
-        return joined(decided, head(decided, customer_id, data_until), own)
+        return joined(decided, partial(around, customer_id))
 
-    return LinesResponse(
-        _batch(batch.customer_ids, answering), line, headers=HONOURED if signal else None
-    )
+    headers = {**(HONOURED if signal else {}), **(AGAIN if again else {})}
+    return LinesResponse(_batch(batch.customer_ids, answering), line, headers=headers)
 
 
 def _batch(customer_ids: Sequence[str], answering: Answering[Body]) -> Batch[Body]:

@@ -7,10 +7,13 @@ from typing import Annotated
 from fastapi import Header
 
 from serving.access.privacy_signal import HONOURED, SAID, record_signal
-from serving.contract.answers import Churn
+from serving.contract.answers import Churn, ChurnAnswer
 from serving.contract.requests import ChurnRequest
+from serving.decisions.deciding import Decided
+from serving.decisions.once import Around, once_for
 from serving.http.api.addressed import DecidedResponse, head, links_to
 from serving.http.boundary.parts import (
+    AskedOnce,
     Calling,
     CallingKey,
     ConsentLedger,
@@ -35,6 +38,7 @@ def estimate(
     customers: KnownCustomers,
     key: CallingKey,
     caller: Calling,
+    once: AskedOnce,
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
@@ -45,12 +49,18 @@ def estimate(
     signal = sec_gpc == SAID
     if signal:
         record_signal(ledger, customers, request.customer_id, [estimator.purpose])
-    decided = estimator.answer(request.customer_id, request.language, caller, privacy_signal=signal)
+
+    def around(decided: Decided[ChurnAnswer]) -> Around:
+        own = links_to(links, key, decided.decision_id, decided.customer)
+        return head(decided, request.customer_id, data_until), own
+
+    decided = estimator.answer(
+        request.customer_id,
+        request.language,
+        caller,
+        privacy_signal=signal,
+        once=once_for(once, (), lambda _, decided: around(decided)),
+    )
     said = decided.answer
     count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)
-    return DecidedResponse(
-        decided,
-        head(decided, request.customer_id, data_until),
-        links_to(links, key, decided.decision_id, decided.customer),
-        headers=HONOURED if signal else None,
-    )
+    return DecidedResponse(decided, around, headers=HONOURED if signal else None)

@@ -22,7 +22,7 @@ from serving.http.boundary.parts import (
     KnownCustomers,
     Service,
 )
-from serving.http.boundary.scoped_routes import scope, scoped_router
+from serving.http.boundary.scoped_routes import changes_files, scope, scoped_router
 
 router = scoped_router()
 
@@ -57,6 +57,7 @@ def erase(id: str, rights: CustomerRights, caller: Calling) -> JSONResponse:
     response_model=None,
     **scope("correct"),
 )
+@changes_files
 def put_right(
     id: str, request: CorrectionRequest, sayso: Service, key: CallingKey, caller: Calling
 ) -> AnswerResponse:

@@ -7,10 +7,13 @@ from typing import Annotated
 from fastapi import Header
 
 from serving.access.privacy_signal import HONOURED, SAID
-from serving.contract.answers import Recommendation
+from serving.contract.answers import Recommendation, RecommendationAnswer
 from serving.contract.requests import RecommendationRequest
+from serving.decisions.deciding import Decided
+from serving.decisions.once import Around, once_for
 from serving.http.api.addressed import DecidedResponse, head, links_of_list
 from serving.http.boundary.parts import (
+    AskedOnce,
     Calling,
     CallingKey,
     DataUntil,
@@ -38,6 +41,7 @@ def recommend(
     event_links: LinkingEvents,
     key: CallingKey,
     caller: Calling,
+    once: AskedOnce,
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
@@ -46,12 +50,17 @@ def recommend(
     to share.
     """
     signal = sec_gpc == SAID
-    decided = recommender.answer(request, caller, privacy_signal=signal)
+
+    def around(decided: Decided[RecommendationAnswer]) -> Around:
+        own = links_of_list(links, event_links, key, decided, request.channel)
+        return head(decided, request.customer_id, data_until), own
+
+    decided = recommender.answer(
+        request,
+        caller,
+        privacy_signal=signal,
+        once=once_for(once, (), lambda _, decided: around(decided)),
+    )
     said = decided.answer
     count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
-    return DecidedResponse(
-        decided,
-        head(decided, request.customer_id, data_until),
-        links_of_list(links, event_links, key, decided, request.channel),
-        headers=HONOURED if signal else None,
-    )
+    return DecidedResponse(decided, around, headers=HONOURED if signal else None)

@@ -20,7 +20,13 @@ from serving.contract.requests import ResolveRequest, ReviewRequest, document
 from serving.contract.responses import ReviewAnswer, ReviewList
 from serving.decisions.record import DecisionDamaged
 from serving.http.boundary.parts import Calling, CallingKey, RequestId
-from serving.http.boundary.scoped_routes import Service, require, scope, scoped_router
+from serving.http.boundary.scoped_routes import (
+    Service,
+    changes_files,
+    require,
+    scope,
+    scoped_router,
+)
 from serving.http.pages.page_route import HEADERS, PageRoute
 from serving.reviews.review import Effects, Review, ReviewRefused, Status, Verdict
 
@@ -74,6 +80,7 @@ def queue(
     response_model=None,
     **scope("review"),
 )
+@changes_files
 def resolve(
     id: str, request: ResolveRequest, sayso: Service, key: CallingKey, caller: Calling
 ) -> JSONResponse:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.config.environment import Settings
 from features.database.caller import Caller, Recorded, serving
 from serving.http.boundary import bodies
+from serving.http.boundary.idempotency import BODY, HEADER
 from serving.http.boundary.lanes import Lanes
 from serving.http.boundary.problems import Refused, problem, refused
 from serving.http.boundary.turnstile import is_choice, turned_away
@@ -147,6 +148,16 @@ class Envelope:
             return
         body = await bodies.read(scope, receive, self._settings.request_seconds)
         exchange.caller.restart()  # how long it took to send is no part of how long it takes
+        scope[BODY] = body
+        if any(name == HEADER for name, _ in scope["headers"]):
+            with scope["app"].state.running.alone(scope["headers"]):
+                await self._give(exchange, body)
+        else:
+            await self._give(exchange, body)
+
+    async def _give(self, exchange: _Exchange, body: bytes) -> None:
+        """Answer a request whose body is there, the quick way where there is one."""
+        scope, receive = exchange.scope, exchange.receive
         way = scope["app"].state.quick.get((scope["method"], scope["path"]))
         if way is not None and (answer := await way.answered(scope, body)) is not None:
             await exchange.answer(answer)

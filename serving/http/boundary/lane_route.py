@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from contextvars import ContextVar
+from functools import partial, wraps
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,6 +13,12 @@ from fastapi.routing import APIRoute
 
 from serving.http.boundary.lanes import Lane, Lanes, in_thread
 
+ONCE: ContextVar[Callable[[Callable[[], Response]], Response] | None] = ContextVar(
+    "once", default=None
+)
+"""Does the work of the request at hand, if it has not been done before; None where it is done
+however often it comes.
+"""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -51,7 +58,10 @@ def _threaded(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(endpoint)
     async def run(*arguments: Any, **named: Any) -> Any:
-        return await in_thread(endpoint, *arguments, **named)
+        once = ONCE.get()
+        if once is None:
+            return await in_thread(endpoint, *arguments, **named)
+        return await in_thread(once, partial(endpoint, *arguments, **named))
 
     # FastAPI reads the signature here, with its annotations as what they name
     run.__signature__ = inspect.signature(endpoint, eval_str=True)  # type: ignore[attr-defined]

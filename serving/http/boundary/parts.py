@@ -20,10 +20,12 @@ from serving.access.one_time_codes import OneTimeCodes
 from serving.access.signed_links import Links
 from serving.bootstrap import Sayso
 from serving.churn.estimator import ChurnEstimator
+from serving.decisions.kept_answers import Asking
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
 from serving.events.intake import EventIntake
 from serving.events.links import EventLinks
+from serving.http.boundary.idempotency import BODY, NAME, stated_key
 from serving.recommending.recommender import Recommender
 from serving.rights.rights import Rights
 
@@ -46,6 +48,21 @@ def key_of(request: Request) -> Key:
     """The key that asks; a `ScopedRoute` has let it in."""
     key: Key = request.state.key
     return key
+
+
+def asking_of(request: Request) -> Asking | None:
+    """A request that its caller named with a key; None where it stated none.
+
+    Raises `Refused` (400) for what can be no key.
+    """
+    if NAME not in request.headers:
+        return None
+    scope = request.scope
+    asked = (
+        *(scope["method"].encode(), scope["path"].encode(), scope.get("query_string", b"")),
+        *(request.headers.get("sec-gpc", "").encode(), scope[BODY]),
+    )
+    return sayso_of(request).asking(key_of(request).id, stated_key(request), asked)
 
 
 def _of_request(part: Callable[[Request], Any]) -> Any:
@@ -89,4 +106,5 @@ Calling = Annotated[
     Caller, _of_request(lambda request: key_of(request).caller(request_id_of(request)))
 ]
 """The key that asks, as records name it."""
+AskedOnce = Annotated[Asking | None, _of_request(asking_of)]
 CustomerRights = Annotated[Rights, _part(lambda sayso: sayso.rights)]

@@ -28,6 +28,7 @@ from features.errors import (
 )
 from features.shop.corrections import CorrectionRefused, OneLineOnly
 from serving.decisions.deciding import TooBusy
+from serving.decisions.kept_answers import AnswerOutdated, KeyReused
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
 from serving.http.sight.logs import log, log_failure
@@ -42,6 +43,8 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     OneLineOnly: 403,
     CorrectionRefused: 422,
     TooBusy: 409,
+    AnswerOutdated: 409,
+    KeyReused: 422,
     ModelUnavailable: 409,
     DecisionDamaged: 409,
     ReviewRefused: 422,

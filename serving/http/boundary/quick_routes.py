@@ -26,6 +26,8 @@ from serving.http.sight.counts import ROUTE
 
 JSON = b"application/json"
 NO_STORE = (b"cache-control", b"no-store")
+NOBODY = Response()
+"""Stands for the answer to who holds no key."""
 Part = Callable[[Request], Any]
 
 
@@ -41,34 +43,38 @@ class QuickRoute:
     async def answered(self, scope: Scope, body: bytes) -> Response | None:
         """The answer to a request; None for one that has to go the usual way."""
         request = Request(scope)
-        question, secret = self._read(scope, body), bearer(request)
-        if question is None or secret is None:
+        kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+        secret = bearer(request)
+        if kinds != [JSON] or secret is None:
             return None
         scope[ROUTE] = self.route
         try:
             async with self.route.lane(scope["app"].state.lanes).place():
-                answer = await in_thread(self._worked_out, request, question, secret)
-            if answer is None:
+                answer = await in_thread(self._worked_out, request, body, secret)
+            if answer is NOBODY:
                 refuse_key(request)
         except Exception as error:
             if not is_known(error):
                 raise
             return await told(request, error)
-        answer.raw_headers.append(NO_STORE)
+        if answer is not None:
+            answer.raw_headers.append(NO_STORE)
         return answer
 
-    def _worked_out(self, request: Request, question: Any, secret: str) -> Response | None:
-        """In a thread: the answer to whoever holds a key; None for who does not."""
+    def _worked_out(self, request: Request, body: bytes, secret: str) -> Response | None:
+        """In a thread: the answer to whoever holds a key, `NOBODY` for who does not; None for a
+        body that has to go the usual way.
+        """
         key: Key | None = let_in(request, secret, self.route.scope)
         if key is None:
+            return NOBODY
+        question = self._read(body)
+        if question is None:
             return None
         parts = {name: part(request) for name, part in self._parts.items()}
         return self._answer(**{self._question: question}, **parts)
 
-    def _read(self, scope: Scope, body: bytes) -> BaseModel | None:
-        kinds = [value for name, value in scope["headers"] if name == b"content-type"]
-        if kinds != [JSON]:
-            return None
+    def _read(self, body: bytes) -> BaseModel | None:
         try:
             return self._model.model_validate(json.loads(body))
         except (ValueError, RecursionError, ValidationError):

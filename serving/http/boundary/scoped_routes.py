@@ -4,16 +4,20 @@ is read.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPBearer
 
 from serving.access.api_keys import Key
-from serving.http.boundary.lane_route import Handler, LaneRoute
+from serving.http.boundary.idempotency import NAME, PARAMETER, carried_out_once
+from serving.http.boundary.lane_route import ONCE, Handler, LaneRoute
 from serving.http.boundary.lanes import Lane, Lanes, in_thread
 from serving.http.boundary.limits import limits_of
-from serving.http.boundary.parts import Service, sayso_of
+from serving.http.boundary.parts import Service, asking_of, sayso_of
 from serving.http.boundary.problems import MEDIA_TYPE, Problem, Refused
 
 __all__ = [
@@ -37,7 +41,19 @@ PROBLEMS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
 class ScopedRoute(LaneRoute):
     """A route that looks at the key first: who may not ask is not told what is wrong with the
     question.
+
+    One that is no `GET` takes an `Idempotency-Key`. A function that has a parameter `once` sees to
+    it itself.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        posts = "POST" in (options.get("methods") or ())
+        said: dict[str, Any] = options.get("openapi_extra") or {}
+        if posts and "parameters" not in said:  # an application makes its routes anew
+            options["openapi_extra"] = {**said, "parameters": [PARAMETER]}
+        self._keeps = posts and "once" not in inspect.signature(endpoint).parameters
+        self._joined = not getattr(endpoint, "changes_files", False)
+        super().__init__(path, endpoint, **options)
 
     def lane(self, lanes: Lanes) -> Lane:
         """What a customer does not want any more is taken however many answers wait."""
@@ -56,11 +72,34 @@ class ScopedRoute(LaneRoute):
 
         async def checked(request: Request) -> Response:
             await _check_key(request, scope)
-            response = await handle(request)
+            once = self._keeps and NAME in request.headers
+            token = ONCE.set(partial(self._once, request) if once else None)
+            try:
+                response = await handle(request)
+            finally:
+                ONCE.reset(token)
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
         return checked
+
+    def _once(self, request: Request, work: Callable[[], Response]) -> Response:
+        """In a thread: do the work of a request that its caller named, if it is the first time."""
+        asking = asking_of(request)
+        if asking is None:
+            return work()
+        return carried_out_once(sayso_of(request), asking, request, work, joined=self._joined)
+
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def changes_files(endpoint: Endpoint) -> Endpoint:
+    """Mark a route's function that changes more than the database, so that what it does cannot be
+    one transaction; done twice it has to come to the same.
+    """
+    endpoint.changes_files = True  # type: ignore[attr-defined]  # read by `ScopedRoute`
+    return endpoint
 
 
 def scoped_router() -> APIRouter:
@@ -81,6 +120,8 @@ def scope(name: str) -> dict[str, Any]:
 
 
 async def _check_key(request: Request, scope: str) -> None:
+    if hasattr(request.state, "key"):  # the route's quick way has let it in
+        return
     secret = bearer(request)
     if secret is None:
         raise Refused(
