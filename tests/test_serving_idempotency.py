@@ -70,11 +70,9 @@ class Asking:
 def ask(trained_root, tmp_path_factory) -> Iterator[Asking]:
     """A service of a shop that these tests alone change."""
     root = copied(trained_root, tmp_path_factory.mktemp("once") / "shop")
-    with (root / "sayso.toml").open("a", encoding="utf-8") as file:
-        file.write(
-            "\n[contact_policy]\nquiet_channels = []\n"
-            'caps = [{channel = "email", most = 2, days = 7}]\n'
-        )
+    config = root / "sayso.toml"
+    text = config.read_text(encoding="utf-8").replace('"email", most = 3', '"email", most = 2')
+    config.write_text(text.replace("quiet_from = 21:00:00", "quiet_from = 08:00:00"))
     sayso = assemble(Workspace.open(root), "http://shop.test")
     sayso.watch.look()
     app = make_app()
@@ -123,7 +121,7 @@ def test_a_key_stands_for_one_request_of_one_api_key(ask, people):
     assert ask.count(api_keys) == 2
 
 
-@pytest.mark.parametrize("key", ["", "  ", "x" * 256, "é".encode().decode("latin-1"), '""'])
+@pytest.mark.parametrize("key", ["", "  ", "x" * 256, "a\tb", '""'])
 def test_what_can_be_no_key_is_refused(ask, key):
     """A key is 1 to 255 printable characters; nothing is recorded with another."""
     before = ask.count(decisions)
@@ -229,7 +227,7 @@ def test_choices_and_reviews_are_recorded_once(ask, people):
     ):
         before = ask.count(table)
         first, again = (ask.post(path, body, f"once {path}") for _ in range(2))
-        assert first.is_success, first.text
+        assert first.is_success, (path, first.text)
         assert (again.status_code, again.content) == (first.status_code, first.content)
         assert again.headers.get("content-type") == first.headers.get("content-type")
         assert again.headers[AGAIN] == "true"
@@ -253,7 +251,7 @@ def test_a_batch_that_is_sent_again_gives_the_same_lines(ask, people):
     first = ask.post(path, asked, "batch")
     assert ask.count(decisions) == before + 3
     with ask.sayso.shop.database.write() as connection:  # as if it had been cut off
-        last = first.json if False else json.loads(first.text.splitlines()[-1])
+        last = json.loads(first.text.splitlines()[-1])
         gone = kept_answers.c.decision_id == last["decision_id"]
         connection.execute(kept_answers.delete().where(gone))
     again = ask.post(path, asked, "batch")

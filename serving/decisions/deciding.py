@@ -10,7 +10,7 @@ acknowledged can use what was withdrawn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -59,8 +59,8 @@ class Decided(Generic[Body]):
     """An answer that was recorded as the decision `decision_id`; `customer` is the pseudonym, None
     for somebody the shop never told of.
 
-    `body` is the answer as JSON. `around` is what stood around it in the answer that left, of one
-    that is given again as it was before (`serving.decisions.once`).
+    `body` is the answer as JSON. `around` is what stands around it in the answer that leaves, of one
+    that is given `once` (`serving.decisions.once`); `again` tells that it was given before.
     """
 
     decision_id: str
@@ -69,6 +69,7 @@ class Decided(Generic[Body]):
     answer: Body
     body: bytes
     around: Around | None = None
+    again: bool = False
 
     def recorded(self) -> dict[str, Any]:
         """What is kept of the answer, which names no customer."""
@@ -192,6 +193,9 @@ class Decider:
         before = [permissions[at] for at in answered]
         made = make(before)
         decided = [_decided(moment, one, answer) for one, answer in zip(before, made, strict=True)]
+        if once is not None:
+            places = zip(answered, decided, strict=True)
+            decided = [replace(one, around=once.around(at, one)) for at, one in places]
         ready = [
             _Ready(at, one, answer.exposure, given, _decision(kind, one, answer, given))
             for at, one, answer, given in zip(answered, before, made, decided, strict=True)
@@ -216,11 +220,8 @@ class Decider:
         once: Once[Body] | None,
     ) -> list[bool]:
         """Record those answers whose customers still stand where they did; which these are."""
-        taken = (
-            frozenset[int]()
-            if once is None
-            else once.taken(connection, ready[0].decision.created_at)
-        )
+        moment = ready[0].decision.created_at
+        taken = frozenset[int]() if once is None else once.taken(connection, moment)
         holds = [
             standing.same_permission(one.permissions) and one.place not in taken
             for one, standing in zip(ready, now, strict=True)
@@ -326,7 +327,8 @@ def _again(
             given[at] = error
             continue
         given[at] = Decided(
-            kept.decision_id or "", kept.kept_at, kept.customer, answer, body, one.around
+            *(kept.decision_id or "", kept.kept_at, kept.customer, answer, body, one.around),
+            again=True,
         )
     return given
 

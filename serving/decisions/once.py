@@ -48,6 +48,10 @@ class Given(Protocol):
     def generated_at(self) -> str:
         """When it was made."""
 
+    @property
+    def around(self) -> Around | None:
+        """What stands around it."""
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -158,7 +162,7 @@ class Once(Generic[Body]):
         keys = vault.keys_for_sealing(connection, whose)
         rows = []
         for at, standing, decided in given:
-            text = zlib.compress(encoded(self.around(at, decided)))
+            text = zlib.compress(encoded(decided.around))
             key = keys[NOBODY if standing.customer is None else standing.customer]
             rows.append(
                 Kept(

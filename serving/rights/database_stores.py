@@ -301,10 +301,9 @@ class KeptAnswers:
     def erase(self, connection: Connection, person: Person) -> None:
         """Delete what they say, and whose they are; so none is given again, and none anew."""
         column = tables.kept_answers.c
-        several = column.customer.is_(None) & column.decision_id.is_(None)
         connection.execute(
             update(tables.kept_answers)
-            .where(column.customer.in_(person.numbers) | several)
+            .where(column.customer.in_(person.numbers) | column.customer.is_(None))
             .values(customer=None, decision_id=None, standing=None, content=None)
         )
 

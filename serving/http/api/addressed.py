@@ -40,7 +40,7 @@ class DecidedResponse(Response):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(joined(decided, around), headers=headers)
-        if decided.around is not None:
+        if decided.again:
             self.headers.update(AGAIN)
 
 

@@ -50,7 +50,7 @@ PARAMETER = {
 }
 BODY = "sayso.body"
 """Where a request's scope holds its body."""
-_WELL_FORMED = re.compile(r"[\x20-\x7e]{1,%d}" % LONGEST)
+_WELL_FORMED = re.compile(rf"[\x20-\x7e]{{1,{LONGEST}}}")
 _OF_CUSTOMER = re.compile(r"/v1/customers/(.+)/[a-z]+")
 
 
