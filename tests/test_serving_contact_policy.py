@@ -4,8 +4,10 @@ draw whose chances are known.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -54,6 +56,33 @@ AROUND_CHANGES = st.one_of(
     st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 - as above
 )
 RANKED = [f"p{number:02}" for number in range(30)]
+
+
+@given(
+    most=st.integers(1, 3),
+    days=st.integers(1, 4),
+    at=st.lists(st.integers(0, 12), max_size=8),
+    now=st.integers(0, 12),
+)
+def test_a_cap_counts_what_is_planned_like_what_was_shown(most, days, at, now):
+    """One more is refused exactly where some window of the cap's days would hold too many, and the
+    moment that is named instead is the first one from then on at which none would.
+    """
+    shown = [NOW + timedelta(days=day) for day in at]
+    cap = Cap("email", most, days)
+
+    def too_many(moment: datetime) -> bool:
+        every = [*shown, moment]
+        return any(
+            sum(begin <= one < begin + timedelta(days=days) for one in every) > most
+            for begin in every
+            if begin <= moment < begin + timedelta(days=days)
+        )
+
+    here = NOW + timedelta(days=now)
+    reached = full([cap], shown, here)
+    free = next(day for day in range(40) if not too_many(here + timedelta(days=day)))
+    assert (reached.until if reached else here) == here + timedelta(days=free)
 
 
 @given(cap=CAPS, moments=MOMENTS)
@@ -257,13 +286,18 @@ def test_what_is_sensitive_is_shown_to_who_asks():
     share=st.floats(0, 0.5),
     seed=st.text(max_size=8),
     bought=st.sets(st.sampled_from(RANKED)),
+    scores=st.none() | st.lists(st.floats(-20, 20), min_size=30, max_size=30),
 )
-def test_a_list_is_filled_with_the_best_and_with_discoveries(products, k, share, seed, bought):
+def test_a_list_is_filled_with_the_best_and_with_discoveries(
+    products, k, share, seed, bought, scores
+):
     """Every place is taken once; discoveries are new to the customer and none of the best; the
     others keep their order.
     """
-    ranked = RANKED[:products]
-    places = fill(ranked, k, Draw(share, seed, tuple(bought)))
+    ranked, draw = RANKED[:products], Draw(share, seed, tuple(bought))
+    if scores is not None:
+        draw = draw.weighed(ranked, sorted(scores[:products], reverse=True), k)
+    places = fill(ranked, k, draw)
     assert len(places) == min(k, products) == len({place.product for place in places})
     kept = [place.product for place in places if not place.explored]
     found = [place for place in places if place.explored]
@@ -271,7 +305,8 @@ def test_a_list_is_filled_with_the_best_and_with_discoveries(products, k, share,
     assert all(place.product in ranked[k:] and place.product not in bought for place in found)
     assert len(found) <= math.floor(share * len(places)) + 1
     assert all(0 < place.propensity <= 1 for place in places)
-    assert fill(ranked, k, Draw(share, seed, tuple(bought))) == places
+    recorded = json.loads(json.dumps(asdict(draw)))
+    assert fill(ranked, k, Draw.from_document(recorded)) == places
 
 
 def test_without_discoveries_the_list_is_the_rankers():
@@ -282,18 +317,20 @@ def test_without_discoveries_the_list_is_the_rankers():
     ]
 
 
+@pytest.mark.parametrize("weighed", [False, True])
 @pytest.mark.parametrize(
     ("products", "k", "share"), [(8, 4, 0.3), (30, 10, 0.2), (6, 5, 0.5), (7, 3, 0.05)]
 )
-def test_propensities_are_the_chances_of_the_draw(products, k, share):
+def test_propensities_are_the_chances_of_the_draw(products, k, share, weighed):
     """Over 8,000 draws each product is seen at each place as often as its recorded propensity says,
     within five deviations.
     """
-    draws, seen, said = 8_000, Counter(), {}
+    draws, seen, said, ranked = 8_000, Counter(), {}, RANKED[:products]
+    scores = [3.0 - 0.1 * at for at in range(products)]
+    steps = Draw(share, "", (RANKED[k],)).weighed(ranked, scores, k).steps if weighed else None
     for number in range(draws):
-        for at, place in enumerate(
-            fill(RANKED[:products], k, Draw(share, str(number), (RANKED[k],)))
-        ):
+        draw = Draw(share, str(number), (RANKED[k],), steps)
+        for at, place in enumerate(fill(ranked, k, draw)):
             seen[at, place.product] += 1
             assert said.setdefault((at, place.product), place.propensity) == place.propensity
     for key, propensity in said.items():
@@ -305,8 +342,25 @@ def test_propensities_are_the_chances_of_the_draw(products, k, share):
         )
 
 
+def test_what_the_ranker_prefers_is_discovered_sooner():
+    """A product whose score is higher by one is discovered e times as often, within four
+    deviations; one far below is still possible.
+    """
+    draws, scores = 20_000, [9.0, 2.0, 1.0, -90.0]
+    steps = Draw(0.5, "").weighed(RANKED[:4], scores, 1).steps
+    places = [fill(RANKED[:4], 1, Draw(0.5, str(number), (), steps))[0] for number in range(draws)]
+    seen = Counter(place.product for place in places if place.explored)
+    first, second = seen[RANKED[1]], seen[RANKED[2]]
+    chance = math.e / (1 + math.e)
+    deviation = math.sqrt((first + second) * chance * (1 - chance))
+    assert abs(first - (first + second) * chance) <= 4 * deviation
+    chances = {place.product: place.propensity for place in places if place.explored}
+    assert math.isclose(chances[RANKED[1]] / chances[RANKED[2]], math.e, rel_tol=1e-9)
+    assert chances[RANKED[1]] > 0.36
+
+
 @pytest.mark.parametrize("share", [0.05, 0.25, 0.5])
-def test_the_draw_is_fair(share):
+def test_the_draw_is_fair_where_no_score_was_recorded(share):
     """Every product of the pool and every place is drawn as often as every other, and the share of
     discoveries is the one asked for.
     """

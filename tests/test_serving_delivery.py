@@ -32,6 +32,7 @@ from serving.events.intake import EventIntake, Told
 from serving.live.assortment import Assortment, BestSeller
 from serving.live.champions import next_purchase_champion
 from serving.live.statistics import LiveStatistics
+from serving.recommending.allowed import NotThen
 from serving.recommending.known import without
 from serving.recommending.recommender import Recommender
 from tests.decided import told
@@ -409,3 +410,31 @@ def test_what_is_sensitive_leads_to_nothing_else(served, pool):
         == told(recommender.answer(plain))["items"]
     )
     sayso.close()
+
+
+def test_a_campaign_is_judged_for_the_moment_at_which_it_is_sent(asked, recommend):
+    """At night nothing is shown now, and something at nine; its place under the cap is reserved for
+    then, and counts for whatever lies within the cap's days of it.
+    """
+    asked.now = NOON.replace(hour=23)
+    at_nine = NOON.replace(hour=9) + timedelta(days=1)
+    assert recommend()["not_now_because"] == "quiet_hours"
+    planned = [recommend(send_at=at_nine) for _ in range(4)]
+    assert [bool(answer["items"]) for answer in planned] == [True, True, True, False]
+    assert {answer["send_at"] for answer in planned} == {"2024-06-04T09:00:00.000000Z"}
+    assert planned[3]["not_before"] == "2024-06-11T09:00:00.000000Z"
+    assert {row["shown_at"] for row in rows(asked, exposures)} == {"2024-06-04T09:00:00.000000Z"}
+    asked.now = NOON.replace(hour=8) + timedelta(days=1)
+    held = recommend()
+    assert (held["not_now_because"], held["not_before"]) == (
+        "frequency",
+        "2024-06-11T09:00:00.000000Z",
+    )
+
+
+@pytest.mark.parametrize("days", [-1, 8])
+def test_a_moment_that_is_past_or_too_far_is_refused(asked, recommend, days):
+    """`send_at` lies between now and the shop's `send_at_within` days; nothing is recorded."""
+    with pytest.raises(NotThen, match="send_at_within"):
+        recommend(send_at=NOON + timedelta(days=days))
+    assert not rows(asked, exposures)

@@ -183,6 +183,8 @@ class ContactPolicySection(Section):
     """What a customer bought within so many days is not recommended to them."""
     only_new: bool = False
     """Whether nothing is recommended that the customer has bought before."""
+    send_at_within: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 7
+    """How many days ahead a request may say that its answer will be shown; 0: not at all."""
 
     @property
     def known_channels(self) -> frozenset[str]:

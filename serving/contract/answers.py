@@ -110,6 +110,8 @@ class RecommendationAnswer:
         default=None, metadata=LEFT_OUT
     )
     not_before: str | None = field(default=None, metadata={TOLD_WITH: "not_now_because"})
+    send_at: str | None = field(default=None, metadata=LEFT_OUT)
+    """When it is to be shown, where the request said so."""
     automated: bool
     disclosure: str
     language: str

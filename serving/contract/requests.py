@@ -136,6 +136,15 @@ class RecommendationOptions(Request):
         Zone | None,
         Field(description="The customer's time zone, for quiet hours; the shop's otherwise."),
     ] = None
+    send_at: Annotated[
+        Moment | None,
+        Field(
+            description="When the customer will be shown the answer, now otherwise: quiet hours and"
+            " caps are judged for that moment, and a place under the cap is reserved then. Consent"
+            " is read now: ask again before sending where it may have changed.",
+            examples=["2026-12-02T09:00:00+01:00"],
+        ),
+    ] = None
     language: Spoken = None
     explain: Literal["full", "reasons", "none"] = "full"
 

@@ -59,8 +59,8 @@ class Decided(Generic[Body]):
     """An answer that was recorded as the decision `decision_id`; `customer` is the pseudonym, None
     for somebody the shop never told of.
 
-    `body` is the answer as JSON. `around` is what stands around it in the answer that leaves, of one
-    that is given `once` (`serving.decisions.once`); `again` tells that it was given before.
+    `body` is the answer as JSON. `around` is what stands around it in the answer that leaves, of
+    one that is given `once` (`serving.decisions.once`); `again` tells that it was given before.
     """
 
     decision_id: str

@@ -66,10 +66,11 @@ def window(caps: Collection[Cap]) -> timedelta:
 
 
 def full(caps: Iterable[Cap], shown: Sequence[datetime], now: datetime) -> Full | None:
-    """Whether one more now would exceed a cap, given when recommendations were `shown` on the
-    channel; None where it may be.
+    """Whether one more at the moment `now` would exceed a cap, given when recommendations were
+    `shown` on the channel, or are to be; None where it may be.
 
-    What was shown counts for exactly as many days as the cap says.
+    What was shown counts for exactly as many days as the cap says, and so does what is to be, the
+    other way round.
     """
     reached = [_reached(cap, shown, now) for cap in caps]
     ends = [one.until for one in reached if one is not None]
@@ -80,11 +81,14 @@ def full(caps: Iterable[Cap], shown: Sequence[datetime], now: datetime) -> Full 
 
 
 def _reached(cap: Cap, shown: Sequence[datetime], now: datetime) -> Full | None:
-    length = timedelta(days=cap.days)
-    counting = sorted(moment for moment in shown if moment + length > now)
-    if len(counting) < cap.most:
-        return None
-    return Full(counting[len(counting) - cap.most] + length if cap.most else None)
+    if not cap.most:
+        return Full(None)
+    length, moments, free = timedelta(days=cap.days), sorted(shown), now
+    together = list(zip(moments, moments[cap.most - 1 :], strict=False))
+    # as many as there may be, with which one more would fall into one window
+    while blocking := [a for a, b in together if max(b, free) - min(a, free) < length]:
+        free = max(blocking) + length
+    return Full(free) if free != now else None
 
 
 @dataclass(frozen=True)

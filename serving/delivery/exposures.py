@@ -39,11 +39,14 @@ REPORTS_WITHIN = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Exposure:
-    """Products on a channel, and how many of them were discoveries."""
+    """Products on a channel, and how many of them were discoveries; `shown_at` is when they are to
+    be shown, None for at once.
+    """
 
     channel: str
     places: int
     explored: int
+    shown_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,14 @@ def record_exposures(
     """Record what was shown, each by decision and to whom, within the transaction that records the
     decisions; it is to be confirmed.
     """
-    unconfirmed = {"shown_at": now, "confirmed": False}
     rows = [
-        {"decision_id": decision_id, "customer": customer, **unconfirmed, **vars(exposure)}
+        {
+            "decision_id": decision_id,
+            "customer": customer,
+            "confirmed": False,
+            **vars(exposure),
+            "shown_at": exposure.shown_at or now,
+        }
         for decision_id, customer, exposure in shown
     ]
     if rows:
@@ -110,8 +118,8 @@ def exposures_since(
     since: datetime,
     now: datetime,
 ) -> dict[int, list[datetime]]:
-    """When customers were shown something on a channel, since some moment, by customer; what lapsed
-    by the moment `now` is left out.
+    """When customers were shown something on a channel, or are to be, since some moment, by
+    customer; what lapsed by the moment `now` is left out.
     """
     found: dict[int, list[datetime]] = {customer: [] for customer in customers}
     rows = _SINCE.rows(

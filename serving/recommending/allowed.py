@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from sqlalchemy import Connection
@@ -45,6 +45,23 @@ def refuse_unknown(
             raise UnknownName(message, field="product_categories")
 
 
+class NotThen(SaysoError):
+    """A request says that its answer will be shown at a moment that it cannot be judged for."""
+
+    field = "send_at"
+
+
+def refuse_moment(send_at: datetime, policy: ContactPolicySection, now: datetime) -> None:
+    """Raises `NotThen` for a `send_at` that is past, or further ahead than the shop's setting."""
+    latest = now + timedelta(days=policy.send_at_within)
+    if not now <= send_at <= latest:
+        raise NotThen(
+            f"`send_at` is {clock.to_text(send_at)}; it has to lie between now,"
+            f" {clock.to_text(now)}, and {clock.to_text(latest)} (`send_at_within` under"
+            " [contact_policy] in sayso.toml)"
+        )
+
+
 def refuse_unknown_channel(channel: str, policy: ContactPolicySection, field: str) -> None:
     """Raises `UnknownName` for a channel that the shop does not have."""
     if channel not in policy.known_channels:
@@ -70,8 +87,11 @@ def at_this_moment(
     permissions: Sequence[Permissions],
     moment: str,
 ) -> list[Permissions]:
-    """Where customers stand, with whether this is a moment to show them anything."""
-    now, channel, shops = clock.from_text(moment), request.channel, shop_caps(policy)
+    """Where customers stand, with whether the moment at which they are to be shown anything (this
+    one, where the request says no later one) is one to do so.
+    """
+    here, channel, shops = clock.from_text(moment), request.channel, shop_caps(policy)
+    now = here if request.send_at is None else max(here, request.send_at)
     caps = [on_channel(channel, (*shops, *own_caps(one.opt_outs))) for one in permissions]
     capped = {
         one.customer: of_one
@@ -79,7 +99,7 @@ def at_this_moment(
         if of_one and one.customer is not None
     }
     since = now - max(map(window, capped.values()), default=timedelta())
-    before = exposures_since(connection, list(capped), channel, since, now) if capped else {}
+    before = exposures_since(connection, list(capped), channel, since, here) if capped else {}
     return [
         replace(one, not_now=not_now(policy, channel, request.time_zone, of_one, shown, now))
         for one, of_one in zip(permissions, caps, strict=True)

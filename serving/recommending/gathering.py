@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from explain.coalition_scores import Allowed
 from explain.templates import recorded_words
 from explain.words import Words
+from features import clock
 from features.config.schema import Config
 from models.next_purchase.basket_complements import Complement
 from models.next_purchase.model import NextPurchaseModel
@@ -152,6 +153,7 @@ class Gatherer:
             nothing=not_now is not None or silenced(request, permissions),
             wording=wording,
             not_now=asdict(not_now) if reason == "not_now" and not_now is not None else None,
+            send_at=None if request.send_at is None else clock.to_text(request.send_at),
         )
 
     def _personal(
@@ -203,6 +205,8 @@ class Gatherer:
         ranking = rank(
             found.products, found.features, found.scores, fit, None if draw else request.k
         )
+        if draw is not None:
+            draw = draw.weighed(ranking.products, ranking.scores.tolist(), request.k)
         places = fill(ranking.products, request.k, draw or Draw(0.0, ""))
         return {
             "ranked": ranking.products,

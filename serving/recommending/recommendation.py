@@ -57,7 +57,8 @@ class RecommendationInputs:
     appear is in either. `wording` names the language to answer in, and what its sentences need to
     know of the shop.
 
-    `not_now` is why nothing is shown at this moment, and `draw` what discoveries are drawn by
+    `send_at` is when the answer is to be shown, None for now. `not_now` is why nothing is shown at
+    that moment, and `draw` what discoveries are drawn by
     (`serving.delivery.exploration`), None where there are none. `asked` is the question that all of
     this was read for (`serving.recommending.recorded_question`), None where the answer is not
     personalised.
@@ -77,6 +78,7 @@ class RecommendationInputs:
     draw: Mapping[str, Any] | None = None
     complements: tuple[Complement, ...] = ()
     asked: Mapping[str, Any] | None = None
+    send_at: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The inputs as plain data."""
@@ -137,12 +139,13 @@ def _of_before(
 
 @dataclass(frozen=True)
 class Ranking:
-    """The candidates that are worth showing, best first: `products`, and what the ranker saw of
-    each, `features` (products, features).
+    """The candidates that are worth showing, best first: `products`, what the ranker saw of each,
+    `features` (products, features), and the `scores` that it gave them (products,).
     """
 
     products: tuple[str, ...]
     features: Floats
+    scores: Floats
 
     def of(self, places: Sequence[Place]) -> Floats:
         """What the ranker saw of those that have a place (places, features)."""
@@ -164,7 +167,7 @@ def rank(
     """
     order = np.argsort(-scores, kind="stable")
     best = order[worth[order]][:most]
-    return Ranking(tuple(candidates[best].tolist()), features[best])
+    return Ranking(tuple(candidates[best].tolist()), features[best], scores[best])
 
 
 @dataclass(frozen=True)
@@ -259,6 +262,7 @@ def _answer(
         not_personalized_because=inputs.not_personalized_because,
         not_now_because=not_now.get("because"),
         not_before=not_now.get("not_before"),
+        send_at=inputs.send_at,
         automated=True,
         disclosure=wording.say(
             PERSONAL if personalized else BY_BASKET if inputs.complements else NOT_PERSONAL

@@ -28,7 +28,7 @@ from serving.delivery.exposures import Exposure
 from serving.live.assortment import Assortment
 from serving.live.champions import Champion, Loaded
 from serving.live.statistics import LiveStatistics
-from serving.recommending.allowed import at_this_moment, refuse_unknown
+from serving.recommending.allowed import at_this_moment, refuse_moment, refuse_unknown
 from serving.recommending.gathering import Gatherer
 from serving.recommending.known import Knowledge, Seen
 from serving.recommending.recommendation import (
@@ -112,6 +112,7 @@ class Recommender:
                     )
 
         def make(permissions: Sequence[Permissions]) -> list[Made[RecommendationAnswer]]:
+            self.refuse_moment(request)  # here, as what was answered before is answered later too
             return self._make(request, permissions, privacy_signal=privacy_signal)
 
         return self._decider.decide_all(
@@ -127,6 +128,11 @@ class Recommender:
     def refuse_unknown(self, request: RecommendationRequest) -> None:
         """Raises `UnknownName` for a request that names what there is not."""
         refuse_unknown(request, self._gatherer.policy, self._assortment())
+
+    def refuse_moment(self, request: RecommendationRequest) -> None:
+        """Raises `NotThen` for a request whose answer is to be shown in the past, or too late."""
+        if request.send_at is not None:
+            refuse_moment(request.send_at, self._gatherer.policy, self._decider.clock())
 
     def previews(
         self, request: RecommendationRequest, alternatives: Sequence[Permissions]
@@ -248,7 +254,7 @@ def _exposure(request: RecommendationRequest, answer: RecommendationAnswer) -> E
     """What an answer shows; None where it shows nothing."""
     items = answer.items
     return (
-        Exposure(request.channel, len(items), sum(item.explored for item in items))
+        Exposure(request.channel, len(items), sum(item.explored for item in items), answer.send_at)
         if items
         else None
     )

@@ -67,6 +67,8 @@ def recommend_to_many(
     """
     signal, again = sec_gpc == SAID, was_answered(sayso, once)
     recommender.refuse_unknown(batch.of(batch.customer_ids[0]))
+    if not again:
+        recommender.refuse_moment(batch.of(batch.customer_ids[0]))
 
     def around(customer_id: str, decided: Decided[RecommendationAnswer]) -> Around:
         own = links_of_list(links, event_links, key, decided, batch.channel)

@@ -32,7 +32,7 @@ from serving.decisions.kept_answers import AnswerOutdated, KeyReused
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
 from serving.http.sight.logs import log, log_failure
-from serving.recommending.allowed import UnknownName
+from serving.recommending.allowed import NotThen, UnknownName
 from serving.reviews.review import AlreadyResolved, ReviewRefused
 
 RETRY_SECONDS = 30
@@ -51,6 +51,7 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     AlreadyResolved: 409,
     TooManyOptOuts: 422,
     UnknownName: 422,
+    NotThen: 422,
     CallerGone: 503,
     DatabaseGone: 503,
     DatabaseBusy: 503,
