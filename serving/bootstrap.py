@@ -34,6 +34,7 @@ from serving.decisions.deciding import Decider
 from serving.decisions.kept_answers import Asking
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
+from serving.delivery.product_lists import ProductLists
 from serving.events.intake import EventIntake
 from serving.events.links import EventLinks
 from serving.live.assortment import AssortmentKeeper
@@ -73,6 +74,7 @@ class Sayso:
     what_if: WhatIf
     decisions: DecisionLog
     opt_outs: OptOuts
+    product_lists: ProductLists
     reviews: Reviews
     rights: Rights
     keys: Keys
@@ -143,6 +145,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     words = open_words(workspace.root, config.shop.language, SPOKEN_BY)
     decider = Decider(database, shop.vault, config.catalog, now, shop.minimum_age.withholds)
     for_churn, for_next_purchase = online_stores(shop)
+    product_lists = ProductLists(database, now)
 
     recommender = Recommender(
         config,
@@ -155,6 +158,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         live.statistics,
         words,
         live.assortment.old_record,
+        product_lists,
     )
     estimator = ChurnEstimator(
         config, decider, live.churn, for_churn, words, live.assortment.old_record
@@ -175,6 +179,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         what_if=WhatIf(config, database, now, estimator, recommender, shop.minimum_age.withholds),
         decisions=DecisionLog(database, shop.vault, replays),
         opt_outs=OptOuts(database, now),
+        product_lists=product_lists,
         reviews=Reviews(shop),
         rights=Rights(shop),
         keys=keys,

@@ -8,7 +8,7 @@ from features.intake.availability import is_available
 from features.shop.shop import Shop
 from serving.contract.requests import RecommendationRequest
 from serving.live.assortment import stock
-from serving.recommending.filters import hidden_products
+from serving.recommending.filters import hidden_from_all, hidden_products
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,5 @@ def test_what_is_not_available_is_hidden_from_every_list(shop: Shop, monkeypatch
             return frozenset()
 
     policy = shop.config.contact_policy
-    assert gone in hidden_products(policy, request, Nobody(), assortment)
+    shared = hidden_from_all(policy, request, assortment, frozenset())
+    assert gone in hidden_products(request, Nobody(), assortment, shared)

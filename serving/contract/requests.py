@@ -12,8 +12,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
-    WithJsonSchema,
-    create_model,
     field_validator,
     model_validator,
 )
@@ -21,15 +19,13 @@ from pydantic import (
 from features.config.schema import MOST_DAYS, channel_name
 from features.config.section import Zone
 from features.customers.id_normalisation import is_nobody
-from features.tables.tables import STANDARD as TABLES
 from serving.access.one_time_codes import GoodFor
 from serving.delivery import opt_outs
 from serving.delivery.contact_policy import cap_of
+from serving.delivery.product_lists import NAMED
 from serving.reviews.review import MOST_CHARACTERS
 
 MOST_ITEMS = 100
-MOST_ROWS = 1_000
-MOST_OF_ID = 200
 
 
 def _somebody(customer_id: str) -> str:
@@ -101,6 +97,14 @@ class RecommendationOptions(Request):
         tuple[Id, ...],
         Field(fail_fast=True, max_length=1_000, description="Products not to recommend."),
     ] = ()
+    exclude_list: Annotated[
+        str | None,
+        Field(
+            pattern=NAMED,
+            description="A list of products not to recommend either (`PUT /v1/lists/{name}`).",
+            examples=["recalled"],
+        ),
+    ] = None
     product_categories: Annotated[
         Annotated[tuple[Id, ...], Field(fail_fast=True)] | None,
         Field(max_length=100, description="Recommend only from these."),
@@ -364,32 +368,6 @@ class ResolveRequest(Request):
         Field(description="The churn band that holds instead."),
     ] = None
     band_until: Annotated[Moment | None, Field(description="Until when that band holds.")] = None
-
-
-Row = dict[str, Any]
-"""A row of a table: its `id`, and its columns by name. What a column may hold is said row by row in
-the answer, so that one bad row does not keep the others out.
-"""
-
-
-def rows_request(table: str) -> type[Request]:
-    """The body that carries rows of a table, which its declaration says the columns of."""
-    declared = TABLES.stated_in(table)
-    needed = [name for name, column in declared.items() if column.required]
-    cells = {name: {"type": ["string", "number", "boolean", "null"]} for name in declared}
-    schema = {
-        "type": "object",
-        "properties": {"id": {"type": "string", "maxLength": MOST_OF_ID}, **cells},
-        "required": ["id", *needed],
-        "additionalProperties": False,
-    }
-    rows = Annotated[
-        tuple[Annotated[Row, WithJsonSchema(schema)], ...],
-        Field(min_length=1, max_length=MOST_ROWS, description="Each with an `id` of its own."),
-    ]
-    fields: Any = {table: (rows, ...)}
-    name = f"{table.title().replace('_', '')}Request"
-    return create_model(name, __base__=Request, __doc__=f"Rows of the table `{table}`.", **fields)
 
 
 def document(request: BaseModel) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from serving.http.api import (
     recommendations,
     reviews,
 )
+from serving.http.api.settings import product_lists
 from serving.http.boundary import metrics, problems, readiness
 from serving.http.boundary.bodies import Pace
 from serving.http.boundary.connection import Connection
@@ -55,6 +56,7 @@ ROUTERS = (
     privacy,
     models,
     reviews,
+    product_lists,
     console_door,
     console,
     pages,

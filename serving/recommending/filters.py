@@ -5,8 +5,9 @@ for a personal list.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from itertools import islice
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 
@@ -19,24 +20,61 @@ from serving.decisions.permissions import Permissions
 from serving.live.assortment import Assortment
 
 
-def hidden_products(
+@dataclass(frozen=True)
+class Hidden:
+    """Products that must not appear: some for one answer alone (`own`), and whole sets that others
+    have too (`shared`), so that what is worked out from one of these is so once.
+    """
+
+    own: frozenset[str]
+    shared: tuple[frozenset[str], ...] = ()
+
+    def __contains__(self, product: object) -> bool:
+        return product in self.own or any(product in some for some in self.shared)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(self.own, *self.shared)
+
+    def __len__(self) -> int:
+        return len(self.own.union(*self.shared))
+
+    def also(self, products: Collection[str]) -> Hidden:
+        """These and more."""
+        return Hidden(self.own.union(products), self.shared)
+
+
+def hidden_from_all(
     policy: ContactPolicySection,
+    request: RecommendationRequest,
+    assortment: Assortment,
+    excluded: frozenset[str],
+) -> tuple[frozenset[str], ...]:
+    """Products that must not appear whoever is answered: not available, `excluded` by a list of the
+    shop's, sensitive, or outside the categories asked for.
+    """
+    unasked_for = unasked(policy.sensitive, request.product_categories)
+    asked_for = request.product_categories
+    sets = (
+        assortment.unavailable,
+        excluded,
+        frozenset(assortment.hidden_by(unasked_for, ())) if unasked_for else frozenset[str](),
+        frozenset[str]() if asked_for is None else frozenset(assortment.outside(asked_for)),
+    )
+    return tuple(some for some in sets if some)
+
+
+def hidden_products(
     request: RecommendationRequest,
     permissions: Permissions,
     assortment: Assortment,
-) -> frozenset[str]:
-    """Products that must not appear: opted out, excluded, in the basket, sensitive, not available,
-    or outside the categories asked for.
+    shared: tuple[frozenset[str], ...],
+) -> Hidden:
+    """Products that must not appear: opted out, excluded, in the basket, or one of those that are
+    hidden from all (`shared`).
     """
-    hidden = {*request.basket, *request.exclude, *permissions.values("product")}
-    hidden |= assortment.unavailable
-    hidden |= assortment.hidden_by(
-        permissions.values("product_category"), permissions.values("brand")
-    )
-    hidden |= assortment.hidden_by(unasked(policy.sensitive, request.product_categories), ())
-    if request.product_categories is not None:
-        hidden |= assortment.outside(request.product_categories)
-    return frozenset(hidden)
+    own = {*request.basket, *request.exclude, *permissions.values("product")}
+    own |= assortment.hidden_by(permissions.values("product_category"), permissions.values("brand"))
+    return Hidden(frozenset(own), shared)
 
 
 def first_best_sellers(

@@ -27,8 +27,10 @@ from serving.live.assortment import Assortment
 from serving.live.champions import Loaded
 from serving.recommending.allowed import not_personalized, silenced
 from serving.recommending.filters import (
+    Hidden,
     basket_complements,
     first_best_sellers,
+    hidden_from_all,
     hidden_products,
     worth_showing,
 )
@@ -40,7 +42,6 @@ from serving.recommending.known import (
     bought_ever,
     bought_lately,
     candidates_of,
-    hidden_of_each,
 )
 from serving.recommending.recommendation import RecommendationInputs, rank
 from serving.recommending.recorded_question import asked
@@ -74,10 +75,11 @@ class Gatherer:
         permissions: Sequence[Permissions],
         champion: Loaded[NextPurchaseModel] | None,
         assortment: Assortment,
+        excluded: frozenset[str],
         *,
         privacy_signal: bool,
     ) -> list[RecommendationInputs]:
-        """What each answer is made from."""
+        """What each answer is made from; none lists what a list of the shop's `excluded`."""
         reasons = [
             not_personalized(
                 request,
@@ -88,7 +90,8 @@ class Gatherer:
             )
             for one in permissions
         ]
-        hidden = [self._hidden(request, one, assortment) for one in permissions]
+        from_all = hidden_from_all(self.policy, request, assortment, excluded)
+        hidden = [hidden_products(request, one, assortment, from_all) for one in permissions]
         asked = [at for at, reason in enumerate(reasons) if reason is None]
         personal: dict[int, dict[str, Any]] = {}
         if champion is not None and asked:
@@ -115,7 +118,7 @@ class Gatherer:
         reason: NotPersonalized,
         champion: Loaded[NextPurchaseModel] | None,
         assortment: Assortment,
-        hidden: Collection[str],
+        hidden: Hidden,
     ) -> dict[str, Any]:
         """The inputs of an answer that is not personal, because of `reason`, which others do not
         have.
@@ -125,7 +128,7 @@ class Gatherer:
             if reason == "anonymous" and champion is not None
             else ()
         )
-        shown = {*hidden, *(id for id, _ in with_basket)}
+        shown = hidden.also([id for id, _ in with_basket])
         return {
             "best_sellers": first_best_sellers(assortment, shown, request.k),
             "complements": with_basket,
@@ -176,7 +179,7 @@ class Gatherer:
             )
             if not row.empty or len(allowed.histories.baskets.products):
                 known[at] = allowed
-        hidden = hidden_of_each(
+        hidden = self._known.positions.hidden_of_each(
             [(allowed.statistics, asked_for[at].hidden) for at, allowed in known.items()],
             [self._known_already(request, champion, allowed) for allowed in known.values()],
         )
@@ -259,8 +262,3 @@ class Gatherer:
     def sensitive(self, assortment: Assortment) -> set[str]:
         """Products that nothing is concluded from."""
         return assortment.hidden_by(self.policy.sensitive, ())
-
-    def _hidden(
-        self, request: RecommendationRequest, permissions: Permissions, assortment: Assortment
-    ) -> frozenset[str]:
-        return hidden_products(self.policy, request, permissions, assortment)

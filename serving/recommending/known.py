@@ -24,10 +24,13 @@ from models.trees.quantising import rounded
 from serving.decisions.permissions import Permissions
 from serving.live.champions import Loaded
 from serving.live.statistics import LiveStatistics
+from serving.recommending.filters import Hidden
 
 CELLS = 1 << 16
 """Customers times products that are set against each other at once: what the processor keeps near.
 """
+MOST_KEPT = 8
+"""Sets of products whose positions are kept."""
 NOTHING: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
 
@@ -48,7 +51,7 @@ class Asked:
     """A known customer to answer: where they stand, and the products hidden from them."""
 
     permissions: Permissions
-    hidden: frozenset[str]
+    hidden: Hidden
 
     @property
     def customer(self) -> int:
@@ -74,6 +77,50 @@ class Candidates:
     bought: Bools
 
 
+@dataclass
+class Positions:
+    """Where products stand in statistics. Those of a set that comes again, such as what cannot be
+    bought now, are looked up once, as long as it is one of the last that came.
+    """
+
+    _kept: dict[tuple[int, int], tuple[ProductStatistics, frozenset[str], NDArray[np.int64]]] = (
+        field(default_factory=dict)
+    )
+
+    def hidden_of_each(
+        self,
+        hidden: Sequence[tuple[ProductStatistics, Hidden]],
+        more: Sequence[NDArray[np.int64]],
+    ) -> list[NDArray[np.int64]]:
+        """The positions of what is hidden from each customer: `hidden` by name, with `more` by
+        position.
+        """
+        return [
+            np.concatenate(
+                [
+                    _looked_up(statistics, one.own),
+                    others,
+                    *(self._shared(statistics, names) for names in one.shared),
+                ]
+            )
+            for (statistics, one), others in zip(hidden, more, strict=True)
+        ]
+
+    def _shared(self, statistics: ProductStatistics, names: frozenset[str]) -> NDArray[np.int64]:
+        asked = (id(statistics), id(names))
+        known = self._kept.get(asked)
+        if known is None:  # what is kept keeps its parts, so that no other has their ids
+            known = (statistics, names, _looked_up(statistics, names))
+        others = [(key, kept) for key, kept in self._kept.items() if key != asked]
+        self._kept = {**dict(others[1 - MOST_KEPT :]), asked: known}
+        return known[2]
+
+
+def _looked_up(statistics: ProductStatistics, names: Collection[str]) -> NDArray[np.int64]:
+    positions = statistics.positions(names).astype(np.int64)
+    return positions[positions >= 0]
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """Where customers' features come from, and what a product is set against; `declared` is what
@@ -85,6 +132,7 @@ class Knowledge:
     declared: Withholding
     _rules: dict[int, tuple[NextPurchaseModel, Withholding]] = field(default_factory=dict)
     """The rule of the model that was asked for last, as it takes longer to make than to apply."""
+    positions: Positions = field(default_factory=Positions)
 
     def rule(self, model: NextPurchaseModel) -> Withholding:
         """What a model may see of a customer: what the catalog says now, and what the model was
@@ -158,25 +206,6 @@ def _candidates(
         Candidates(products[begin:end], features[begin:end], scores[begin:end], bought[begin:end])
         for begin, end in pairwise(bounds)
     ]
-
-
-def hidden_of_each(
-    hidden: Sequence[tuple[ProductStatistics, frozenset[str]]],
-    more: Sequence[NDArray[np.int64]],
-) -> list[NDArray[np.int64]]:
-    """The positions of what is hidden from each customer: `hidden` by name, with `more` by
-    position; the same names are looked up once.
-    """
-    looked_up: dict[tuple[int, frozenset[str]], NDArray[np.int64]] = {}
-    found = []
-    for (statistics, names), others in zip(hidden, more, strict=True):
-        known = (id(statistics), names)
-        if known not in looked_up:
-            positions = statistics.positions(names).astype(np.int64)
-            looked_up[known] = positions[positions >= 0]
-        own = looked_up[known]
-        found.append(np.concatenate([own, others]) if len(others) else own)
-    return found
 
 
 def bought_lately(model: NextPurchaseModel, allowed: Allowed, days: float) -> NDArray[np.int64]:

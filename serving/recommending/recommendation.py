@@ -57,11 +57,10 @@ class RecommendationInputs:
     appear is in either. `wording` names the language to answer in, and what its sentences need to
     know of the shop.
 
-    `send_at` is when the answer is to be shown, None for now. `not_now` is why nothing is shown at
-    that moment, and `draw` what discoveries are drawn by
-    (`serving.delivery.exploration`), None where there are none. `asked` is the question that all of
-    this was read for (`serving.recommending.recorded_question`), None where the answer is not
-    personalised.
+    `send_at` is when the answer is to be shown, None for now; `not_now` is why nothing is then, and
+    `draw` what discoveries are drawn by (`serving.delivery.exploration`), None where there are
+    none. `asked` is the question that all of this was read for
+    (`serving.recommending.recorded_question`), None where the answer is not personalised.
     """
 
     k: int

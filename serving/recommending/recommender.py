@@ -25,6 +25,7 @@ from serving.decisions.once import OnceFor
 from serving.decisions.permissions import Permissions
 from serving.decisions.record import Decision
 from serving.delivery.exposures import Exposure
+from serving.delivery.product_lists import NoSuchList, ProductList, ProductLists
 from serving.live.assortment import Assortment
 from serving.live.champions import Champion, Loaded
 from serving.live.statistics import LiveStatistics
@@ -58,8 +59,10 @@ class Recommender:
         statistics: LiveStatistics,
         words: Words | None = None,
         old_record: Callable[[], str] = str,
+        product_lists: ProductLists | None = None,
     ) -> None:
         """`old_record` says where the shop's record ends where that is old, else nothing."""
+        self._lists = product_lists
         self._decider = decider
         self._ledger = ledger
         self._customers = customers
@@ -126,8 +129,17 @@ class Recommender:
         )
 
     def refuse_unknown(self, request: RecommendationRequest) -> None:
-        """Raises `UnknownName` for a request that names what there is not."""
+        """Raises `UnknownName`, or `NoSuchList`, for a request that names what there is not."""
         refuse_unknown(request, self._gatherer.policy, self._assortment())
+        self._excluded(request)
+
+    def _excluded(self, request: RecommendationRequest) -> ProductList | None:
+        """The list that a request names, as it stands. Raises `NoSuchList`."""
+        if request.exclude_list is None:
+            return None
+        if self._lists is None:
+            raise NoSuchList(f"there is no list of products {request.exclude_list!r}")
+        return self._lists.named(request.exclude_list)
 
     def refuse_moment(self, request: RecommendationRequest) -> None:
         """Raises `NotThen` for a request whose answer is to be shown in the past, or too late."""
@@ -142,7 +154,8 @@ class Recommender:
 
         Nothing is drawn by lot: what a choice would change must not depend on chance.
         """
-        found = self._answered(_settled(request), alternatives)
+        settled = self._settled(request)
+        found = self._answered(settled, alternatives, self._excluded(settled))
         return [answer for _, answer in found]
 
     def lists(
@@ -150,8 +163,10 @@ class Recommender:
     ) -> list[Listed]:
         """What these answers list, by itself."""
         champion, assortment = self._at_work()
+        settled = self._settled(request)
+        excluded = _products(self._excluded(settled))
         found = self._gatherer.inputs(
-            _settled(request), alternatives, champion, assortment, privacy_signal=False
+            settled, alternatives, champion, assortment, excluded, privacy_signal=False
         )
         return [listed(inputs, champion) for inputs in found]
 
@@ -164,8 +179,11 @@ class Recommender:
     ) -> list[Made[RecommendationAnswer]]:
         """Answers with what they were made from, as they are recorded."""
         made = []
-        wording = self._words.wording(request.language)
-        for inputs, answer in self._answered(request, permissions, privacy_signal=privacy_signal):
+        wording, excluded = self._words.wording(request.language), self._excluded(request)
+        named = {} if excluded is None else {"exclude_list": excluded.version}
+        for inputs, answer in self._answered(
+            request, permissions, excluded, privacy_signal=privacy_signal
+        ):
             titles = {item.product_id: item.title for item in answer.items}
             said = [
                 reason
@@ -173,7 +191,8 @@ class Recommender:
                 if item.explanation
                 for reason in item.explanation.reasons
             ]
-            kept = {"titles": titles, "sentences": sentences_of(said, wording, DISCLOSURES)}
+            sentences = sentences_of(said, wording, DISCLOSURES)
+            kept = {"titles": titles, "sentences": sentences, **named}
             exposure = _exposure(request, answer)
             made.append(Made({**inputs.document(), **kept}, answer, answer.model, exposure))
         return made
@@ -182,13 +201,19 @@ class Recommender:
         self,
         request: RecommendationRequest,
         permissions: Sequence[Permissions],
+        excluded: ProductList | None,
         *,
         privacy_signal: bool = False,
     ) -> list[tuple[RecommendationInputs, RecommendationAnswer]]:
         """What answers are made from, and the answers."""
         champion, assortment = self._at_work()
         inputs = self._gatherer.inputs(
-            request, permissions, champion, assortment, privacy_signal=privacy_signal
+            request,
+            permissions,
+            champion,
+            assortment,
+            _products(excluded),
+            privacy_signal=privacy_signal,
         )
         wording = self._words.wording(request.language)
         asked = [(one, at.ledger_seq) for one, at in zip(inputs, permissions, strict=True)]
@@ -229,6 +254,15 @@ class Recommender:
         ]
         return Seen(champion.model, allowed)
 
+    def _settled(self, request: RecommendationRequest) -> RecommendationRequest:
+        """The request without anything drawn by lot, and without a list that is gone since."""
+        settled = request.model_copy(update={"discover": 0.0})
+        try:
+            self._excluded(settled)
+        except NoSuchList:
+            return settled.model_copy(update={"exclude_list": None})
+        return settled
+
     def replay(self, decision: Decision) -> RecommendationAnswer:
         """The answer made anew from what was recorded, by the version that made it."""
         champion = (
@@ -245,9 +279,11 @@ class Recommender:
         )
 
 
-def _settled(request: RecommendationRequest) -> RecommendationRequest:
-    """The request without anything drawn by lot."""
-    return request.model_copy(update={"discover": 0.0})
+NO_PRODUCTS = frozenset[str]()
+
+
+def _products(excluded: ProductList | None) -> frozenset[str]:
+    return NO_PRODUCTS if excluded is None else excluded.products
 
 
 def _exposure(request: RecommendationRequest, answer: RecommendationAnswer) -> Exposure | None:

@@ -46,5 +46,6 @@ def asked_again(decision: Decision, allowed: Collection[str]) -> RecommendationR
         else tuple(kept["product_categories"]),
         basket=tuple(kept["basket"] or ()),
         **{name: kept.get(name) for name in LATELY},
+        exclude_list=inputs.get("exclude_list", {}).get("name"),
         exclude=tuple(kept["exclude"]),
     )

@@ -11,8 +11,8 @@ from typing import Any
 from features.intake.over_http.door import Received
 from features.intake.over_http.statements import Statement
 from features.tables.tables import STANDARD as TABLES
-from serving.contract.requests import MOST_OF_ID, Row, rows_request
 from serving.contract.responses import RejectedRow, RowsAnswer
+from serving.contract.rows import MOST_OF_ID, Row, rows_request
 from serving.http.api.addressed import AnswerResponse
 from serving.http.boundary.parts import Calling, RowsDoor
 from serving.http.boundary.scoped_routes import scope, scoped_router

@@ -44,6 +44,7 @@ ROWS = Room(2_000_000, values=40_000, names=40_000)
 LISTS = Room(1_000_000, values=2_000)
 BATCHES = Room(1_000_000, values=4_000)
 CHOICES = Room(1_000_000, values=4_000, names=4_000)
+PRODUCTS = Room(4_000_000, values=101_000, names=101_000)
 EVENTS = Room(1_000_000, values=11_000, names=10_000)
 ROOMS: Mapping[str, Room] = {
     "/console/login": LOGIN,
@@ -58,6 +59,7 @@ ROOMS: Mapping[str, Room] = {
     "/v1/products": ROWS,
     "/v1/interactions": ROWS,
     "/v1/events": EVENTS,
+    "/v1/lists": PRODUCTS,
 }
 """By the beginning of the path; the longest that fits counts."""
 

@@ -23,6 +23,7 @@ from serving.churn.estimator import ChurnEstimator
 from serving.decisions.kept_answers import Asking
 from serving.decisions.log import DecisionLog
 from serving.delivery.opt_outs import OptOuts
+from serving.delivery.product_lists import ProductLists
 from serving.events.intake import EventIntake
 from serving.events.links import EventLinks
 from serving.http.boundary.idempotency import BODY, NAME, stated_key
@@ -106,5 +107,6 @@ Calling = Annotated[
     Caller, _of_request(lambda request: key_of(request).caller(request_id_of(request)))
 ]
 """The key that asks, as records name it."""
+KeepingLists = Annotated[ProductLists, _part(lambda sayso: sayso.product_lists)]
 AskedOnce = Annotated[Asking | None, _of_request(asking_of)]
 CustomerRights = Annotated[Rights, _part(lambda sayso: sayso.rights)]

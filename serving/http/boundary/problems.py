@@ -31,6 +31,7 @@ from serving.decisions.deciding import TooBusy
 from serving.decisions.kept_answers import AnswerOutdated, KeyReused
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
+from serving.delivery.product_lists import NoSuchList, TooManyLists
 from serving.http.sight.logs import log, log_failure
 from serving.recommending.allowed import NotThen, UnknownName
 from serving.reviews.review import AlreadyResolved, ReviewRefused
@@ -50,6 +51,8 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     ReviewRefused: 422,
     AlreadyResolved: 409,
     TooManyOptOuts: 422,
+    NoSuchList: 422,
+    TooManyLists: 422,
     UnknownName: 422,
     NotThen: 422,
     CallerGone: 503,

@@ -1,0 +1,1 @@
+"""What a shop sets over HTTP, for later answers to obey."""
