@@ -40,6 +40,10 @@ ROUTES = {
     ("post", "/v1/transactions"): "ingest",
     ("post", "/v1/products"): "ingest",
     ("post", "/v1/interactions"): "ingest",
+    ("get", "/v1/lists"): "recommend",
+    ("get", "/v1/lists/{name}"): "recommend",
+    ("put", "/v1/lists/{name}"): "ingest",
+    ("delete", "/v1/lists/{name}"): "ingest",
     ("post", "/v1/reviews"): "review",
     ("get", "/v1/reviews"): "review",
     ("post", "/v1/reviews/{id}/resolve"): "review",
@@ -156,6 +160,16 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(document):
         assert operation["description"]
         for status in ("401", "403", "422"):
             assert "application/problem+json" in operation["responses"][status]["content"]
+
+
+def test_every_post_says_that_it_may_be_named(document):
+    """Each `POST` under `/v1` that takes a key has the header `Idempotency-Key`, once, and nothing
+    else has it.
+    """
+    for (method, path), operation in operations(document).items():
+        stated = [one["name"] for one in operation.get("parameters", ())]
+        named = (method, path) in ROUTES and method == "post"
+        assert stated.count("Idempotency-Key") == named, (method, path)
 
 
 def fits(kind: type, answer: dict) -> None:

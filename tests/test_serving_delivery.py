@@ -241,7 +241,7 @@ def test_discoveries_are_marked_with_their_chance_and_replayed(service, pool):
     assert not {item["product_id"] for item in found} & set(best)
     assert [item["product_id"] for item in answer["items"] if not item["explored"]] == best[:5]
     assert all(0 < item["propensity"] < 1 for item in answer["items"])
-    assert len({item["propensity"] for item in found}) == 1
+    assert len({item["propensity"] for item in found}) > 1  # by what the ranker thinks of each
     for item in found:
         bought = [
             part

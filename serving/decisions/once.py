@@ -186,15 +186,13 @@ OnceFor = Callable[[Callable[[Decision], Body]], Once[Body]]
 
 
 def once_for(
-    asking: Asking | None,
+    asking: Asking,
     names: Sequence[str],
     around: Callable[[int, Any], Around],
-) -> OnceFor[Body] | None:
+) -> OnceFor[Body]:
     """Has the questions of a request be answered once, each told apart by its name (none: there is
-    only one); None where its caller stated no key.
+    only one).
     """
-    if asking is None:
-        return None
     digests = [asking.part(name) for name in names] or [asking.digest]
     return lambda again: Once(asking, digests, around, again)
 

@@ -41,6 +41,8 @@ from serving.recommending.recommendation import (
     recommend_all,
 )
 
+NO_PRODUCTS = frozenset[str]()
+
 
 class Recommender:
     """Answers `POST /v1/recommendations`."""
@@ -131,7 +133,8 @@ class Recommender:
     def refuse_unknown(self, request: RecommendationRequest) -> None:
         """Raises `UnknownName`, or `NoSuchList`, for a request that names what there is not."""
         refuse_unknown(request, self._gatherer.policy, self._assortment())
-        self._excluded(request)
+        if request.exclude_list is not None:
+            self._excluded(request)
 
     def _excluded(self, request: RecommendationRequest) -> ProductList | None:
         """The list that a request names, as it stands. Raises `NoSuchList`."""
@@ -164,9 +167,14 @@ class Recommender:
         """What these answers list, by itself."""
         champion, assortment = self._at_work()
         settled = self._settled(request)
-        excluded = _products(self._excluded(settled))
+        excluded = self._excluded(settled)
         found = self._gatherer.inputs(
-            settled, alternatives, champion, assortment, excluded, privacy_signal=False
+            settled,
+            alternatives,
+            champion,
+            assortment,
+            NO_PRODUCTS if excluded is None else excluded.products,
+            privacy_signal=False,
         )
         return [listed(inputs, champion) for inputs in found]
 
@@ -179,7 +187,7 @@ class Recommender:
     ) -> list[Made[RecommendationAnswer]]:
         """Answers with what they were made from, as they are recorded."""
         made = []
-        wording, excluded = self._words.wording(request.language), self._excluded(request)
+        excluded, wording = self._excluded(request), self._words.wording(request.language)
         named = {} if excluded is None else {"exclude_list": excluded.version}
         for inputs, answer in self._answered(
             request, permissions, excluded, privacy_signal=privacy_signal
@@ -212,7 +220,7 @@ class Recommender:
             permissions,
             champion,
             assortment,
-            _products(excluded),
+            NO_PRODUCTS if excluded is None else excluded.products,
             privacy_signal=privacy_signal,
         )
         wording = self._words.wording(request.language)
@@ -277,13 +285,6 @@ class Recommender:
             stated["titles"],
             Wording(inputs.wording["language"], stated["sentences"]),
         )
-
-
-NO_PRODUCTS = frozenset[str]()
-
-
-def _products(excluded: ProductList | None) -> frozenset[str]:
-    return NO_PRODUCTS if excluded is None else excluded.products
 
 
 def _exposure(request: RecommendationRequest, answer: RecommendationAnswer) -> Exposure | None:

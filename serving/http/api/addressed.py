@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -12,7 +12,6 @@ from serving.access.api_keys import Key
 from serving.access.signed_links import Links, Page
 from serving.decisions.deciding import Decided
 from serving.decisions.document import document, encoded
-from serving.decisions.once import Around
 from serving.events.links import IN_MESSAGES, EventLinks
 from serving.http.boundary.idempotency import AGAIN
 from serving.http.sight.request_ids import current_request_id
@@ -36,17 +35,17 @@ class DecidedResponse(Response):
     def __init__(
         self,
         decided: Decided[Any],
-        around: Callable[[Decided[Any]], Around],
+        head: Mapping[str, Any],
+        links: Mapping[str, Any],
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(joined(decided, around), headers=headers)
+        super().__init__(joined(decided, head, links), headers=headers)
         if decided.again:
             self.headers.update(AGAIN)
 
 
-def joined(decided: Decided[Any], around: Callable[[Decided[Any]], Around]) -> bytes:
+def joined(decided: Decided[Any], head: Mapping[str, Any], links: Mapping[str, Any]) -> bytes:
     """A decision with what tells whose it is, as JSON."""
-    head, links = decided.around or around(decided)
     parts = (encoded(head)[1:-1], decided.body[1:-1], encoded(links)[1:-1])
     return b"{" + b",".join(parts) + b"}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Header
@@ -80,13 +79,13 @@ def recommend_to_many(
             asked,
             caller,
             privacy_signal=signal,
-            once=once_for(once, asked, lambda at, decided: around(asked[at], decided)),
+            once=once and once_for(once, asked, lambda at, decided: around(asked[at], decided)),
         )
 
     def line(customer_id: str, decided: Decided[RecommendationAnswer]) -> bytes:
         said = decided.answer
         count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
-        return joined(decided, partial(around, customer_id))
+        return joined(decided, *(decided.around or around(customer_id, decided)))
 
     headers = {**(HONOURED if signal else {}), **(AGAIN if again else {})}
     return LinesResponse(_batch(batch.customer_ids, answering), line, headers=headers)
@@ -130,13 +129,13 @@ def estimate_many(
             batch.language,
             caller,
             privacy_signal=signal,
-            once=once_for(once, asked, lambda at, decided: around(asked[at], decided)),
+            once=once and once_for(once, asked, lambda at, decided: around(asked[at], decided)),
         )
 
     def line(customer_id: str, decided: Decided[ChurnAnswer]) -> bytes:
         said = decided.answer
         count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)
-        return joined(decided, partial(around, customer_id))
+        return joined(decided, *(decided.around or around(customer_id, decided)))
 
     headers = {**(HONOURED if signal else {}), **(AGAIN if again else {})}
     return LinesResponse(_batch(batch.customer_ids, answering), line, headers=headers)

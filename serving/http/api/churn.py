@@ -36,9 +36,9 @@ def estimate(
     links: Linking,
     ledger: ConsentLedger,
     customers: KnownCustomers,
+    once: AskedOnce,
     key: CallingKey,
     caller: Calling,
-    once: AskedOnce,
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
@@ -59,8 +59,9 @@ def estimate(
         request.language,
         caller,
         privacy_signal=signal,
-        once=once_for(once, (), lambda _, decided: around(decided)),
+        once=once and once_for(once, (), lambda _, decided: around(decided)),
     )
     said = decided.answer
     count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)
-    return DecidedResponse(decided, around, headers=HONOURED if signal else None)
+    parts = decided.around or around(decided)
+    return DecidedResponse(decided, *parts, headers=HONOURED if signal else None)

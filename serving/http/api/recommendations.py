@@ -39,9 +39,9 @@ def recommend(
     data_until: DataUntil,
     links: Linking,
     event_links: LinkingEvents,
+    once: AskedOnce,
     key: CallingKey,
     caller: Calling,
-    once: AskedOnce,
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled (Global Privacy Control).")
     ] = None,
@@ -59,8 +59,9 @@ def recommend(
         request,
         caller,
         privacy_signal=signal,
-        once=once_for(once, (), lambda _, decided: around(decided)),
+        once=once and once_for(once, (), lambda _, decided: around(decided)),
     )
     said = decided.answer
     count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
-    return DecidedResponse(decided, around, headers=HONOURED if signal else None)
+    parts = decided.around or around(decided)
+    return DecidedResponse(decided, *parts, headers=HONOURED if signal else None)

@@ -5,6 +5,7 @@ and what nobody expected is answered with a problem document.
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -149,25 +150,18 @@ class Envelope:
         body = await bodies.read(scope, receive, self._settings.request_seconds)
         exchange.caller.restart()  # how long it took to send is no part of how long it takes
         scope[BODY] = body
-        if any(name == HEADER for name, _ in scope["headers"]):
-            with scope["app"].state.running.alone(scope["headers"]):
-                await self._give(exchange, body)
-        else:
-            await self._give(exchange, body)
+        state, headers = scope["app"].state, scope["headers"]
+        with state.running.alone(headers) if HEADER in dict(headers) else nullcontext():
+            way = state.quick.get((scope["method"], scope["path"]))
+            if way is not None and (answer := await way.answered(scope, body)) is not None:
+                await exchange.answer(answer)
+                return
+            whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def _give(self, exchange: _Exchange, body: bytes) -> None:
-        """Answer a request whose body is there, the quick way where there is one."""
-        scope, receive = exchange.scope, exchange.receive
-        way = scope["app"].state.quick.get((scope["method"], scope["path"]))
-        if way is not None and (answer := await way.answered(scope, body)) is not None:
-            await exchange.answer(answer)
-            return
-        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+            async def replayed() -> Message:
+                return whole.pop() if whole else await receive()
 
-        async def replayed() -> Message:
-            return whole.pop() if whole else await receive()
-
-        await self._app(scope, replayed, exchange.sent)
+            await self._app(scope, replayed, exchange.sent)
 
     def _finish(self, exchange: _Exchange, began: float) -> None:
         caller, status = exchange.caller, exchange.status or 500
