@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from features.consent.contact_permissions import contact_columns, import_contact_permissions
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
-from features.database.tables import audit_log, exposures, merged_customers
+from features.database.tables import audit_log, exposures, kept_answers, merged_customers
 from features.events.event import DecisionEvent
 from features.events.store import Kept, keep
 from features.intake.over_http.door import Door
@@ -45,6 +45,7 @@ PLANTED = {
     "bands_set_by_a_person": "planted-review",
     "recommendations_shown": "planted-channel",
     "events": "planted-bought",
+    "answers_kept_for_a_day": "planted-kept",
     "who_read_your_data": "planted-look",
     "wanted_codes": "data",
 }
@@ -102,6 +103,10 @@ def plant(shop: Shop, *ids: str) -> None:
                 f"evt_{customer}", "dec_1", "bought", "2024-01-01", "planted-bought"
             )
             keep(connection, shop.vault, [Kept(event, customer, "-")], "2024-01-01", "test")
+            kept = {"fingerprint": "-", "kept_at": "2024-01-01", "decision_id": "planted-kept"}
+            connection.execute(
+                insert(kept_answers).values(digest=f"{customer}", customer=customer, **kept)
+            )
             before = {"customer": customer ^ 1, "kept": customer, "merged_at": "2024-01-01"}
             connection.execute(insert(merged_customers).values(**before))
             look = {"key_id": "key_1", "kind": "planted-look", "at": "2024-01-01"}

@@ -27,7 +27,9 @@ from features.shop.workspace import Workspace
 from serving.access.api_keys import Keys
 from serving.bootstrap import Sayso, assemble
 from serving.decisions.undelivered import Undelivered
+from serving.http.api import recommendations
 from serving.http.app import make_app
+from serving.http.boundary import idempotency
 from serving.rights.upkeep import upkeep
 from tests.serving_shop import CATEGORIES, copied, sharing
 
@@ -276,6 +278,38 @@ def test_what_may_be_asked_for_again_counts(ask, people):
     counts = [(ask.count(exposures, decision_id=id)) for id in (named, plain)]
     marks = [ask.count(undelivered, reference=id) for id in (named, plain)]
     assert (counts, marks) == ([1, 0], [0, 1])
+
+
+def test_an_answer_that_broke_after_it_was_recorded_comes_again(ask, people, monkeypatch):
+    """What fails between recording and answering has given the decision all the same: the same
+    request gets it, and none is recorded a second time.
+    """
+
+    def broken(*_parts: Any, **_named: Any) -> None:
+        raise RuntimeError("the process ended here")
+
+    asked = {"customer_id": next(people), "channel": "email"}
+    before = ask.count(exposures)
+    with monkeypatch.context() as patched:
+        patched.setattr(recommendations, "DecidedResponse", broken)
+        assert ask.post("/v1/recommendations", asked, "broken").status_code == 500
+    ask.app.state.undelivered.mark(ask.sayso.shop.database, ask.sayso.shop.clock)
+    again = ask.post("/v1/recommendations", asked, "broken")
+    assert (again.status_code, again.headers[AGAIN]) == (200, "true")
+    assert again.json()["items"]
+    assert ask.count(exposures) == before + 1
+
+
+def test_what_broke_before_its_answer_was_kept_was_not_done(ask, people, monkeypatch):
+    """Where the answer of a choice cannot be kept, the choice is not recorded either."""
+    body = {"customer_id": next(people), "scope": "brand", "value": "broken"}
+    before = ask.count(opt_outs)
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "_keep", lambda *_: 1 / 0)
+        assert ask.post("/v1/opt-outs", body, "half").status_code == 500
+    assert ask.count(opt_outs) == before
+    assert ask.post("/v1/opt-outs", body, "half").status_code == 201
+    assert ask.count(opt_outs) == before + 1
 
 
 def test_upkeep_forgets_keys_after_a_day(ask, people):
