@@ -262,32 +262,33 @@ def test_what_is_joined_is_one_transaction(database: Database) -> None:
     """What a block does with the database is part of its transaction: it sees what it wrote, what
     failed within it alone is undone, and nobody sees any of it before its end.
     """
-    key = {"digest": "-", "scopes": "", "created_at": "-"}
+    key = {"id": "k", "digest": "-", "scopes": "", "created_at": "-"}
 
     def count() -> int:
         with database.read() as connection:
             return int(connection.execute(select(func.count()).select_from(customers)).scalar_one())
 
     def write(customer: int) -> None:
+        row = {"customer": customer, "external_id": str(customer)}
         with database.write() as connection:
-            connection.execute(
-                insert(customers).values(customer=customer, external_id=str(customer))
-            )
+            connection.execute(insert(customers).values(**row))
+
+    def broken() -> None:
+        with database.joined():
+            write(72)
+            raise ZeroDivisionError
 
     before, seen = count(), []
     with database.joined():
         write(71)
         with pytest.raises(IntegrityError):
             write(71)
-        database.write_together(
-            lambda connection: connection.execute(insert(api_keys).values(id="k", **key))
-        )
+        database.write_together(lambda connection: connection.execute(insert(api_keys), key))
         other = threading.Thread(target=lambda: seen.append(count()))
         other.start()
         other.join()
         assert count() == before + 1
     assert (seen, count()) == ([before], before + 1)
-    with pytest.raises(ZeroDivisionError), database.joined():
-        write(72)
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        broken()
     assert count() == before + 1
