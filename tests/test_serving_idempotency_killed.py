@@ -76,7 +76,7 @@ def test_every_request_is_carried_out_once_though_the_service_is_killed(
 
     headers = {"Authorization": f"Bearer {secret}"}
     port, log = free_port(), folder / "service.log"
-    with httpx.Client(headers=headers, timeout=30) as http, ThreadPoolExecutor(AT_ONCE) as threads:
+    with httpx.Client(headers=headers, timeout=5) as http, ThreadPoolExecutor(AT_ONCE) as threads:
         with running(workspace, port, log) as url, ThreadPoolExecutor(1) as beside:
             sent = beside.submit(send_all, url)
             time.sleep(SECONDS_UNTIL_KILLED)

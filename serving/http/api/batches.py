@@ -79,7 +79,9 @@ def recommend_to_many(
             asked,
             caller,
             privacy_signal=signal,
-            once=once and once_for(once, asked, lambda at, decided: around(asked[at], decided)),
+            once=None
+            if once is None
+            else once_for(once, asked, lambda at, decided: around(asked[at], decided)),
         )
 
     def line(customer_id: str, decided: Decided[RecommendationAnswer]) -> bytes:
@@ -129,7 +131,9 @@ def estimate_many(
             batch.language,
             caller,
             privacy_signal=signal,
-            once=once and once_for(once, asked, lambda at, decided: around(asked[at], decided)),
+            once=None
+            if once is None
+            else once_for(once, asked, lambda at, decided: around(asked[at], decided)),
         )
 
     def line(customer_id: str, decided: Decided[ChurnAnswer]) -> bytes:

@@ -59,7 +59,7 @@ def estimate(
         request.language,
         caller,
         privacy_signal=signal,
-        once=once and once_for(once, (), lambda _, decided: around(decided)),
+        once=None if once is None else once_for(once, (), lambda _, decided: around(decided)),
     )
     said = decided.answer
     count_answer(estimator.KIND, said.unavailable_because, said.consent.withheld)

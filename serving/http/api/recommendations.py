@@ -59,7 +59,7 @@ def recommend(
         request,
         caller,
         privacy_signal=signal,
-        once=once and once_for(once, (), lambda _, decided: around(decided)),
+        once=None if once is None else once_for(once, (), lambda _, decided: around(decided)),
     )
     said = decided.answer
     count_answer(recommender.KIND, said.not_personalized_because, said.consent.withheld)
