@@ -33,6 +33,7 @@ from serving.churn.estimator import ChurnEstimator
 from serving.decisions.deciding import Decider
 from serving.decisions.kept_answers import Asking
 from serving.decisions.log import DecisionLog
+from serving.decisions.standing import Standing
 from serving.delivery.opt_outs import OptOuts
 from serving.delivery.product_lists import ProductLists
 from serving.events.intake import EventIntake
@@ -73,6 +74,7 @@ class Sayso:
     churn: ChurnEstimator
     what_if: WhatIf
     decisions: DecisionLog
+    standing: Standing
     opt_outs: OptOuts
     product_lists: ProductLists
     reviews: Reviews
@@ -164,6 +166,10 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         config, decider, live.churn, for_churn, words, live.assortment.old_record
     )
     replays = {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}
+    purposes = {
+        recommender.KIND: config.models.next_purchase.purpose,
+        estimator.KIND: config.models.churn.purpose,
+    }
     keys, revocations, secret = Keys(database, now), Revocations(database, now), workspace.secret()
     uses, links = KeyUses(keys, now), Links(secret, base_url, now)
     codes = OneTimeCodes(database, secret, now)
@@ -178,6 +184,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         churn=estimator,
         what_if=WhatIf(config, database, now, estimator, recommender, shop.minimum_age.withholds),
         decisions=DecisionLog(database, shop.vault, replays),
+        standing=Standing(database, config.catalog, now, purposes, shop.minimum_age.withholds),
         opt_outs=OptOuts(database, now),
         product_lists=product_lists,
         reviews=Reviews(shop),
@@ -193,10 +200,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
             shop.vault,
             config,
             now,
-            {
-                recommender.KIND: config.models.next_purchase.purpose,
-                estimator.KIND: config.models.churn.purpose,
-            },
+            purposes,
         ),
         event_links=EventLinks(secret, base_url, now),
         visits=Visits(database, links),

@@ -182,13 +182,21 @@ def test_after_a_withdrawal_the_old_answer_stays_in(ask, people, route):
     customer = next(people)
     asked = {"customer_id": customer}
     first = ask.post(f"/v1/{route}", asked, f"before-{route}").json()
+    decision, _ = ask.sayso.decisions.find(first["decision_id"])
+    assert ask.sayso.standing.stands(decision)
     purpose = {"recommendations": "recommendations", "churn": "churn_prediction"}[route]
     said = {"customer_id": customer, "purpose": purpose, "method": "test", "action": "withdrawn"}
     assert ask.post("/v1/consents", {**said, "category": "purchases"}).status_code == 201
     again = ask.post(f"/v1/{route}", asked, f"before-{route}")
     assert (again.status_code, first["decision_id"] in again.text) == (409, False)
+    assert not ask.sayso.standing.stands(decision)
     anew = ask.post(f"/v1/{route}", asked, f"after-{route}").json()
     assert "purchases" not in anew["consent"]["used"]
+    newest, _ = ask.sayso.decisions.find(anew["decision_id"])
+    assert ask.sayso.standing.stands(newest)
+    out = {"customer_id": customer, "scope": "brand", "value": f"brand of {route}"}
+    assert ask.post("/v1/opt-outs", out).status_code == 201
+    assert not ask.sayso.standing.stands(newest)
 
 
 def test_an_erasure_takes_kept_answers_along(ask, people):

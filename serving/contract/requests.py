@@ -145,7 +145,7 @@ class RecommendationOptions(Request):
         Field(
             description="When the customer will be shown the answer, now otherwise: quiet hours and"
             " caps are judged for that moment, and a place under the cap is reserved then. Consent"
-            " is read now: ask again before sending where it may have changed.",
+            " is read now: before sending, see whether the decision still `stands`.",
             examples=["2026-12-02T09:00:00+01:00"],
         ),
     ] = None

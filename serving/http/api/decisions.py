@@ -7,7 +7,14 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from serving.http.api.addressed import links_to
-from serving.http.boundary.parts import Auditing, Calling, CallingKey, Decisions, Linking
+from serving.http.boundary.parts import (
+    Auditing,
+    Calling,
+    CallingKey,
+    Decisions,
+    DecisionsStanding,
+    Linking,
+)
 from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
@@ -17,6 +24,7 @@ router = scoped_router()
 def decision(
     id: str,
     decisions: Decisions,
+    standing: DecisionsStanding,
     links: Linking,
     audit_log: Auditing,
     key: CallingKey,
@@ -26,6 +34,8 @@ def decision(
 ) -> JSONResponse:
     """A decision as it was recorded; `replay=true` makes it again and tells whether it comes out
     the same.
+
+    `stands` is whether its customer still allows what it used, and has opted out of nothing since.
     """
     found, customer_id = decisions.find(id)
     audit_log.read(caller, "decision", found.customer)
@@ -40,6 +50,7 @@ def decision(
         "digest": found.hash,
         "intact": found.intact,
         "delivered": decisions.delivered(found.id),
+        "stands": standing.stands(found),
     }
     if replay:
         answer["replay"] = {"identical": decisions.identical(found)}

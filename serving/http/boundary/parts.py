@@ -22,6 +22,7 @@ from serving.bootstrap import Sayso
 from serving.churn.estimator import ChurnEstimator
 from serving.decisions.kept_answers import Asking
 from serving.decisions.log import DecisionLog
+from serving.decisions.standing import Standing
 from serving.delivery.opt_outs import OptOuts
 from serving.delivery.product_lists import ProductLists
 from serving.events.intake import EventIntake
@@ -87,6 +88,7 @@ Service = Annotated[Sayso, _part(lambda sayso: sayso)]
 Recommending = Annotated[Recommender, _part(lambda sayso: sayso.recommender)]
 Estimating = Annotated[ChurnEstimator, _part(lambda sayso: sayso.churn)]
 Decisions = Annotated[DecisionLog, _part(lambda sayso: sayso.decisions)]
+DecisionsStanding = Annotated[Standing, _part(lambda sayso: sayso.standing)]
 DataUntil = Annotated[str | None, _part(lambda sayso: sayso.assortment.for_names.data_until)]
 """The newest moment on record."""
 Linking = Annotated[Links, _part(lambda sayso: sayso.links)]
