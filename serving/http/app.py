@@ -28,6 +28,7 @@ from serving.http.api import (
     recommendations,
     reviews,
 )
+from serving.http.api.consent_sources import consent_tools
 from serving.http.boundary import metrics, problems, readiness
 from serving.http.boundary.bodies import Pace
 from serving.http.boundary.connection import Connection
@@ -46,6 +47,7 @@ ROUTERS = (
     batches,
     decisions,
     consents,
+    consent_tools,
     opt_outs,
     doors,
     events,
