@@ -37,10 +37,10 @@ class ConsentError(SaysoError):
     together.
     """
 
-    def __init__(self, message: str, *, field: str) -> None:
+    def __init__(self, message: str, *, field: str, at: int | None = None) -> None:
         super().__init__(message)
         self.field = field
-        self.at: int | None = None
+        self.at = at
 
 
 class LedgerBroken(SaysoError):

@@ -52,6 +52,9 @@ def test_one_wrong_choice_leaves_all_of_them_out(service, pool):
     refused = service.http.post("/v1/consents", json=said)
     assert refused.status_code == 422
     assert "shoe_size" in refused.text
+    assert [one["field"] for one in refused.json()["errors"]] == [
+        f"choices.{len(wrong) - 1}.category"
+    ]
     after = service.answer(service.http.get(f"/v1/customers/{customer}/consents"))["history"]
     assert after == before
 

@@ -28,7 +28,7 @@ from serving.http.api import (
     recommendations,
     reviews,
 )
-from serving.http.api.consent_sources import consent_tools
+from serving.http.api.consent_sources import consent_tools, visitors
 from serving.http.boundary import metrics, problems, readiness
 from serving.http.boundary.bodies import Pace
 from serving.http.boundary.connection import Connection
@@ -48,6 +48,7 @@ ROUTERS = (
     decisions,
     consents,
     consent_tools,
+    visitors,
     opt_outs,
     doors,
     events,

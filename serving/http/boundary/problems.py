@@ -27,6 +27,7 @@ from features.errors import (
     WorkspaceError,
 )
 from features.shop.corrections import CorrectionRefused, OneLineOnly
+from features.shop.visitors import VisitorTaken
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
@@ -48,6 +49,7 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     AlreadyResolved: 409,
     TooManyOptOuts: 422,
     UnknownName: 422,
+    VisitorTaken: 409,
     CallerGone: 503,
     DatabaseGone: 503,
     DatabaseBusy: 503,
