@@ -1,6 +1,6 @@
-"""Visitors who became customers: an id under which somebody was known before they said who they are.
+"""Visitors who became customers: ids under which people were known before they said who they are.
 
-From then on the id is the customer's. It keeps its row in `customers`, beside which
+From then on such an id is the customer's. It keeps its row in `customers`, beside which
 `merged_customers` says whose it is.
 """
 

@@ -186,7 +186,7 @@ def hand_over(
     return len(rows), len(found) - len(rows)
 
 
-def visible(table: Table, values: Values, may: Callable[[str], bool]) -> Values | None:
+def visible(table: Table, values: Values, may: Callable[[str], bool]) -> dict[str, Any] | None:
     """A row without the cells of columns that `may` not be seen; None where nothing of it is
     left.
     """

@@ -296,7 +296,7 @@ def merged_numbers(shop: Shop) -> Rows:
             for one in visitors_of(connection, person.customer)
         ]
 
-    return Rows(shop, tables.merged_customers, show, "visitors", under="kept")
+    return Rows(shop, tables.merged_customers, show, "merged numbers", under="kept")
 
 
 def customer_ids(shop: Shop) -> Rows:
