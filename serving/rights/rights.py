@@ -228,7 +228,10 @@ def _cover(shop: str, contact: str) -> list[str]:
             "who_read_your_data: every time that the shop's programs, its staff or a link of yours"
             " read something of you. wanted_codes: codes that you asked for."
         ),
-        ("rows_sent_over_HTTP: what the shop's programs told of your orders as it happened."),
+        (
+            "rows_sent_over_HTTP: what the shop's programs told of your orders as it happened."
+            " merged_numbers: ids under which you came as a visitor, before you said who you are."
+        ),
         (
             "training_sets: when a model learnt from your orders. files_of_the_workspace: other"
             " files that name you."
