@@ -269,6 +269,8 @@ def test_what_is_no_message_is_refused(client):
     """No JSON, no object, and a tool that is not declared; without a key nobody is told."""
     assert client.post("/v1/consents/banner", content=b"{").status_code == 400
     assert client.post("/v1/consents/banner", content=b"\xff").status_code == 400
+    twice = b'{"customer_id": "a", "states": {"ad_storage": "denied", "ad_storage": "granted"}}'
+    assert client.post("/v1/consents/banner", content=twice).status_code == 400
     assert client.post("/v1/consents/banner", json=[1]).status_code == 422
     unknown = client.post("/v1/consents/nobodys", json={})
     assert unknown.status_code == 404

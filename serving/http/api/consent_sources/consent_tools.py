@@ -9,7 +9,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -134,8 +133,16 @@ def _answer(source: str, customer_id: str, meant: Meant, receipts: list[Receipt]
 
 
 def _document(body: bytes) -> Any:
+    """What a body says; a name that stands twice in an object could say two things."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise Refused(400, "A name stands twice in an object of the body.")
+        return found
+
     try:
-        return json.loads(body.decode())
+        return json.loads(body.decode(), object_pairs_hook=once)
     except (ValueError, RecursionError):
         raise Refused(400, "The body is not valid JSON in UTF-8.") from None
 
@@ -162,7 +169,8 @@ def _check_signature(request: Request, signature: Signature, body: bytes) -> Non
         delay = limits_of(request).failures.count(request, "signatures of consent tools")
         told = f"The signature in `{signature.header}` is missing or does not fit the body."
         raise Refused(401, told, delay=delay)
-    if signature.timestamp_header is not None and not _is_fresh(stated, signature):
+    now = sayso_of(request).shop.clock().timestamp()
+    if signature.timestamp_header is not None and not _is_fresh(stated, now, signature):
         told = f"`{signature.timestamp_header}` is older than {signature.within_seconds} seconds"
         raise Refused(401, f"{told}, or ahead of them; sign the message anew.")
 
@@ -183,7 +191,7 @@ def _is_signed(body: bytes, said: str, secret: bytes, signature: Signature) -> b
     return hmac.compare_digest(right, given)
 
 
-def _is_fresh(stated: str, signature: Signature) -> bool:
+def _is_fresh(stated: str, now: float, signature: Signature) -> bool:
     if not (stated.isascii() and stated.isdigit() and len(stated) < 12):
         return False
-    return abs(time.time() - int(stated)) <= signature.within_seconds
+    return abs(now - int(stated)) <= signature.within_seconds
