@@ -8,7 +8,6 @@ from pathlib import Path
 
 from features.intake.setup.new_workspace import create
 
-CATEGORIES = ("purchases", "browsing")
 TOOLS = """
 [categories.browsing]
 label = "What you looked at"
@@ -54,3 +53,29 @@ def make_shop(root: Path, *tools: str) -> Path:
     with (root / "sayso.toml").open("a", encoding="utf-8") as file:
         file.write(TOOLS + "".join(FIELD.format(name=name) for name in FIELDS) + "".join(tools))
     return root
+
+
+SIGNATURE = '{header = "X-Signature", secret = "${SAYSO_TEST_TOOL_SECRET}"'
+BANNER = """
+method = "cookie_banner"
+
+[[consent_tools.banner.choices]]
+purpose = "churn_prediction"
+categories = ["purchases", "spending"]
+needs = ["ad_storage"]
+notice_version = "1"
+"""
+OTHER = """
+granted = ["ACTIVE"]
+denied = ["WITHDRAWN", "NO_CHOICE"]
+[consent_tools.other.paths]
+customer = ["person.account", "person.visitor"]
+states = "purposes"
+state_name = "Id"
+state_value = "Status"
+moment = "at"
+version = "policy.version"
+"""
+STAMPED = (
+    f'signature = {SIGNATURE}, encoding = "base64", prefix = "v1=", timestamp_header = "X-At"}}'
+)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.consent.tools.tc_string import TCStringError, read_tc_string
@@ -108,6 +108,7 @@ def test_what_is_no_tc_string_is_refused_with_its_field(text, field):
     assert refused.value.field == field
 
 
+@settings(max_examples=25)
 @given(
     st.sets(st.integers(1, 24)),
     st.sets(st.integers(1, 24)),
@@ -131,6 +132,7 @@ def test_what_was_written_is_read_again(purposes, interests, vendors, ranged, te
     assert abs(read.updated - moment) < timedelta(milliseconds=200)  # float seconds of the writer
 
 
+@settings(max_examples=50)
 @given(st.text(alphabet=made.LETTERS + ".", max_size=80))
 def test_no_text_does_anything_but_be_read_or_be_refused(text):
     """Whatever comes, it is a TC string or refused as none."""

@@ -16,15 +16,22 @@ from features.shop.visitors import VisitorTaken, join_visitor
 from features.shop.workspace import Workspace
 from serving.proofs.stage.empty_shop import make_empty_shop
 from serving.rights.rights import Rights
+from tests.serving_shop import copied
 
 PURPOSE = "recommendations"
 ANN, BEN = "ann", "ben"
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop that recorded nothing, which nobody has open; to be copied."""
+    return make_empty_shop(tmp_path_factory.mktemp("empty") / "shop")
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(empty: Path, tmp_path: Path) -> Iterator[Shop]:
     """A shop that recorded nothing."""
-    opened = Shop(Workspace.open(make_empty_shop(tmp_path / "shop")))
+    opened = Shop(Workspace.open(copied(empty, tmp_path / "shop")))
     yield opened
     opened.database.close()
 

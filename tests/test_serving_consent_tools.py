@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -19,73 +18,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from features import clock
-from features.shop.workspace import Workspace
-from serving.access.api_keys import Keys
-from serving.bootstrap import Sayso, assemble
-from serving.http.app import make_app
-from tests.consent_tools_shop import make_shop, tool
 from tests.tc_strings import MONDAY, OURS, core, disclosed, encoded, publisher, tc_string
 
+pytest_plugins = ["tests.consent_tools_fixtures"]
 SECRET = "a secret of the tests"  # noqa: S105 - nobody else has it
-SIGNATURE = '{header = "X-Signature", secret = "${SAYSO_TEST_TOOL_SECRET}"'
 LOOKED_AT = ("recommendations", "browsing")
-BANNER = """
-method = "cookie_banner"
-
-[[consent_tools.banner.choices]]
-purpose = "churn_prediction"
-categories = ["purchases", "spending"]
-needs = ["ad_storage"]
-notice_version = "1"
-"""
-OTHER = """
-granted = ["ACTIVE"]
-denied = ["WITHDRAWN", "NO_CHOICE"]
-[consent_tools.other.paths]
-customer = ["person.account", "person.visitor"]
-states = "purposes"
-state_name = "Id"
-state_value = "Status"
-moment = "at"
-version = "policy.version"
-"""
-STAMPED = (
-    f'signature = {SIGNATURE}, encoding = "base64", prefix = "v1=", timestamp_header = "X-At"}}'
-)
-
-
-@pytest.fixture(scope="module")
-def sayso(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sayso]:
-    """The service of a shop with a tool of each form."""
-    root = make_shop(
-        tmp_path_factory.mktemp("tools") / "shop",
-        tool("banner", "consent-mode", '"analytics_storage", "personalization_storage"', BANNER),
-        tool("vendor", "tcf", "1, 4", f"vendor_id = {OURS}"),
-        tool("publisher", "tcf", "4", "publisher = true"),
-        tool("c15t", "c15t", '"experience"', f"signature = {SIGNATURE}}}"),
-        tool("stamped", "consent-mode", '"analytics_storage"', STAMPED),
-        tool("unset", "c15t", '"x"', 'signature = {header = "S", secret = "${SAYSO_NEVER_SET}"}'),
-        tool("other", "generic", '"C0004"', OTHER),
-    )
-    made = assemble(Workspace.open(root), "http://shop.test")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def app(sayso: Sayso) -> Any:
-    """The application."""
-    made = make_app()
-    made.state.sayso = sayso
-    return made
-
-
-@pytest.fixture(scope="module")
-def client(sayso: Sayso, app: Any) -> Iterator[TestClient]:
-    """A caller whose key may pass consents on."""
-    _, secret = Keys(sayso.shop.database).create(["consent", "privacy"], "site", "Nora")
-    with TestClient(app, headers={"Authorization": f"Bearer {secret}"}) as asking:
-        yield asking
 
 
 @pytest.fixture
@@ -182,7 +119,7 @@ def test_states_of_consent_mode_mean_what_the_mapping_says(client, customer):
     assert state(client, customer) == said(told)
 
 
-def test_the_receipt_is_kept_sealed_with_its_time_and_version(client, sayso, customer):
+def test_the_receipt_is_kept_sealed_with_its_time_and_version(client, asked, customer):
     """An event's evidence is what was sent, whatever it holds; the ledger has its digest alone."""
     moment = clock.to_text(clock.utc_now() - timedelta(hours=1))
     body = {
@@ -200,7 +137,7 @@ def test_the_receipt_is_kept_sealed_with_its_time_and_version(client, sayso, cus
     assert (event["method"], event["occurred_at"]) == ("cookie_banner", moment)
     assert event["actor"].startswith("key:")
     assert event["evidence_digest"]
-    with sayso.shop.database.read() as connection:
+    with asked.shop.database.read() as connection:
         raw = connection.exec_driver_sql("SELECT content FROM evidence").scalars().all()
     assert all(b"analytics_storage" not in bytes(one) for one in raw)
 
