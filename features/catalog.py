@@ -191,6 +191,11 @@ class Catalog:
         held = {field.category for field in self.fields.values() if purpose in field.purposes}
         return tuple(name for name in self.categories if name in held)
 
+    def personal_category(self, field: str) -> str | None:
+        """The category of a field; None for what is declared as no field of anybody."""
+        declared = self.fields.get(field)
+        return None if declared is None or declared.category == PRODUCT else declared.category
+
     def current_notice(self, purpose: str) -> Notice:
         """The newest notice of `purpose`, which is the last one declared; of its languages the one
         declared first.

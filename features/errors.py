@@ -33,12 +33,14 @@ class SourceError(SaysoError):
 class ConsentError(SaysoError):
     """A consent event breaks a rule of the ledger.
 
-    `field` names the part of the event that does.
+    `field` names the part of the event that does, and `at` its place among several that were said
+    together.
     """
 
-    def __init__(self, message: str, *, field: str) -> None:
+    def __init__(self, message: str, *, field: str, at: int | None = None) -> None:
         super().__init__(message)
         self.field = field
+        self.at = at
 
 
 class LedgerBroken(SaysoError):

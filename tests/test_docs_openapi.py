@@ -25,6 +25,8 @@ ROUTES = {
     ("get", "/v1/decisions/{id}"): "explain",
     ("post", "/v1/events"): "ingest",
     ("post", "/v1/consents"): "consent",
+    ("post", "/v1/consents/{source}"): "consent",
+    ("post", "/v1/customers/{id}/visitors"): "consent",
     ("get", "/v1/notices"): "consent",
     ("get", "/v1/customers/{id}/consents"): "consent",
     ("post", "/v1/opt-outs"): "consent",

@@ -52,8 +52,43 @@ def test_one_wrong_choice_leaves_all_of_them_out(service, pool):
     refused = service.http.post("/v1/consents", json=said)
     assert refused.status_code == 422
     assert "shoe_size" in refused.text
+    assert [one["field"] for one in refused.json()["errors"]] == [
+        f"choices.{len(wrong) - 1}.category"
+    ]
     after = service.answer(service.http.get(f"/v1/customers/{customer}/consents"))["history"]
     assert after == before
+
+
+def test_a_refusal_names_every_choice_that_is_to_blame(service, pool):
+    """Each by its place, and what all share once; a choice said twice and a key that stood for
+    something else are named too.
+    """
+    customer = pool.one(())
+    said = {"customer_id": customer, "method": "banner", "choices": choices(service, "granted")}
+    first, second, third = said["choices"][:3]
+    wrong = [
+        {**first, "category": "shoe_size"},
+        second,
+        {**third, "notice_version": "never"},
+    ]
+
+    def faults(**body: object) -> list[str]:
+        refused = service.http.post("/v1/consents", json={**said, **body})
+        assert refused.status_code == 422, refused.text
+        return [one["field"] for one in refused.json()["errors"]]
+
+    assert faults(choices=wrong) == ["choices.0.category", "choices.2.notice_version"]
+    assert faults(choices=wrong[1:2], method="preference_page") == ["method"]
+    twice = service.http.post("/v1/consents", json={**said, "choices": [first, second, first]})
+    assert "choice 2 is about the same as choice 0" in twice.text
+    kept = {**first, "action": "refused", "idempotency_key": f"key-{customer}"}
+    said["choices"] = [kept]
+    assert service.http.post("/v1/consents", json=said).status_code == 201
+    again = {**kept, "action": "withdrawn"}
+    assert faults(choices=[second, again]) == ["choices.1.idempotency_key"]
+    state = service.answer(service.http.get(f"/v1/customers/{customer}/consents"))["state"]
+    (stands,) = [s for s in state if (s["purpose"], s["category"]) == (PURPOSE, second["category"])]
+    assert stands["action"] == "refused"
 
 
 @pytest.mark.parametrize(

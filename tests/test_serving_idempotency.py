@@ -106,7 +106,7 @@ def test_three_retries_of_one_email_burn_one_contact(ask, people):
 
 
 def test_a_key_stands_for_one_request_of_one_api_key(ask, people):
-    """Another body or route is refused with 422; another API key's same key is another one."""
+    """Another body or route is refused with 409; another API key's same key is another one."""
     asked = {"customer_id": next(people)}
     first = ask.post("/v1/churn", asked, "one")
     for path, body in (
@@ -115,9 +115,9 @@ def test_a_key_stands_for_one_request_of_one_api_key(ask, people):
         ("/v1/churn/batch", {"customer_ids": [asked["customer_id"]]}),
         ("/v1/reviews", {"decision_id": first.json()["decision_id"], "text": "no"}),
     ):
-        assert ask.post(path, body, "one").status_code == 422
+        assert ask.post(path, body, "one").status_code == 409
     signal = ask.post("/v1/churn", asked, "one", **{"Sec-GPC": "1"})
-    assert (signal.status_code, signal.headers["content-type"]) == (422, "application/problem+json")
+    assert (signal.status_code, signal.headers["content-type"]) == (409, "application/problem+json")
     other = Asking(ask.sayso, ask.app).post("/v1/churn", asked, "one")
     assert other.json()["decision_id"] != first.json()["decision_id"]
     assert ask.count(api_keys) == 2
@@ -269,8 +269,8 @@ def test_a_batch_that_is_sent_again_gives_the_same_lines(ask, people):
     assert again.text.splitlines()[:3] == first.text.splitlines()[:3]
     assert json.loads(again.text.splitlines()[-1])["decision_id"] != last["decision_id"]
     assert ask.count(decisions) == before + 4
-    assert ask.post(path, {**asked, "k": 3}, "batch").status_code == 422
-    assert ask.post("/v1/churn/batch", asked | {"k": 2}, "batch").status_code == 422
+    assert ask.post(path, {**asked, "k": 3}, "batch").status_code == 409
+    assert ask.post("/v1/churn/batch", asked | {"k": 2}, "batch").status_code == 409
 
 
 def test_what_may_be_asked_for_again_counts(ask, people):

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from features.catalog import MOST_CATEGORIES, PRODUCT, Catalog
+from features.config.consent_tools import faults_of_tools
 from features.config.schema import Config
 from features.config.toml_lines import KeyPath, TomlLines
 from features.definitions.definitions import STANDARD as DEFINITIONS
@@ -118,6 +119,7 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
     yield from _faults_of_fields(config)
     yield from _faults_of_notices(config)
     yield from _faults_of_audit(config)
+    yield from faults_of_tools(config.consent_tools, config.catalog)
     for purpose in config.purposes:
         if (asked := len(config.catalog.askable(purpose))) > MOST_CATEGORIES:
             told = (

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from features.catalog import Catalog, Category, CustomerIds, DataSource, Notice, Purpose
 from features.catalog import Field as CatalogField
+from features.config.consent_tools import ConsentTool
 from features.config.section import Currency, Days, Section, Share, TableName, Text, Zone
 from features.config.sources import Source
 from features.tables.declared import customers
@@ -250,6 +251,10 @@ class Audit(Section):
         return float(getattr(self, f"most_{measure}_gap"))
 
 
+ToolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+"""The name of a consent tool, which is a part of an address."""
+
+
 class Config(Section):
     """The whole of `sayso.toml`."""
 
@@ -266,6 +271,7 @@ class Config(Section):
     audit: Audit = Audit()
     webhooks: Webhooks = Webhooks()
     events: EventsSection = EventsSection()
+    consent_tools: dict[ToolName, ConsentTool] = Field(default_factory=dict)
 
     @property
     def audited(self) -> tuple[str, ...]:

@@ -31,6 +31,8 @@ LONGEST = {
     "idempotency_key": 128,
     "evidence": 4_000,
 }
+LONGEST_RECEIPT = 64_000
+"""Of what a consent tool sent, with what is kept beside it."""
 CLOCKS_DIFFER = timedelta(days=1)
 """A client's clock may be ahead of ours by so much."""
 
@@ -44,7 +46,8 @@ class ConsentEvent:
     which is kept encrypted and can be deleted.
 
     A moment without an offset is of `time_zone`, or where that is None of the shop's zone.
-    `own_page` tells that the customer said it on their own page.
+    `own_page` tells that the customer said it on their own page, and `receipt` that the evidence is
+    what a consent tool sent, which may be longer.
     """
 
     customer_id: str
@@ -61,6 +64,7 @@ class ConsentEvent:
     evidence: str | None = None
     time_zone: str | None = None
     own_page: bool = False
+    receipt: bool = False
 
 
 def check_event(event: ConsentEvent, catalog: Catalog, received: datetime) -> None:
@@ -177,7 +181,8 @@ def _check_texts(event: ConsentEvent, customer_id: str) -> None:
             " shop asked them, such as `web_form`",
             field="method",
         )
-    for field, longest in LONGEST.items():
+    lengths = LONGEST | ({"evidence": LONGEST_RECEIPT} if event.receipt else {})
+    for field, longest in lengths.items():
         text = customer_id if field == "customer_id" else getattr(event, field)
         if text is not None and (not 0 < len(text) <= longest or not text.isprintable()):
             raise ConsentError(

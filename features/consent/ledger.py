@@ -203,10 +203,10 @@ class Ledger:
         for start in range(0, len(events), BATCH):
             part = events[start : start + BATCH]
             batch = LedgerBatch(connection, self._vault, part, self._catalog.ids)
-            for event in batch.events:
+            for at, event in enumerate(batch.events, start):
                 if (before := batch.before(event)) is not None:
                     same = batch.kept(before) == batch.customer(event)
-                    yield _repeated(event, before, same_customer=same)
+                    yield _repeated(event, at, before, same_customer=same)
                     continue
                 row = self._row(event, batch, seq + 1, previous, received)
                 batch.take(row)
@@ -275,7 +275,9 @@ def withdrawn(
     return frozenset(connection.execute(query).scalars())
 
 
-def _repeated(event: ConsentEvent, before: Mapping[str, Any], *, same_customer: bool) -> Receipt:
+def _repeated(
+    event: ConsentEvent, at: int, before: Mapping[str, Any], *, same_customer: bool
+) -> Receipt:
     """Receipt of an event that is in the ledger already.
 
     Raises `ConsentError` where its key stands for another event.
@@ -284,5 +286,6 @@ def _repeated(event: ConsentEvent, before: Mapping[str, Any], *, same_customer: 
         raise ConsentError(
             f"the key was used before, for event {before['seq']}, which says something else",
             field="idempotency_key",
+            at=at,
         )
     return Receipt(before["seq"], before["hash"], repeated=True, rule=before["rule"])

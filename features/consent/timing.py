@@ -50,7 +50,10 @@ WORDS: Mapping[str, str] = {
         " counts."
     ),
     Rule.NOTHING_TO_RENEW: "There is no grant that this could renew, so nothing changes.",
-    Rule.MERGED: "Ids of one customer were merged; of what they said the most restrictive counts.",
+    Rule.MERGED: (
+        "Ids of one customer were merged, or a visitor became a customer; of what they said the"
+        " most restrictive counts."
+    ),
 }
 """What each rule says to whoever wrote the event."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -39,8 +40,10 @@ def regroup(connection: Connection, ids: CustomerIds, now: str) -> Regrouped:
     """Bring every id to the rule, within a transaction that writes.
 
     Of several customers with one form that one keeps its number whose id is written so already,
-    else the one with the smallest number. The others' numbers are kept as merged into it.
+    else the one with the smallest number. The others' numbers are kept as merged into it. The id of
+    a visitor who became a customer is that customer's, and so is who turns out to have the same.
     """
+    joined = {row.customer: row.kept for row in connection.execute(select(merged_customers))}
     known = {row.customer: row.external_id for row in connection.execute(select(customers))}
     nobody = frozenset(number for number, id in known.items() if is_nobody(id))
     groups: defaultdict[str, list[int]] = defaultdict(list)
@@ -48,18 +51,37 @@ def regroup(connection: Connection, ids: CustomerIds, now: str) -> Regrouped:
         if number not in nobody:
             groups[normalised(id, ids)].append(number)
     into: dict[int, int] = {}
-    written = []
+    gone, written = list[int](), []
     for form, numbers in groups.items():
-        kept = next((number for number in numbers if known[number] == form), numbers[0])
-        into |= {number: kept for number in numbers if number != kept}
+        kept = _kept(numbers, {number for number in numbers if known[number] == form}, joined)
+        gone += [number for number in numbers if number != kept]
+        whose = _last(into, joined.get(kept, kept))
+        into |= {one: whose for one in numbers if one != whose and one not in joined}
         if known[kept] != form:
             written.append({"number": kept, "form": form})
-    _drop(connection, [*into, *nobody])
+    into = {one: _last(into, whose) for one, whose in into.items()}
+    _drop(connection, [*gone, *nobody])
     if written:
         statement = update(customers).where(customers.c.customer == bindparam("number"))
         connection.execute(statement.values(external_id=bindparam("form")), written)
     _keep_merged(connection, into, now)
     return Regrouped(into, nobody)
+
+
+def _kept(numbers: Sequence[int], written: AbstractSet[int], joined: Mapping[int, int]) -> int:
+    """Which of some numbers with one form of the id keeps it; `written` are those whose id is
+    written so already.
+    """
+    visitors = [number for number in numbers if number in joined]
+    if visitors and (owner := joined[visitors[0]]) in numbers:
+        return owner
+    return next((one for one in visitors or numbers if one in written), (visitors or numbers)[0])
+
+
+def _last(into: Mapping[int, int], number: int) -> int:
+    while number in into:
+        number = into[number]
+    return number
 
 
 def _drop(connection: Connection, numbers: list[int]) -> None:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
-from sqlalchemy import Connection, Text, insert, select
+from sqlalchemy import Connection, Text, func, insert, select
 
 from features.catalog import CustomerIds
 from features.customers.id_normalisation import is_nobody, normalised
@@ -38,7 +38,7 @@ class Customers:
 
     def assign(self, external_ids: pd.Series) -> pd.Series:
         """Pseudonyms (Int64, same index) of the shop's ids (str); an id seen for the first time
-        gets a new one.
+        gets a new one, and that of a visitor keeps its own.
 
         Missing for customers who were erased, who are not taken in again, and for what is nobody's
         id.
@@ -49,17 +49,22 @@ class Customers:
         with self._database.write() as connection:
             for start in range(0, len(wanted), BATCH):
                 asked = wanted[start : start + BATCH]
-                pseudonyms |= find_or_add(connection, self._vault, asked, self._ids)
+                pseudonyms |= find_or_add(
+                    connection, self._vault, asked, self._ids, of_visitors=True
+                )
         known = pd.array([pseudonyms.get(one) for one in wanted], dtype="Int64")
         return pd.Series(known.take(codes, allow_fill=True), index=external_ids.index)
 
     def known(self, external_ids: Collection[str]) -> dict[str, int]:
-        """Pseudonyms of those of the shop's ids that it told of before, by the ids as given."""
+        """Pseudonyms of those of the shop's ids that it told of before, by the ids as given, as
+        `assign` gives them.
+        """
         forms = {one: normalised(one, self._ids) for one in external_ids if not is_nobody(one)}
         found, wanted = dict[str, int](), sorted(set(forms.values()))
         with self._database.read() as connection:
             for start in range(0, len(wanted), BATCH):
-                found |= _known(connection, wanted[start : start + BATCH])
+                part = wanted[start : start + BATCH]
+                found |= _known(connection, part, of_visitors=True)
         return {one: found[form] for one, form in forms.items() if form in found}
 
     def find(self, external_id: str) -> int | None:
@@ -118,7 +123,9 @@ def find(connection: Connection, external_id: str, ids: CustomerIds = ADDRESSES)
 def find_all(
     connection: Connection, external_ids: Sequence[str | None], ids: CustomerIds = ADDRESSES
 ) -> list[int | None]:
-    """Pseudonyms of the shop's ids, None for who is not there, or is nobody (None)."""
+    """Pseudonyms of the shop's ids, None for who is not there, or is nobody (None); that of a
+    visitor who became a customer is the customer's.
+    """
     forms = [
         None if one is None or is_nobody(one) else normalised(one, ids) for one in external_ids
     ]
@@ -127,11 +134,11 @@ def find_all(
     return [None if form is None else known.get(form) for form in forms]
 
 
+_BY_VISITORS_TOO = select(
+    customers.c.external_id, func.coalesce(merged_customers.c.kept, customers.c.customer)
+).outerjoin(merged_customers, merged_customers.c.customer == customers.c.customer)
 _BY_ID = PreparedForMany(
-    lambda asked: select(customers.c.external_id, customers.c.customer).where(
-        customers.c.external_id.in_(asked)
-    ),
-    Text(),
+    lambda asked: _BY_VISITORS_TOO.where(customers.c.external_id.in_(asked)), Text()
 )
 
 
@@ -140,21 +147,24 @@ def find_or_add(
     vault: Vault,
     external_ids: Collection[str],
     ids: CustomerIds = ADDRESSES,
+    *,
+    of_visitors: bool = False,
 ) -> dict[str, int]:
     """Pseudonyms of the shop's ids as they were given, made where there are none: somebody may
-    consent before the first order.
+    consent before the first order. That of a visitor who became a customer is the customer's, or
+    with `of_visitors` still the visitor's own.
 
     Customers who were erased are left out, and so is what is nobody's id.
     """
     forms = {one: normalised(one, ids) for one in external_ids if not is_nobody(one)}
-    known = _known(connection, set(forms.values()))
+    known = _known(connection, set(forms.values()), of_visitors=of_visitors)
     doubtful = [one for one, form in forms.items() if form not in known or form != one]
     erased = _erased(connection, vault, doubtful, ids) if doubtful else frozenset()
     closed = {forms[one] for one in erased}
     if added := {form for form in forms.values() if form not in known} - closed:
         rows = [{"customer": secrets.randbits(62), "external_id": form} for form in sorted(added)]
         insert_missing(connection, customers, ["external_id"], rows)
-        known |= _known(connection, added)
+        known |= _known(connection, added, of_visitors=True)
     return {one: known[form] for one, form in forms.items() if form in known and form not in closed}
 
 
@@ -246,9 +256,13 @@ def _erased(
     return frozenset(one for one, moments in theirs.items() if moments)
 
 
-def _known(connection: Connection, external_ids: Collection[str]) -> dict[str, int]:
-    found = connection.execute(select(customers).where(customers.c.external_id.in_(external_ids)))
-    return {row.external_id: row.customer for row in found}
+def _known(
+    connection: Connection, external_ids: Collection[str], *, of_visitors: bool
+) -> dict[str, int]:
+    own = select(customers.c.external_id, customers.c.customer)
+    query = own if of_visitors else _BY_VISITORS_TOO
+    found = connection.execute(query.where(customers.c.external_id.in_(external_ids)))
+    return {id: int(customer) for id, customer in found}
 
 
 def external_id_of(connection: Connection, customer: int) -> str | None:
@@ -288,5 +302,8 @@ def numbers_of(connection: Connection, customer: int) -> tuple[int, ...]:
 
 
 def merged_numbers(connection: Connection) -> dict[int, int]:
-    """The kept number by each number that was merged into it."""
-    return {row.customer: row.kept for row in connection.execute(select(merged_customers))}
+    """The kept number by each number that was merged into it, as the ids are one; a visitor's own
+    rows are not all the customer's.
+    """
+    query = select(merged_customers).where(merged_customers.c.actor.is_(None))
+    return {row.customer: row.kept for row in connection.execute(query)}

@@ -41,9 +41,11 @@ merged_customers = Table(
     Column("customer", BigInteger, primary_key=True, autoincrement=False),
     Column("kept", BigInteger, nullable=False),
     Column("merged_at", String(32), nullable=False),
+    Column("actor", String(64)),
     Index(None, "kept"),
 )
-"""Numbers of before that stand for the customer `kept`: the shop's id was written in several ways.
+"""Numbers of before that stand for the customer `kept`: the shop's id was written in several ways,
+or a visitor became the customer, which `actor` told. A visitor's id stays in `customers`.
 
 Rows of chains and sealed content stay under the old number.
 """

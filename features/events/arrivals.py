@@ -8,8 +8,9 @@ come, so that no row is lost or counted twice whenever it is cut off.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,10 @@ NEWEST_OF_ONE = select(func.count(), func.max(arrivals.c.seq)).where(
 )
 Values = Mapping[str, Any]
 """A row of one table, its moments as ISO 8601."""
+
+
+Seen = Callable[[str, Values], Values | None]
+"""What may be seen of a row of a table, named before it; None for nothing."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,47 @@ def keep(
     for start in range(0, len(whose), BATCH):
         part_of = online_features.c.customer.in_(whose[start : start + BATCH])
         connection.execute(delete(online_features).where(part_of))
+
+
+def hand_over(
+    connection: Connection, vault: Vault, visitor: int, customer: int, seen: Seen
+) -> tuple[int, int]:
+    """Make what a visitor's rows let be `seen` the customer's, within a transaction that writes;
+    the rest is deleted. Returns how many came along and how many were deleted.
+
+    They come as if they had arrived now, so that the next load takes them as the customer's.
+    """
+    whose = arrivals.c.customer.in_(numbers_of(connection, visitor))
+    came = connection.execute(select(arrivals).where(whose).order_by(arrivals.c.seq)).mappings()
+    rows, key = [], vault.key(connection, customer)
+    for row in (found := came.all()):
+        about = _about(row["row_tag"])
+        with contextlib.suppress(PayloadGone):
+            content = Content(
+                **json.loads(vault.opened(connection, row["customer"], row["content"], about))
+            )
+            kept = {
+                name: visible
+                for name, values in content.rows.items()
+                if (visible := [may for one in values if (may := seen(name, one)) is not None])
+            }
+            if kept:
+                sealed = key.seal(_packed(Content(kept, whole=content.whole)), about)
+                changed = {**row, "customer": customer, "content": sealed}
+                rows.append({name: value for name, value in changed.items() if name != "seq"})
+    connection.execute(delete(arrivals).where(whose))
+    if rows:
+        connection.execute(insert(arrivals), rows)
+    return len(rows), len(found) - len(rows)
+
+
+def visible(table: Table, values: Values, may: Callable[[str], bool]) -> dict[str, Any] | None:
+    """A row without the cells of columns that `may` not be seen; None where nothing of it is
+    left.
+    """
+    hidden = {column for column in table.by_name if not may(column)}
+    left = {column: value for column, value in values.items() if column not in hidden}
+    return left if left.keys() & table.by_name.keys() else None
 
 
 def state_of(connection: Connection, customer: int) -> tuple[int, int]:

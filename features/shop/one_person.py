@@ -5,7 +5,7 @@ when a shop is opened whose database was filled under another rule.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from features.clock import Clock
 from features.config.schema import Config
 from features.consent.merging import merge_consents
 from features.consent.training_sets import renumber
-from features.customers.merged_ids import Regrouped, note_rule, regroup, rule_in_force
+from features.customers.merged_ids import note_rule, regroup, rule_in_force
 from features.customers.pseudonyms import erased_among, merged_numbers
 from features.customers.vault import Vault
 from features.database.engine import Database, upsert
@@ -77,7 +77,7 @@ def bring_together(
             found = regroup(connection, config.catalog.ids, moment)
             closed = found.nobody | erased_among(connection, vault, config.catalog.ids)
             events = merge_consents(connection, config.catalog, found.into, closed, moment)
-            _renumber(connection, found)
+            renumber_rows(connection, found.into, found.nobody)
             merged = merged_numbers(connection)
         _rewrite(warehouse, tables, merged, found.nobody)
         with database.write() as connection:
@@ -94,14 +94,19 @@ def bring_together(
     return report
 
 
-def _renumber(connection: Connection, found: Regrouped) -> None:
-    gone = [*found.into, *found.nobody, *found.into.values()]
+def renumber_rows(
+    connection: Connection, into: Mapping[int, int], nobody: Collection[int] = ()
+) -> None:
+    """Give what lies in the database under numbers that go to the customers who are kept (`into`),
+    within a transaction that writes; of them and of `nobody` no stored features are left.
+    """
+    gone = [*into, *nobody, *into.values()]
     for start in range(0, len(gone), BATCH):
         part = gone[start : start + BATCH]
         connection.execute(delete(online_features).where(online_features.c.customer.in_(part)))
-    if not found.into:
+    if not into:
         return
-    pairs = [{"gone": number, "stays": kept} for number, kept in found.into.items()]
+    pairs = [{"gone": number, "stays": kept} for number, kept in into.items()]
     for table in RENUMBERED:
         connection.execute(
             update(table)
@@ -109,9 +114,9 @@ def _renumber(connection: Connection, found: Regrouped) -> None:
             .values(customer=bindparam("stays")),
             pairs,
         )
-    _merge_permissions(connection, found.into)
-    _merge_bands(connection, found.into)
-    renumber(connection, found.into)
+    _merge_permissions(connection, into)
+    _merge_bands(connection, into)
+    renumber(connection, into)
 
 
 def _merge_permissions(connection: Connection, into: Mapping[int, int]) -> None:

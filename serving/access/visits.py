@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from features.customers.pseudonyms import kept
+from features.customers.visitors import is_visitor
 from features.database.engine import Database
 from features.database.tables import decisions
 from serving.access.caller import Caller
@@ -52,6 +53,8 @@ class Visits:
         with self._database.read() as connection:
             found = _whom(connection, link)
             customer = None if found is None else kept(connection, found)
+            if found is not None and found != customer and is_visitor(connection, found):
+                raise LinkRefused("This link is of a visitor who is known by now.", expired=True)
             about = {Revoked.LINK: link.id}
             if customer is not None:
                 about[Revoked.CUSTOMER] = str(customer)

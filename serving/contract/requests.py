@@ -242,6 +242,16 @@ class ConsentRequest(Request):
         ),
     ] = None
 
+    @field_validator("choices")
+    @classmethod
+    def _each_once(cls, choices: tuple[Choice, ...] | None) -> tuple[Choice, ...] | None:
+        seen: dict[tuple[str, str], int] = {}
+        for at, one in enumerate(choices or ()):
+            before = seen.setdefault((one.purpose, one.category), at)
+            if before != at:
+                raise ValueError(f"choice {at} is about the same as choice {before}; say it once")
+        return choices
+
     @field_validator("purpose", "category", "action", "idempotency_key")
     @classmethod
     def _one_or_several(cls, value: str | None, info: ValidationInfo) -> str | None:

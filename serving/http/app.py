@@ -28,6 +28,7 @@ from serving.http.api import (
     recommendations,
     reviews,
 )
+from serving.http.api.consent_sources import consent_tools, visitors
 from serving.http.api.settings import product_lists
 from serving.http.boundary import metrics, problems, readiness
 from serving.http.boundary.bodies import Pace
@@ -48,6 +49,8 @@ ROUTERS = (
     batches,
     decisions,
     consents,
+    consent_tools,
+    visitors,
     opt_outs,
     doors,
     events,

@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Table, delete, func, select, update
 
 from features import clock
 from features.consent import training_sets
+from features.customers.visitors import visitors_of
 from features.database import tables
 from features.events.arrivals import read as read_arrivals
 from features.events.store import told
@@ -322,9 +323,17 @@ def payload_keys(shop: Shop) -> Rows:
 
 
 def merged_numbers(shop: Shop) -> Rows:
-    """The numbers of before that stand for the customer; an export names none."""
-    table = tables.merged_customers
-    return Rows(shop, table, lambda _connection, _person: None, "merged numbers", under="kept")
+    """The numbers of before that stand for the customer; an export names the ids of visitors who
+    became the customer.
+    """
+
+    def show(connection: Connection, person: Person) -> Any:
+        return [
+            {"visitor_id": one.visitor_id, "joined_at": one.joined_at, "actor": one.actor}
+            for one in visitors_of(connection, person.customer)
+        ]
+
+    return Rows(shop, tables.merged_customers, show, "merged numbers", under="kept")
 
 
 def customer_ids(shop: Shop) -> Rows:

@@ -38,16 +38,19 @@ class WarehouseRows:
 
     def count(self, _connection: Connection, person: Person) -> int:
         """Rows of the customer in all tables."""
-        return self.shop.warehouse.count(person.customer) if self.shop.warehouse.filled else 0
+        if not self.shop.warehouse.filled:
+            return 0
+        return sum(self.shop.warehouse.count(number) for number in person.numbers)
 
     def export(self, _connection: Connection, person: Person) -> dict[str, list[dict[str, Any]]]:
         """The rows by table."""
         if not self.shop.warehouse.filled:
             return {}
-        tables = self.shop.warehouse.rows_of(person.customer)
-        return {
-            name: table.drop_columns(["customer"]).to_pylist() for name, table in tables.items()
-        }
+        held: dict[str, list[dict[str, Any]]] = {}
+        for number in person.numbers:
+            for name, table in self.shop.warehouse.rows_of(number).items():
+                held.setdefault(name, []).extend(table.drop_columns(["customer"]).to_pylist())
+        return held
 
     def erase(self, _connection: Connection, person: Person) -> None:
         """Write all tables anew without them."""
@@ -55,7 +58,7 @@ class WarehouseRows:
         def without(_name: str, rows: pa.Table) -> pa.Table:
             if "customer" not in rows.column_names:
                 return rows
-            others = np.asarray(rows["customer"].to_numpy() != person.customer)
+            others = ~np.isin(rows["customer"].to_numpy(), person.numbers)
             return rows if others.all() else rows.filter(pa.array(others))
 
         # lists of what rows told of other tables may say what this customer alone said
@@ -147,7 +150,8 @@ def _is_export_of(file: Path, person: Person, ids: CustomerIds) -> bool:
     if not isinstance(document, dict):
         return False
     stated = (document.get("customer_id"), document.get("pii_principal_id"))
-    return person.customer_id in {normalised(id, ids) for id in stated if isinstance(id, str)}
+    named = {normalised(id, ids) for id in stated if isinstance(id, str)}
+    return not named.isdisjoint(person.ids)
 
 
 def _lines(file: Path) -> list[str]:
@@ -161,15 +165,17 @@ def _write(file: Path, lines: list[str]) -> None:
 
 
 def _names(line: str, person: Person, ids: CustomerIds) -> bool:
+    """Whether one of the person's ids stands in the line."""
+    return any(_stands_in(line, one, ids) for one in person.ids)
+
+
+def _stands_in(line: str, id: str, ids: CustomerIds) -> bool:
     """Whether the id, however it is written, stands in the line as a word of its own; an id within
     a longer word or number is somebody else's.
     """
-    line = comparable(line, person.customer_id, ids)
-    pattern = rf"(?<![\w.@-]){re.escape(person.customer_id)}(?![\w@-])"
-    if re.search(pattern, line) is not None:
+    line = comparable(line, id, ids)
+    if re.search(rf"(?<![\w.@-]){re.escape(id)}(?![\w@-])", line) is not None:
         return True
     with contextlib.suppress(csv.Error):  # no line of CSV at all
-        return person.customer_id in {
-            normalised(cell, ids) for cell in next(csv.reader([line]), [])
-        }
+        return id in {normalised(cell, ids) for cell in next(csv.reader([line]), [])}
     return False

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert, select
 from features import clock
 from features.consent.event import WITHDRAWN, ConsentEvent
 from features.customers import pseudonyms as customers
+from features.customers.visitors import visitors_of
 from features.database import tables
 from features.shop.consent_receipt import consent_receipt
 from features.shop.shop import Shop
@@ -112,7 +113,8 @@ class Rights:
         with self._shop.database.read() as connection:
             _, *merged = customers.numbers_of(connection, customer)
             written = customers.external_id_of(connection, customer)
-        return Person(customer, written or customer_id, tuple(merged))
+            visitors = tuple(one.visitor_id for one in visitors_of(connection, customer))
+        return Person(customer, written or customer_id, tuple(merged), visitors)
 
     def receipt(self, customer: int) -> dict[str, Any] | None:
         """The receipt of a customer who was erased, by the number that stood for them; None where
@@ -137,13 +139,14 @@ class Rights:
                 if entry["allowed"]
             ]
             self._shop.ledger.write(connection, events)
-            customers.suppress(
-                connection,
-                self._shop.vault,
-                person.customer_id,
-                clock.to_text(self._shop.clock()),
-                self._shop.config.catalog.ids,
-            )
+            for one in person.ids:
+                customers.suppress(
+                    connection,
+                    self._shop.vault,
+                    one,
+                    clock.to_text(self._shop.clock()),
+                    self._shop.config.catalog.ids,
+                )
         with self._shop.database.read() as connection:
             self._shop.workspace.erasure_list.add(customers.suppressions(connection))
 
@@ -226,7 +229,10 @@ def _cover(shop: str, contact: str) -> list[str]:
             "who_read_your_data: every time that the shop's programs, its staff or a link of yours"
             " read something of you. wanted_codes: codes that you asked for."
         ),
-        ("rows_sent_over_HTTP: what the shop's programs told of your orders as it happened."),
+        (
+            "rows_sent_over_HTTP: what the shop's programs told of your orders as it happened."
+            " merged_numbers: ids under which you came as a visitor, before you said who you are."
+        ),
         (
             "training_sets: when a model learnt from your orders. files_of_the_workspace: other"
             " files that name you."

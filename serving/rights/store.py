@@ -12,17 +12,24 @@ from sqlalchemy import Connection
 class Person:
     """A customer: the pseudonym, and the shop's own id.
 
-    `merged` are numbers of before that stand for them too, as their id was written in several ways.
+    `merged` are numbers of before that stand for them too, as their id was written in several ways
+    or they were a visitor; `visitor_ids` are the ids that they had then.
     """
 
     customer: int
     customer_id: str
     merged: tuple[int, ...] = ()
+    visitor_ids: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> tuple[int, ...]:
         """All numbers that something of theirs may lie under."""
         return (self.customer, *self.merged)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids of the shop's that name them."""
+        return (self.customer_id, *self.visitor_ids)
 
 
 class Store(Protocol):

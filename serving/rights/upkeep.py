@@ -25,7 +25,7 @@ from features.database.tables import (
     reviews,
     set_bands,
 )
-from features.errors import WorkspaceError
+from features.errors import NotFound, WorkspaceError
 from features.events.arrivals import forget_old
 from features.progress import Progress, silent
 from features.shop.online import refresh_online
@@ -90,7 +90,8 @@ def _finish_erasures(shop: Shop) -> int:
         left = erased_among(connection, shop.vault, shop.config.catalog.ids)
     rights = Rights(shop)
     for customer_id in shop.customers.external_ids(sorted(left)).values():
-        rights.erase(customer_id)
+        with contextlib.suppress(NotFound):  # a visitor, who went with the customer
+            rights.erase(customer_id)
     return len(left)
 
 

@@ -16,7 +16,8 @@ def people_of(database: Database) -> People:
     """As the database says now."""
     with database.read() as connection:
         erased = connection.execute(select(func.count()).select_from(suppressed)).scalar_one()
-        merged = connection.execute(select(func.count()).select_from(merged_customers)).scalar_one()
+        one_person = select(func.count()).where(merged_customers.c.actor.is_(None))
+        merged = connection.execute(one_person).scalar_one()
     return erased, merged
 
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from features import clock
-from features.catalog import PRODUCT
 from features.clock import Clock
 from features.config.schema import Config
 from features.consent.grants import granted_for_anything
 from features.customers.pseudonyms import find
 from features.customers.vault import Vault
 from features.database.engine import Database
-from features.events.arrivals import Content, Sent, Tags, keep
+from features.events.arrivals import Content, Sent, Tags, keep, visible
 from features.intake.over_http.statements import (
     ReadStatements,
     Statement,
@@ -133,18 +132,13 @@ class Door:
         table = self.tables[name]
         if not table.personal:
             return values
-        hidden = {
-            column
-            for column in table.by_name
-            if (customer, self._category(table, column)) not in allowed
-        }
-        left = {column: value for column, value in values.items() if column not in hidden}
-        return left if left.keys() & table.by_name.keys() else None
+        return visible(
+            table, values, lambda column: (customer, self._category(table, column)) in allowed
+        )
 
     def _category(self, table: Table, column: str) -> str | None:
         """The category of a column; None for what the catalog declares as no field of anybody."""
-        declared = self.config.catalog.fields.get(f"{table.name}.{column}")
-        return None if declared is None or declared.category == PRODUCT else declared.category
+        return self.config.catalog.personal_category(f"{table.name}.{column}")
 
     def _keep_new(
         self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 
-from features.consent.ledger import ConsentEvent
-from serving.contract.requests import ConsentRequest
+from features.consent.ledger import ConsentEvent, Ledger
+from features.errors import ConsentError
+from serving.contract.requests import Choice, ConsentRequest
 from serving.contract.responses import (
     ConsentEntry,
     ConsentReceipt,
@@ -24,6 +26,7 @@ from serving.http.boundary.parts import (
     DeclaredCatalog,
     KnownCustomers,
 )
+from serving.http.boundary.problems import Refused
 from serving.http.boundary.scoped_routes import scope, scoped_router
 
 router = scoped_router()
@@ -39,20 +42,46 @@ HISTORY = tuple(one.name for one in fields(ConsentEntry))
 )
 def consent(request: ConsentRequest, ledger: ConsentLedger, caller: Calling) -> AnswerResponse:
     """Record what a customer said: one thing, or all choices of a banner at once, of which all are
-    recorded or none.
+    recorded or none; a refusal names every choice that is to blame.
 
     The answer comes once it is durable, and every later answer obeys it.
     """
     events = [ConsentEvent(**said, actor=caller.actor) for said in request.said]
+    try:
+        written = ledger.append_all(events)
+    except ConsentError as error:
+        if request.choices is None:
+            raise
+        raise _refusal(events, ledger, error) from None
     receipts = [
         ConsentReceipt(
             **vars(receipt), takes_effect=receipt.takes_effect, explanation=receipt.explanation
         )
-        for receipt in ledger.append_all(events)
+        for receipt in written
     ]
     return AnswerResponse(
         receipts[0] if request.choices is None else ConsentReceipts(receipts), 201
     )
+
+
+def _refusal(events: Sequence[ConsentEvent], ledger: Ledger, first: ConsentError) -> Refused:
+    """The refusal of several choices: `first` is what was found, and every choice is looked at."""
+    faults = []
+    for at, event in enumerate(events):
+        try:
+            ledger.check(event)
+        except ConsentError as error:
+            error.at = at
+            faults.append(error)
+    told = {(_place(error), str(error)): None for error in faults or [first]}
+    named = ", ".join(dict.fromkeys(f"`{place}`" for place, _ in told))
+    return Refused(422, f"None of the choices was recorded: {named} broke a rule.", [*told])
+
+
+def _place(error: ConsentError) -> str:
+    """A field as the caller wrote it; what all choices share is stated once."""
+    own = error.field in Choice.model_fields and error.at is not None
+    return f"choices.{error.at}.{error.field}" if own else error.field
 
 
 @router.get(

@@ -43,8 +43,8 @@ PARAMETER = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
     "description": (
         "Names this request: sent again within 24 hours with the same key it is not carried out"
-        " again, and the same answer comes, marked `Idempotent-Replayed: true`. 422 for another"
-        " request with this key, 409 while the first is being answered or where its answer may not"
+        " again, and the same answer comes, marked `Idempotent-Replayed: true`. 409 for another"
+        " request with this key, while the first is being answered, and where its answer may not"
         " be given any more."
     ),
 }

@@ -27,6 +27,7 @@ from features.errors import (
     WorkspaceError,
 )
 from features.shop.corrections import CorrectionRefused, OneLineOnly
+from features.shop.visitors import VisitorTaken
 from serving.decisions.deciding import TooBusy
 from serving.decisions.kept_answers import AnswerOutdated, KeyReused
 from serving.decisions.record import DecisionDamaged
@@ -45,7 +46,7 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     CorrectionRefused: 422,
     TooBusy: 409,
     AnswerOutdated: 409,
-    KeyReused: 422,
+    KeyReused: 409,
     ModelUnavailable: 409,
     DecisionDamaged: 409,
     ReviewRefused: 422,
@@ -55,6 +56,7 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     TooManyLists: 422,
     UnknownName: 422,
     NotThen: 422,
+    VisitorTaken: 409,
     CallerGone: 503,
     DatabaseGone: 503,
     DatabaseBusy: 503,

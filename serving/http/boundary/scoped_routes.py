@@ -102,13 +102,13 @@ def changes_files(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
-def scoped_router() -> APIRouter:
-    """A router whose routes each state a scope (`**scope("recommend")`); one without fails as soon
-    as it is made.
+def scoped_router(kind: type[ScopedRoute] = ScopedRoute) -> APIRouter:
+    """A router whose routes, of that `kind`, each state a scope (`**scope("recommend")`); one
+    without fails as soon as it is made.
     """
     return APIRouter(
         prefix="/v1",
-        route_class=ScopedRoute,
+        route_class=kind,
         dependencies=[KEY],
         responses={status: _documented() for status in PROBLEMS},
     )
