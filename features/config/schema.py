@@ -207,7 +207,7 @@ class Webhooks(Section):
     code_wanted: Annotated[str, Field(pattern=r"^https?://[^/\s@]+(/\S*)?$")] | None = None
     """Address that is told when a customer waits for a one-time code."""
     private_hosts: tuple[Text, ...] = ()
-    """Hosts within the shop's own network that may be called in production."""
+    """Hosts within the shop's own network that may be called."""
 
 
 Origin = Annotated[

@@ -31,6 +31,10 @@ class Watch:
     def start(self) -> None:
         """Look now, and go on in the background until `stop`."""
         self.look()
+        self.start_beside()
+
+    def start_beside(self) -> None:
+        """Look in the background until `stop`, the first time soon."""
         threading.Thread(target=self._keep_looking, name="watch", daemon=True).start()
 
     def stop(self) -> None:

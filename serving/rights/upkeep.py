@@ -14,6 +14,7 @@ from features import clock
 from features.consent.event import ALLOWING, EXPIRED, ConsentEvent
 from features.customers.pseudonyms import erased_among
 from features.database.tables import (
+    audience_members,
     audit_log,
     consent_state,
     decision_events,
@@ -33,6 +34,7 @@ from features.warehouse.retention import without_expired
 from serving.access.one_time_codes import forget_old_codes
 from serving.access.revocations import Revocations
 from serving.rights.rights import Rights
+from serving.webhooks.queue import forget_old_calls
 
 METHOD = "upkeep"
 
@@ -177,6 +179,7 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
         reviews: (reviews.c.open_for.is_(None), reviews.c.resolved_at < limit),
         audit_log: (audit_log.c.at < unread,),
         exposures: (exposures.c.shown_at < limit,),
+        audience_members: (audience_members.c.given_at < limit,),
         decision_events: (decision_events.c.occurred_at < events_until,),
         set_bands: (set_bands.c.until <= today,),
         opt_outs: (opt_outs.c.until <= today,),
@@ -188,5 +191,6 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
         }
         counts["arrivals"] = _forget_arrivals(shop, connection)
     counts["one_time_codes"] = forget_old_codes(shop.database, now)
+    counts["webhook_calls"] = forget_old_calls(shop.database, now)
     counts["revocations"] = Revocations(shop.database, shop.clock).forget_old()
     return {name: count for name, count in counts.items() if count}

@@ -26,6 +26,8 @@ from serving.events.intake import EventIntake
 from serving.events.links import EventLinks
 from serving.recommending.recommender import Recommender
 from serving.rights.rights import Rights
+from serving.webhooks.queue import Queue
+from serving.webhooks.targets import Targets
 
 
 def sayso_of(request: Request) -> Sayso:
@@ -84,6 +86,8 @@ OptingOut = Annotated[OptOuts, _part(lambda sayso: sayso.opt_outs)]
 RowsDoor = Annotated[Door, _part(lambda sayso: sayso.door)]
 Codes = Annotated[OneTimeCodes, _part(lambda sayso: sayso.codes)]
 Auditing = Annotated[AuditLog, _part(lambda sayso: sayso.audit_log)]
+CallTargets = Annotated[Targets, _part(lambda sayso: sayso.targets)]
+CallQueue = Annotated[Queue, _part(lambda sayso: sayso.queue)]
 CallingKey = Annotated[Key, _of_request(key_of)]
 Calling = Annotated[
     Caller, _of_request(lambda request: key_of(request).caller(request_id_of(request)))

@@ -33,6 +33,8 @@ from serving.delivery.opt_outs import TooManyOptOuts
 from serving.http.sight.logs import log, log_failure
 from serving.recommending.allowed import UnknownName
 from serving.reviews.review import AlreadyResolved, ReviewRefused
+from serving.webhooks.addresses import AddressRefused
+from serving.webhooks.targets import NotSigned, TooManyWebhooks
 
 RETRY_SECONDS = 30
 MEDIA_TYPE = "application/problem+json"
@@ -48,6 +50,9 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     AlreadyResolved: 409,
     TooManyOptOuts: 422,
     UnknownName: 422,
+    AddressRefused: 422,
+    NotSigned: 409,
+    TooManyWebhooks: 409,
     CallerGone: 503,
     DatabaseGone: 503,
     DatabaseBusy: 503,
