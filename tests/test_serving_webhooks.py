@@ -462,7 +462,7 @@ def test_consents_erasures_and_champions_are_told_from_then_on(fresh_shop, recei
     said = (customer, "recommendations", "location", "withdrawn", "web_form")
     receipt = shop.ledger.append(ConsentEvent(*said))
     version = Version("churn", "4", "run", fresh_shop.clock(), {}, {}, {})
-    Registry(shop.database, workspace.models).add(Entry(version, (CHAMPION,)))
+    Registry(shop.database, workspace.models).add(Entry(version, None, (CHAMPION,)))
     courier.look()
     consent, promoted = sorted(told(receiver), key=lambda one: one["event"])
     assert (promoted["event"], promoted["model"], promoted["version"]) == (
