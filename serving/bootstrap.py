@@ -27,6 +27,8 @@ from serving.access.one_time_codes import OneTimeCodes
 from serving.access.revocations import Revocations
 from serving.access.signed_links import Links
 from serving.access.visits import Visits
+from serving.audiences.audience import KIND as AUDIENCE
+from serving.audiences.exporting import Audiences, not_made_again
 from serving.churn.estimator import ChurnEstimator
 from serving.decisions.deciding import Decider
 from serving.decisions.log import DecisionLog
@@ -90,6 +92,7 @@ class Sayso:
     watch: Watch
     calls: Watch
     """What calls the shop's own programs; its receivers may take their time."""
+    audiences: Audiences
     targets: Targets
     queue: Queue
     words: Words
@@ -163,7 +166,12 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     estimator = ChurnEstimator(
         config, decider, live.churn, for_churn, words, live.assortment.old_record
     )
-    replays = {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}
+    audiences = Audiences(shop, live.churn, words, live.assortment.old_record)
+    replays = {
+        AUDIENCE: not_made_again,
+        recommender.KIND: recommender.replay,
+        estimator.KIND: estimator.replay,
+    }
     keys, revocations, secret = Keys(database, now), Revocations(database, now), workspace.secret()
     uses, links = KeyUses(keys, now), Links(secret, base_url, now)
     codes = OneTimeCodes(database, secret, now, Outbox.of(shop))
@@ -204,6 +212,7 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         audit_log=AuditLog(database, now),
         watch=watch,
         calls=Watch([] if courier is None else [courier.look]),
+        audiences=audiences,
         targets=Targets.of(shop),
         queue=Queue(database, now),
         words=words,

@@ -11,7 +11,18 @@ from pydantic import AfterValidator, Field
 
 from features.catalog import Catalog, Category, CustomerIds, DataSource, Notice, Purpose
 from features.catalog import Field as CatalogField
-from features.config.section import Currency, Days, Section, Share, TableName, Text, Zone
+from features.config.audiences import AudienceName, AudienceSection
+from features.config.section import (
+    Channel,
+    Currency,
+    Days,
+    Section,
+    Share,
+    TableName,
+    Text,
+    Zone,
+)
+from features.config.section import channel_name as channel_name  # noqa: PLC0414 - asked for here
 from features.config.sources import Source
 from features.tables.declared import customers
 
@@ -123,17 +134,6 @@ class Models(Section):
     """After a withdrawal, versions trained on that customer's data are to be replaced within so
     many days.
     """
-
-
-def channel_name(said: str) -> str:
-    """One name for a channel however it is written: `E-Mail` and `email ` are `email`.
-
-    Whoever opted out of one is out of all.
-    """
-    return "".join(said.casefold().replace("-", " ").split()) or said
-
-
-Channel = Annotated[Text, AfterValidator(channel_name)]
 
 
 MOST_DAYS = 3_650
@@ -264,6 +264,7 @@ class Config(Section):
     audit: Audit = Audit()
     webhooks: Webhooks = Webhooks()
     events: EventsSection = EventsSection()
+    audiences: dict[AudienceName, AudienceSection] = Field(default_factory=dict)
 
     @property
     def audited(self) -> tuple[str, ...]:

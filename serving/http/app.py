@@ -28,7 +28,7 @@ from serving.http.api import (
     recommendations,
     reviews,
 )
-from serving.http.api.outgoing import webhooks
+from serving.http.api.outgoing import audiences, webhooks
 from serving.http.boundary import metrics, problems, readiness
 from serving.http.boundary.bodies import Pace
 from serving.http.boundary.connection import Connection
@@ -55,6 +55,7 @@ ROUTERS = (
     privacy,
     models,
     reviews,
+    audiences,
     webhooks,
     console_door,
     console,

@@ -27,6 +27,8 @@ from features.errors import (
     WorkspaceError,
 )
 from features.shop.corrections import CorrectionRefused, OneLineOnly
+from serving.audiences.audience import NobodyGranted, NotTheMoment
+from serving.audiences.exporting import SendAtRefused
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
@@ -50,6 +52,9 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     AlreadyResolved: 409,
     TooManyOptOuts: 422,
     UnknownName: 422,
+    NobodyGranted: 422,
+    NotTheMoment: 409,
+    SendAtRefused: 422,
     AddressRefused: 422,
     NotSigned: 409,
     TooManyWebhooks: 409,
