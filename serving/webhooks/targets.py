@@ -104,7 +104,7 @@ class Targets:
         made = Target(
             "whk_" + secrets.token_hex(12),
             url,
-            tuple(sorted(set(events))),
+            tuple(sorted({event.value for event in events})),
             clock.to_text(self._clock()),
             actor,
         )

@@ -34,6 +34,7 @@ MEDIA = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8; heade
         }
     },
     response_class=PartsResponse,
+    status_code=200,
     **scope("audience"),
 )
 def give(
