@@ -209,6 +209,7 @@ def test_a_receipt_lists_every_store_before_and_after(mine):
             "bands set by a person",
         ),
         *("recommendations shown", "who read your data", "wanted codes", "one time codes"),
+        *("audiences", "preferred channels", "calls to the shop's programs"),
         "events",
     }
     assert all(before > 0 and after == 0 for before, after in found.values()), found
