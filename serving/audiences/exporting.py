@@ -76,16 +76,17 @@ class Audiences:
         audience, now = self.find(asked.name), self._shop.clock()
         at = _moment_of(asked, now)
         yield []
+        if asked.privacy_signal:  # nobody is profiled, so nobody is known to be in it
+            return
         for ready in self._steps(audience, clock.to_text(now), at):
             if ready is None:
                 yield []
                 continue
-            found = _nobody(ready) if asked.privacy_signal else ready
-            decision_id = self._record(asked, audience, found, clock.to_text(now), caller)
-            teller = self._teller(asked, audience, found)
-            for start in range(0, len(found.chosen.places), AT_A_TIME):
-                places = found.chosen.places[start : start + AT_A_TIME].tolist()
-                giving = Giving(self._shop, asked, audience, found, teller, decision_id)
+            decision_id = self._record(asked, audience, ready, clock.to_text(now), caller)
+            teller = self._teller(asked, audience, ready)
+            giving = Giving(self._shop, asked, audience, ready, teller, decision_id)
+            for start in range(0, len(ready.chosen.places), AT_A_TIME):
+                places = ready.chosen.places[start : start + AT_A_TIME].tolist()
                 yield giving.give(places, clock.to_text(now), caller)
 
     def _steps(self, audience: AudienceSection, now: str, at: datetime) -> Iterator[Ready | None]:
@@ -141,7 +142,6 @@ class Audiences:
             "send_at": None if asked.send_at is None else clock.to_text(asked.send_at),
             "language": self._words.wording(asked.language).language,
             "pseudonymised": asked.pseudonymised,
-            "privacy_signal": asked.privacy_signal,
             "actor": caller.actor,
         }
         left_out = {**ready.people.left_out, **ready.chosen.left_out}
@@ -200,9 +200,3 @@ def _moment_of(asked: Asked, now: datetime) -> datetime:
             f" {LONGEST_AHEAD.days} days ahead"
         )
     return asked.send_at
-
-
-def _nobody(ready: Ready) -> Ready:
-    """The same without anybody."""
-    none = Chosen(ready.chosen.places[:0], ready.chosen.bands, ready.chosen.left_out)
-    return Ready(ready.people, ready.known, none, ready.model)

@@ -30,8 +30,8 @@ Sentence = tuple[str | None, Template, Recorded]
 
 @dataclass(frozen=True)
 class Teller:
-    """Says why customers are in an audience. `horizon_days` is that of the churn model; `category`
-    is what its estimates are said to rest on, by customer, where they rest on one alone.
+    """Says why customers are in an audience; `horizon_days` is that of the churn model, None where
+    no rule rests on it.
     """
 
     audience: AudienceSection
