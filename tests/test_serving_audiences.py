@@ -31,6 +31,7 @@ from features.database.tables import (
 )
 from features.definitions.unlisted.segments import STAGES
 from features.errors import ModelUnavailable
+from features.events.event import DecisionEvent
 from features.intake.over_http.statements import Statement
 from features.shop.workspace import Workspace
 from models.churn import bands
@@ -40,8 +41,10 @@ from serving.audiences.audience import Asked, Member, NobodyGranted, NotTheMomen
 from serving.audiences.exporting import LONGEST_AHEAD, SendAtRefused
 from serving.bootstrap import Sayso, assemble
 from serving.cli import command_line
+from serving.console.decision_view import decision_view
 from serving.decisions.set_bands import SetBand, set_band
 from serving.delivery.opt_outs import OptOuts
+from serving.events.intake import Told
 from serving.http.app import join, make_app
 from serving.rights.rights import Rights
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, sharing
@@ -307,6 +310,17 @@ def test_an_export_is_recorded_and_each_customer_sees_that_they_were_in_it(sayso
     mine = Rights(sayso.shop).export(whom)["audiences"][-1]
     assert (mine["decision_id"], mine["audience"], mine["given_to"]) == (id, "known", "key:crm")
     assert mine["reasons"][0]["text"] == found[0].reasons[0].text
+
+
+def test_other_parts_take_the_decision_of_an_audience_for_what_it_is(sayso):
+    """The console shows which it was, and an event that names it is rejected with its reason."""
+    id = given(sayso, "known")[0].decision_id
+    view, customer = decision_view(sayso, id)
+    assert customer is None
+    assert view.audience.startswith("known, ")
+    event = DecisionEvent("evt_1", id, "clicked", clock.to_text(utc_now()), "p02")
+    (fate,) = sayso.events.take([Told(event, None)], "key:crm")
+    assert (fate.became, fate.detail) == ("rejected", "this decision showed no products")
 
 
 def test_an_audience_is_not_made_again(sayso):

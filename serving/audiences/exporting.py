@@ -21,7 +21,7 @@ from models.churn.model import ChurnModel
 from serving.access import audit_log
 from serving.access.caller import Caller
 from serving.audiences.audience import KIND, Asked, Member, UnknownAudience
-from serving.audiences.choosing import Chosen, chosen
+from serving.audiences.choosing import chosen
 from serving.audiences.giving import Giving, Ready
 from serving.audiences.known import Known, estimates, features_known, set_by_review
 from serving.audiences.people import People, who_may_be_written_to
@@ -152,6 +152,7 @@ class Audiences:
             "customers": len(ready.chosen.places),
             "left_out": {why: count for why, count in left_out.items() if count},
             "model": name,
+            "consent": {"ledger_seq": ready.people.ledger_seq, "used": [], "withheld": []},
         }
         decision = Decision(
             id,
