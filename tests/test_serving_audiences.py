@@ -167,9 +167,9 @@ def test_bands_are_those_that_an_estimate_gives(sayso):
         assert one.band == answers[one.customer_id].band
         chance = round(100 * one.probability)
         assert f"{chance} in 100" in one.reasons[-1].text
-    everybody = {one: sayso.churn.estimate(one) for one in sharing(*CATEGORIES)}
-    wanted = {one for one, said in everybody.items() if said.band in ("medium", "high")}
-    assert wanted == ids(found) & set(everybody)
+    others = [one for one in sharing(*CATEGORIES) if one not in answers][:10]
+    bands_of = {one: sayso.churn.estimate(one).band for one in others}
+    assert {one for one, said in bands_of.items() if said != "low"} == ids(found) & set(others)
 
 
 def test_a_band_that_a_person_set_counts_and_is_said(sayso):
@@ -468,6 +468,7 @@ def test_webhooks_are_taken_listed_and_removed(asking, sayso, monkeypatch):
     assert asking("/v1/webhooks", ["privacy"]).status_code == 403
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_file_that_its_owner_reads(root, sayso, tmp_path):
     """With the shop's own ids, or without; where it fails no file is left."""
     out = tmp_path / "known.csv"
