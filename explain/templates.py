@@ -189,10 +189,38 @@ DISCOVERY = Template(
 )
 """What is said of a product that was drawn by lot for a place, whatever else speaks for it."""
 
+CHANCE = Template(
+    "audience.chance",
+    (),
+    lambda values, _shop: {"share": round(100 * values["chance"]), "wait": values["horizon"]},
+    "Chance of no order over {wait}: {share} in 100.",
+)
+WORTH = Template(
+    "audience.worth",
+    (),
+    lambda values, shop: {
+        "amount": round(values["value"], 2),
+        "currency": shop.currency,
+        "wait": values["horizon"],
+    },
+    "Expected spending over {wait}: {amount}.",
+)
+SET_BY_REVIEW = Template(
+    "audience.set",
+    (),
+    lambda _values, _shop: {},
+    "A person looked at the estimate and set another band.",
+)
+AUDIENCE = (CHANCE, WORTH, SET_BY_REVIEW)
+"""What is said of who is in an audience, beside the sentences of features: the chance and the value
+that the churn model gives for its `horizon`, or that a person set the band.
+"""
+
 SILENT: Mapping[str, str] = silences_of(_RANKING, "next_purchase")
 """Features of the ranker that have no sentence, and why."""
 
 TEMPLATES: Mapping[str, Template] = {
-    template.key: template for template in (*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES, DISCOVERY)
+    template.key: template
+    for template in (*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES, DISCOVERY, *AUDIENCE)
 }
 """All sentences by key."""

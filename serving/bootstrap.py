@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from explain.words import Words, open_words
-from features.config.environment import Env, Settings
+from features.config.environment import Settings
 from features.database.engine import Patience
 from features.intake.over_http.door import Door
 from features.shop.faults import faults_of_data
@@ -21,14 +21,14 @@ from models.next_purchase.model import NextPurchaseModel
 from models.registry import CHAMPION, Registry
 from serving.access.api_keys import Keys
 from serving.access.audit_log import AuditLog
-from serving.access.code_calls import CodeCalls
 from serving.access.console_sessions import Sessions
 from serving.access.key_uses import KeyUses
 from serving.access.one_time_codes import OneTimeCodes
 from serving.access.revocations import Revocations
-from serving.access.signed_calls import SignedCalls
 from serving.access.signed_links import Links
 from serving.access.visits import Visits
+from serving.audiences.audience import KIND as AUDIENCE
+from serving.audiences.exporting import Audiences, not_made_again
 from serving.churn.estimator import ChurnEstimator
 from serving.decisions.deciding import Decider
 from serving.decisions.kept_answers import Asking
@@ -56,6 +56,10 @@ from serving.live.statistics import LiveStatistics
 from serving.recommending.recommender import Recommender
 from serving.reviews.queue import Reviews
 from serving.rights.rights import Rights
+from serving.webhooks.courier import Courier
+from serving.webhooks.outbox import Outbox
+from serving.webhooks.queue import Queue
+from serving.webhooks.targets import Targets
 from serving.what_if import WhatIf
 
 BESIDE_THREADS = 8
@@ -91,6 +95,11 @@ class Sayso:
     door: Door
     audit_log: AuditLog
     watch: Watch
+    calls: Watch
+    """What calls the shop's own programs; its receivers may take their time."""
+    audiences: Audiences
+    targets: Targets
+    queue: Queue
     words: Words
     assortment: AssortmentKeeper
     health: Health
@@ -102,6 +111,7 @@ class Sayso:
     def close(self) -> None:
         """Stop what runs in the background and give the connections back."""
         self.watch.stop()
+        self.calls.stop()
         self.health.close()
         self.shop.database.close()
 
@@ -165,18 +175,22 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
     estimator = ChurnEstimator(
         config, decider, live.churn, for_churn, words, live.assortment.old_record
     )
-    replays = {recommender.KIND: recommender.replay, estimator.KIND: estimator.replay}
+    audiences = Audiences(shop, live.churn, words, live.assortment.old_record)
+    replays = {
+        AUDIENCE: not_made_again,
+        recommender.KIND: recommender.replay,
+        estimator.KIND: estimator.replay,
+    }
     purposes = {
         recommender.KIND: config.models.next_purchase.purpose,
         estimator.KIND: config.models.churn.purpose,
     }
     keys, revocations, secret = Keys(database, now), Revocations(database, now), workspace.secret()
     uses, links = KeyUses(keys, now), Links(secret, base_url, now)
-    codes = OneTimeCodes(database, secret, now)
+    codes = OneTimeCodes(database, secret, now, Outbox.of(shop))
     watch = live.watch
     watch.also(uses.look)
-    if calls := code_calls_of(shop, codes):
-        watch.also(calls.look)
+    courier = Courier.of(shop)
     return Sayso(
         shop=shop,
         registry=registry,
@@ -209,24 +223,16 @@ def assemble(workspace: Workspace, base_url: str, reading: Reading = read_here) 
         door=Door(config, workspace.tables, database, shop.vault, now),
         audit_log=AuditLog(database, now),
         watch=watch,
+        calls=Watch([] if courier is None else [courier.look]),
+        audiences=audiences,
+        targets=Targets.of(shop),
+        queue=Queue(database, now),
         words=words,
         assortment=live.assortment,
         health=health_of(shop, registry, live),
         asking=partial(Asking.of, secret),
         answering=live.answering,
     )
-
-
-def code_calls_of(shop: Shop, codes: OneTimeCodes) -> CodeCalls | None:
-    """What tells the shop that a code is wanted; None where it stated no address, or no secret to
-    sign with.
-    """
-    stated, settings = shop.config.webhooks, shop.workspace.settings
-    if stated.code_wanted is None or settings.webhook_secret is None:
-        return None
-    secret, careful = settings.webhook_secret.get_secret_value(), settings.env is Env.PRODUCTION
-    calls = SignedCalls(stated.code_wanted, secret, careful=careful, named=stated.private_hosts)
-    return CodeCalls(codes, calls, shop.clock)
 
 
 def patience_of(settings: Settings) -> Patience:

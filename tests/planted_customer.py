@@ -7,12 +7,18 @@ from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from features.consent.contact_permissions import contact_columns, import_contact_permissions
 from features.consent.ledger import ConsentEvent
 from features.consent.training_sets import remember
-from features.database.tables import audit_log, exposures, kept_answers, merged_customers
+from features.database.tables import (
+    audit_log,
+    exposures,
+    kept_answers,
+    merged_customers,
+    preferred_channels,
+)
 from features.events.event import DecisionEvent
 from features.events.store import Kept, keep
 from features.intake.over_http.door import Door
@@ -22,10 +28,13 @@ from features.shop.online import online_stores
 from features.shop.shop import Shop
 from serving.access.caller import Caller
 from serving.access.one_time_codes import GoodFor, OneTimeCodes
+from serving.decisions.audience_members import keep_members
 from serving.decisions.deciding import Made
 from serving.decisions.set_bands import SetBand, set_band
 from serving.delivery.opt_outs import OptOuts
 from serving.reviews.queue import Reviews
+from serving.webhooks.event import Event, EventKind
+from serving.webhooks.outbox import Outbox
 from tests.decided import Said, decide
 from tests.synthetic_shop import END
 
@@ -40,6 +49,9 @@ PLANTED = {
     "corrections": "planted-country",
     "rows_sent_over_HTTP": "planted-purchase",
     "contact_permissions": "Newsletter",
+    "preferred_channels": "Preferred channel",
+    "audiences": "planted-audience",
+    "calls_to_the_shop's_programs": "planted-call",
     "training_sets": "2024-02-03T04:05:06",
     "reviews": "planted-contest",
     "bands_set_by_a_person": "planted-review",
@@ -50,6 +62,17 @@ PLANTED = {
     "wanted_codes": "data",
 }
 """By section of an export what it holds of everybody for whom `plant` was called."""
+
+
+def _put_beside(connection: Connection, shop: Shop, customer: int) -> None:
+    """How they would rather be written to, an audience, and a call that is still to be made."""
+    row = {"channel": "sms", "stated_in": "Preferred channel", "recorded_at": "2024-01-01"}
+    connection.execute(insert(preferred_channels).values(customer=customer, **row))
+    audience = {"audience": "planted-audience"}
+    keep_members(connection, shop.vault, "dec_1", {customer: audience}, "2024-01-01")
+    moment, about = "2024-01-01T00:00:00.000000Z", {"review_id": "planted-call"}
+    told = Event(EventKind.REVIEW_RESOLVED, moment, about, customer)
+    Outbox.of(shop).put(connection, [(told, "whk_1")], moment)
 
 
 def _send_row(shop: Shop, id: str) -> None:
@@ -102,6 +125,7 @@ def plant(shop: Shop, *ids: str) -> None:
             event = DecisionEvent(
                 f"evt_{customer}", "dec_1", "bought", "2024-01-01", "planted-bought"
             )
+            _put_beside(connection, shop, customer)
             keep(connection, shop.vault, [Kept(event, customer, "-")], "2024-01-01", "test")
             kept = {"fingerprint": "-", "kept_at": "2024-01-01", "decision_id": "planted-kept"}
             connection.execute(

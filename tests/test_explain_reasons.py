@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from explain.explanation import FeatureContribution, SaidReason
 from explain.reasons import MOST_REASONS, reasons_for, said_again, sentences_of, words_of
 from explain.templates import (
+    AUDIENCE,
     CHURN_TEMPLATES,
     DISCOVERY,
     FOR,
@@ -94,7 +95,12 @@ def test_every_ranking_feature_has_a_sentence_or_is_silent_for_a_reason() -> Non
 
 def test_every_sentence_has_a_key_of_its_own() -> None:
     """No two sentences share a key, since a recorded reason is said again by it."""
-    assert list(TEMPLATES.values()) == [*CHURN_TEMPLATES, *RECOMMENDATION_TEMPLATES, DISCOVERY]
+    assert list(TEMPLATES.values()) == [
+        *CHURN_TEMPLATES,
+        *RECOMMENDATION_TEMPLATES,
+        DISCOVERY,
+        *AUDIENCE,
+    ]
 
 
 @pytest.mark.parametrize("language", list(WORDS.languages))

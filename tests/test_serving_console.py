@@ -14,12 +14,16 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from features.clock import to_text
 from features.database.tables import audit_log
 from serving.access.api_keys import Keys
 from serving.access.audit_log import AuditLog
 from serving.access.caller import Caller
 from serving.access.console_sessions import COOKIE, LASTS, Sessions
 from serving.access.revocations import Revocations
+from serving.webhooks.event import Event, EventKind
+from serving.webhooks.outbox import Outbox
+from serving.webhooks.queue import Queue
 from tests.serving_shop import CANARY, SCRIPT
 from tests.test_serving_review_routes import ask
 
@@ -29,6 +33,7 @@ PAGES = (
     "/console",
     "/console/decisions",
     "/console/consents",
+    "/console/calls",
     "/console/search",
     "/console/reviews/rev_0",
     "/console/decisions/dec_0",
@@ -189,7 +194,7 @@ def test_signing_out_closes_the_console(staff):
     assert staff.get("/console").status_code == 401
 
 
-@pytest.mark.parametrize("path", PAGES[:4])
+@pytest.mark.parametrize("path", PAGES[:5])
 def test_every_page_is_private_and_loads_nothing_from_elsewhere(staff, path):
     """Pages carry the headers of the customers' pages, no script, no style of their own and no
     foreign address.
@@ -324,6 +329,22 @@ def test_consents_are_counted_as_the_ledger_has_them(staff, served):
         granted = served.ledger.granted(purpose)["category"].value_counts()
         for category in served.config.catalog.askable(purpose):
             assert f"{granted.get(category, 0):,} of" in page
+
+
+def test_calls_that_were_not_taken_are_listed_and_name_nobody(staff, served, pool):
+    """Staff see how often, why and when again, and no customer."""
+    customer = served.customers.pseudonym(pool.one())
+    event = Event(EventKind.REVIEW_RESOLVED, to_text(served.clock()), {"review_id": "r"}, customer)
+    queue = Queue(served.database, served.clock)
+    with served.database.write() as connection:
+        Outbox.of(served).put(connection, [(event, "whk_test")], event.occurred_at)
+    (due,) = [one for one in queue.due(500, []) if one.event_id == event.id]
+    queue.failed(due, "the call was answered with 500", timedelta(hours=1))
+    page = staff.get("/console/calls").text
+    assert event.id in page
+    assert "the call was answered with 500" in page
+    assert CANARY not in page
+    queue.taken(due)
 
 
 @pytest.mark.parametrize("path", ["/console/reviews/rev_0", "/console/decisions/dec_0"])

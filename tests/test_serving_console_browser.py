@@ -75,6 +75,7 @@ def test_every_page_of_the_console_is_accessible(context, service, served, pool)
         "/console/decisions",
         "/console/consents",
         "/console/reads",
+        "/console/calls",
         f"/console/decisions/{decision['decision_id']}",
     ):
         page.goto(service.url + path)

@@ -210,6 +210,8 @@ def test_a_receipt_lists_every_store_before_and_after(mine):
         ),
         *("recommendations shown", "who read your data", "wanted codes", "one time codes"),
         *("events", "answers kept for a day"),
+        *("audiences", "preferred channels", "calls to the shop's programs"),
+        "events",
     }
     assert all(before > 0 and after == 0 for before, after in found.values()), found
     assert receipt["complete"] is True

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from features.catalog import MOST_CATEGORIES, PRODUCT, Catalog
+from features.config.audiences import faults_of_audiences
 from features.config.consent_tools import faults_of_tools
 from features.config.schema import Config
 from features.config.toml_lines import KeyPath, TomlLines
@@ -105,6 +106,7 @@ def _noun(where: KeyPath) -> str:
         "purposes": "purpose",
         "categories": "category",
         "notices": "notice",
+        "audiences": "audience",
     }
     return nouns.get(str(where[0]), "configuration")
 
@@ -120,6 +122,8 @@ def _faults(config: Config) -> Iterator[tuple[KeyPath, str]]:
     yield from _faults_of_notices(config)
     yield from _faults_of_audit(config)
     yield from faults_of_tools(config.consent_tools, config.catalog)
+    channels = config.contact_policy.known_channels
+    yield from faults_of_audiences(config.audiences, config.catalog, channels)
     for purpose in config.purposes:
         if (asked := len(config.catalog.askable(purpose))) > MOST_CATEGORIES:
             told = (

@@ -11,8 +11,19 @@ from pydantic import AfterValidator, Field
 
 from features.catalog import Catalog, Category, CustomerIds, DataSource, Notice, Purpose
 from features.catalog import Field as CatalogField
+from features.config.audiences import AudienceName, AudienceSection
 from features.config.consent_tools import ConsentTool
-from features.config.section import Currency, Days, Section, Share, TableName, Text, Zone
+from features.config.section import (
+    Channel,
+    Currency,
+    Days,
+    Section,
+    Share,
+    TableName,
+    Text,
+    Zone,
+)
+from features.config.section import channel_name as channel_name  # noqa: PLC0414 - asked for here
 from features.config.sources import Source
 from features.tables.declared import customers
 
@@ -126,17 +137,6 @@ class Models(Section):
     """
 
 
-def channel_name(said: str) -> str:
-    """One name for a channel however it is written: `E-Mail` and `email ` are `email`.
-
-    Whoever opted out of one is out of all.
-    """
-    return "".join(said.casefold().replace("-", " ").split()) or said
-
-
-Channel = Annotated[Text, AfterValidator(channel_name)]
-
-
 MOST_DAYS = 3_650
 
 
@@ -210,7 +210,7 @@ class Webhooks(Section):
     code_wanted: Annotated[str, Field(pattern=r"^https?://[^/\s@]+(/\S*)?$")] | None = None
     """Address that is told when a customer waits for a one-time code."""
     private_hosts: tuple[Text, ...] = ()
-    """Hosts within the shop's own network that may be called in production."""
+    """Hosts within the shop's own network that may be called."""
 
 
 Origin = Annotated[
@@ -272,6 +272,7 @@ class Config(Section):
     webhooks: Webhooks = Webhooks()
     events: EventsSection = EventsSection()
     consent_tools: dict[ToolName, ConsentTool] = Field(default_factory=dict)
+    audiences: dict[AudienceName, AudienceSection] = Field(default_factory=dict)
 
     @property
     def audited(self) -> tuple[str, ...]:

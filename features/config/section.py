@@ -79,3 +79,14 @@ class Section(BaseModel):
 
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 """A currency's code in ISO 4217."""
+
+
+def channel_name(said: str) -> str:
+    """One name for a channel however it is written: `E-Mail` and `email ` are `email`.
+
+    Whoever opted out of one is out of all.
+    """
+    return "".join(said.casefold().replace("-", " ").split()) or said
+
+
+Channel = Annotated[Text, AfterValidator(channel_name)]

@@ -58,12 +58,22 @@ class ContactColumns:
 
 def contact_columns(columns: Sequence[str]) -> ContactColumns | None:
     """The columns of a file that holds contact permissions; None for any other file."""
-    plain = {
-        column.strip().casefold().replace("_", " ").replace("-", " "): column for column in columns
-    }
-    customer = next((plain[name] for name in CUSTOMER_COLUMNS if name in plain), None)
+    plain, customer = _plain(columns), customer_column(columns)
     channels = {plain[name]: channel for name, channel in CHANNEL_OF.items() if name in plain}
     return ContactColumns(customer, channels) if customer is not None and channels else None
+
+
+def customer_column(columns: Sequence[str]) -> str | None:
+    """The column that says who the customer is; None where none does."""
+    plain = _plain(columns)
+    return next((plain[name] for name in CUSTOMER_COLUMNS if name in plain), None)
+
+
+def _plain(columns: Sequence[str]) -> dict[str, str]:
+    """Columns by their names however they are written."""
+    return {
+        column.strip().casefold().replace("_", " ").replace("-", " "): column for column in columns
+    }
 
 
 def import_contact_permissions(

@@ -103,16 +103,8 @@ class Customers:
 
     def external_ids(self, pseudonyms: Sequence[int]) -> dict[int, str]:
         """The shop's ids by pseudonym; pseudonyms that stand for nobody are left out."""
-        known: dict[int, str] = {}
         with self._database.read() as connection:
-            for start in range(0, len(pseudonyms), BATCH):
-                rows = connection.execute(
-                    select(customers).where(
-                        customers.c.customer.in_(pseudonyms[start : start + BATCH])
-                    )
-                )
-                known |= {row.customer: row.external_id for row in rows}
-        return {customer: known[customer] for customer in pseudonyms if customer in known}
+            return ids_of(connection, pseudonyms)
 
 
 def find(connection: Connection, external_id: str, ids: CustomerIds = ADDRESSES) -> int | None:
@@ -263,6 +255,18 @@ def _known(
     query = own if of_visitors else _BY_VISITORS_TOO
     found = connection.execute(query.where(customers.c.external_id.in_(external_ids)))
     return {id: int(customer) for id, customer in found}
+
+
+def ids_of(connection: Connection, pseudonyms: Sequence[int]) -> dict[int, str]:
+    """The shop's ids by pseudonym, in their order, within a transaction; pseudonyms that stand for
+    nobody are left out.
+    """
+    known: dict[int, str] = {}
+    for start in range(0, len(pseudonyms), BATCH):
+        part = pseudonyms[start : start + BATCH]
+        rows = connection.execute(select(customers).where(customers.c.customer.in_(part)))
+        known |= {row.customer: row.external_id for row in rows}
+    return {customer: known[customer] for customer in pseudonyms if customer in known}
 
 
 def external_id_of(connection: Connection, customer: int) -> str | None:

@@ -22,11 +22,16 @@ from sqlalchemy import (
 )
 
 from features.database.arrivals_table import arrivals as arrivals  # noqa: PLC0414 - told as its own
+from features.database.contact_tables import audience_members as audience_members  # noqa: PLC0414 - see above
+from features.database.contact_tables import contact_permissions as contact_permissions  # noqa: PLC0414 - see above
+from features.database.contact_tables import preferred_channels as preferred_channels  # noqa: PLC0414 - see above
 from features.database.event_tables import decision_events as decision_events  # noqa: PLC0414 - see above
 from features.database.event_tables import reporting_channels as reporting_channels  # noqa: PLC0414 - see above
 from features.database.idempotency_table import kept_answers as kept_answers  # noqa: PLC0414 - see above
 from features.database.lists_table import product_lists as product_lists  # noqa: PLC0414 - see above
 from features.database.metadata import metadata as metadata  # noqa: PLC0414 - see above
+from features.database.webhook_tables import webhook_calls as webhook_calls  # noqa: PLC0414 - see above
+from features.database.webhook_tables import webhooks as webhooks  # noqa: PLC0414 - see above
 
 customers = Table(
     "customers",
@@ -218,16 +223,6 @@ corrections = Table(
     Index(None, "customer"),
 )
 
-contact_permissions = Table(
-    "contact_permissions",
-    metadata,
-    Column("customer", BigInteger, primary_key=True, autoincrement=False),
-    Column("channel", String(32), primary_key=True),
-    Column("allowed", Boolean, nullable=False),
-    Column("stated_in", String(255), nullable=False),
-    Column("recorded_at", String(32), nullable=False),
-)
-
 api_keys = Table(
     "api_keys",
     metadata,
@@ -273,9 +268,8 @@ wanted_codes = Table(
     Column("customer", BigInteger, primary_key=True, autoincrement=False),
     Column("good_for", String(16), nullable=False),
     Column("wanted_at", String(32), nullable=False),
-    Column("told_at", String(32)),
 )
-"""Codes that customers asked for on their pages; `told_at` is when the shop was called."""
+"""Codes that customers asked for on their pages."""
 
 reviews = Table(
     "reviews",

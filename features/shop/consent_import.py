@@ -13,6 +13,11 @@ import pandas as pd
 from features.consent.contact_permissions import contact_columns, import_contact_permissions
 from features.consent.event import LONGEST, ConsentEvent
 from features.consent.ledger import Ledger, Receipt
+from features.consent.preferred_channels import (
+    channels_said,
+    keep_preferred,
+    preferred_column,
+)
 from features.consent.timing import Rule
 from features.customers.id_normalisation import id_shape
 from features.customers.pseudonyms import merged_numbers
@@ -50,6 +55,7 @@ class ImportReport:
     repeated: int = 0
     erased: int = 0
     contact_permissions: int = 0
+    preferred_channels: int = 0
     customers: int = 0
     without_orders: int = 0
     ids_in_orders: str | None = None
@@ -67,12 +73,10 @@ def import_consents(file: Path, shop: Shop, time_zone: str | None = None) -> Imp
     rule; nothing is written then.
     """
     frame = consent_rows(file)
-    contact = contact_columns([str(name) for name in frame.columns])
-    if contact is not None and not {"purpose", "category"} <= set(frame.columns):
-        kept = import_contact_permissions(
-            frame, contact, file, shop.database, shop.customers, shop.clock
-        )
-        return ImportReport(contact_permissions=kept)
+    if not {"purpose", "category"} <= set(frame.columns):
+        report = _contacts(frame, file, shop)
+        if report is not None:
+            return report
     _require_columns(frame, file)
     events = [replace(event, time_zone=time_zone) for event in _events(frame, file.name)]
     _refuse_faulty(file, frame.index.tolist(), events, shop.ledger)
@@ -97,6 +101,25 @@ def import_consents(file: Path, shop: Shop, time_zone: str | None = None) -> Imp
         {event.customer_id: pseudonym for event, pseudonym in zip(events, pseudonyms, strict=True)},
         shop,
     )
+
+
+def _contacts(frame: pd.DataFrame, file: Path, shop: Shop) -> ImportReport | None:
+    """Keep who may be written to, and by which channel rather; None where a file says neither."""
+    names = [str(name) for name in frame.columns]
+    contact, column = contact_columns(names), preferred_column(names)
+    if contact is None and column is None:
+        return None
+    store = (shop.database, shop.customers, shop.clock)
+    said = None
+    if column is not None:
+        said = channels_said(frame, column, file, shop.config.contact_policy.known_channels)
+    kept = 0
+    if contact is not None:
+        kept = import_contact_permissions(frame, contact, file, *store)
+    if said is None or column is None:
+        return ImportReport(contact_permissions=kept)
+    preferred = keep_preferred(frame, said, column, *store)
+    return ImportReport(contact_permissions=kept, preferred_channels=preferred)
 
 
 def _held_against_orders(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from features.config.environment import Env
 from features.config.reading import read_config
 from features.database.engine import Database
-from features.database.tables import consent_events, ledger_head, payload_keys
+from features.database.tables import consent_events, ledger_head, payload_keys, webhooks
 from features.errors import SaysoError
 from features.shop.binding import database_fault
 from features.shop.production import no_api_key, production_faults
@@ -63,15 +63,19 @@ def _of_catalog(workspace: Workspace) -> Iterator[str]:
     except (SaysoError, OSError) as error:
         yield str(error)
         return
+    if config.webhooks.code_wanted and not _signs(workspace):
+        yield f"`[webhooks] code_wanted` is stated, {UNSIGNED}"
+
+
+UNSIGNED = (
+    "and its calls cannot be signed: set SAYSO_WEBHOOK_SECRET to at least"
+    f" {FEWEST_OF_SECRET} random characters, which the receiver has too"
+)
+
+
+def _signs(workspace: Workspace) -> bool:
     secret = workspace.settings.webhook_secret
-    if config.webhooks.code_wanted and (
-        secret is None or len(secret.get_secret_value()) < FEWEST_OF_SECRET
-    ):
-        yield (
-            "`[webhooks] code_wanted` is stated, and its calls cannot be signed: set"
-            f" SAYSO_WEBHOOK_SECRET to at least {FEWEST_OF_SECRET} random characters, which the"
-            " receiver has too"
-        )
+    return secret is not None and len(secret.get_secret_value()) >= FEWEST_OF_SECRET
 
 
 def _of_secrets(workspace: Workspace) -> Iterator[str]:
@@ -97,6 +101,9 @@ def _of_database(workspace: Workspace, database: Database) -> Iterator[str]:
         with database.read() as connection:
             yield from _of_ledger(connection)
             yield from _of_master_keys(workspace, connection)
+            asked = connection.execute(select(webhooks.c.id).limit(1)).first() is not None
+            if asked and not _signs(workspace):
+                yield f"a program asked to be called (`POST /v1/webhooks`), {UNSIGNED}"
             if workspace.settings.env is Env.PRODUCTION and (fault := no_api_key(connection)):
                 yield fault
 

@@ -29,6 +29,7 @@ from features.database.tables import (
     exposures,
     online_features,
     opt_outs,
+    preferred_channels,
     set_bands,
 )
 from features.tables.table import CUSTOMER, RECORDED_AT, States
@@ -115,7 +116,8 @@ def renumber_rows(
             pairs,
         )
     _merge_permissions(connection, into)
-    _merge_bands(connection, into)
+    _keep_newest(connection, set_bands, "set_at", into)
+    _keep_newest(connection, preferred_channels, "recorded_at", into)
     renumber(connection, into)
 
 
@@ -129,13 +131,13 @@ def _merge_permissions(connection: Connection, into: Mapping[int, int]) -> None:
     _replace(connection, contact_permissions, into, ("customer", "channel"), list(stands.values()))
 
 
-def _merge_bands(connection: Connection, into: Mapping[int, int]) -> None:
-    """Of several bands that people set the one set last holds."""
+def _keep_newest(connection: Connection, table: Table, when: str, into: Mapping[int, int]) -> None:
+    """Of what was set for several of their ids, such as a band, what was set last holds."""
     stands: dict[int, dict[str, Any]] = {}
-    for row in sorted(_rows_of(connection, set_bands, into), key=lambda row: row["set_at"]):
+    for row in sorted(_rows_of(connection, table, into), key=lambda row: row[when]):
         number = into.get(row["customer"], row["customer"])
         stands[number] = {**row, "customer": number}
-    _replace(connection, set_bands, into, ("customer",), list(stands.values()))
+    _replace(connection, table, into, ("customer",), list(stands.values()))
 
 
 def _rows_of(connection: Connection, table: Table, into: Mapping[int, int]) -> list[dict[str, Any]]:

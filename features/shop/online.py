@@ -196,6 +196,18 @@ class OnlineStore:
         """Make the row of one customer from the warehouse, and from what arrived since, under their
         grants, and keep it if these, and the data, still stand then.
         """
+        row, before = self._made(customer)
+        with self._database.write(durable=False) as connection:
+            if self._state(connection, customer) == before:
+                self._store(connection, {customer: row})
+        return row
+
+    def made_now(self, customer: int) -> OnlineRow:
+        """The row of one customer as `make` makes it, not kept."""
+        return self._made(customer)[0]
+
+    def _made(self, customer: int) -> tuple[OnlineRow, State]:
+        """A customer's row, and what it was made from."""
         for _ in range(MOST_TRIES):
             with self._database.read() as connection:
                 before = self._state(connection, customer)
@@ -206,10 +218,7 @@ class OnlineStore:
             row = self._row(door, self._as_of(arrived))
             if self._loaded() == before[-1]:
                 break
-        with self._database.write(durable=False) as connection:
-            if self._state(connection, customer) == before:
-                self._store(connection, {customer: row})
-        return row
+        return row, before
 
     def _state(self, connection: Connection, customer: int) -> State:
         """What a customer's row is made from."""

@@ -55,6 +55,14 @@ class Outlook:
             days_to_next_order=min(max(said["days_to_next_order"], 0.0), self.horizon_days),
         )
 
+    def values(self, features: Floats) -> Floats:
+        """What to expect of several customers' orders in money (rows,), from `features` (rows,
+        features); `NaN` where nobody's amounts could be learnt from.
+        """
+        if self.value is None:
+            return np.full(len(features), np.nan)
+        return np.asarray(np.exp(self._scores["value"].of(rounded(features))), dtype=np.float64)
+
     @cached_property
     def _scores(self) -> Mapping[str, TreeScores]:
         return {name: TreeScores(booster) for name, booster in self._boosters().items()}

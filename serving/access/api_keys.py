@@ -32,6 +32,8 @@ SCOPES = (
     "review",
     "correct",
     "correct-bulk",
+    "audience",
+    "admin",
 )
 EVERY_SCOPE = "all"
 PREFIX = "sayso_"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from features import clock
 from features.clock import Clock, utc_now
@@ -23,6 +23,8 @@ from features.database.engine import Database, insert_missing, upsert
 from features.database.tables import customers, one_time_codes, wanted_codes
 from features.errors import NotFound
 from serving.access.caller import Caller
+from serving.webhooks.event import Event, EventKind
+from serving.webhooks.outbox import Outbox
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Signs that nobody takes for one another."""
@@ -64,10 +66,18 @@ class Wanted:
 class OneTimeCodes:
     """The codes of one database, kept under a digest keyed with `secret`."""
 
-    def __init__(self, database: Database, secret: str, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        secret: str,
+        clock: Clock = utc_now,
+        outbox: Outbox | None = None,
+    ) -> None:
+        """`outbox` has the shop told of codes that are wanted."""
         self._database = database
         self._secret = f"sayso.code{secret}".encode()
         self._clock = clock
+        self._outbox = outbox
 
     def make(self, customer: int, good_for: GoodFor | None, caller: Caller) -> Code:
         """A new code of a customer in place of the one before; None is good for any page.
@@ -85,9 +95,11 @@ class OneTimeCodes:
             "actor": caller.actor,
         }
         with self._database.write() as connection:
-            _require_known(connection, customer)
+            _known(connection, customer)
             upsert(connection, one_time_codes, ("customer",), [row])
             connection.execute(delete(wanted_codes).where(wanted_codes.c.customer == customer))
+            if self._outbox is not None:
+                self._outbox.drop(connection, EventKind.CODE_WANTED, customer)
         good = None if good_for is None else good_for.value
         return Code(f"{text[:4]}-{text[4:]}", good, expires_at)
 
@@ -123,22 +135,25 @@ class OneTimeCodes:
             "customer": customer,
             "good_for": str(good_for),
             "wanted_at": clock.to_text(now),
-            "told_at": None,
         }
         column = wanted_codes.c
         with self._database.write() as connection:
-            _require_known(connection, customer)
+            external_id = _known(connection, customer)
             connection.execute(
                 delete(wanted_codes).where(column.customer == customer, column.wanted_at < soon)
             )
             insert_missing(connection, wanted_codes, ["customer"], [row])
             standing = select(column.wanted_at).where(column.customer == customer)
-            return bool(connection.execute(standing).scalar_one() == row["wanted_at"])
+            new = bool(connection.execute(standing).scalar_one() == row["wanted_at"])
+            if new and self._outbox is not None:
+                wanted = Wanted(external_id, str(good_for), clock.to_text(now))
+                told = Event(EventKind.CODE_WANTED, wanted.wanted_at, vars(wanted), customer)
+                self._outbox.drop(connection, EventKind.CODE_WANTED, customer)
+                self._outbox.note(connection, told)
+            return new
 
-    def wanted(self, *, untold: bool = False) -> list[Wanted]:
-        """The codes that customers wait for, oldest first; with `untold` those that the shop was
-        not called about yet.
-        """
+    def wanted(self) -> list[Wanted]:
+        """The codes that customers wait for, oldest first."""
         column = wanted_codes.c
         since = clock.to_text(self._clock() - WANTED_FOR)
         query = (
@@ -148,28 +163,8 @@ class OneTimeCodes:
             .order_by(column.wanted_at)
         )
         with self._database.read() as connection:
-            rows = connection.execute(query.where(column.told_at.is_(None)) if untold else query)
+            rows = connection.execute(query)
             return [Wanted(row.external_id, row.good_for, row.wanted_at) for row in rows]
-
-    def claim(self, wanted: Wanted) -> bool:
-        """Note that the shop is told of a code now; false where somebody else tells it."""
-        told = clock.to_text(self._clock())
-        return self._note_told(wanted, wanted_codes.c.told_at.is_(None), told)
-
-    def release(self, wanted: Wanted) -> None:
-        """Note that the shop could not be told."""
-        self._note_told(wanted, wanted_codes.c.told_at.is_not(None), None)
-
-    def _note_told(self, wanted: Wanted, rule: ColumnElement[bool], told_at: str | None) -> bool:
-        column = wanted_codes.c
-        whose = select(customers.c.customer).where(customers.c.external_id == wanted.customer_id)
-        change = (
-            update(wanted_codes)
-            .where(column.customer.in_(whose), column.wanted_at == wanted.wanted_at, rule)
-            .values(told_at=told_at)
-        )
-        with self._database.write() as connection:
-            return bool(connection.execute(change).rowcount)
 
     def _digest(self, customer: int, text: str) -> str:
         """Keyed, as a code is short enough to be guessed from a bare digest."""
@@ -192,6 +187,9 @@ def _plain(said: str) -> str:
     return "".join(said.upper().replace("-", " ").split())
 
 
-def _require_known(connection: Connection, customer: int) -> None:
-    if external_id_of(connection, customer) is None:
+def _known(connection: Connection, customer: int) -> str:
+    """The shop's id of a customer. Raises `NotFound`."""
+    external_id = external_id_of(connection, customer)
+    if external_id is None:
         raise NotFound("There is no such customer.")
+    return external_id

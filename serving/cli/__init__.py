@@ -69,6 +69,10 @@ COMMANDS = {
         "Write the probability, band, contributions and reasons of every customer who may be"
         " scored.",
     ),
+    "audience": Listed(
+        "commands.audience",
+        "Write who may be written to, on which channel and why; each of them is recorded before.",
+    ),
     "promote": Listed(
         "commands.promote",
         "Check the gates and make the challenger champion, or refuse with the gate that failed and"

@@ -22,7 +22,7 @@ class ShownItem:
 
 @dataclass(frozen=True)
 class DecisionView:
-    """What a customer was told.
+    """What a customer was told, or that an audience was given.
 
     `chance` and `band` are a churn estimate's; `gone` says why there is nothing to be shown.
     """
@@ -41,6 +41,7 @@ class DecisionView:
     reasons: tuple[str, ...] = ()
     without: tuple[tuple[str, str], ...] = field(default=())
     not_personal: str | None = None
+    audience: str | None = None
     gone: str | None = None
 
 
@@ -77,8 +78,16 @@ def _told(catalog: Catalog, decision: Decision) -> dict[str, Any]:
         "without": tuple(
             (_label(catalog, part["category"]), in_hundred(part["without"])) for part in played
         ),
+        "audience": _audience(answer),
         "not_personal": answer.get("not_personalized_because") or answer.get("unavailable_because"),
     }
+
+
+def _audience(answer: dict[str, Any]) -> str | None:
+    """What an audience is called, and how many were in it; None for any other decision."""
+    return (
+        f"{answer['audience']}, {answer['customers']:,} customers" if "audience" in answer else None
+    )
 
 
 def _item(item: dict[str, Any]) -> ShownItem:

@@ -46,6 +46,12 @@ def bands_of(connection: Connection, customers: Sequence[int], now: str) -> dict
     return {customer: SetBand(*band) for customer, *band in found if band[1] > now}
 
 
+def bands_of_all(connection: Connection, now: str) -> dict[int, str]:
+    """The bands that hold at the moment `now`, by customer."""
+    query = select(set_bands.c.customer, set_bands.c.band).where(set_bands.c.until > now)
+    return {row.customer: row.band for row in connection.execute(query)}
+
+
 _BANDS = PreparedForMany(
     lambda asked: select(
         set_bands.c.customer, set_bands.c.band, set_bands.c.until, set_bands.c.review_id

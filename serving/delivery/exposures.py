@@ -135,21 +135,37 @@ def exposures_since(
     return found
 
 
+def exposures_on(
+    connection: Connection, channel: str, since: datetime, now: datetime
+) -> dict[int, list[datetime]]:
+    """As `exposures_since`, of everybody who was shown something."""
+    values = {
+        "channel": channel,
+        "since": clock.to_text(since),
+        "unconfirmed_since": clock.to_text(now - LAPSES_AFTER),
+        "told_since": clock.to_text(now - REPORTS_WITHIN),
+    }
+    found: dict[int, list[datetime]] = {}
+    for customer, text in connection.execute(_OF_ALL, values):
+        found.setdefault(customer, []).append(clock.from_text(text))
+    return found
+
+
 _REPORTING = exists().where(
     reporting_channels.c.channel == exposures.c.channel,
     reporting_channels.c.told_at >= bindparam("told_since", type_=String),
 )
-_SINCE = PreparedForMany(
-    lambda asked: select(exposures.c.customer, exposures.c.shown_at).where(
-        exposures.c.customer.in_(asked),
-        exposures.c.channel == bindparam("channel"),
-        exposures.c.shown_at >= bindparam("since"),
-        or_(
-            exposures.c.confirmed,
-            exposures.c.shown_at >= bindparam("unconfirmed_since", type_=String),
-            not_(_REPORTING),
-        ),
+_OF_ALL = select(exposures.c.customer, exposures.c.shown_at).where(
+    exposures.c.channel == bindparam("channel"),
+    exposures.c.shown_at >= bindparam("since"),
+    or_(
+        exposures.c.confirmed,
+        exposures.c.shown_at >= bindparam("unconfirmed_since", type_=String),
+        not_(_REPORTING),
     ),
+)
+_SINCE = PreparedForMany(
+    lambda asked: _OF_ALL.where(exposures.c.customer.in_(asked)),
     BigInteger(),
 )
 

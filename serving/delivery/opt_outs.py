@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from sqlalchemy import (
     ColumnElement,
@@ -30,7 +30,7 @@ from features.errors import NotFound, SaysoError
 from serving.delivery.contact_policy import Cap, cap_of
 
 Scope = Literal["all", "purpose", "channel", "product", "product_category", "brand", "frequency"]
-FREQUENCY: Scope = "frequency"
+FREQUENCY: Literal["frequency"] = "frequency"
 SCOPES: tuple[str, ...] = get_args(Scope)
 HIDING: tuple[Scope, ...] = ("product", "product_category", "brand")
 MOST_IN_FORCE = 1_000
@@ -255,6 +255,33 @@ def in_force(connection: Connection, customer: int, now: str) -> list[OptOut]:
     stated = opt_outs_in_force([literal(customer)], now)
     query = select(stated).order_by(stated.c.created_at, stated.c.id)
     return [OptOut(*row[1:]) for row in connection.execute(query).all()]
+
+
+def opt_outs_of_all(
+    connection: Connection,
+    scopes: Collection[Scope],
+    now: str,
+    among: Collection[int] | None = None,
+) -> list[Stated]:
+    """The opt-outs of some `scopes` that are in force at the moment `now`, of everybody, or of the
+    customers `among`.
+    """
+    column = opt_outs.c
+    query = select(column.customer, column.scope, column.value, column.id).where(
+        column.scope.in_(scopes), or_(column.until.is_(None), column.until > now)
+    )
+    if among is not None:
+        query = query.where(column.customer.in_(among))
+    return [Stated(*row) for row in connection.execute(query)]
+
+
+class Stated(NamedTuple):
+    """Whose an opt-out is, and what it says."""
+
+    customer: int
+    scope: str
+    value: str | None
+    id: str
 
 
 def opt_outs_in_force(

@@ -29,6 +29,7 @@ from serving.http.api import (
     reviews,
 )
 from serving.http.api.consent_sources import consent_tools, visitors
+from serving.http.api.outgoing import audiences, webhooks
 from serving.http.api.settings import product_lists
 from serving.http.boundary import metrics, problems, readiness
 from serving.http.boundary.bodies import Pace
@@ -60,6 +61,8 @@ ROUTERS = (
     models,
     reviews,
     product_lists,
+    audiences,
+    webhooks,
     console_door,
     console,
     pages,

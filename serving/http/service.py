@@ -112,6 +112,7 @@ class SaysoService:
             watching = beside.submit(self._sayso.watch.start)
             self._web = app.load(self._sayso, SETTINGS, COUNTS)
             watching.result()
+        self._sayso.calls.start_beside()
         forget_beginning()
         let_go()
 

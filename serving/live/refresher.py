@@ -31,7 +31,14 @@ class Watch:
     def start(self) -> None:
         """Look now, and go on in the background until `stop`."""
         self.look()
-        threading.Thread(target=self._keep_looking, name="watch", daemon=True).start()
+        self.start_beside()
+
+    def start_beside(self) -> None:
+        """Look in the background until `stop`, the first time soon; where there is nothing to look
+        for, not at all.
+        """
+        if self._looks:
+            threading.Thread(target=self._keep_looking, name="watch", daemon=True).start()
 
     def stop(self) -> None:
         """Look no more."""

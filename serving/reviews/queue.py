@@ -33,6 +33,8 @@ from serving.reviews.review import (
     sealed_outcome,
     sealed_text,
 )
+from serving.webhooks.event import Event, EventKind
+from serving.webhooks.outbox import Outbox
 
 CHURN, RECOMMENDATION = "churn", "recommendation"
 
@@ -50,6 +52,7 @@ class Reviews:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        self._outbox = Outbox.of(shop)
 
     def ask(self, decision_id: str, text: str, actor: str | None = None) -> tuple[Review, bool]:
         """Contest a decision, as said by `actor`, and whether that is new: while one review of a
@@ -183,7 +186,21 @@ class Reviews:
         with self._shop.database.write() as connection:
             self._close(connection, review, verdict, now)
             _take_effect(connection, review, verdict, now)
+            self._tell(connection, review, verdict, now)
             return self._find(connection, id)
+
+    def _tell(self, connection: Connection, review: Review, verdict: Verdict, now: str) -> None:
+        """Have the shop's programs told; of somebody who was erased meanwhile nothing is."""
+        customer = kept(connection, review.customer)
+        if (customer_id := external_id_of(connection, customer)) is None:
+            return
+        about = {
+            "customer_id": customer_id,
+            "review_id": review.id,
+            "decision_id": review.decision_id,
+            "outcome": verdict.status.value,
+        }
+        self._outbox.note(connection, Event(EventKind.REVIEW_RESOLVED, now, about, customer))
 
     def _close(self, connection: Connection, review: Review, verdict: Verdict, now: str) -> None:
         outcome = sealed_outcome(connection, self._shop.vault, review.customer, review.id, verdict)

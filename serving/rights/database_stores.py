@@ -20,8 +20,10 @@ from features.shop.corrections import read_corrections
 from features.shop.online import Floats, Layout, OnlineRow, online_stores
 from features.shop.shop import Shop
 from serving.decisions import record as decisions
+from serving.decisions.audience_members import memberships
 from serving.reviews.review import opened
 from serving.rights.store import Person
+from serving.webhooks.outbox import told_about
 
 
 @dataclass(frozen=True)
@@ -307,6 +309,32 @@ class KeptAnswers:
             .where(column.customer.in_(person.numbers) | column.customer.is_(None))
             .values(customer=None, decision_id=None, standing=None, content=None)
         )
+
+
+def audiences(shop: Shop) -> Rows:
+    """The audiences that the customer was in."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        return memberships(connection, shop.vault, person.numbers)
+
+    return Rows(shop, tables.audience_members, show, "audiences")
+
+
+def webhook_calls(shop: Shop) -> Rows:
+    """What the shop's own programs are still to be told of the customer."""
+
+    def show(connection: Connection, person: Person) -> Any:
+        column = tables.webhook_calls.c
+        query = select(column.id, column.customer, column.content)
+        rows = connection.execute(query.where(column.customer.in_(person.numbers)))
+        return [*told_about(connection, shop.vault, [(*row,) for row in rows]).values()]
+
+    remains = (
+        "where the shop has programs that are told of erasures: that this one happened, with the"
+        " id, sealed, until they have taken it and for three days at most"
+    )
+    named = "calls to the shop's programs"
+    return Rows(shop, tables.webhook_calls, show, named, remains)
 
 
 def one_time_codes(shop: Shop) -> Rows:

@@ -21,6 +21,8 @@ from serving.rights import database_stores as kept
 from serving.rights.database_stores import DecisionContents, KeptAnswers, Rows, TrainingSets
 from serving.rights.file_stores import TextFiles, WarehouseRows
 from serving.rights.store import Person, Store
+from serving.webhooks.event import Event, EventKind
+from serving.webhooks.outbox import Outbox
 
 METHOD = "erasure"
 
@@ -30,6 +32,7 @@ class Rights:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
+        self._outbox = Outbox.of(shop)
         self._files: Sequence[Store] = (WarehouseRows(shop), TextFiles(shop))
         self._tables: Sequence[Store] = (
             kept.consents(shop),
@@ -47,6 +50,9 @@ class Rights:
             Rows(shop, tables.wanted_codes),
             kept.one_time_codes(shop),
             Rows(shop, tables.contact_permissions),
+            Rows(shop, tables.preferred_channels),
+            kept.audiences(shop),
+            kept.webhook_calls(shop),
             TrainingSets(shop),
             kept.payload_keys(shop),
             kept.merged_numbers(shop),
@@ -104,6 +110,9 @@ class Rights:
                 "customer": person.customer,
             }
             connection.execute(insert(tables.erasures).values(**row))
+            about = {"customer_id": person.customer_id, "erasure_id": receipt["erasure_id"]}
+            told = Event(EventKind.ERASED, receipt["completed_at"], about)
+            self._outbox.note(connection, told)
         self._shop.database.scrub()
         return receipt
 
@@ -215,7 +224,11 @@ def _cover(shop: str, contact: str) -> list[str]:
         "online_features: the figures about you that the next answer would be made from.",
         (
             "opt_outs: what you do not want to be shown. contact_permissions: whether you may be"
-            " written to."
+            " written to. preferred_channels: how you would rather be."
+        ),
+        (
+            "audiences: the lists of customers to write to that you were on, who took each and why"
+            " you were on it. calls_to_the_shop's_programs: what they are still to be told of you."
         ),
         (
             "corrections: what you had put right. reviews: the decisions that you asked a person to"

@@ -14,6 +14,7 @@ from features import clock
 from features.consent.event import ALLOWING, EXPIRED, ConsentEvent
 from features.customers.pseudonyms import erased_among
 from features.database.tables import (
+    audience_members,
     audit_log,
     consent_state,
     decision_events,
@@ -35,6 +36,7 @@ from serving.access.one_time_codes import forget_old_codes
 from serving.access.revocations import Revocations
 from serving.decisions.kept_answers import LIFE
 from serving.rights.rights import Rights
+from serving.webhooks.queue import forget_old_calls
 
 METHOD = "upkeep"
 
@@ -180,6 +182,7 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
         reviews: (reviews.c.open_for.is_(None), reviews.c.resolved_at < limit),
         audit_log: (audit_log.c.at < unread,),
         exposures: (exposures.c.shown_at < limit,),
+        audience_members: (audience_members.c.given_at < limit,),
         decision_events: (decision_events.c.occurred_at < events_until,),
         kept_answers: (kept_answers.c.kept_at < clock.to_text(now - LIFE),),
         set_bands: (set_bands.c.until <= today,),
@@ -192,5 +195,6 @@ def _delete_old_records(shop: Shop) -> dict[str, int]:
         }
         counts["arrivals"] = _forget_arrivals(shop, connection)
     counts["one_time_codes"] = forget_old_codes(shop.database, now)
+    counts["webhook_calls"] = forget_old_calls(shop.database, now)
     counts["revocations"] = Revocations(shop.database, shop.clock).forget_old()
     return {name: count for name, count in counts.items() if count}

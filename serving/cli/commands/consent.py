@@ -95,7 +95,12 @@ def _show_import(screen: Screen, report: ImportReport, *, loaded: bool) -> None:
             " who may be written to. They allow [bold]no use of data[/bold]: nothing was added to"
             " the ledger, and nobody's data is used because of them."
         )
-    else:
+    if report.preferred_channels:
+        screen.say(
+            f"Of [bold]{report.preferred_channels:,}[/bold] customers the channel that they prefer"
+            " was kept: audiences name it first."
+        )
+    if not (report.contact_permissions or report.preferred_channels):
         screen.say(
             f"[bold]{report.added:,}[/bold] events were added to the ledger; {report.repeated:,}"
             " were in it before."

@@ -18,6 +18,7 @@ from serving.access.audit_log import AuditLog
 from serving.access.caller import Caller
 from serving.access.one_time_codes import OneTimeCodes
 from serving.access.signed_links import Links
+from serving.audiences.exporting import Audiences
 from serving.bootstrap import Sayso
 from serving.churn.estimator import ChurnEstimator
 from serving.decisions.kept_answers import Asking
@@ -30,6 +31,8 @@ from serving.events.links import EventLinks
 from serving.http.boundary.idempotency import BODY, NAME, stated_key
 from serving.recommending.recommender import Recommender
 from serving.rights.rights import Rights
+from serving.webhooks.queue import Queue
+from serving.webhooks.targets import Targets
 
 
 def sayso_of(request: Request) -> Sayso:
@@ -104,6 +107,9 @@ OptingOut = Annotated[OptOuts, _part(lambda sayso: sayso.opt_outs)]
 RowsDoor = Annotated[Door, _part(lambda sayso: sayso.door)]
 Codes = Annotated[OneTimeCodes, _part(lambda sayso: sayso.codes)]
 Auditing = Annotated[AuditLog, _part(lambda sayso: sayso.audit_log)]
+GivingAudiences = Annotated[Audiences, _part(lambda sayso: sayso.audiences)]
+CallTargets = Annotated[Targets, _part(lambda sayso: sayso.targets)]
+CallQueue = Annotated[Queue, _part(lambda sayso: sayso.queue)]
 CallingKey = Annotated[Key, _of_request(key_of)]
 Calling = Annotated[
     Caller, _of_request(lambda request: key_of(request).caller(request_id_of(request)))

@@ -28,6 +28,8 @@ from features.errors import (
 )
 from features.shop.corrections import CorrectionRefused, OneLineOnly
 from features.shop.visitors import VisitorTaken
+from serving.audiences.audience import NobodyGranted, NotTheMoment
+from serving.audiences.exporting import SendAtRefused
 from serving.decisions.deciding import TooBusy
 from serving.decisions.kept_answers import AnswerOutdated, KeyReused
 from serving.decisions.record import DecisionDamaged
@@ -36,6 +38,8 @@ from serving.delivery.product_lists import NoSuchList, TooManyLists
 from serving.http.sight.logs import log, log_failure
 from serving.recommending.allowed import NotThen, UnknownName
 from serving.reviews.review import AlreadyResolved, ReviewRefused
+from serving.webhooks.addresses import AddressRefused
+from serving.webhooks.targets import NotSigned, TooManyWebhooks
 
 RETRY_SECONDS = 30
 MEDIA_TYPE = "application/problem+json"
@@ -57,6 +61,12 @@ STATUS_OF: Mapping[type[SaysoError], int] = {
     UnknownName: 422,
     NotThen: 422,
     VisitorTaken: 409,
+    NobodyGranted: 422,
+    NotTheMoment: 409,
+    SendAtRefused: 422,
+    AddressRefused: 422,
+    NotSigned: 409,
+    TooManyWebhooks: 409,
     CallerGone: 503,
     DatabaseGone: 503,
     DatabaseBusy: 503,

@@ -177,6 +177,14 @@ def reads(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
     return console_page(sayso, staff, "reads.html.j2", "/console/reads", told)
 
 
+@staffed.get("/calls")
+def calls(sayso: Service, staff: SignedIn, caller: Calling) -> HTMLResponse:
+    """Which of the shop's own programs are called, and what they did not take."""
+    sayso.audit_log.read(caller, "calls out")
+    told = {"webhooks": sayso.targets.all(), "failed": sayso.queue.failures()}
+    return console_page(sayso, staff, "calls.html.j2", "/console/calls", told)
+
+
 router.include_router(staffed)
 
 
