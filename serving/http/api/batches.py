@@ -15,7 +15,7 @@ from serving.contract.answers import Churn, ChurnAnswer, Recommendation, Recomme
 from serving.contract.batches import ChurnBatch, RecommendationBatch, check_customer_id
 from serving.decisions.deciding import Decided
 from serving.http.api.addressed import head, joined, links_of_list, links_to
-from serving.http.boundary.lines import LineProblem, LinesResponse
+from serving.http.boundary.lines import LinesResponse, lines_of
 from serving.http.boundary.parts import (
     Calling,
     CallingKey,
@@ -40,7 +40,7 @@ Signal = Annotated[
 
 @router.post(
     "/recommendations/batch",
-    responses={200: {"model": Recommendation | LineProblem}},
+    responses={200: lines_of(Recommendation)},
     response_class=LinesResponse,
     status_code=200,
     **scope("recommend"),
@@ -77,7 +77,7 @@ def recommend_to_many(
 
 @router.post(
     "/churn/batch",
-    responses={200: {"model": Churn | LineProblem}},
+    responses={200: lines_of(Churn)},
     response_class=LinesResponse,
     status_code=200,
     **scope("score"),

@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
@@ -27,6 +26,8 @@ from features.errors import (
     WorkspaceError,
 )
 from features.shop.corrections import CorrectionRefused, OneLineOnly
+from serving.contract import problems
+from serving.contract.problems import MEDIA_TYPE, OF_STATUS, ProblemKind
 from serving.decisions.deciding import TooBusy
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
@@ -35,46 +36,29 @@ from serving.recommending.allowed import UnknownName
 from serving.reviews.review import AlreadyResolved, ReviewRefused
 
 RETRY_SECONDS = 30
-MEDIA_TYPE = "application/problem+json"
-STATUS_OF: Mapping[type[SaysoError], int] = {
-    NotFound: 404,
-    ConsentError: 422,
-    OneLineOnly: 403,
-    CorrectionRefused: 422,
-    TooBusy: 409,
-    ModelUnavailable: 409,
-    DecisionDamaged: 409,
-    ReviewRefused: 422,
-    AlreadyResolved: 409,
-    TooManyOptOuts: 422,
-    UnknownName: 422,
-    CallerGone: 503,
-    DatabaseGone: 503,
-    DatabaseBusy: 503,
+KIND_OF: Mapping[type[SaysoError], ProblemKind] = {
+    NotFound: problems.NOT_FOUND,
+    ConsentError: problems.CONSENT_REFUSED,
+    OneLineOnly: problems.ONE_LINE_ONLY,
+    CorrectionRefused: problems.CORRECTION_REFUSED,
+    TooBusy: problems.CONSENT_CHANGING,
+    ModelUnavailable: problems.MODEL_UNAVAILABLE,
+    DecisionDamaged: problems.DECISION_DAMAGED,
+    ReviewRefused: problems.REVIEW_REFUSED,
+    AlreadyResolved: problems.ALREADY_RESOLVED,
+    TooManyOptOuts: problems.TOO_MANY_OPT_OUTS,
+    UnknownName: problems.UNKNOWN_NAME,
+    CallerGone: problems.UNAVAILABLE,
+    DatabaseGone: problems.UNAVAILABLE,
+    DatabaseBusy: problems.UNAVAILABLE,
 }
+"""What a refusal by the rules is."""
 MOST_ERRORS = 20
 """Faults that a problem document names; who has more mends these first."""
 MOST_CHARACTERS = 200
 """Of a field's name and of what is said of it, both of which may repeat what was sent."""
 RETRY = {"Retry-After": "2"}
 UNAVAILABLE = "The database does not answer at the moment. Ask again soon."
-
-
-class FieldProblem(BaseModel):
-    """What is wrong with one field of a request."""
-
-    field: str
-    detail: str
-
-
-class Problem(BaseModel):
-    """A problem document."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldProblem]
 
 
 class Refused(Exception):
@@ -87,14 +71,18 @@ class Refused(Exception):
         errors: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         delay: float = 0.0,
+        kind: ProblemKind | None = None,
     ) -> None:
-        """`delay` is for how many seconds it is told to nobody, so that guessing takes time."""
+        """`delay` is for how many seconds it is told to nobody, so that guessing takes time; `kind`
+        says more of the reason than the status does.
+        """
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
         self.headers = headers
         self.delay = delay
+        self.kind = kind
 
 
 def problem(
@@ -102,11 +90,13 @@ def problem(
     detail: str,
     errors: Sequence[tuple[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    kind: ProblemKind | None = None,
 ) -> JSONResponse:
-    """A refusal as a response."""
+    """A refusal as a response, of the first kind of its status where no other is named."""
+    kind = kind or OF_STATUS.get(status)
     content = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "type": "about:blank" if kind is None else kind.uri,
+        "title": HTTPStatus(status).phrase if kind is None else kind.title,
         "status": status,
         "detail": detail,
         "errors": [
@@ -164,23 +154,25 @@ async def _refused(_request: Request, error: Exception) -> JSONResponse:
 
 def refused(error: Refused) -> JSONResponse:
     """A refusal that was raised, as a response."""
-    return problem(error.status, error.detail, error.errors, error.headers)
+    return problem(error.status, error.detail, error.errors, error.headers, error.kind)
 
 
 async def _refused_by_rule(_request: Request, error: Exception) -> JSONResponse:
-    status = next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 500)
+    kind = next(
+        (kind for one, kind in KIND_OF.items() if isinstance(error, one)), problems.INTERNAL_ERROR
+    )
     if isinstance(error, WorkspaceError):
         # What is missing is never made anew on the way to an answer: its operator has to see it.
         log.error("nothing can be answered from this workspace: %s", error)
         later = {"Retry-After": str(RETRY_SECONDS)}
         return problem(503, "The shop's data cannot be used just now. Try later.", headers=later)
-    if status == 500:
+    if kind is problems.INTERNAL_ERROR:
         log_failure("a request failed", error)
         return problem(500, "Something went wrong on our side.")
-    if status == 503:
+    if kind is problems.UNAVAILABLE:
         return problem(503, UNAVAILABLE, headers=RETRY)
     field = getattr(error, "field", None)
-    return problem(status, str(error), [(field, str(error))] if field else [])
+    return problem(kind.status, str(error), [(field, str(error))] if field else [], kind=kind)
 
 
 async def _unheard_of(_request: Request, _error: Exception) -> JSONResponse:
