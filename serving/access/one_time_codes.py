@@ -88,7 +88,8 @@ class OneTimeCodes:
             _require_known(connection, customer)
             upsert(connection, one_time_codes, ("customer",), [row])
             connection.execute(delete(wanted_codes).where(wanted_codes.c.customer == customer))
-        return Code(f"{text[:4]}-{text[4:]}", good_for, expires_at)
+        stated = None if good_for is None else str(good_for)
+        return Code(f"{text[:4]}-{text[4:]}", stated, expires_at)
 
     def use(self, customer: int, good_for: GoodFor, said: str) -> bool:
         """Whether `said` is the customer's code for that; it is used up then, and one try poorer

@@ -143,13 +143,17 @@ def _signed_request(system: Announcing) -> dict[str, Any]:
     }
 
 
+def _ping(system: Announcing) -> dict[int | str, dict[str, Any]]:
+    return {200: {"description": "A ping."}} if system.system == "woocommerce" else {}
+
+
 for _system in SYSTEMS.values():
     router.add_api_route(
         f"/transactions/{_system.system}",
         _route(_system),
         methods=["POST"],
         status_code=202,
-        responses={202: {"model": RowsAnswer}, **refusals(*REFUSALS)},
+        responses={202: {"model": RowsAnswer}, **_ping(_system), **refusals(*REFUSALS)},
         openapi_extra=_signed_request(_system),
         response_model=None,
         tags=["ingest"],
