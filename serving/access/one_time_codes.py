@@ -48,7 +48,7 @@ class Code:
     """A code as its maker sees it, once."""
 
     code: str
-    good_for: GoodFor | None
+    good_for: str | None
     expires_at: str
 
 
@@ -88,8 +88,7 @@ class OneTimeCodes:
             _require_known(connection, customer)
             upsert(connection, one_time_codes, ("customer",), [row])
             connection.execute(delete(wanted_codes).where(wanted_codes.c.customer == customer))
-        stated = None if good_for is None else str(good_for)
-        return Code(f"{text[:4]}-{text[4:]}", stated, expires_at)
+        return Code(f"{text[:4]}-{text[4:]}", good_for and str(good_for), expires_at)
 
     def use(self, customer: int, good_for: GoodFor, said: str) -> bool:
         """Whether `said` is the customer's code for that; it is used up then, and one try poorer
