@@ -33,6 +33,8 @@ from serving.contract.responses import (
     RowsAnswer,
 )
 
+__all__ = ["Choice", "Client", "Event", "LineProblem", "NoAnswer", "Patience", "Problem", "Refused"]
+
 MOST_AT_ONCE = 1_000
 """Customers, events or rows in one request; more are sent in several."""
 AGAIN = LATER | {502, 504}

@@ -1,13 +1,17 @@
-"""The examples of the OpenAPI document are true: each is sent to the service, and what comes is
-what the example shows.
+"""The examples of the OpenAPI document and of the README are true: each is sent to the service, and
+what comes is what the example shows.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,10 +22,13 @@ from serving.contract import answers, problems, responses
 from serving.http.app import make_app
 from serving.http.boundary.lines import NDJSON
 from serving.http.reference.examples import Example, examples
+from tests.serving_shop import Client
 from tests.test_docs_openapi import SIGNED, fits, operations
 
 pytest_plugins = ["tests.serving_fixtures"]
 
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+CRM = README.partition("### From a CRM")[2].partition("\nWhat holds")[0]
 EXAMPLES = examples()
 DOCUMENT = make_app().openapi()
 ROUTES = {
@@ -167,3 +174,44 @@ def same_kind(one: Any, other: Any) -> bool:
     """Whether two values are of one kind; whatever may be null is so for some."""
     numbers = isinstance(one, int | float) and isinstance(other, int | float)
     return one is None or other is None or numbers or type(one) is type(other)
+
+
+def block(language: str, service: Client, customers: list[str]) -> str:
+    """The code of the README's section for CRMs, for the running service and its customers."""
+    [code] = re.findall(rf"^```{language}\n(.*?)^```$", CRM, re.DOTALL | re.MULTILINE)
+    for name, customer in zip(CUSTOMERS, customers, strict=True):
+        code = code.replace(name, customer)
+    return str(code).replace("http://localhost:3000", service.url)
+
+
+def test_the_python_of_the_readme_runs(service, pool, capsys, monkeypatch) -> None:
+    """What a CRM would write in Python gets a list, tells an event, and is told of a fault."""
+    monkeypatch.setenv("KEY", service.key)
+    customers = pool.take(2)
+    exec(block("python", service, customers), {})  # noqa: S102 - the README's own code
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 3 + 1 + 2 + 1
+    assert (printed[3], printed[-1]) == ("1", "/problems/invalid k")
+    assert [line.split()[0] for line in printed[4:6]] == customers
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not there")
+def test_the_curl_of_the_readme_runs(service, pool, tmp_path) -> None:
+    """What a CRM would send with curl is taken: an event, two lines, and a withdrawal."""
+    customers = pool.take(2)
+    shell = ["bash", "-euo", "pipefail", "-c", block("sh", service, customers)]
+    done = subprocess.run(  # noqa: S603 - the README's own code
+        shell,
+        cwd=tmp_path,
+        env={**os.environ, "KEY": service.key},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = [json.loads(found) for found in done.stdout.replace("}{", "}\n{").splitlines()]
+    assert told[0]["accepted"] == 1
+    assert [one["customer_id"] for one in told[1:3]] == customers
+    assert told[3]["takes_effect"] is True
+    assert json.loads((tmp_path / "answer.json").read_text())["customer_id"] == customers[0]

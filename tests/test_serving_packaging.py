@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -142,16 +143,32 @@ def test_a_bento_answers(
 
 
 @pytest.mark.slow
-def test_its_own_program_is_the_command_line(
+def test_its_own_program_serves_it(
     bento: Path, workspace: tuple[Workspace, str], tmp_path: Path
 ) -> None:
-    """`src/sayso`, which a container runs, does what `sayso` does, wherever it is called from."""
+    """`src/sayso`, which a container runs, serves the Bento's code from wherever it is called."""
     opened, _ = workspace
-    done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, str(bento / "src/sayso"), "doctor", "--json"],
-        cwd=tmp_path,
-        env=environment(opened, 3000),
-        capture_output=True,
-        check=False,
-    )
-    assert json.loads(done.stdout) == {"faults": [], "left": 0}, done.stderr
+    port = free_port()
+    program = [sys.executable, str(bento / "src/sayso"), "serve", "--port", str(port)]
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(  # noqa: S603 - our own command
+            program, cwd=tmp_path, env=environment(opened, port), stdout=log, stderr=log
+        ) as served,
+    ):
+        try:
+            told = _answered(f"http://127.0.0.1:{port}/docs.json", served)
+        finally:
+            served.terminate()
+    assert told["info"]["description"].startswith("From the Bento.")
+
+
+def _answered(url: str, served: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """What is answered at an address, once anything is."""
+    for _ in range(480):
+        assert served.poll() is None, "it stopped"
+        try:
+            return dict(httpx.get(url).raise_for_status().json())
+        except httpx.HTTPError:
+            time.sleep(0.5)
+    raise AssertionError("it was not ready within four minutes")

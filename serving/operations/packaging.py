@@ -58,7 +58,7 @@ COPY {SOURCES}/{LOCK} ./
 RUN python -m pip install --no-cache-dir --require-hashes --requirement {LOCK}
 COPY {SOURCES}/ ./
 RUN python -m compileall -q .
-ENV PATH=/opt/{NAME}:$PATH PYTHONPATH=/opt/{NAME} PYTHONUNBUFFERED=1
+ENV PATH=/opt/{NAME}:$PATH PYTHONUNBUFFERED=1
 ENV SAYSO_WORKSPACE=/workspace SAYSO_HOST=0.0.0.0
 USER {NAME}
 VOLUME /workspace
