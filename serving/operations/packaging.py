@@ -40,7 +40,12 @@ docker:
 """
 ENTRY = """\
 #!/usr/bin/env python3
-\"\"\"The command line, of the code beside this file.\"\"\"
+\"\"\"The command line, of the code beside this file, also for the processes that it starts.\"\"\"
+
+import os
+from pathlib import Path
+
+os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parent)
 
 from serving.cli import main
 
