@@ -293,6 +293,9 @@ class Client:
             last = attempt + 1 == self._patience.tries
             try:
                 answer = self._http.send(request, stream=stream)
+                if answer.is_success:
+                    return answer
+                refused = _refusal(answer)
             except httpx.TransportError as error:
                 if last:
                     told = f"{request.url.host} gave no answer in {attempt + 1} tries"
@@ -301,9 +304,6 @@ class Client:
                     ) from error
                 self._sleep(self._pause(attempt, None))
                 continue
-            if answer.is_success:
-                return answer
-            refused = _refusal(answer)
             wait = refused.retry_after or 0.0
             if last or answer.status_code not in AGAIN or wait > self._patience.longest:
                 raise refused

@@ -134,6 +134,29 @@ def test_an_example_fits_its_schema(operation: str) -> None:
         assert not kinds or any(is_of(kind, answer) for kind in kinds)
 
 
+@pytest.mark.parametrize("operation", ["recommend", "estimate", "estimate_many", "decision"])
+def test_an_example_adds_up(operation: str) -> None:
+    """Every explanation of an example goes from its base value to its output value."""
+    shown = [one for one in explanations(EXAMPLES[operation]) if "output_value" in one]
+    assert shown
+    for one in shown:
+        added = sum(part["contribution"] for part in one["contributions"])
+        assert one["base_value"] + added == pytest.approx(one["output_value"], abs=1e-5)
+
+
+def explanations(example: Example) -> list[dict[str, Any]]:
+    """Every part of an example that states contributions."""
+    found, left = [], [example.answer, *(example.lines or ())]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            found += [part] if "contributions" in part else []
+            left += part.values()
+        elif isinstance(part, list):
+            left += part
+    return found
+
+
 def test_the_examples_are_true(service, pool) -> None:
     """Sent to the service, each example is answered with the status that it shows and with all that
     it shows, of the same kinds.
