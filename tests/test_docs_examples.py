@@ -44,8 +44,8 @@ IN_TURN = (
 LAST = "erase"
 UNTYPED = {"decision", "export", "take_back", "revoke"}
 """What a decision or an export holds depends on whose it is; the others answer with no content."""
-FREE = {"gates", "metrics"}
-"""What holds other names for each version of a model."""
+FREE = {"gates", "metrics", "values"}
+"""What holds other names for each version of a model, or for each reason."""
 CLASSES = (answers, responses, problems)
 NAMED = re.compile(r"(dec|opt|rev)_\w+")
 MOMENT = re.compile(r"20\d\d-\d\d-\d\dT[\d:.]+Z")
