@@ -4,6 +4,8 @@ there.
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import httpx
 import pytest
 from pydantic import BaseModel, TypeAdapter
@@ -177,6 +179,34 @@ def test_every_post_says_that_it_may_be_named(document):
         stated = [one["name"] for one in operation.get("parameters", ())]
         named = (method, path) in ROUTES and method == "post"
         assert stated.count("Idempotency-Key") == named, (method, path)
+
+
+def test_every_refusal_is_the_one_problem(document):
+    """Each status of a `/v1` route that is no success refers to the schema `Problem`, and those
+    after which one may ask again state `Retry-After`.
+    """
+    for route in ROUTES.keys() | SIGNED:
+        responses = operations(document)[route]["responses"]
+        refusals = {status: said for status, said in responses.items() if status >= "400"}
+        assert {"401", "404", "409", "413", "415", "422", "429", "500", "503"} & set(refusals)
+        for status, said in refusals.items():
+            schema = said["content"]["application/problem+json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/Problem"}
+            assert ("Retry-After" in said.get("headers", {})) == (status in {"429", "503"})
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_the_document_says_where_the_service_is_and_which_version(document, service):
+    """It names the address under which customers reach the service, and Sayso's version."""
+    assert [server["url"] for server in document["servers"]] == [service.url]
+    assert document["info"]["version"] == version("sayso")
+
+
+def test_operations_are_called_as_their_functions(document):
+    """Each operation has a short name of its own."""
+    names = [operation["operationId"] for operation in operations(document).values()]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and "_v1_" not in name for name in names)
 
 
 def fits(kind: type, answer: dict) -> None:

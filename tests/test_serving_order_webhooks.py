@@ -21,6 +21,7 @@ from features.shop.online import online_stores
 from features.shop.shop import Shop
 from serving.bootstrap import assemble
 from serving.http.app import make_app
+from serving.http.reference.examples import examples
 
 SECRET = "hush-hush-hush-hush-hush-hush-hush"  # noqa: S105 - of a test
 SHOPIFY, WOOCOMMERCE = "/v1/transactions/shopify", "/v1/transactions/woocommerce"
@@ -220,3 +221,21 @@ def test_without_a_secret_the_answer_says_what_to_set(client: TestClient) -> Non
         answer = client.post(path, content=b"{}")
         assert answer.status_code == 404
         assert f"{variable}_SECRET" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "operation"),
+    [(SHOPIFY, "take_orders_of_shopify"), (WOOCOMMERCE, "take_orders_of_woocommerce")],
+)
+def test_the_documented_examples_are_true(client: TestClient, path: str, operation: str) -> None:
+    """The example of each system's orders is answered as the document shows, once its customer is
+    one of the shop's.
+    """
+    example = examples()[operation]
+    told = (
+        json.dumps(example.request)
+        .replace("nora@example.com", "c000")
+        .replace("2026-11", "2024-10")
+    )
+    answer = announce(client, path, json.loads(told), example.parameters[TOPIC[path].lower()])
+    assert (answer.status_code, answer.json()) == (example.status, example.answer)

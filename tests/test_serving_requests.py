@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from serving.access.api_keys import SCOPES, Keys
+from serving.contract.problems import KINDS
 from tests.serving_shop import CATEGORIES, FOR_ITEMS, NO_TLS, sharing
 
 pytest_plugins = ["tests.serving_fixtures"]
@@ -140,6 +141,8 @@ def is_problem(response: httpx.Response, status: int) -> dict:
     document: dict = response.json()
     assert set(document) == {"type", "title", "status", "detail", "errors"}
     assert document["status"] == status
+    kind = next(kind for kind in KINDS if kind.uri == document["type"])
+    assert (kind.status, kind.title) == (status, document["title"])
     assert document["title"] and document["detail"]  # noqa: PT018 - both say something
     assert all(set(error) == {"field", "detail"} for error in document["errors"])
     return document

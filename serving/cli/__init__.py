@@ -101,6 +101,9 @@ COMMANDS = {
         "commands.operations",
         "Say what is wrong with a workspace and what to do about it, and mend what is safe.",
     ),
+    "build": Listed(
+        "commands.operations", "Make a Bento of the program, with its lock and a container file."
+    ),
     "selftest": Listed(
         "commands.selftest",
         "Put what Sayso promises to the test, each in a shop of its own that is thrown away"

@@ -1,10 +1,10 @@
-"""What `POST /v1/events` takes and answers."""
+"""What `POST /v1/events` takes."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SkipValidation
+from pydantic import Field, SkipValidation
 
 from features.events.event import Kind
 from serving.contract.requests import CustomerId, Id, Moment, Request
@@ -45,19 +45,3 @@ class EventsRequest(Request):
     events: Annotated[
         list[SkipValidation[EventRequest]], Field(min_length=1, max_length=MOST_EVENTS)
     ]
-
-
-class RejectedEvent(BaseModel):
-    """An event that was not taken, by its place in the request, and why."""
-
-    index: int
-    detail: str
-
-
-class EventsAnswer(BaseModel):
-    """What became of the events of a request."""
-
-    accepted: int
-    duplicate: int
-    dropped_unconsented: int
-    rejected: list[RejectedEvent]

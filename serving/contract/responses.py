@@ -165,7 +165,7 @@ class Notices:
 
 @dataclass(frozen=True, kw_only=True)
 class RejectedRow:
-    """A row that was not taken, by its place in the request, and why."""
+    """A row or an event that was not taken, by its place in the request, and why."""
 
     index: int
     detail: str
@@ -173,8 +173,8 @@ class RejectedRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsAnswer:
-    """What became of rows: how many are kept, were there before, were dropped since their customer
-    does not allow collecting them, and which were not taken.
+    """What became of rows or events: how many are kept, were there before, were dropped since their
+    customer does not allow collecting them, and which were not taken.
     """
 
     accepted: int

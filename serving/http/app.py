@@ -41,6 +41,8 @@ from serving.http.boundary.limits import Limits
 from serving.http.boundary.quick_routes import quick
 from serving.http.pages import coded_pages, console, console_door, event_links, front
 from serving.http.pages import customer_pages as pages
+from serving.http.reference import problem_pages
+from serving.http.reference.document import DescribedApp, operation_id
 from serving.http.sight.counts import REGISTRY, show_models
 from serving.http.sight.worker_metrics import WorkerMetrics
 
@@ -70,6 +72,7 @@ ROUTERS = (
     coded_pages,
     metrics,
     readiness,
+    problem_pages,
     front,
 )
 ASKED_MOST = (recommendations, churn)
@@ -83,10 +86,12 @@ used, what it withheld, and why.
 def make_app(settings: Settings | None = None) -> FastAPI:
     """The application; `app.state.sayso` has to be set to a `Sayso` before the first request."""
     settings = settings or Settings()
-    app = FastAPI(
+    app = DescribedApp(
         title="Sayso",
         version=version("sayso"),
         description=DESCRIPTION,
+        servers=[{"url": settings.public_url or "/", "description": "This service."}],
+        generate_unique_id_function=operation_id,
         openapi_url="/docs.json",
         docs_url=None,
         redoc_url=None,

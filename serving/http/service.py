@@ -30,11 +30,13 @@ if TYPE_CHECKING:  # its modules are imported when a worker makes its service
 class LateApplication(Starlette):
     """Stands for the web application, which a worker loads after BentoML has asked for it.
 
-    Nothing asks it before that: BentoML makes the service before it takes a request.
+    Nothing asks it before that: BentoML makes the service before it takes a request. Whoever only
+    looks, to build a Bento, finds no route.
     """
 
     def __init__(self) -> None:
         super().__init__(lifespan=self._alive)
+        self._loaded = Starlette()
 
     def load(self, sayso: Sayso, settings: Settings, folder: str | None) -> Starlette:
         """Make the web application that this one stands for, of a running service."""

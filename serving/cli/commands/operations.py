@@ -1,4 +1,6 @@
-"""`sayso migrate`, `backup`, `restore` and `doctor`: what an operator does to a whole workspace."""
+"""What an operator does to a whole workspace (`sayso migrate`, `backup`, `restore`, `doctor`), and
+to the program (`sayso build`).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.cli.options import DEFAULT_WORKSPACE, DebugOption, JsonOption, WorkspaceOption
 from serving.cli.screen import Screen
+from serving.operations import packaging
 from serving.operations.backup import back_up
 from serving.operations.doctor import Doctor
 from serving.operations.moving import Verified, migrate
@@ -37,6 +40,10 @@ WithKeysOption = Annotated[
 ]
 
 
+PROJECT = Path(__file__).parents[3]
+"""Where the packages lie; the project's folder, where it was installed from a checkout."""
+
+
 class Ill(SaysoError):
     """Something about a workspace is left to be mended."""
 
@@ -47,6 +54,7 @@ def register(app: typer.Typer) -> None:
     app.command("backup")(backup)
     app.command("restore")(restore)
     app.command("doctor")(doctor)
+    app.command("build")(build)
 
 
 def move(
@@ -213,6 +221,29 @@ def doctor(
     screen.result({"faults": [asdict(one) for one in found], "left": left})
     if left:
         raise Ill(f"{left} of {len(found)} faults are left")
+
+
+def build(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the Bento; new or empty.")
+    ] = Path("bento"),
+    *,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make a Bento of the program, with its lock and a container file.
+
+    Nothing of a shop is in it.
+    """
+    screen = Screen(as_json=as_json)
+    with screen.progress() as progress:
+        built = packaging.build(out, PROJECT, progress)
+    screen.say(f"[bold]{built.tag}[/bold] is in {built.folder} ({built.bytes / 1e6:.1f} MB).")
+    screen.say(
+        f"`{built.folder}/{packaging.SOURCES}/{packaging.PROGRAM} serve` serves it, in an"
+        f" environment of {packaging.LOCK}; {built.container_file} makes a container of it."
+    )
+    screen.result(asdict(built))
 
 
 def _what_of_later(done: Restored) -> str:

@@ -17,7 +17,7 @@ from serving.decisions.deciding import Decided
 from serving.decisions.once import Around, once_for
 from serving.http.api.addressed import head, joined, links_of_list, links_to
 from serving.http.boundary.idempotency import AGAIN, was_answered
-from serving.http.boundary.lines import LineProblem, LinesResponse
+from serving.http.boundary.lines import LinesResponse, lines_of
 from serving.http.boundary.parts import (
     AskedOnce,
     Calling,
@@ -44,7 +44,7 @@ Signal = Annotated[
 
 @router.post(
     "/recommendations/batch",
-    responses={200: {"model": Recommendation | LineProblem}},
+    responses={200: lines_of(Recommendation)},
     response_class=LinesResponse,
     status_code=200,
     **scope("recommend"),
@@ -95,7 +95,7 @@ def recommend_to_many(
 
 @router.post(
     "/churn/batch",
-    responses={200: {"model": Churn | LineProblem}},
+    responses={200: lines_of(Churn)},
     response_class=LinesResponse,
     status_code=200,
     **scope("score"),

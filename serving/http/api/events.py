@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from features import clock
 from features.events.event import DecisionEvent
-from serving.contract.events import EventRequest, EventsAnswer, EventsRequest
+from serving.contract.events import EventRequest, EventsRequest
+from serving.contract.responses import RowsAnswer
 from serving.events.intake import Fate, Told
 from serving.http.boundary.parts import Calling, TakingEvents
 from serving.http.boundary.problems import MOST_CHARACTERS
@@ -25,7 +26,7 @@ MISSHAPEN = "misshapen"
 @router.post(
     "/events",
     status_code=202,
-    responses={202: {"model": EventsAnswer}},
+    responses={202: {"model": RowsAnswer}},
     response_model=None,
     **scope("ingest"),
 )

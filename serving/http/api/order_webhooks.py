@@ -20,6 +20,7 @@ from features.config.environment import Settings
 from features.intake.over_http.door import Received
 from features.intake.over_http.order_webhooks import SYSTEMS, Announcing
 from features.tables.declared import transactions
+from serving.contract.problems import SIGNATURE_REFUSED, refusals
 from serving.contract.responses import RowsAnswer
 from serving.http.api.addressed import AnswerResponse
 from serving.http.api.intake import answer
@@ -29,6 +30,7 @@ from serving.http.boundary.parts import RowsDoor
 from serving.http.boundary.problems import Refused
 
 router = APIRouter(prefix="/v1", route_class=LaneRoute)
+REFUSALS = (400, 401, 404, 408, 413, 415, 422, 429, 500, 503)
 PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 """What WooCommerce sends, unsigned, to see whether anybody is there when a webhook is saved."""
 
@@ -47,7 +49,7 @@ def _signed_body(system: Announcing) -> Callable[[Request], Awaitable[bytes]]:
             return body
         delay = limits_of(request).failures.count(request, "signatures of webhooks")
         told = f"The signature in `{system.signature}` is missing or does not fit the body."
-        raise Refused(401, told, delay=delay)
+        raise Refused(401, told, delay=delay, kind=SIGNATURE_REFUSED)
 
     return checked
 
@@ -119,13 +121,40 @@ def _statement(system: Announcing, body: bytes) -> Any:
         raise Refused(400, "The body is no JSON, or holds what is no number or no time.") from None
 
 
+def _signed_request(system: Announcing) -> dict[str, Any]:
+    """How the OpenAPI document describes what the shop system sends."""
+    order = {"type": "object", "description": f"An order, as {system.named} states it."}
+    headers = {
+        system.topic: "What happened; only orders are taken.",
+        system.signature: "HMAC-SHA256 of the body with the shared secret, in Base64.",
+    }
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": order}}},
+        "parameters": [
+            {
+                "name": name,
+                "in": "header",
+                "required": True,
+                "description": said,
+                "schema": {"type": "string"},
+            }
+            for name, said in headers.items()
+        ],
+    }
+
+
+def _ping(system: Announcing) -> dict[int | str, dict[str, Any]]:
+    return {200: {"description": "A ping."}} if system.system == "woocommerce" else {}
+
+
 for _system in SYSTEMS.values():
     router.add_api_route(
         f"/transactions/{_system.system}",
         _route(_system),
         methods=["POST"],
         status_code=202,
-        responses={202: {"model": RowsAnswer}},
+        responses={202: {"model": RowsAnswer}, **_ping(_system), **refusals(*REFUSALS)},
+        openapi_extra=_signed_request(_system),
         response_model=None,
         tags=["ingest"],
     )

@@ -15,10 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from features.database.caller import Caller, current_caller
 from serving.batch.chunks import Batch
+from serving.contract.problems import SCHEMAS, LineProblem
 from serving.decisions.deciding import Decided
 from serving.decisions.document import encoded
 from serving.http.boundary.lanes import Lanes, in_thread
-from serving.http.boundary.problems import Problem, Refused, is_known, problem, told
+from serving.http.boundary.problems import Refused, is_known, problem, told
 from serving.http.sight.logs import log_failure
 
 Write = Callable[[str, Decided[Any]], bytes]
@@ -26,16 +27,30 @@ Write = Callable[[str, Decided[Any]], bytes]
 Line = tuple[str, bytes | Exception]
 
 
-class LineProblem(Problem):
-    """Why a customer of a batch got no answer, on their line."""
+NDJSON = "application/x-ndjson"
 
-    customer_id: str
+
+def lines_of(answer: type) -> dict[str, Any]:
+    """How the OpenAPI document describes lines, each an answer of that kind or a problem."""
+    line = {"oneOf": [{"$ref": SCHEMAS + kind.__name__} for kind in (answer, LineProblem)]}
+    return {
+        "description": "A line of JSON for each customer, in the order asked.",
+        "content": {
+            NDJSON: {
+                "schema": {
+                    "type": "string",
+                    "contentMediaType": NDJSON,
+                    "contentSchema": line,
+                }
+            }
+        },
+    }
 
 
 class LinesResponse(JSONResponse):
     """The lines of a batch (NDJSON: https://github.com/ndjson/ndjson-spec)."""
 
-    media_type = "application/x-ndjson"
+    media_type = NDJSON
 
     def __init__(
         self, batch: Batch[Any], write: Write, headers: Mapping[str, str] | None = None

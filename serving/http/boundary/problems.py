@@ -10,7 +10,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
@@ -30,6 +29,8 @@ from features.shop.corrections import CorrectionRefused, OneLineOnly
 from features.shop.visitors import VisitorTaken
 from serving.audiences.audience import NobodyGranted, NotTheMoment
 from serving.audiences.exporting import SendAtRefused
+from serving.contract import problems
+from serving.contract.problems import MEDIA_TYPE, OF_STATUS, ProblemKind
 from serving.decisions.deciding import TooBusy
 from serving.decisions.kept_answers import AnswerOutdated, KeyReused
 from serving.decisions.record import DecisionDamaged
@@ -42,58 +43,41 @@ from serving.webhooks.addresses import AddressRefused
 from serving.webhooks.targets import NotSigned, TooManyWebhooks
 
 RETRY_SECONDS = 30
-MEDIA_TYPE = "application/problem+json"
-STATUS_OF: Mapping[type[SaysoError], int] = {
-    NotFound: 404,
-    ConsentError: 422,
-    OneLineOnly: 403,
-    CorrectionRefused: 422,
-    TooBusy: 409,
-    AnswerOutdated: 409,
-    KeyReused: 409,
-    ModelUnavailable: 409,
-    DecisionDamaged: 409,
-    ReviewRefused: 422,
-    AlreadyResolved: 409,
-    TooManyOptOuts: 422,
-    NoSuchList: 422,
-    TooManyLists: 422,
-    UnknownName: 422,
-    NotThen: 422,
-    VisitorTaken: 409,
-    NobodyGranted: 422,
-    NotTheMoment: 409,
-    SendAtRefused: 422,
-    AddressRefused: 422,
-    NotSigned: 409,
-    TooManyWebhooks: 409,
-    CallerGone: 503,
-    DatabaseGone: 503,
-    DatabaseBusy: 503,
+KIND_OF: Mapping[type[SaysoError], ProblemKind] = {
+    NotFound: problems.NOT_FOUND,
+    ConsentError: problems.CONSENT_REFUSED,
+    OneLineOnly: problems.ONE_LINE_ONLY,
+    CorrectionRefused: problems.CORRECTION_REFUSED,
+    TooBusy: problems.CONSENT_CHANGING,
+    AnswerOutdated: problems.ANSWER_OUTDATED,
+    KeyReused: problems.KEY_REUSED,
+    ModelUnavailable: problems.MODEL_UNAVAILABLE,
+    DecisionDamaged: problems.DECISION_DAMAGED,
+    ReviewRefused: problems.REVIEW_REFUSED,
+    AlreadyResolved: problems.ALREADY_RESOLVED,
+    TooManyOptOuts: problems.TOO_MANY_OPT_OUTS,
+    NoSuchList: problems.NO_SUCH_LIST,
+    TooManyLists: problems.TOO_MANY_LISTS,
+    UnknownName: problems.UNKNOWN_NAME,
+    NotThen: problems.SEND_AT_REFUSED,
+    VisitorTaken: problems.VISITOR_TAKEN,
+    NobodyGranted: problems.NOBODY_GRANTED,
+    NotTheMoment: problems.NOT_THE_MOMENT,
+    SendAtRefused: problems.SEND_AT_REFUSED,
+    AddressRefused: problems.ADDRESS_REFUSED,
+    NotSigned: problems.NOTHING_TO_SIGN_WITH,
+    TooManyWebhooks: problems.TOO_MANY_WEBHOOKS,
+    CallerGone: problems.UNAVAILABLE,
+    DatabaseGone: problems.UNAVAILABLE,
+    DatabaseBusy: problems.UNAVAILABLE,
 }
+"""What a refusal by the rules is."""
 MOST_ERRORS = 20
 """Faults that a problem document names; who has more mends these first."""
 MOST_CHARACTERS = 200
 """Of a field's name and of what is said of it, both of which may repeat what was sent."""
 RETRY = {"Retry-After": "2"}
 UNAVAILABLE = "The database does not answer at the moment. Ask again soon."
-
-
-class FieldProblem(BaseModel):
-    """What is wrong with one field of a request."""
-
-    field: str
-    detail: str
-
-
-class Problem(BaseModel):
-    """A problem document."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldProblem]
 
 
 class Refused(Exception):
@@ -106,14 +90,18 @@ class Refused(Exception):
         errors: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         delay: float = 0.0,
+        kind: ProblemKind | None = None,
     ) -> None:
-        """`delay` is for how many seconds it is told to nobody, so that guessing takes time."""
+        """`delay` is for how many seconds it is told to nobody, so that guessing takes time; `kind`
+        says more of the reason than the status does.
+        """
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
         self.headers = headers
         self.delay = delay
+        self.kind = kind
 
 
 def problem(
@@ -121,11 +109,13 @@ def problem(
     detail: str,
     errors: Sequence[tuple[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    kind: ProblemKind | None = None,
 ) -> JSONResponse:
-    """A refusal as a response."""
+    """A refusal as a response, of the first kind of its status where no other is named."""
+    kind = kind or OF_STATUS.get(status)
     content = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "type": "about:blank" if kind is None else kind.uri,
+        "title": HTTPStatus(status).phrase if kind is None else kind.title,
         "status": status,
         "detail": detail,
         "errors": [
@@ -183,23 +173,25 @@ async def _refused(_request: Request, error: Exception) -> JSONResponse:
 
 def refused(error: Refused) -> JSONResponse:
     """A refusal that was raised, as a response."""
-    return problem(error.status, error.detail, error.errors, error.headers)
+    return problem(error.status, error.detail, error.errors, error.headers, error.kind)
 
 
 async def _refused_by_rule(_request: Request, error: Exception) -> JSONResponse:
-    status = next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 500)
+    kind = next(
+        (kind for one, kind in KIND_OF.items() if isinstance(error, one)), problems.INTERNAL_ERROR
+    )
     if isinstance(error, WorkspaceError):
         # What is missing is never made anew on the way to an answer: its operator has to see it.
         log.error("nothing can be answered from this workspace: %s", error)
         later = {"Retry-After": str(RETRY_SECONDS)}
         return problem(503, "The shop's data cannot be used just now. Try later.", headers=later)
-    if status == 500:
+    if kind is problems.INTERNAL_ERROR:
         log_failure("a request failed", error)
         return problem(500, "Something went wrong on our side.")
-    if status == 503:
+    if kind is problems.UNAVAILABLE:
         return problem(503, UNAVAILABLE, headers=RETRY)
     field = getattr(error, "field", None)
-    return problem(status, str(error), [(field, str(error))] if field else [])
+    return problem(kind.status, str(error), [(field, str(error))] if field else [], kind=kind)
 
 
 async def _unheard_of(_request: Request, _error: Exception) -> JSONResponse:

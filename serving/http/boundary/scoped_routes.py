@@ -13,12 +13,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import HTTPBearer
 
 from serving.access.api_keys import Key
+from serving.contract.problems import refusals
 from serving.http.boundary.idempotency import NAME, PARAMETER, carried_out_once
 from serving.http.boundary.lane_route import ONCE, Handler, LaneRoute
 from serving.http.boundary.lanes import Lane, Lanes, in_thread
 from serving.http.boundary.limits import limits_of
 from serving.http.boundary.parts import Service, asking_of, sayso_of
-from serving.http.boundary.problems import MEDIA_TYPE, Problem, Refused
+from serving.http.boundary.problems import Refused
 
 __all__ = [
     "SCOPE",
@@ -32,10 +33,17 @@ __all__ = [
 ]
 
 SCOPE = "x-scope"
-KEY = Depends(HTTPBearer(scheme_name="key", auto_error=False))
+KEY = Depends(
+    HTTPBearer(
+        scheme_name="key",
+        auto_error=False,
+        description="An API key; `sayso keys create` makes one. `x-scope` of each route names the"
+        " scope that it needs.",
+    )
+)
 """Puts the key into the OpenAPI document; `ScopedRoute` is what checks it."""
 
-PROBLEMS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503)
+PROBLEMS = (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503)
 
 
 class ScopedRoute(LaneRoute):
@@ -110,7 +118,7 @@ def scoped_router(kind: type[ScopedRoute] = ScopedRoute) -> APIRouter:
         prefix="/v1",
         route_class=kind,
         dependencies=[KEY],
-        responses={status: _documented() for status in PROBLEMS},
+        responses=refusals(*PROBLEMS),
     )
 
 
@@ -170,12 +178,3 @@ def require(key: Key, scope: str) -> None:
     """Raises `Refused` for a key without the scope."""
     if not key.allows(scope):
         raise Refused(403, f"This API key does not have the scope `{scope}`.")
-
-
-def _documented() -> dict[str, Any]:
-    schema = Problem.model_json_schema()
-    schema["properties"]["errors"]["items"] = schema.pop("$defs")["FieldProblem"]
-    return {
-        "content": {MEDIA_TYPE: {"schema": schema}},
-        "description": "A problem document (RFC 9457).",
-    }

@@ -100,7 +100,7 @@ def erasure(token: str, sayso: Service, language: str | None = None) -> HTMLResp
 
 
 @router.post("/erasure/{token}", response_class=HTMLResponse)
-def erase(
+def erase_by_link(
     token: str,
     sayso: Service,
     request_id: RequestId,

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from features.shop.workspace import Workspace
-from serving.http.boundary.problems import MEDIA_TYPE
+from serving.contract.problems import MEDIA_TYPE
 from serving.proofs.faults.kinds import BOTH, CHURN, RECOMMENDATION, Fault
 
 PATIENCE_SECONDS = 45.0

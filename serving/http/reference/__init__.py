@@ -1,0 +1,1 @@
+"""What callers read about the interface: the OpenAPI document, examples and pages of problems."""
