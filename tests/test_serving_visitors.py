@@ -134,7 +134,7 @@ def test_what_either_withheld_is_withheld(client, visitor, customer):
 
 @pytest.mark.parametrize(
     ("visitors", "customers"),
-    [("refused", "granted"), ("withdrawn", None), (None, "refused"), (None, None)],
+    [("refused", "granted"), (None, "refused"), (None, None)],
 )
 def test_rows_are_left_behind_where_one_does_not_grant(
     client, asked, visitor, customer, visitors, customers
