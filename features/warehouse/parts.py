@@ -72,11 +72,19 @@ def shown(columns: Sequence[str]) -> list[str]:
     return [name for name in columns if not name.startswith(HIDDEN)]
 
 
-def write_table(table: pa.Table, folder: Path, name: str) -> None:
-    """Write a table in parts, customer by customer."""
+def parts_of(table: pa.Table, name: str) -> dict[str, pa.Table]:
+    """The parts of a table, customer by customer, by the names of their files."""
     rows = in_order(table)
-    for number, begin in enumerate(range(0, max(rows.num_rows, 1), PART_ROWS)):
-        write_part(rows.slice(begin, PART_ROWS), folder / part_name(name, number))
+    return {
+        part_name(name, number): rows.slice(begin, PART_ROWS)
+        for number, begin in enumerate(range(0, max(rows.num_rows, 1), PART_ROWS))
+    }
+
+
+def write_table(table: pa.Table, folder: Path, name: str) -> None:
+    """Write a table in parts."""
+    for file, rows in parts_of(table, name).items():
+        write_part(rows, folder / file)
 
 
 def write_part(table: pa.Table, file: Path) -> None:

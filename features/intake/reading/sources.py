@@ -40,7 +40,7 @@ from features.intake.reading.containers import Content, settled, stamp_of
 from features.intake.reading.databases.rows import DatabaseTable
 from features.intake.reading.money import Notation, currency_of
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
-from features.intake.reading.order_lines.interaction_rows import as_interactions
+from features.intake.reading.order_lines.interaction_rows import as_interactions, told_by_all
 from features.intake.reading.order_lines.other_events import without_gaps
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
@@ -199,6 +199,8 @@ def _read(
     if source.fill_down:
         raw = filled_down(raw, source, declared)
     raw = without_gaps(only_lines(raw, source), source, declared)
+    if read is not None and (reason := told_by_all(raw, source)):
+        raise ReadAnew(reason)
     raw, source = as_interactions(raw, source)
     notations = _notations(source, declared, raw, read)
     columns = {
