@@ -231,7 +231,7 @@ def _orders_and_customers(day: DayEvents) -> tuple[frozenset[str], frozenset[int
     """The orders of the rows that come, and whose they are."""
     numbers, whose = _sent_numbers(day), frozenset[int]()
     if day.sent_new is not None:
-        whose = frozenset(int(one) for one in day.sent_new[CUSTOMER].drop_null().to_pylist())
+        whose = frozenset(day.sent_new[CUSTOMER].to_numpy().tolist())
     if day.new.empty:
         return numbers, whose
     if_empty = transactions.TABLE.by_name[ORDER_ID].if_empty

@@ -30,7 +30,9 @@ def as_interactions(raw: RawTable, source: Source) -> tuple[RawTable, Source]:
     words = _texts(raw.cells[mapped])
     kinds = words.map(kinds_of(words.dropna().unique(), source.kinds))
     name = f"{mapped} "  # beside the column itself, which other columns may be read from
-    return _with(raw, source, {KIND: (name, pa.array(kinds, pa.string(), from_pandas=True))})
+    return _with(
+        raw, source, {KIND: (name, pa.array(kinds.astype("object"), pa.string(), from_pandas=True))}
+    )
 
 
 def told_by_all(raw: RawTable, source: Source) -> str:
