@@ -158,8 +158,12 @@ class MadeUpNews:
             person, product = f"c{draw.randrange(8)}", f"p{draw.randrange(8)}"
             number = str(draw.choice([order, order + 1, 9_000 + self._sent, 9_000]))
             line = {
-                "customer_id": person, "order_id": number, "product_id": product,
-                "ordered_at": at, "quantity": str(draw.randint(1, 3)), "unit_price": "2.5",
+                "customer_id": person,
+                "order_id": number,
+                "product_id": product,
+                "ordered_at": at,
+                "quantity": str(draw.randint(1, 3)),
+                "unit_price": "2.5",
                 "country": draw.choice(["Spain", "Italy"]),
             }
             found.append(self._statement(kind, f"i{self._sent}", line, number))

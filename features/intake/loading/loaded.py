@@ -61,8 +61,9 @@ class Loaded:
     `people` says how many were erased and how many ids merged by then, `until` up to which moment
     each table holds events, `parts` what each part of the order lines comes to, `left_out` how
     many rows of each table were read and not taken in, by reason, and `lines` how many of each are
-    in. `over_http` counts the rows that were sent, `displaced` says that some stand in the place of
-    rows of files, and `interactions` counts those of each kind.
+    in. `shared_orders` says that customers may have orders of one number. `over_http` counts the
+    rows that were sent, `displaced` says that some stand in the place of rows of files, and
+    `interactions` counts those of each kind.
     """
 
     settings: str
@@ -71,12 +72,13 @@ class Loaded:
     people: tuple[int, int]
     not_read: dict[str, str]
     sources: dict[str, LoadedSource]
-    until: dict[str, datetime]
     left_out: dict[str, dict[str, int]]
-    lines: dict[str, int]
-    parts: dict[str, PartFigures]
-    orders: int
-    customers: int
+    until: dict[str, datetime] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, PartFigures] = field(default_factory=dict)
+    orders: int = 0
+    customers: int = 0
+    shared_orders: bool = True
     over_http: int = 0
     displaced: bool = False
     interactions: dict[str, int] = field(default_factory=dict)

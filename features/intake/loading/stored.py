@@ -115,10 +115,14 @@ class StoredRows:
         found = self._asked(f"SELECT {column}, count(*) FROM {self._table} GROUP BY 1")  # noqa: S608 - names of ours
         return {int(code): int(rows) for code, rows in found if code is not None}
 
-    def orders(self) -> int:
-        """How many order numbers there are."""
-        query = f"SELECT count(DISTINCT {transactions.ORDER_ID}) FROM {self._table}"  # noqa: S608 - names of ours
-        return int(self._asked(query)[0][0])
+    def orders(self) -> tuple[int, bool]:
+        """How many order numbers there are, and whether any is of several customers."""
+        order = transactions.ORDER_ID
+        query = f"""SELECT count(*), count(*) FILTER (WHERE one <> other) FROM (
+            SELECT min({CUSTOMER}) AS one, max({CUSTOMER}) AS other FROM {self._table}
+            WHERE {order} IS NOT NULL GROUP BY {order})"""  # noqa: S608 - names of ours
+        numbers, shared = self._asked(query)[0]
+        return int(numbers), shared > 0
 
     def figures(self, known: Mapping[str, PartFigures]) -> dict[str, PartFigures]:
         """What the order lines of each part come to, by its file's name; those that are `known` are

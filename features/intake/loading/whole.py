@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -15,13 +14,12 @@ from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.intake.ingest_report import kinds_in
-from features.intake.loading.accounts import note_accounts
 from features.intake.loading.admission import Admitted, admitted
-from features.intake.loading.loaded import Loaded, settings_of, write_loaded
+from features.intake.loading.loaded import Loaded, settings_of
 from features.intake.loading.made import MadeTables, made_of
 from features.intake.loading.people import people_of
 from features.intake.loading.read_whole import joined_files, read_whole
-from features.intake.loading.seen import Seen, new_salt, seen_in, write_seen
+from features.intake.loading.seen import new_salt
 from features.intake.loading.sorted_rows import (
     SortedRows,
     in_a_zone,
@@ -30,8 +28,7 @@ from features.intake.loading.sorted_rows import (
     rows_of,
     sort_rows,
 )
-from features.intake.loading.stored import StoredRows, filed_rows
-from features.intake.loading.told import state_hashes, states_file, write_hashes
+from features.intake.loading.whole_notes import WholeNotes
 from features.intake.over_http.folding import Sent, arrived_since, newest_files
 from features.intake.own_ids import by_account, since_first_order
 from features.intake.reading.rejected import with_raw, without_erased, write_rejected
@@ -42,7 +39,6 @@ from features.shop.corrections import corrected
 from features.shop.workspace import Workspace
 from features.tables.declared import interactions, transactions
 from features.tables.table import States
-from features.warehouse.parts import by_table
 from features.warehouse.retention import without_expired
 from features.warehouse.store import Warehouse
 
@@ -65,17 +61,13 @@ class WholeLoad:
         self._faults = dict(faults)
         self._now = now
         self._accept = accept
-        self._salt = new_salt()
-        self._over_http = 0
-        self._displaced = False
         self._joined: dict[str, dict[str, FileRead]] = {}
 
     def run(self, warehouse: Warehouse, progress: Progress) -> None:
         """Load. Raises `SourceError` where a source cannot be read, no purchase is left, or too
         many lines would be rejected; then nothing has changed.
         """
-        root, catalog = self._workspace.root, self._workspace.config.catalog
-        parts = self._read(progress)
+        root, parts = self._workspace.root, self._read(progress)
         for part in parts:
             refuse_many(part, self._accept)
         rejected = {
@@ -90,22 +82,56 @@ class WholeLoad:
             if taken[transactions.NAME].rows.empty:
                 raise nothing_left(parts, _left_out(taken.values()), self._faults)
             progress("writing the warehouse", 0.8)
-            rows = {name: one.rows for name, one in taken.items()}
-            made = made_of(rows, [part.source for part in parts], self._workspace.tables)
-            sent = self._sent()
-            within = {
-                name: without_expired(name, table, catalog, self._now)[0]
-                for name, table in sent.folded(made.tables).items()
-            }
-            stored = corrected(within, self._database, self._vault)
-            self._over_http = len(sent.came)
-            self._displaced = sent.displaces(made.tables[transactions.NAME])
-            warehouse.replace(
-                stored,
-                lambda notes: self._note(notes, parts, taken, made, people),
-                sent.until,
-            )
+            notes = self._notes(parts, taken, people)
+            sources = [part.source for part in parts]
+            rows = {name: taken.pop(name).rows for name in [*taken]}
+            parts.clear()  # of a long file there is room for one form of its rows
+            self._write(warehouse, made_of(rows, sources, self._workspace.tables), notes)
             write_rejected(self._workspace.rejected, rejected)
+
+    def _write(self, warehouse: Warehouse, made: MadeTables, notes: WholeNotes) -> None:
+        sent, catalog = self._sent(), self._workspace.config.catalog
+        displaced = sent.displaces(made.tables[transactions.NAME])
+        within = {
+            name: without_expired(name, table, catalog, self._now)[0]
+            for name, table in sent.folded(made.tables).items()
+        }
+        made.tables.clear()
+        stored = corrected(within, self._database, self._vault)
+        within.clear()
+        warehouse.replace(
+            stored,
+            lambda folder: notes.write(
+                folder, self._customers, made, len(sent.came), displaced=displaced
+            ),
+            sent.until,
+        )
+
+    def _notes(
+        self,
+        parts: Sequence[SortedRows],
+        taken: Mapping[str, Admitted],
+        people: tuple[int, int],
+    ) -> WholeNotes:
+        root, tables = self._workspace.root, self._workspace.tables
+        sources = {
+            part.source.name: read_whole(
+                part, taken[part.table.name], self._joined[part.source.name], root
+            )
+            for part in parts
+        }
+        loaded = Loaded(
+            settings=settings_of(self._workspace),
+            made_at=self._now,
+            salt=new_salt(),
+            people=people,
+            not_read=self._faults,
+            sources=sources,
+            left_out={name: one.left_out for name, one in taken.items()},
+            interactions=kinds_in(taken[interactions.NAME].rows),
+        )
+        own = {one: taken[one.name].rows for one in tables.values() if isinstance(one, States)}
+        return WholeNotes.of(loaded, parts, own)
 
     def _sent(self) -> Sent:
         """What was sent over HTTP, beside the files that are read."""
@@ -143,54 +169,6 @@ class WholeLoad:
             dated = since_first_order(found[name].rows, lines, self._now)
             found[name] = replace(found[name], rows=dated)
         return found
-
-    def _note(
-        self,
-        notes: Path,
-        parts: Sequence[SortedRows],
-        taken: Mapping[str, Admitted],
-        made: MadeTables,
-        people: tuple[int, int],
-    ) -> None:
-        lines = [part for part in parts if part.table.name == transactions.NAME]
-        write_seen(seen_in(lines, self._salt), Seen.of(notes).next_file(notes))
-        note_accounts(lines, self._customers, self._salt, notes)
-        made.note(notes)
-        self._note_states(notes, taken)
-        files = by_table(notes.parent)
-        bought = StoredRows(files[transactions.NAME])
-        loaded = Loaded(
-            settings=settings_of(self._workspace),
-            made_at=self._now,
-            salt=self._salt,
-            people=people,
-            not_read=self._faults,
-            sources={
-                part.source.name: read_whole(
-                    part,
-                    taken[part.table.name],
-                    self._joined[part.source.name],
-                    self._workspace.root,
-                )
-                for part in parts
-            },
-            until=made.until,
-            left_out={name: one.left_out for name, one in taken.items()},
-            lines=filed_rows(files, sent=self._over_http > 0),
-            parts=bought.figures({}),
-            orders=bought.orders(),
-            customers=bought.customers(),
-            over_http=self._over_http,
-            displaced=self._displaced,
-            interactions=kinds_in(taken[interactions.NAME].rows),
-        )
-        write_loaded(loaded, notes)
-
-    def _note_states(self, notes: Path, taken: Mapping[str, Admitted]) -> None:
-        for table in self._workspace.tables.values():
-            if isinstance(table, States):
-                told = state_hashes(taken[table.name].rows, table, self._salt)
-                write_hashes(told, states_file(notes, table))
 
 
 def _left_out(taken: Iterable[Admitted]) -> dict[str, int]:

@@ -32,7 +32,7 @@ from features.intake.reading.cells import (
     read_quantity,
     read_title,
 )
-from features.intake.reading.checking.absent import absent
+from features.intake.reading.checking.absent import absent, same_text
 from features.intake.reading.checking.dates import check_dates
 from features.intake.reading.checking.faults import reasons
 from features.intake.reading.checking.mapping import check_columns, check_mapping
@@ -209,8 +209,8 @@ def _read(
     }
     for column, its in declared.items():
         if its.kind is Kind.MOMENT and column in columns:
-            cells = _cells(source.columns[column], its.kind, raw)
-            check_dates(source, file, cells, columns[column], names(source.columns[column]))
+            mapped = source.columns[column]
+            check_dates(source, file, _cells(mapped, its.kind, raw), columns[column], names(mapped))
     return _rows_of(source, tables, file, root, raw, columns), notations
 
 
@@ -243,16 +243,11 @@ def _rows_of(
     rejected = [(name, line, reason) for line, reason in raw.misshapen]
     rejected += [(file_name(other, root), line, reason) for other, line, reason in raw.elsewhere]
     rejected += [(name, int(raw.lines[position]), reason) for position, reason in faulty.items()]
-    rows = pd.DataFrame(
-        {
-            "file": name,
-            "line": raw.lines,
-            **_currencies(source, declared, raw),
-            **{column: cells.values for column, cells in columns.items()},
-        }
-    )
-    readable = np.ones(len(rows), dtype=bool)
-    readable[list(faulty)] = False
+    lines, awaited = pd.Series(raw.lines), _awaited(columns)
+    values = {"line": lines, **_currencies(source, declared, raw)}
+    values |= {column: cells.values for column, cells in columns.items()}
+    raw.cells.clear()  # of a long file there is no room for both forms of all cells
+    columns.clear()
     its_own = {column.name for column in tables[source.table].stated}
     held = {
         name: column
@@ -260,10 +255,24 @@ def _rows_of(
         if name in its_own or name in source.columns or column.told_by in source.columns
     }
     return SourceRows(
-        _completed(rows[readable], held),
+        _completed(_without(values, [*faulty], name), held),
         rejections(sorted(rejected)),
-        awaited=_awaited(columns),
+        awaited=awaited,
     )
+
+
+def _without(values: dict[str, pd.Series], faulty: list[int], name: str) -> pd.DataFrame:
+    """The rows of a file of that name but for those that are faulty; each column is let go of once
+    it is taken over.
+    """
+    readable = np.ones(len(values["line"]), dtype=bool)
+    readable[faulty] = False
+    rows = pd.RangeIndex(int(readable.sum()))
+    kept = {"file": same_text(name, rows)}
+    for column in [*values]:
+        taken = values.pop(column)
+        kept[column] = (taken[readable] if faulty else taken).set_axis(rows)
+    return pd.DataFrame(kept, copy=False)
 
 
 def _awaited(columns: Mapping[str, Cells]) -> datetime | None:

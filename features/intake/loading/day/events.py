@@ -189,8 +189,9 @@ class EventsDay:
         whose = self._customers.known(late[CUSTOMER_ID].unique())
         moment = self._table.happened_at
         stored = self._stored.of_customers(whose.values(), [CUSTOMER, moment, SOURCE])
-        came = late[[moment]].assign(**{CUSTOMER: late[CUSTOMER_ID].map(whose)})
-        return len(came.dropna().merge(of_files(stored), on=[CUSTOMER, moment])) > 0
+        known = late[late[CUSTOMER_ID].isin(list(whose))]
+        came = known[[moment]].assign(**{CUSTOMER: [whose[id] for id in known[CUSTOMER_ID]]})
+        return len(came) > 0 and len(came.merge(of_files(stored), on=[CUSTOMER, moment])) > 0
 
     def _refuse_seen(self, parts: Sequence[SortedRows]) -> dict[tuple[str, str], int]:
         """How many of the day's orders were counted under the same rule before, by source and rule.

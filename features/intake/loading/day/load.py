@@ -62,6 +62,7 @@ class DayLoad:
         self._faults = dict(faults)
         self._now = now
         self._accept = accept
+        self._orders: Seen | None = None
 
     def run(self, warehouse: Warehouse, progress: Progress) -> None:
         """Load. Raises `ReadAnew` where everything has to be loaded, and `SourceError` where a
@@ -100,6 +101,12 @@ class DayLoad:
         for name, source in loaded.sources.items():
             if source.awaited is not None and now >= source.awaited:
                 raise ReadAnew(f"a line of {name} may be read whose moment lay in the future")
+
+    def _seen(self, warehouse: Warehouse) -> Seen:
+        """The orders that were seen; what of them is read is read once."""
+        if self._orders is None:
+            self._orders = Seen.of(warehouse.notes)
+        return self._orders
 
     def _news(self, source: Source) -> News:
         """What is new of a source, or why all of it has to be read."""
@@ -171,7 +178,7 @@ class DayLoad:
             self._loaded,
             workspace.config.catalog,
             self._customers,
-            Seen.of(warehouse.notes),
+            self._seen(warehouse),
             self._now,
             ("all" if every else "older") if tells else "none",
         )
@@ -200,7 +207,14 @@ class DayLoad:
         changed = DayTables(self._workspace, warehouse, self._sources, days, anew, sent, self._now)
         tables = changed.parts([part for part in read.parts if isinstance(part.table, Facts)])
         noted = Noted(
-            self._loaded, warehouse, anew.taken, read.joined, sent, self._workspace, self._now
+            self._loaded,
+            warehouse,
+            anew.taken,
+            read.joined,
+            sent,
+            self._seen(warehouse),
+            self._workspace,
+            self._now,
         )
         loaded = noted.after(news, read.parts, days)
         only_states = all(isinstance(part.table, States) for part in read.parts)

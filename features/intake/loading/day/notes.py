@@ -49,6 +49,7 @@ class Noted:
         anew: Mapping[str, Admitted],
         joined: Mapping[str, Mapping[str, FileRead]],
         sent: DaySent,
+        seen: Seen,
         workspace: Workspace,
         now: datetime,
     ) -> None:
@@ -57,6 +58,7 @@ class Noted:
         self._anew = anew
         self._joined = joined
         self._sent = sent
+        self._seen = seen
         self._root = workspace.root
         self._tables = workspace.tables
         self._now = now
@@ -69,7 +71,7 @@ class Noted:
         Raises `ReadAnew` where the warehouse holds more than was noted.
         """
         lost = self._lost(days)
-        orders, customers = self._counted(days[transactions.NAME])
+        orders, customers, shared = self._counted(days[transactions.NAME])
         by_name = {part.source.name: part for part in parts}
         return replace(
             self._loaded,
@@ -82,6 +84,7 @@ class Noted:
             left_out=self._left_out(days, lost),
             orders=orders,
             customers=customers,
+            shared_orders=shared,
             over_http=len(self._sent.sent.came),
             interactions=self._kinds(days.get(interactions.NAME), lost),
         )
@@ -148,24 +151,31 @@ class Noted:
         parts = StoredRows(files[transactions.NAME]).figures(loaded.parts)
         return replace(loaded, parts=parts, lines=filed_rows(files, sent=loaded.over_http > 0))
 
-    def _counted(self, day: DayEvents) -> tuple[int, int]:
-        """How many orders and customers there are with those of the day."""
+    def _counted(self, day: DayEvents) -> tuple[int, int, bool]:
+        """How many orders and customers there are with those of the day, and whether an order's
+        number may be of several customers.
+        """
         stored = StoredRows(self._warehouse.files(transactions.NAME))
-        orders, customers = self._loaded.orders, self._loaded.customers
+        loaded = self._loaded
+        orders, customers, shared = loaded.orders, loaded.customers, loaded.shared_orders
         if stored.figures(self._loaded.parts) != self._loaded.parts:  # something was changed since
-            orders, customers = stored.orders(), stored.customers()
+            (orders, shared), customers = stored.orders(), stored.customers()
         if not day.changes:
-            return orders, customers
+            return orders, customers, shared
         gone = together([day.edits.gone, day.sent_gone], day.edits.gone)
         numbers, whose = _orders_and_customers(day)
         asked = frozenset(gone[ORDER_ID].dropna()) | _sent_numbers(day)
         asked |= day.sent_orders & numbers
-        here = stored.of_orders(asked) if asked else gone[:0]
+        shared |= self._sent.any or _are_shared(day)
+        if shared:
+            here = stored.of_orders(asked) if asked else gone[:0]
+        else:  # all rows of who gave something back are there
+            here = day.held[day.held[ORDER_ID].isin(asked)]
         stays = frozenset(without(here, gone)[ORDER_ID]) if len(here) else frozenset()
         orders += len(numbers - stays) - len(frozenset(here[ORDER_ID]) - stays if len(here) else ())
         customers -= sum(not day.left_of(one) for one in set(gone[CUSTOMER].tolist()))
         customers += sum(not day.left_of(one) for one in whose)
-        return orders, customers
+        return orders, customers, shared
 
     def _source(
         self,
@@ -222,7 +232,7 @@ class Noted:
         """How many orders, of which stored lines are gone now, had lines that were gone before."""
         gone = self.gone_back(day)
         own = gone[gone["source"] == source]["order"].to_numpy(dtype="uint64")
-        seen = Seen.of(self._warehouse.notes).among(own)
+        seen = self._seen.among(own)
         mine = (seen["source"] == source) & (seen["rule"] == TAKEN_BACK)
         return int(seen[mine]["order"].nunique())
 
@@ -237,6 +247,14 @@ def _orders_and_customers(day: DayEvents) -> tuple[frozenset[str], frozenset[int
     if_empty = transactions.TABLE.by_name[ORDER_ID].if_empty
     own = day.new[ORDER_ID] if if_empty is None else filled(day.new, ORDER_ID, if_empty)
     return numbers.union(own.dropna()), whose.union(day.new[CUSTOMER].tolist())
+
+
+def _are_shared(day: DayEvents) -> bool:
+    """Whether new rows of two customers have an order of the same number."""
+    if day.new.empty:
+        return False
+    both = day.new[[ORDER_ID, CUSTOMER]].dropna().drop_duplicates()
+    return bool(both[ORDER_ID].duplicated().any())
 
 
 def _sent_numbers(day: DayEvents) -> frozenset[str]:

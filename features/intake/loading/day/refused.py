@@ -48,9 +48,15 @@ class Refused:
             old = rejected_rows(self._folder, name)
             if not fresh and len(old) != before.rejected:
                 raise ReadAnew("the files of rejected lines changed")
-            self._rows[name] = found if fresh else pd.concat([old, found], ignore_index=True)
+            self._rows[name] = found if fresh else _in_order(pd.concat([old, found]))
 
     def write(self) -> None:
         """Put them there."""
         for source, rows in self._rows.items():
             write_rejected_of(self._folder, source, rows)
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rejected lines in the order of file and line."""
+    lines = rows.assign(line=rows["line"].astype("int64"))
+    return lines.sort_values(["file", "line"], kind="stable", ignore_index=True)

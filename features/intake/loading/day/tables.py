@@ -143,7 +143,7 @@ class DayTables:
         files = self._warehouse.files(name)
         if are_alike([pq.read_table(file) for file in files], made):
             return {}
-        return {**{file.name: None for file in files}, **parts_of(made, name)}
+        return {**{file.name: None for file in files}, **dict(parts_of(made, name))}
 
     def _stated_rows(self, table: Facts, anew: Sequence[SortedRows]) -> pd.DataFrame:
         """The rows that sources of the table state."""
