@@ -29,28 +29,28 @@ HEADER = "order_id,customer_id,email,ordered_at,product_id,title,quantity,unit_p
 class Pair:
     """Two workspaces of the same source files: `day` loads what is new, `whole` everything."""
 
-    def __init__(self, root: Path, file: str = "in/*.csv") -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self.files = root / "in"
         self.files.mkdir(parents=True)
         self.databases: dict[str, Database] = {}
         for name in ("day", "whole"):
-            create(root / name)
-            self._configure(root / name / "sayso.toml", str(root / file))
+            self._create(root / name)
             self._open(name)
 
-    def _open(self, name: str) -> None:
-        self.databases[name] = Database.open(f"sqlite:///{self.root / name / 'sayso.db'}")
-
-    @staticmethod
-    def _configure(config: Path, file: str) -> None:
+    def _create(self, root: Path) -> None:
+        create(root)
+        config = root / "sayso.toml"
         text = config.read_text(encoding="utf-8")
-        text = text.replace('file = "transactions.csv"', f"file = '{file}'")
+        text = text.replace('file = "transactions.csv"', f"file = '{self.files}/*.csv'")
         text = text.replace(
             'order_id = "order_id"', 'order_id = "order_id"\ncustomer_email = "email"'
         )
         text = text.replace('# cancellation_prefix = "C" ', 'cancellation_prefix = "C" #')
         config.write_text(text, encoding="utf-8")
+
+    def _open(self, name: str) -> None:
+        self.databases[name] = Database.open(f"sqlite:///{self.root / name / 'sayso.db'}")
 
     def load(self, name: str, now: datetime = NOW) -> IngestReport:
         """Load one of them."""
