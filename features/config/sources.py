@@ -25,6 +25,11 @@ def names(mapped: str | Iterable[str]) -> str:
     return mapped if isinstance(mapped, str) else " and ".join(mapped)
 
 
+def in_file(mapped: str | Iterable[str]) -> tuple[str, ...]:
+    """The file's name or names of a column."""
+    return (mapped,) if isinstance(mapped, str) else tuple(mapped)
+
+
 class Cleaning(Section):
     """Which lines of a transactions source are no purchase of a customer.
 

@@ -295,14 +295,20 @@ def arrived_of(found: Sequence[Arrival], customer: int, tables: Tables) -> Arriv
     return Arrived(made, wholes)
 
 
-def arrow_rows(rows: Sequence[Values], table: Table, customer: int | None) -> pa.Table:
-    """Rows of a table in the warehouse's types."""
+def arrow_rows(
+    rows: Sequence[Values], table: Table, whose: int | Sequence[int | None] | None
+) -> pa.Table:
+    """Rows of a table in the warehouse's types; `whose` they all are, or each is."""
     schema = schema_of(table)
-    always: Values = {CUSTOMER: customer, SOURCE: OVER_HTTP}
+    customers = whose if isinstance(whose, Sequence) else [whose] * len(rows)
     columns = {}
     for column in schema:
-        values: list[Any] = [always.get(column.name, row.get(column.name)) for row in rows]
-        if pa.types.is_timestamp(column.type):
+        values: list[Any] = [row.get(column.name) for row in rows]
+        if column.name == SOURCE:
+            values = [OVER_HTTP] * len(rows)
+        elif column.name == CUSTOMER:
+            values = list(customers)
+        elif pa.types.is_timestamp(column.type):
             values = [None if said is None else datetime.fromisoformat(said) for said in values]
         columns[column.name] = pa.array(values, column.type)
     return pa.table(columns)

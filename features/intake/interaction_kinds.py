@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import pandas as pd
+
 from features.intake.order_statuses import bare
 from features.tables.declared.interactions import (
+    BOOKED_AT,
     BOOKING,
+    BROWSED,
     CART,
     CART_REMOVED,
+    EMAIL,
     EMAIL_CLICKED,
     EMAIL_OPENED,
     EMAIL_SENT,
     EMAIL_UNSUBSCRIBED,
     EMAILS,
     RETURN,
+    RETURNED_AT,
     SEARCH,
+    SUPPORT,
     TICKET_CLOSED,
     TICKET_OPENED,
     VIEW,
@@ -56,6 +63,8 @@ KNOWN: Mapping[str, str] = {
     bare(word): kind for kind, words in _SAID.items() for word in words.split()
 }
 """The kind of each known word, as `bare` writes it."""
+KIND_COLUMNS = (BROWSED, EMAIL, SUPPORT, RETURNED_AT, BOOKED_AT)
+"""The columns of the warehouse by which the kind of an interaction is known again."""
 CLICKS = ("click", "clicked", "clicks")
 """Words for a look at a product, or at what an e-mail links to where others are about e-mails."""
 
@@ -72,3 +81,13 @@ def kinds_of(words: Iterable[str], stated: Mapping[str, Iterable[str]]) -> dict[
     click = EMAIL_CLICKED if EMAILS & known else VIEW
     means = {**KNOWN, **dict.fromkeys(CLICKS, click)}
     return {word: means[name] for word, name in found.items() if name in means}
+
+
+def stored_kinds(rows: pd.DataFrame) -> list[str]:
+    """The kinds of interactions as the warehouse keeps them, by the columns that they fill."""
+    kinds = pd.Series(None, rows.index, dtype="object")
+    for column in (BROWSED, EMAIL, SUPPORT):
+        kinds = kinds.where(kinds.notna(), rows[column].astype("object"))
+    for column, kind in ((RETURNED_AT, RETURN), (BOOKED_AT, BOOKING)):
+        kinds[kinds.isna() & rows[column].notna()] = kind
+    return [str(kind) for kind in kinds.dropna()]

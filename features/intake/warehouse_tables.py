@@ -24,13 +24,13 @@ def events_table(rows: pd.DataFrame, table: Table) -> pa.Table:
     `rows` has what `features.intake.reading.sources` reads, `customer` (int64) and `source` (str).
     Columns whose names begin with `_` are kept for the next load.
     """
-    filled = {
-        column.name: _filled(rows, column.name, column.if_empty)
+    said = {
+        column.name: filled(rows, column.name, column.if_empty)
         for column in table.columns
         if column.if_empty is not None
     }
     hidden = [str(name) for name in rows if str(name).startswith(HIDDEN)]
-    kept = rows[[*(name for name, _ in table.kept), *hidden]].assign(**filled)
+    kept = rows[[*(name for name, _ in table.kept), *hidden]].assign(**said)
     if kept[RECORDED_AT].is_monotonic_increasing:
         in_order = kept
     else:
@@ -41,7 +41,7 @@ def events_table(rows: pd.DataFrame, table: Table) -> pa.Table:
     return made
 
 
-def _filled(rows: pd.DataFrame, column: str, if_empty: Derivation) -> pd.Series:
+def filled(rows: pd.DataFrame, column: str, if_empty: Derivation) -> pd.Series:
     """A column with what stands in its empty cells."""
     empty = rows[column].isna()
     if not empty.any():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -35,8 +35,14 @@ def in_order(table: pa.Table) -> pa.Table:
     """The rows customer by customer, each one's by the time of recording."""
     if CUSTOMER not in table.column_names:
         return table
+    return table.take(order_of(table))
+
+
+def order_of(table: pa.Table) -> pa.Array[Any]:
+    """The positions of the rows customer by customer, each one's by the time of recording."""
     names = [name for name in (CUSTOMER, RECORDED_AT) if name in table.column_names]
-    return table.sort_by([(name, "ascending") for name in names])
+    order: pa.Array[Any] = pc.sort_indices(table, [(name, "ascending") for name in names])
+    return order
 
 
 def rows_of_a_part(table: pa.Table) -> int:

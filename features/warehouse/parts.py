@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from features.private_file import sync
 from features.tables.table import CUSTOMER
-from features.warehouse.part_files import PartFiles, in_order, rows_of_a_part
+from features.warehouse.part_files import PartFiles, order_of, rows_of_a_part
 
 HALF = ".partial"
 """What names end with whose content is not all there yet; found where a process was killed, and
@@ -72,11 +72,21 @@ def shown(columns: Sequence[str]) -> list[str]:
     return [name for name in columns if not name.startswith(HIDDEN)]
 
 
+def parts_of(table: pa.Table, name: str) -> Iterator[tuple[str, pa.Table]]:
+    """The parts of a table, customer by customer, with the names of their files."""
+    order = order_of(table) if CUSTOMER in table.column_names else None
+    for number, begin in enumerate(range(0, max(table.num_rows, 1), PART_ROWS)):
+        if order is None:
+            rows = table.slice(begin, PART_ROWS)
+        else:
+            rows = table.take(order.slice(begin, PART_ROWS))
+        yield part_name(name, number), rows
+
+
 def write_table(table: pa.Table, folder: Path, name: str) -> None:
-    """Write a table in parts, customer by customer."""
-    rows = in_order(table)
-    for number, begin in enumerate(range(0, max(rows.num_rows, 1), PART_ROWS)):
-        write_part(rows.slice(begin, PART_ROWS), folder / part_name(name, number))
+    """Write a table in parts."""
+    for file, rows in parts_of(table, name):
+        write_part(rows, folder / file)
 
 
 def write_part(table: pa.Table, file: Path) -> None:

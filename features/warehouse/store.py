@@ -120,6 +120,11 @@ class Warehouse:
         return self._files.get(name, [])
 
     @property
+    def names(self) -> frozenset[str]:
+        """The tables that there are."""
+        return frozenset(self._files)
+
+    @property
     def _files(self) -> Mapping[str, list[Path]]:
         """The parts of all tables in the generation in use."""
         generation = self.generation
@@ -203,7 +208,8 @@ class Warehouse:
 
     def products(self) -> pd.DataFrame:
         """Product facts: product_id, title, product_category, brand (str; None where unknown)."""
-        frame: pd.DataFrame = pq.read_table(self.files(products.NAME)[0]).to_pandas()
+        parts = [pq.read_table(file) for file in self.files(products.NAME)]
+        frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
         return frame
 
     def who_ordered(self) -> pd.Index:
@@ -283,11 +289,14 @@ class Warehouse:
 
         self._renew(write, notes, arrivals_until)
 
-    def renew(self, parts: Mapping[str, pa.Table | None], notes: Notes) -> None:
+    def renew(
+        self, parts: Mapping[str, pa.Table | None], notes: Notes, arrivals_until: int = 0
+    ) -> None:
         """Put `parts`, by the names of their files, in place of those of these names, or beside
         the others where there is none; None takes one away. All other parts stay.
 
-        Until the last rename readers see what was.
+        Until the last rename readers see what was. Of the rows sent over HTTP the tables hold those
+        up to the number `arrivals_until`.
         """
         before = self.folder / self.generation
 
@@ -297,7 +306,7 @@ class Warehouse:
                 if table is not None:
                     write_part(in_order(table), folder / name)
 
-        self._renew(write, notes, self.loaded[1])
+        self._renew(write, notes, arrivals_until)
 
     def _renew(
         self, write: Callable[[Path], None], notes: Notes | None, arrivals_until: int

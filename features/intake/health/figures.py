@@ -4,18 +4,16 @@ value that fewer than `FEWEST` rows have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from features.intake.health.stored_table import Cells, StoredTable
+from features.intake.health.part_health import ColumnHealth, PartHealth
 from features.tables.declared.transactions import CURRENCY
 from features.tables.table import SOURCE, Kind, Table
 
@@ -23,8 +21,6 @@ FEWEST = 20
 """A value that fewer rows have is told of nobody: it might be some person's."""
 RAREST = 0.01
 """Share of the rows from which a value is worth a line of its own."""
-LOOKED_AT = 200_000
-"""Numbers of a column whose quantiles are taken, evenly spread: more do not change them."""
 QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -68,22 +64,21 @@ class Figures:
 
 
 def table_figures(
-    rows: StoredTable | pa.Table, table: Table, sensitive: AbstractSet[str]
+    parts: Collection[PartHealth], table: Table, sensitive: AbstractSet[str]
 ) -> TableFigures:
-    """The figures of a table's `rows`; of the fields `sensitive` no shares are taken."""
-    kinds = {name: column.kind for name, column in table.by_name.items()}
-    if SOURCE in rows.column_names:
-        kinds[SOURCE] = Kind.TEXT
-    found = TableFigures(rows.num_rows)
+    """The figures of a table by its `parts`; of the fields `sensitive` no shares are taken."""
+    kinds = {**{name: column.kind for name, column in table.by_name.items()}, SOURCE: Kind.TEXT}
+    found = TableFigures(sum(part.rows for part in parts))
     for name, kind in kinds.items():
-        if name not in rows.column_names or not rows.num_rows:
+        held = [part.columns[name] for part in parts if part.rows and name in part.columns]
+        if not held:
             continue
-        nulls = rows.nulls(name) if isinstance(rows, StoredTable) else rows[name].null_count
-        found.empty[name] = round(nulls / rows.num_rows, 4)
-        if kind.is_number and nulls < rows.num_rows:
-            found.ranges[name] = _range(rows[name])
+        nulls = sum(column.nulls for column in held)
+        found.empty[name] = round(nulls / found.rows, 4)
+        if kind.is_number and nulls < found.rows:
+            found.ranges[name] = _range(held)
         if kind is Kind.TEXT and f"{table.name}.{name}" not in sensitive:
-            found.shares[name] = _shares(rows[name]) if nulls < rows.num_rows else {}
+            found.shares[name] = _shares(held, found.rows)
     return found
 
 
@@ -106,24 +101,21 @@ def currency_shares(counts: Mapping[str, int]) -> dict[str, float]:
     return shares({code: count for code, count in counts.items() if count >= FEWEST})
 
 
-def ends(cells: Cells) -> tuple[Any, Any]:
-    """The smallest and the largest value of a column."""
-    found: Any = pc.min_max(cells)
-    return found.as_py()["min"], found.as_py()["max"]
-
-
-def _range(cells: Cells) -> Range:
-    smallest, largest = ends(cells)
-    numbers = cells.drop_null().to_numpy()
-    some = numbers[:: max(1, len(numbers) // LOOKED_AT)]
+def _range(columns: Iterable[ColumnHealth]) -> Range:
+    held = [column for column in columns if column.ends is not None]
+    some = np.concatenate([column.numbers for column in held])
     lower, middle, upper = np.quantile(some, QUANTILES)
-    return Range(*map(float, (smallest, lower, middle, upper, largest)))
+    both = [column.ends for column in held if column.ends is not None]
+    least, most = min(low for low, _ in both), max(high for _, high in both)
+    return Range(least, float(lower), float(middle), float(upper), most)
 
 
-def _shares(cells: Cells) -> dict[str, float]:
+def _shares(columns: Iterable[ColumnHealth], rows: int) -> dict[str, float]:
     """The frequent values of a column, the most frequent first."""
-    counted: Any = pc.value_counts(cells.drop_null())
-    least = max(FEWEST, RAREST * len(cells))
-    frequent = [one for one in counted.to_pylist() if one["counts"] >= least]
-    frequent.sort(key=lambda one: (-one["counts"], one["values"]))
-    return {str(one["values"]): round(one["counts"] / len(cells), 4) for one in frequent}
+    counted: Counter[str] = Counter()
+    for column in columns:
+        counted.update(column.counts)
+    least = max(FEWEST, RAREST * rows)
+    frequent = [(value, count) for value, count in counted.items() if count >= least]
+    frequent.sort(key=lambda one: (-one[1], one[0]))
+    return {value: round(count / rows, 4) for value, count in frequent}

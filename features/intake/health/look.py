@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.catalog import Catalog
 from features.errors import WorkspaceError
 from features.intake.health.drift import Oddity, drift, drift_of_added, standing
-from features.intake.health.figures import (
-    Figures,
-    TableFigures,
-    ends,
-    shares,
-    table_figures,
-)
+from features.intake.health.figures import Figures, TableFigures, shares, table_figures
+from features.intake.health.part_health import KnownParts, health_of, step_of
 from features.intake.health.record import HealthRecord, Load
 from features.intake.health.stored_table import StoredTable
 from features.tables.declared import transactions
-from features.tables.table import RECORDED_AT
+from features.tables.table import RECORDED_AT, Events, Facts
 from features.tables.tables import Tables
 from features.warehouse.pauses import usual_pause
 
@@ -42,12 +33,13 @@ class Health:
 
 @dataclass(frozen=True)
 class Left:
-    """What a load left: the `files` of each table of the warehouse; the `counts` of lines, orders,
-    customers and products in it; how many of the lines read became what (`outcomes`); and which
-    part of them named which currency.
+    """What a load left: the `files` of each table of the warehouse, and the folder of its `notes`;
+    the `counts` of lines, orders, customers and products in it; how many of the lines read became
+    what (`outcomes`); and which part of them named which currency.
     """
 
     files: Mapping[str, Sequence[Path]]
+    notes: Path
     counts: Mapping[str, int]
     outcomes: Mapping[str, int]
     currencies: Mapping[str, float]
@@ -61,16 +53,68 @@ def look_at(
     A record that cannot be read or written is odd, and stops no load.
     """
     moment = now.astimezone(UTC).replace(tzinfo=None)
-    stored = {name: StoredTable(files) for name, files in loaded.files.items()}
-    figures = _figures(loaded, stored[transactions.NAME], _of_each(stored, tables, catalog))
+    look = _Look(loaded, tables, catalog)
+    figures = look.figures()
     try:
         past = record.loads()
-        new = _added(stored, past[-1].figures.newest) if past else {}
-        load = _set_against(past, figures, _of_each(new, tables, catalog), moment)
+        new = look.added(past[-1].figures.newest) if past else {}
+        load = _set_against(past, figures, new, moment)
         record.append(load)
     except WorkspaceError as error:
         return Health(figures, None, (Oddity("record", str(error)),))
     return Health(figures, past[-1].at if past else None, load.oddities)
+
+
+class _Look:
+    """A look at what a load left, of whose parts those are read that were written since the last
+    look.
+    """
+
+    def __init__(self, loaded: Left, tables: Tables, catalog: Catalog) -> None:
+        self._loaded = loaded
+        self._tables = tables
+        self._sensitive = {
+            field.name for field in catalog.fields.values() if field.sensitivity == "sensitive"
+        }
+        known = KnownParts(loaded.notes)
+        before = known.read()
+        self._stored = {
+            name: StoredTable(tables[name], files, self._sensitive, before)
+            for name, files in loaded.files.items()
+        }
+        self._parts = {name: table.parts() for name, table in self._stored.items()}
+        events = [name for name in self._parts if isinstance(tables[name], Events)]
+        kept = {file: part for name in events for file, part in self._parts[name].items()}
+        if kept.keys() != before.keys() or any(before[one] is not kept[one] for one in kept):
+            known.write(kept)
+
+    def figures(self) -> Figures:
+        """Of the whole warehouse."""
+        lines, loaded = self._parts[transactions.NAME].values(), self._loaded
+        days = frozenset[date]().union(*(part.days for part in lines))
+        return Figures(
+            counts=dict(loaded.counts),
+            oldest=min(part.oldest for part in lines if part.oldest is not None),
+            newest=max(part.newest for part in lines if part.newest is not None),
+            pause_days=usual_pause(sorted(days)).days,
+            outcomes=shares(loaded.outcomes),
+            currencies=dict(loaded.currencies),
+            tables={
+                name: table_figures(parts.values(), self._tables[name], self._sensitive)
+                for name, parts in self._parts.items()
+            },
+        )
+
+    def added(self, after: datetime) -> dict[str, TableFigures]:
+        """Of the rows that were recorded after a moment, of the tables that say when they were."""
+        found = {}
+        for name, stored in self._stored.items():
+            table = self._tables[name]
+            if RECORDED_AT in (column for column, _ in table.kept) and not isinstance(table, Facts):
+                rows = stored.since(after, self._parts[name])
+                part = health_of(rows, table, self._sensitive, step_of(rows.num_rows))
+                found[name] = table_figures([part], table, self._sensitive)
+        return found
 
 
 def _set_against(
@@ -90,35 +134,3 @@ def _set_against(
     since = last.newest_since if figures.newest == last.figures.newest else now
     found += standing(figures.newest, since, now, timedelta(days=figures.pause_days))
     return Load(now, figures, new, since, tuple(found))
-
-
-def _figures(loaded: Left, lines: StoredTable, of_each: dict[str, TableFigures]) -> Figures:
-    oldest, newest = ends(lines[RECORDED_AT])
-    days: Any = pc.unique(lines[transactions.ORDERED_AT].cast(pa.date32(), safe=False))
-    return Figures(
-        counts=dict(loaded.counts),
-        oldest=oldest,
-        newest=newest,
-        pause_days=usual_pause(sorted(days.to_pylist())).days,
-        outcomes=shares(loaded.outcomes),
-        currencies=dict(loaded.currencies),
-        tables=of_each,
-    )
-
-
-def _of_each(
-    rows: Mapping[str, StoredTable] | Mapping[str, pa.Table], tables: Tables, catalog: Catalog
-) -> dict[str, TableFigures]:
-    sensitive = {
-        field.name for field in catalog.fields.values() if field.sensitivity == "sensitive"
-    }
-    return {name: table_figures(table, tables[name], sensitive) for name, table in rows.items()}
-
-
-def _added(stored: Mapping[str, StoredTable], after: datetime) -> dict[str, pa.Table]:
-    """The rows that were recorded after a moment, of the tables that say when they were."""
-    return {
-        name: table.since(after)
-        for name, table in stored.items()
-        if RECORDED_AT in table.column_names
-    }

@@ -56,14 +56,14 @@ def _files(notes: Path) -> list[Path]:
 
 
 def noted_accounts(
-    lines: pd.DataFrame, source: str, customers: Customers, salt: str, notes: Path
+    mails: Iterable[str], source: str, customers: Customers, salt: str, notes: Path
 ) -> dict[str, str]:
-    """The accounts of the addresses in some lines, as loads before noted them.
+    """The accounts of some addresses (in small letters) in a source, as loads before noted them.
 
     Raises `ReadAnew` where nobody knows whose an account is.
     """
-    mails = lines[CUSTOMER_EMAIL].dropna().astype("str").str.casefold().drop_duplicates()
-    by_hash = dict(zip(hashes(mails, salt).tolist(), mails, strict=True))
+    asked = pd.Series(list(mails), dtype="object")
+    by_hash = dict(zip(hashes(asked, salt).tolist(), asked, strict=True))
     found: dict[str, int] = {}
     for file in _files(notes):
         rows = pq.read_table(file).to_pandas()
@@ -74,6 +74,12 @@ def noted_accounts(
     if len(ids) < len(set(found.values())):
         raise ReadAnew("a guest has an account that bought nothing so far")
     return {mail: ids[customer] for mail, customer in found.items()}
+
+
+def addresses(lines: pd.DataFrame) -> pd.Series:
+    """The addresses in some lines, each once."""
+    mails: pd.Series = lines[CUSTOMER_EMAIL].dropna().astype("str").str.casefold()
+    return mails.drop_duplicates()
 
 
 def refuse_former_guests(

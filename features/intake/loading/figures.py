@@ -73,6 +73,7 @@ def look_at_load(
     with warehouse.alone():
         loaded = Left(
             {name: warehouse.files(name) for name in workspace.tables if warehouse.has(name)},
+            warehouse.notes,
             counts,
             kinds,
             currency_shares(_noted(warehouse).currencies),

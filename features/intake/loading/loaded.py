@@ -23,7 +23,7 @@ from features.private_file import replace_text
 from features.shop.workspace import Workspace
 from features.tables.tables import Tables
 
-VERSION = 1
+VERSION = 2
 """Of these notes, and of all that decides what becomes of a row: another one loads everything."""
 NAME = "loaded.json"
 
@@ -59,9 +59,11 @@ class Loaded:
     """What the last load noted.
 
     `people` says how many were erased and how many ids merged by then, `until` up to which moment
-    each table holds events, `parts` what each part of the order lines comes to, and `left_out` how
-    many rows were read and not taken in, by reason. `over_http` counts the rows that were sent, and
-    `interactions` those of each kind.
+    each table holds events, `parts` what each part of the order lines comes to, `left_out` how
+    many rows of each table were read and not taken in, by reason, and `lines` how many of each are
+    in. `shared_orders` says that customers may have orders of one number. `over_http` counts the
+    rows that were sent, `displaced` says that some stand in the place of rows of files, and
+    `interactions` counts those of each kind.
     """
 
     settings: str
@@ -70,13 +72,15 @@ class Loaded:
     people: tuple[int, int]
     not_read: dict[str, str]
     sources: dict[str, LoadedSource]
-    until: dict[str, datetime]
-    left_out: dict[str, int]
-    lines: dict[str, int]
-    parts: dict[str, PartFigures]
-    orders: int
-    customers: int
+    left_out: dict[str, dict[str, int]]
+    until: dict[str, datetime] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, PartFigures] = field(default_factory=dict)
+    orders: int = 0
+    customers: int = 0
+    shared_orders: bool = True
     over_http: int = 0
+    displaced: bool = False
     interactions: dict[str, int] = field(default_factory=dict)
     version: int = VERSION
 
@@ -101,7 +105,9 @@ class Loaded:
     @property
     def set_aside(self) -> Counter[str]:
         """Rows that were set aside or left out, by rule."""
-        total = Counter(self.left_out)
+        total: Counter[str] = Counter()
+        for rows in self.left_out.values():
+            total.update(rows)
         for source in self.sources.values():
             total.update(source.set_aside)
         return total

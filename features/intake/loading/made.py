@@ -116,12 +116,12 @@ def _table(rows: Mapping[str, pd.DataFrame], table: Table, made: MadeTables) -> 
         ]
         return facts_table(together(told, own), own, table)
     if isinstance(table, States):
-        told = [_changes(rows[name], table) for name in table.stated_in if name in rows]
+        told = [changes(rows[name], table) for name in table.stated_in if name in rows]
         return states_table(together([*told, own], own), table)
     return events_table(own, table)
 
 
-def _changes(rows: pd.DataFrame, table: States) -> pd.DataFrame:
+def changes(rows: pd.DataFrame, table: States) -> pd.DataFrame:
     """Those rows that tell something else of a customer than the one before, in the order of their
     recording, and little else.
     """

@@ -7,7 +7,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,11 +70,15 @@ class Seen:
     def among(self, orders: Hashes) -> pd.DataFrame:
         """What was seen of some orders."""
         wanted, found = pa.array(np.unique(orders)), [_nothing()]
-        for file in self.files:
-            there = pc.is_in(pq.read_table(file, columns=["order"])["order"], wanted)
+        for file, numbers in self._orders.items():
+            there = pc.is_in(numbers, wanted)
             if pc.any(there).as_py():
                 found.append(pq.read_table(file).filter(there).to_pandas())
         return pd.concat(found, ignore_index=True)
+
+    @cached_property
+    def _orders(self) -> dict[Path, pa.ChunkedArray[Any]]:
+        return {file: pq.read_table(file, columns=["order"])["order"] for file in self.files}
 
     def next_file(self, notes: Path) -> Path:
         """The file for what a further load has seen."""

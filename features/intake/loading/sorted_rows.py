@@ -95,7 +95,7 @@ def sort_rows(
     else:
         cleaned = of_customers(found.rows, table)
     rejected = pd.concat([found.rejected, cleaned.rejected])
-    read = replace(found, rows=found.rows[:0].copy())
+    read = replace(found, rows=pd.DataFrame())  # a slice would hold all of them
     said = currency_counts(found.rows) if table.name == transactions.NAME else {}
     return SortedRows(source, table, read, cleaned.kept, cleaned.set_aside, rejected, mails, said)
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.tables.declared import transactions
-from features.tables.table import CUSTOMER, RECORDED_AT
+from features.tables.table import CUSTOMER, RECORDED_AT, SOURCE
+from features.warehouse.own_rows import OVER_HTTP
 from features.warehouse.part_files import PartFiles
 from features.warehouse.store import MEMORY_LIMIT
 
@@ -62,10 +63,30 @@ class StoredRows:
         """How many there are."""
         return sum(pq.read_metadata(file).num_rows for file in self.files)
 
-    def of_customers(self, customers: Collection[int]) -> pd.DataFrame:
+    @property
+    def filed(self) -> int:
+        """How many are of files, and were not sent over HTTP."""
+        query = f"SELECT count(*) FROM {self._table} WHERE {SOURCE} = '{OVER_HTTP}'"  # noqa: S608 - names of ours
+        return self.rows - int(self._asked(query)[0][0])
+
+    def of_customers(
+        self, customers: Collection[int], columns: Sequence[str] = ("*",)
+    ) -> pd.DataFrame:
         """The rows of some customers, in the order of the table, with where they stand."""
         wanted = pa.table({"wanted": pa.array(sorted(customers), pa.int64())})
-        return self._found(CUSTOMER, "IN", wanted)
+        return self._found(CUSTOMER, "IN", wanted, columns)
+
+    def sent(self) -> pd.DataFrame:
+        """The rows that were sent over HTTP, with where they stand."""
+        return self._found(SOURCE, "=", pa.table({"wanted": pa.array([OVER_HTTP])}))
+
+    def first_recorded(self, customers: Collection[int]) -> pd.DataFrame:
+        """When the first row of some customers was recorded, of those that files hold."""
+        wanted = pa.table({"wanted": pa.array(sorted(customers), pa.int64())})
+        query = f"""SELECT {CUSTOMER}, min({RECORDED_AT}) FROM {self._table} SEMI JOIN asked
+            ON {CUSTOMER} = wanted WHERE {SOURCE} <> '{OVER_HTTP}' GROUP BY 1"""  # noqa: S608 - names of ours
+        found = pd.DataFrame(self._asked(query, wanted), columns=[CUSTOMER, RECORDED_AT])
+        return found.astype({CUSTOMER: "int64", RECORDED_AT: "datetime64[us]"})
 
     def rows_by_customer(self, customers: Collection[int]) -> dict[int, int]:
         """How many rows each of some customers has; those who have none are left out."""
@@ -94,10 +115,14 @@ class StoredRows:
         found = self._asked(f"SELECT {column}, count(*) FROM {self._table} GROUP BY 1")  # noqa: S608 - names of ours
         return {int(code): int(rows) for code, rows in found if code is not None}
 
-    def orders(self) -> int:
-        """How many order numbers there are."""
-        query = f"SELECT count(DISTINCT {transactions.ORDER_ID}) FROM {self._table}"  # noqa: S608 - names of ours
-        return int(self._asked(query)[0][0])
+    def orders(self) -> tuple[int, bool]:
+        """How many order numbers there are, and whether any is of several customers."""
+        order = transactions.ORDER_ID
+        query = f"""SELECT count(*), count(*) FILTER (WHERE one <> other) FROM (
+            SELECT min({CUSTOMER}) AS one, max({CUSTOMER}) AS other FROM {self._table}
+            WHERE {order} IS NOT NULL GROUP BY {order})"""  # noqa: S608 - names of ours
+        numbers, shared = self._asked(query)[0]
+        return int(numbers), shared > 0
 
     def figures(self, known: Mapping[str, PartFigures]) -> dict[str, PartFigures]:
         """What the order lines of each part come to, by its file's name; those that are `known` are
@@ -122,12 +147,15 @@ class StoredRows:
     def _table(self) -> str:
         return STORED
 
-    def _found(self, column: str, holds: str, asked: pa.Table) -> pd.DataFrame:
+    def _found(
+        self, column: str, holds: str, asked: pa.Table, columns: Sequence[str] = ("*",)
+    ) -> pd.DataFrame:
         values, wanted = asked["wanted"].to_pylist(), "(SELECT wanted FROM asked)"
         stated = values if len(values) <= MOST_STATED else []
         if stated:  # with the values in the query, only pages that may hold them are read
             wanted = f"({', '.join('?' * len(stated))})"
-        query = f"SELECT * FROM {self._table} WHERE {column} {holds} {wanted}"  # noqa: S608 - names of ours
+        named = ", ".join(columns if "*" in columns else (*columns, FILE, ROW))
+        query = f"SELECT {named} FROM {self._table} WHERE {column} {holds} {wanted}"  # noqa: S608 - names of ours
         with closing(_connection()) as connection:
             connection.register("asked", asked)
             found: pd.DataFrame = (
@@ -142,6 +170,21 @@ class StoredRows:
             if asked is not None:
                 connection.register("asked", asked)
             return connection.execute(query, [self._names]).fetchall()
+
+
+def of_files(rows: pd.DataFrame) -> pd.DataFrame:
+    """Stored rows but for those that were sent over HTTP."""
+    return rows[rows[SOURCE] != OVER_HTTP]
+
+
+def filed_rows(files: Mapping[str, Sequence[Path]], *, sent: bool) -> dict[str, int]:
+    """How many rows of files there are in each table, where some were `sent` over HTTP or none."""
+    found = {}
+    for name, own in files.items():
+        stored = StoredRows(own)
+        has_sources = sent and SOURCE in pq.read_schema(own[0]).names
+        found[name] = stored.filed if has_sources else stored.rows
+    return found
 
 
 _FIGURES = f"""SELECT {FILE}, count(*), sum({transactions.QUANTITY}),

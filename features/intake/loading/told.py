@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.tables.table import Table
+from features.tables.table import CUSTOMER, RECORDED_AT, SOURCE, Table
 from features.warehouse.parts import HIDDEN, write_part
 
 Codes = NDArray[np.int32]
@@ -47,6 +47,8 @@ def coded(
     """The number of what each row says in `columns`, and the list of all that is said, which goes
     on with that of `before`: a number stands for the same as then.
     """
+    if not columns:
+        return np.zeros(len(rows), dtype=np.int32), rows[columns].iloc[:1]
     whole = rows[columns] if before is None else pd.concat([before, rows[columns]])
     codes = np.zeros(len(whole), dtype=np.int64)
     for column in columns:
@@ -65,3 +67,23 @@ def counted(told: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
 def stated_file(notes: Path, table: Table) -> Path:
     """The rows of a table of facts that its own sources state."""
     return notes / f"stated-{table.name}.parquet"
+
+
+def states_file(notes: Path, table: Table) -> Path:
+    """Hashes of the rows of a table of states that its own sources state, by customer."""
+    return notes / f"states-{table.name}.parquet"
+
+
+def state_hashes(rows: pd.DataFrame, table: Table, salt: str) -> pd.DataFrame:
+    """A hash of each row of states and of its turn among its customer's: customer, row (uint64)."""
+    said = [name for name in table.by_name if name in rows]
+    turns = rows.groupby(CUSTOMER, sort=False).cumcount()
+    told = rows[[*said, RECORDED_AT, SOURCE]].assign(turn=turns)
+    found = pd.util.hash_pandas_object(told, index=False, hash_key=salt, categorize=False)
+    return pd.DataFrame({CUSTOMER: rows[CUSTOMER].to_numpy(), "row": found.to_numpy()})
+
+
+def write_hashes(told: pd.DataFrame, file: Path) -> None:
+    """Keep them."""
+    schema = pa.schema({CUSTOMER: pa.int64(), "row": pa.uint64()})
+    write_part(pa.Table.from_pandas(told, schema, preserve_index=False), file)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -14,15 +13,13 @@ from features.config.sources import Source
 from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database
-from features.events.arrivals import Arrival
-from features.intake.cleaning import BACK
 from features.intake.ingest_report import kinds_in
-from features.intake.loading.accounts import note_accounts
 from features.intake.loading.admission import Admitted, admitted
-from features.intake.loading.loaded import Loaded, LoadedSource, settings_of, write_loaded
-from features.intake.loading.made import MadeTables, made_of, newest
+from features.intake.loading.loaded import Loaded, settings_of
+from features.intake.loading.made import MadeTables, made_of
 from features.intake.loading.people import people_of
-from features.intake.loading.seen import Seen, new_salt, seen_in, write_seen
+from features.intake.loading.read_whole import joined_files, read_whole
+from features.intake.loading.seen import new_salt
 from features.intake.loading.sorted_rows import (
     SortedRows,
     in_a_zone,
@@ -31,10 +28,9 @@ from features.intake.loading.sorted_rows import (
     rows_of,
     sort_rows,
 )
-from features.intake.loading.stored import StoredRows
-from features.intake.over_http.folding import arrived_since, folded, newest_files
+from features.intake.loading.whole_notes import WholeNotes
+from features.intake.over_http.folding import Sent, arrived_since, newest_files
 from features.intake.own_ids import by_account, since_first_order
-from features.intake.reading.containers import content_of, settled, stamp_of
 from features.intake.reading.rejected import with_raw, without_erased, write_rejected
 from features.intake.reading.source_files import FileRead
 from features.intake.reading.sources import read_source
@@ -43,7 +39,6 @@ from features.shop.corrections import corrected
 from features.shop.workspace import Workspace
 from features.tables.declared import interactions, transactions
 from features.tables.table import States
-from features.warehouse.parts import by_table
 from features.warehouse.retention import without_expired
 from features.warehouse.store import Warehouse
 
@@ -66,16 +61,13 @@ class WholeLoad:
         self._faults = dict(faults)
         self._now = now
         self._accept = accept
-        self._salt = new_salt()
-        self._over_http = 0
         self._joined: dict[str, dict[str, FileRead]] = {}
 
     def run(self, warehouse: Warehouse, progress: Progress) -> None:
         """Load. Raises `SourceError` where a source cannot be read, no purchase is left, or too
         many lines would be rejected; then nothing has changed.
         """
-        root, catalog = self._workspace.root, self._workspace.config.catalog
-        parts = self._read(progress)
+        root, parts = self._workspace.root, self._read(progress)
         for part in parts:
             refuse_many(part, self._accept)
         rejected = {
@@ -90,29 +82,62 @@ class WholeLoad:
             if taken[transactions.NAME].rows.empty:
                 raise nothing_left(parts, _left_out(taken.values()), self._faults)
             progress("writing the warehouse", 0.8)
-            rows = {name: one.rows for name, one in taken.items()}
-            made = made_of(rows, [part.source for part in parts], self._workspace.tables)
-            came = arrived_since(self._database, self._vault)
-            within = {
-                name: without_expired(name, table, catalog, self._now)[0]
-                for name, table in self._with_arrivals(made.tables, came).items()
-            }
-            stored = corrected(within, self._database, self._vault)
-            self._over_http = len(came)
-            warehouse.replace(
-                stored,
-                lambda notes: self._note(notes, parts, taken, made, people),
-                max((one.seq for one in came), default=0),
-            )
+            notes = self._notes(parts, taken, people)
+            sources = [part.source for part in parts]
+            rows = {name: taken.pop(name).rows for name in [*taken]}
+            parts.clear()  # of a long file there is room for one form of its rows
+            self._write(warehouse, made_of(rows, sources, self._workspace.tables), notes)
             write_rejected(self._workspace.rejected, rejected)
 
-    def _with_arrivals(
-        self, tables: Mapping[str, pa.Table], came: Sequence[Arrival]
-    ) -> dict[str, pa.Table]:
-        """The tables of files, with what was sent over HTTP."""
-        sources = self._workspace.config.sources
-        newest = newest_files(sources, self._faults, self._workspace.root)
-        return folded(tables, came, self._workspace.tables, newest)
+    def _write(self, warehouse: Warehouse, made: MadeTables, notes: WholeNotes) -> None:
+        sent, catalog = self._sent(), self._workspace.config.catalog
+        displaced = sent.displaces(made.tables[transactions.NAME])
+        within = {
+            name: without_expired(name, table, catalog, self._now)[0]
+            for name, table in sent.folded(made.tables).items()
+        }
+        made.tables.clear()
+        stored = corrected(within, self._database, self._vault)
+        within.clear()
+        warehouse.replace(
+            stored,
+            lambda folder: notes.write(
+                folder, self._customers, made, len(sent.came), displaced=displaced
+            ),
+            sent.until,
+        )
+
+    def _notes(
+        self,
+        parts: Sequence[SortedRows],
+        taken: Mapping[str, Admitted],
+        people: tuple[int, int],
+    ) -> WholeNotes:
+        root, tables = self._workspace.root, self._workspace.tables
+        sources = {
+            part.source.name: read_whole(
+                part, taken[part.table.name], self._joined[part.source.name], root
+            )
+            for part in parts
+        }
+        loaded = Loaded(
+            settings=settings_of(self._workspace),
+            made_at=self._now,
+            salt=new_salt(),
+            people=people,
+            not_read=self._faults,
+            sources=sources,
+            left_out={name: one.left_out for name, one in taken.items()},
+            interactions=kinds_in(taken[interactions.NAME].rows),
+        )
+        own = {one: taken[one.name].rows for one in tables.values() if isinstance(one, States)}
+        return WholeNotes.of(loaded, parts, own)
+
+    def _sent(self) -> Sent:
+        """What was sent over HTTP, beside the files that are read."""
+        sources, root = self._workspace.config.sources, self._workspace.root
+        newest = newest_files(sources, self._faults, root)
+        return Sent(arrived_since(self._database, self._vault), self._workspace.tables, newest)
 
     def _read(self, progress: Progress) -> list[SortedRows]:
         """The rows of all sources but those that may not be read."""
@@ -144,72 +169,6 @@ class WholeLoad:
             dated = since_first_order(found[name].rows, lines, self._now)
             found[name] = replace(found[name], rows=dated)
         return found
-
-    def _note(
-        self,
-        notes: Path,
-        parts: Sequence[SortedRows],
-        taken: Mapping[str, Admitted],
-        made: MadeTables,
-        people: tuple[int, int],
-    ) -> None:
-        lines = [part for part in parts if part.table.name == transactions.NAME]
-        write_seen(seen_in(lines, self._salt), Seen.of(notes).next_file(notes))
-        note_accounts(lines, self._customers, self._salt, notes)
-        made.note(notes)
-        files = by_table(notes.parent)
-        bought = StoredRows(files[transactions.NAME])
-        loaded = Loaded(
-            settings=settings_of(self._workspace),
-            made_at=self._now,
-            salt=self._salt,
-            people=people,
-            not_read=self._faults,
-            sources={
-                part.source.name: self._source(part, taken[part.table.name]) for part in parts
-            },
-            until=made.until,
-            left_out=_left_out(taken.values()),
-            lines={name: StoredRows(own).rows for name, own in files.items()},
-            parts=bought.figures({}),
-            orders=bought.orders(),
-            customers=bought.customers(),
-            over_http=self._over_http,
-            interactions=kinds_in(taken[interactions.NAME].rows),
-        )
-        write_loaded(loaded, notes)
-
-    def _source(self, part: SortedRows, taken: Admitted) -> LoadedSource:
-        name, root = part.source.name, self._workspace.root
-        back = part.aside[part.aside["rule"].isin(BACK)]
-        return LoadedSource(
-            files=part.found.files,
-            copies=part.found.copies,
-            joined={
-                file: replace(read, stamp=settled(root / file, read.stamp))
-                for file, read in self._joined[name].items()
-            },
-            read=part.read,
-            rejected=len(part.rejected),
-            set_aside=part.set_aside,
-            by_status=part.by_status,
-            currencies=part.currencies,
-            last_back=newest(back, part.table),
-            left=name in taken.overlapping,
-            expired=name in taken.expired,
-            awaited=part.found.awaited,
-            marked=None if part.found.table is None else part.found.table.mark,
-        )
-
-
-def joined_files(source: Source, root: Path) -> dict[str, FileRead]:
-    """What the files hold that are joined to those of a source."""
-    found = {}
-    for join in source.joins:
-        file = root / join.file
-        stamp, content = stamp_of(file), content_of(file)
-        found[join.file] = FileRead(content, None, {}, settled(file, stamp))
-    return found
 
 
 def _left_out(taken: Iterable[Admitted]) -> dict[str, int]:

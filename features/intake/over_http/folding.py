@@ -8,8 +8,9 @@ written since.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -58,71 +59,137 @@ def newest_files(
     return newest
 
 
-def folded(
-    held: Mapping[str, pa.Table],
-    came: Sequence[Arrival],
-    tables: Tables,
-    newest: Mapping[str, datetime],
-) -> dict[str, pa.Table]:
-    """The tables `held`, made of files that were written at `newest`, with what `came`."""
-    if not came:
-        return dict(held)
-    counted = each_once(came)
-    together = dict(held)
-    for name in {name for one in counted for name in (one.table, *one.content.rows)}:
-        table = tables[name]
+class Sent:
+    """All that `came`, beside files of which the newest of each table was written at `newest`."""
+
+    def __init__(
+        self, came: Sequence[Arrival], tables: Tables, newest: Mapping[str, datetime]
+    ) -> None:
+        self.came = came
+        self._tables = tables
+        self._newest = newest
+
+    @cached_property
+    def _counted(self) -> list[Arrival]:
+        return each_once(self.came)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The tables of which anything was sent."""
+        return frozenset(name for one in self._counted for name in (one.table, *one.content.rows))
+
+    @property
+    def until(self) -> int:
+        """The number of the newest; 0 where nothing came."""
+        return max((one.seq for one in self.came), default=0)
+
+    def customers_since(self, seq: int) -> frozenset[int]:
+        """Of whom anything came after that number."""
+        return frozenset(
+            one.customer for one in self.came if one.seq > seq and one.customer is not None
+        )
+
+    def folded(self, held: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+        """The tables `held`, made of files, with what came."""
+        return {**held, **{name: self.table(name, held.get(name)) for name in self.names}}
+
+    def table(self, name: str, held: pa.Table | None) -> pa.Table:
+        """A table that is `held`, made of files, with what came of it."""
+        table = self._tables[name]
         if isinstance(table, Facts):
-            since = newest.get(name, BEGINNING)
-            together[name] = _facts(held.get(name), counted, table, since)
-        else:
-            together[name] = _personal(held.get(name), counted, table, newest)
-    return together
+            return self._facts(held, table)
+        if held is None:
+            return self.rows(table).sort_by(RECORDED_AT)
+        held, more = self.beside(held, table)
+        together = pa.concat_tables([held, like(more, held.schema)])
+        if not isinstance(table, States):
+            return together.sort_by(RECORDED_AT)
+        frame = newest_states(together.to_pandas())
+        return arrow_table(frame.sort_values([CUSTOMER, RECORDED_AT], kind="stable"), table)
 
+    def rows(self, table: Table) -> pa.Table:
+        """The rows of a customers' table that came."""
+        rows = [
+            (row, one.customer)
+            for one in self._counted
+            for row in one.content.rows.get(table.name, ())
+        ]
+        more = arrow_rows([row for row, _ in rows], table, [whose for _, whose in rows])
+        return _netted(more, self._counted) if table.name == transactions.NAME else more
 
-def _personal(
-    held: pa.Table | None, came: Sequence[Arrival], table: Table, newest: Mapping[str, datetime]
-) -> pa.Table:
-    """A customers' table with the rows that came."""
-    since = newest.get(table.name, BEGINNING)
-    wholes = {_order(one) for one in came if one.content.whole and _received(one) > since}
-    rows = [_rows(one, table) for one in came]
-    more = pa.concat_tables(rows)
-    if table.name == transactions.NAME:
-        more = _netted(more, came)
-        if held is not None:
-            held = held.filter(pc.invert(_is_of(held, wholes)))
+    def beside(self, held: pa.Table, table: Table) -> tuple[pa.Table, pa.Table]:
+        """The rows `held` of files in whose place nothing was sent, and those sent that are not
+        among them. `held` needs no other columns than those that tell rows apart.
+        """
+        more = self.rows(table)
+        if table.name == transactions.NAME:
+            wholes = self._wholes(table)
+            held = held.filter(pc.invert(_is_of(held, wholes))) if wholes else held
             more = more.filter(pc.invert(_is_of(more, _orders(held, more) - wholes)))
-    elif held is not None and isinstance(table, Events):
-        more = _not_in(more, held, table)
-    if held is None:
-        return more.sort_by(RECORDED_AT)
-    together = pa.concat_tables([held, _like(more, held)])
-    if not isinstance(table, States):
-        return together.sort_by(RECORDED_AT)
-    frame = together.to_pandas().drop_duplicates([CUSTOMER, RECORDED_AT], keep="last")
-    return arrow_table(frame.sort_values([CUSTOMER, RECORDED_AT], kind="stable"), table)
+        elif isinstance(table, Events):
+            more = _not_in(more, held, table)
+        return held, more
+
+    def displaces(self, lines: pa.Table) -> bool:
+        """Whether an order that was sent as a whole stands in place of `lines` of files."""
+        wholes = self._wholes(transactions.TABLE)
+        return bool(wholes) and bool(pc.any(_is_of(lines, wholes)).as_py())
+
+    def customers(self, table: Table) -> frozenset[int]:
+        """Whose rows of a table came, or whose orders."""
+        of_table = (one for one in self._counted if table.name in (one.table, *one.content.rows))
+        return frozenset(one.customer for one in of_table if one.customer is not None)
+
+    def _wholes(self, table: Table) -> set[Order]:
+        """The orders that were sent as a whole, later than the newest file was written."""
+        since = self._newest.get(table.name, BEGINNING)
+        return {
+            _order(one) for one in self._counted if one.content.whole and _received(one) > since
+        }
+
+    def _facts(self, held: pa.Table | None, table: Facts) -> pa.Table:
+        """Things with what was sent of them later than the newest file was written; of what no file
+        has all that was sent.
+        """
+        since = self._newest.get(table.name, BEGINNING)
+        known: dict[str, Values] = {}
+        if held is not None:
+            known = {str(row[table.key]): row for row in held.to_pylist()}
+        in_files = {*known}
+        for one in self._counted:
+            for row in one.content.rows.get(table.name, ()):
+                key = str(row[table.key])
+                if key not in in_files or _received(one) > since:
+                    known[key] = {**known.get(key, {}), **row}
+        frame = pd.DataFrame(
+            [{name: row.get(name) for name in table.by_name} for row in known.values()]
+        )
+        named = frame[table.called]
+        frame[table.called] = named.where(named.notna(), frame[table.key])
+        return arrow_table(frame.sort_values(table.key), table)
 
 
-def _like(more: pa.Table, held: pa.Table) -> pa.Table:
-    """Rows in the columns of those that are `held`; what is for the next load alone is missing."""
+def newest_states(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of the states that a customer got in one moment the last."""
+    return rows.drop_duplicates([CUSTOMER, RECORDED_AT], keep="last")
+
+
+def like(more: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows in the columns of others; what is for the next load alone is missing."""
     columns = [
         more[field.name] if field.name in more.column_names else pa.nulls(more.num_rows, field.type)
-        for field in held.schema
+        for field in schema
     ]
-    return pa.table(columns, schema=held.schema)
-
-
-def _rows(one: Arrival, table: Table) -> pa.Table:
-    return arrow_rows(one.content.rows.get(table.name, ()), table, one.customer)
+    return pa.table(columns, schema=schema)
 
 
 def _netted(more: pa.Table, came: Sequence[Arrival]) -> pa.Table:
     """The purchases that came, without what was sent back of them."""
-    back = [(one.customer, row) for one in came for row in one.content.back]
+    back = [(row, one.customer) for one in came for row in one.content.back]
     if not back:
         return more
     table = transactions.TABLE
-    taken = pa.concat_tables([arrow_rows([row], table, whose) for whose, row in back])
+    taken = arrow_rows([row for row, _ in back], table, [whose for _, whose in back])
     purchases, returned = (
         part.to_pandas().assign(**{CUSTOMER_ID: lambda rows: rows[CUSTOMER].astype("str")})
         for part in (more, taken)
@@ -169,25 +236,3 @@ def _not_in(more: pa.Table, held: pa.Table, table: Table) -> pa.Table:
 
 def _received(one: Arrival) -> datetime:
     return clock.from_text(one.received_at)
-
-
-def _facts(
-    held: pa.Table | None, came: Iterable[Arrival], table: Facts, since: datetime
-) -> pa.Table:
-    """Things with what was sent of them later than the newest file was written; of what no file has
-    all that was sent.
-    """
-    known: dict[str, Values] = {}
-    if held is not None:
-        known = {str(row[table.key]): row for row in held.to_pylist()}
-    in_files = {*known}
-    for one in came:
-        for row in one.content.rows.get(table.name, ()):
-            key = str(row[table.key])
-            if key not in in_files or _received(one) > since:
-                known[key] = {**known.get(key, {}), **row}
-    frame = pd.DataFrame(
-        [{name: row.get(name) for name in table.by_name} for row in known.values()]
-    )
-    frame[table.called] = frame[table.called].where(frame[table.called].notna(), frame[table.key])
-    return arrow_table(frame.sort_values(table.key), table)

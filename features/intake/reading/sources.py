@@ -6,10 +6,10 @@ Nothing is dropped or put right in silence: a row is read as it stands or it is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.config.sources import Source, names
+from features.config.sources import Source, in_file, names
 from features.errors import SourceError
 from features.intake.order_statuses import JOINED
 from features.intake.reading.cells import (
-    IN_FUTURE,
-    ZONE_SLACK,
     Cells,
     column_notation,
     read_id,
@@ -32,15 +30,16 @@ from features.intake.reading.cells import (
     read_quantity,
     read_title,
 )
-from features.intake.reading.checking.absent import absent
+from features.intake.reading.checking.absent import absent, same_text
+from features.intake.reading.checking.currencies import currencies_beside
 from features.intake.reading.checking.dates import check_dates
-from features.intake.reading.checking.faults import reasons
+from features.intake.reading.checking.faults import Stated, awaited_in, reasons
 from features.intake.reading.checking.mapping import check_columns, check_mapping
 from features.intake.reading.containers import Content, settled, stamp_of
 from features.intake.reading.databases.rows import DatabaseTable
-from features.intake.reading.money import Notation, currency_of
+from features.intake.reading.money import Notation
 from features.intake.reading.order_lines.fill_down import filled_down, only_lines
-from features.intake.reading.order_lines.interaction_rows import as_interactions
+from features.intake.reading.order_lines.interaction_rows import as_interactions, told_by_all
 from features.intake.reading.order_lines.other_events import without_gaps
 from features.intake.reading.raw_table import RawTable, TableFile
 from features.intake.reading.rejected import rejections
@@ -54,7 +53,7 @@ from features.intake.reading.source_files import (
     is_long,
     opened,
 )
-from features.tables.declared.transactions import CURRENCY, ORDERED_AT
+from features.tables.declared.transactions import ORDERED_AT
 from features.tables.table import RECORDED_AT, Column, Kind
 from features.tables.tables import STANDARD, Tables
 
@@ -199,16 +198,11 @@ def _read(
     if source.fill_down:
         raw = filled_down(raw, source, declared)
     raw = without_gaps(only_lines(raw, source), source, declared)
+    if read is not None and (reason := told_by_all(raw, source)):
+        raise ReadAnew(reason)
     raw, source = as_interactions(raw, source)
     notations = _notations(source, declared, raw, read)
-    columns = {
-        column: _read_column(declared[column], source, raw, now, file, notations.get(column))
-        for column in source.columns
-    }
-    for column, its in declared.items():
-        if its.kind is Kind.MOMENT and column in columns:
-            cells = _cells(source.columns[column], its.kind, raw)
-            check_dates(source, file, cells, columns[column], names(source.columns[column]))
+    columns = _columns(source, declared, raw, now, file, notations, checked=True)
     return _rows_of(source, tables, file, root, raw, columns), notations
 
 
@@ -218,11 +212,48 @@ def read_rows(
     """Rows that stand in no file, read as those of a file; `name` is what is told as the file."""
     declared, file = tables.stated_in(source.table), Path(name)
     notations = _notations(source, declared, raw, None)
-    columns = {
-        column: _read_column(declared[column], source, raw, now, file, notations.get(column))
-        for column in source.columns
-    }
+    columns = _columns(source, declared, raw, now, file, notations, checked=False)
     return _rows_of(source, tables, file, Path(), raw, columns)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a source, what stands in those of their cells that have a fault, and the
+    currencies that stand beside prices.
+    """
+
+    read: dict[str, Cells]
+    stated: dict[str, Stated]
+    currencies: dict[str, pd.Series]
+
+
+def _columns(
+    source: Source,
+    declared: Mapping[str, Column],
+    raw: RawTable,
+    now: datetime,
+    file: Path,
+    notations: Mapping[str, Notation],
+    *,
+    checked: bool,
+) -> _Columns:
+    """The columns that a source maps, whose moments are `checked`. The raw cells are let go of one
+    by one: of a long file there is no room for both forms of all.
+    """
+    found = _Columns({}, {}, currencies_beside(source, declared, raw))
+    left = Counter(name for each in source.columns.values() for name in in_file(each))
+    for column, mapped in source.columns.items():
+        its = declared[column]
+        read = _read_column(its, source, raw, now, file, notations.get(column))
+        cells = _cells(mapped, its.kind, raw)
+        if checked and its.kind is Kind.MOMENT:
+            check_dates(source, file, cells, read, names(mapped))
+        found.read[column], found.stated[column] = read, Stated.of(read, cells)
+        left.subtract(in_file(mapped))
+        for name in in_file(mapped):
+            if not left[name]:
+                raw.cells.pop(name, None)
+    return found
 
 
 def _rows_of(
@@ -231,26 +262,19 @@ def _rows_of(
     file: Path,
     root: Path,
     raw: RawTable,
-    columns: dict[str, Cells],
+    found: _Columns,
 ) -> SourceRows:
     """The rows of a file, and what of it, and of those joined to it, is rejected."""
     declared = tables.stated_in(source.table)
     name = file_name(file, root)
-    stated = partial(_stated, source, declared, raw)
-    faulty = dict(reasons(columns, stated, source, len(raw.lines)))
+    columns = found.read
+    faulty = dict(reasons(columns, found.stated, source, len(raw.lines)))
     rejected = [(name, line, reason) for line, reason in raw.misshapen]
     rejected += [(file_name(other, root), line, reason) for other, line, reason in raw.elsewhere]
     rejected += [(name, int(raw.lines[position]), reason) for position, reason in faulty.items()]
-    rows = pd.DataFrame(
-        {
-            "file": name,
-            "line": raw.lines,
-            **_currencies(source, declared, raw),
-            **{column: cells.values for column, cells in columns.items()},
-        }
-    )
-    readable = np.ones(len(rows), dtype=bool)
-    readable[list(faulty)] = False
+    lines, awaited = pd.Series(raw.lines), awaited_in(columns)
+    values = {"line": lines, **found.currencies}
+    values |= {column: columns.pop(column).values for column in [*columns]}
     its_own = {column.name for column in tables[source.table].stated}
     held = {
         name: column
@@ -258,21 +282,24 @@ def _rows_of(
         if name in its_own or name in source.columns or column.told_by in source.columns
     }
     return SourceRows(
-        _completed(rows[readable], held),
+        _completed(_without(values, [*faulty], name), held),
         rejections(sorted(rejected)),
-        awaited=_awaited(columns),
+        awaited=awaited,
     )
 
 
-def _awaited(columns: Mapping[str, Cells]) -> datetime | None:
-    """When the first of the rows may be read whose moment lies in the future."""
-    moments = [
-        cells.values[fault.mask].min().to_pydatetime() - ZONE_SLACK
-        for cells in columns.values()
-        for fault in cells.faults
-        if fault.words == IN_FUTURE
-    ]
-    return min(moments, default=None)
+def _without(values: dict[str, pd.Series], faulty: list[int], name: str) -> pd.DataFrame:
+    """The rows of a file of that name but for those that are faulty; each column is let go of once
+    it is taken over.
+    """
+    readable = np.ones(len(values["line"]), dtype=bool)
+    readable[faulty] = False
+    rows = pd.RangeIndex(int(readable.sum()))
+    kept = {"file": same_text(name, rows)}
+    for column in [*values]:
+        taken = values.pop(column)
+        kept[column] = (taken[readable] if faulty else taken).set_axis(rows)
+    return pd.DataFrame(kept, copy=False)
 
 
 def _notations(
@@ -342,35 +369,12 @@ def _cells(mapped: str | tuple[str, ...], kind: Kind, raw: RawTable) -> pa.Array
     return joined
 
 
-def _stated(
-    source: Source, declared: Mapping[str, Column], raw: RawTable, column: str
-) -> pa.Array[Any]:
-    return _cells(source.columns[column], declared[column].kind, raw)
-
-
 def _trimmed(cells: pa.Array[Any]) -> pa.Array[Any]:
     """Texts without spaces around them; null where nothing is left."""
     texts: Any = pc.utf8_trim_whitespace(cells.cast(pa.string()))
     empty: Any = pc.equal(texts, pa.scalar(""))
     trimmed: pa.Array[Any] = pc.if_else(empty, pa.scalar(None, pa.string()), texts)
     return trimmed
-
-
-def _currencies(
-    source: Source, declared: Mapping[str, Column], raw: RawTable
-) -> dict[str, pd.Series]:
-    """The currencies that stand beside prices, where no column says them."""
-    prices = [
-        mapped
-        for column, mapped in source.columns.items()
-        if declared[column].kind is Kind.PRICE and isinstance(mapped, str)
-    ]
-    texts = [name for name in prices if pa.types.is_string(raw.cells[name].type)]
-    if CURRENCY not in declared or CURRENCY in source.columns or not texts:
-        return {}
-    cells = pd.Series(raw.cells[texts[0]].to_pandas(), dtype="str").str.strip()
-    signs = {text: currency_of(text) for text in cells.dropna().unique()}
-    return {CURRENCY: cells.map(signs).astype("str")} if any(signs.values()) else {}
 
 
 def _completed(rows: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame:

@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from features.catalog import Catalog
 from features.customers.pseudonyms import Customers
@@ -28,7 +31,7 @@ from features.intake.loading.day.returns import (
 from features.intake.loading.loaded import Loaded
 from features.intake.loading.seen import Hashes, Seen, hashes
 from features.intake.loading.sorted_rows import SortedRows
-from features.intake.loading.stored import FILE, ROW, SOLD, StoredRows
+from features.intake.loading.stored import FILE, ROW, SOLD, StoredRows, of_files
 from features.intake.overlaps import in_a_later_export, in_an_earlier_file
 from features.intake.reading.source_files import ReadAnew
 from features.tables.declared import transactions
@@ -41,6 +44,8 @@ from features.tables.declared.transactions import (
 )
 from features.tables.table import CUSTOMER, CUSTOMER_ID, RECORDED_AT, SOURCE, Events
 
+Needs = Literal["none", "older", "all"]
+"""None, those of customers of whom not all is newer, or all."""
 OF_ORDERS = (STATUS, ORDER_DISCOUNT, ORDER_REFUND)
 """Columns for which all lines of an order are looked at together."""
 
@@ -52,9 +57,13 @@ class DayEvents:
     `parts` are the day's rows by what became of them in the end, `new` those taken in, `edits` what
     changes of the stored ones, `expired` the sources of rows that are past their retention now.
     `known` counts the stored rows of each customer concerned; `held` has these rows, but for those
-    of `fresh` customers, whose new rows are newer than all that is stored. `gone_back` are stored
-    rows of which nothing is left, and `again` counts the orders that were counted under the same
-    rule before, by source and rule.
+    that were sent over HTTP, and for those of `fresh` customers, whose new rows are newer than all
+    that is stored. `gone_back` are stored rows of which nothing is left, and `again` counts the
+    orders that were counted under the same rule before, by source and rule.
+
+    Of what was sent over HTTP the stored rows `sent_gone` go and those of `sent_new` come;
+    `sent_orders` are the orders of the stored ones. `asked` are the customers of whom rows came or
+    may change.
     """
 
     table: Events
@@ -68,26 +77,39 @@ class DayEvents:
     left_out: Counter[str]
     again: dict[tuple[str, str], int] = field(default_factory=dict)
     gone_back: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sent_gone: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sent_new: pa.Table | None = None
+    sent_orders: frozenset[str] = frozenset()
+    asked: frozenset[int] = frozenset()
 
     @property
     def concerned(self) -> frozenset[int]:
-        """Customers of whom rows came or went."""
+        """Customers of whom rows of files came or went."""
         rows = [self.new[CUSTOMER], self.edits.gone[CUSTOMER]]
         return frozenset(int(one) for one in pd.concat(rows).unique())
 
     def left_of(self, customer: int) -> int:
         """How many stored rows a customer has left."""
-        gone = int((self.edits.gone[CUSTOMER] == customer).sum()) if len(self.edits.gone) else 0
-        return self.known.get(customer, 0) - gone
+        return self._left.get(customer, 0)
+
+    @cached_property
+    def _left(self) -> Counter[int]:
+        left = Counter(self.known)
+        for rows in (self.edits.gone, self.sent_gone):
+            left.subtract(rows[CUSTOMER].tolist() if len(rows) else [])
+        return left
 
     @property
     def changes(self) -> bool:
         """Whether any row comes, goes or changes."""
-        return bool(len(self.new) + len(self.edits.gone) + len(self.edits.less))
+        of_files = len(self.new) + len(self.edits.gone) + len(self.edits.less)
+        sent = len(self.sent_gone) + (0 if self.sent_new is None else self.sent_new.num_rows)
+        return bool(of_files + sent)
 
 
 class EventsDay:
-    """Takes in a day's rows of a table of events.
+    """Takes in a day's rows of a table of events; `needs` says which rows of customers concerned
+    are needed to tell what they say of other tables.
 
     Raises `ReadAnew` where it is not certain that a load of everything came to the same.
     """
@@ -101,7 +123,9 @@ class EventsDay:
         customers: Customers,
         seen: Seen,
         now: datetime,
+        needs: Needs = "older",
     ) -> None:
+        self._needs = needs
         self._table = table
         self._stored = stored
         self._loaded = loaded
@@ -125,8 +149,10 @@ class EventsDay:
         whole = _customers(expiring, *back.values())
         newer = self._is_newer(named)
         fresh = _customers(named[newer]) - whole - _customers(named[~newer])
+        fresh = frozenset() if self._needs == "all" else fresh
         known = self._stored.rows_by_customer(_customers(named) | whole)
-        held = self._stored.of_customers((_customers(named) | whole) - fresh)
+        wanted = frozenset[int]() if self._needs == "none" else (_customers(named) | whole) - fresh
+        held = of_files(self._stored.of_customers(wanted))
         day = DayEvents(
             self._table,
             list(parts),
@@ -138,6 +164,7 @@ class EventsDay:
             fresh,
             left_out,
             again,
+            asked=_customers(named) | whole,
         )
         for position in range(len(day.parts)) if lines else ():
             self._take_back(day, position, back[day.parts[position].source.name])
@@ -152,8 +179,19 @@ class EventsDay:
         if until is None:
             return
         late = rows[rows[self._table.happened_at] <= pd.Timestamp(until)]
-        if len(late) and (not lines or late[ORDER_ID].isna().any()):
+        if late[ORDER_ID].isna().any() if lines else self._may_be_there(late):
             raise ReadAnew("a row is older than others and may be one of them")
+
+    def _may_be_there(self, late: pd.DataFrame) -> bool:
+        """Whether a row of files was there already that may be one of `late`."""
+        if self._loaded.left_out.get(self._table.name, {}).get(EXPIRED):
+            return len(late) > 0
+        whose = self._customers.known(late[CUSTOMER_ID].unique())
+        moment = self._table.happened_at
+        stored = self._stored.of_customers(whose.values(), [CUSTOMER, moment, SOURCE])
+        known = late[late[CUSTOMER_ID].isin(list(whose))]
+        came = known[[moment]].assign(**{CUSTOMER: [whose[id] for id in known[CUSTOMER_ID]]})
+        return len(came) > 0 and len(came.merge(of_files(stored), on=[CUSTOMER, moment])) > 0
 
     def _refuse_seen(self, parts: Sequence[SortedRows]) -> dict[tuple[str, str], int]:
         """How many of the day's orders were counted under the same rule before, by source and rule.
@@ -182,11 +220,11 @@ class EventsDay:
         days = days_kept(self._table, self._catalog)
         if not days:
             raise ReadAnew(f"no field of {self._table.name} is kept")
-        found = self._stored.before(limit.to_pydatetime())
+        found = of_files(self._stored.before(limit.to_pydatetime()))
         since = kept_since(self._table, self._catalog, self._now) + pd.Timedelta(
             days=max(days) - min(days)
         )
-        if since > limit and len(self._stored.before(since.to_pydatetime())) > len(found):
+        if since > limit and len(of_files(self._stored.before(since.to_pydatetime()))) > len(found):
             raise ReadAnew("a value is past its retention, and the rest of its row is not")
         return found
 

@@ -6,7 +6,7 @@ nothing and says why (`ReadAnew`), and everything is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -17,25 +17,28 @@ from features.customers.pseudonyms import Customers
 from features.customers.vault import Vault
 from features.database.engine import Database
 from features.events.arrivals import anything_arrived
-from features.intake.loading.accounts import note_accounts, noted_accounts, refuse_former_guests
+from features.intake.loading.accounts import note_accounts
+from features.intake.loading.day.day_sources import DaySources
 from features.intake.loading.day.events import DayEvents, EventsDay
 from features.intake.loading.day.news import News, news_of
 from features.intake.loading.day.notes import Noted
+from features.intake.loading.day.read_tables import ReadTables
 from features.intake.loading.day.refused import Refused
+from features.intake.loading.day.sent import DaySent
 from features.intake.loading.day.tables import DayTables
 from features.intake.loading.loaded import Loaded, settings_of, write_loaded
+from features.intake.loading.made import stated_tables
 from features.intake.loading.people import corrected_customers, people_of
 from features.intake.loading.seen import Seen, seen_in, write_seen
-from features.intake.loading.sorted_rows import SortedRows, in_a_zone, rows_of, sort_rows
+from features.intake.loading.sorted_rows import in_a_zone
 from features.intake.loading.stored import StoredRows
-from features.intake.reading.databases.rows import DatabaseTable
+from features.intake.over_http.folding import Sent, arrived_since, newest_files
 from features.intake.reading.source_files import ReadAnew
-from features.intake.reading.sources import SourceRows, read_pieces, read_source, read_table
 from features.progress import Progress
+from features.shop.corrections import corrected
 from features.shop.workspace import Workspace
 from features.tables.declared import transactions
-from features.tables.declared.transactions import CUSTOMER_EMAIL
-from features.tables.table import Events, Facts
+from features.tables.table import Events, Facts, States
 from features.warehouse.store import Warehouse
 
 
@@ -54,11 +57,12 @@ class DayLoad:
         self._workspace = workspace
         self._database = database
         self._loaded = loaded
-        vault = Vault(database, workspace.master_keys)
-        self._customers = Customers(database, vault, workspace.config.catalog.ids)
+        self._vault = Vault(database, workspace.master_keys)
+        self._customers = Customers(database, self._vault, workspace.config.catalog.ids)
         self._faults = dict(faults)
         self._now = now
         self._accept = accept
+        self._orders: Seen | None = None
 
     def run(self, warehouse: Warehouse, progress: Progress) -> None:
         """Load. Raises `ReadAnew` where everything has to be loaded, and `SourceError` where a
@@ -71,13 +75,14 @@ class DayLoad:
             if people_of(self._database) != self._loaded.people:
                 raise ReadAnew("customers were erased or merged since")
             progress("reading what is new", 0.3)
-            parts = [
-                part for source in self._sources if (part := self._read(source, news, warehouse))
-            ]
-            self._refuse_many(parts)
-            refused = Refused(self._workspace, self._loaded, parts, self._customers.erased)
+            read = self._read(news, warehouse)
+            sent = self._sent(warehouse)
+            days = self._days(warehouse, read, sent)
+            self._refuse_many(read)
+            erased = self._customers.erased
+            refused = Refused(self._workspace, self._loaded, read.parts, read.anew, erased)
             progress("writing the warehouse", 0.6)
-            self._write(warehouse, news, parts)
+            self._write(warehouse, news, read, days, sent)
             refused.write()
 
     @property
@@ -90,94 +95,136 @@ class DayLoad:
         loaded = self._loaded
         if loaded.settings != settings_of(self._workspace) or loaded.not_read != self._faults:
             raise ReadAnew("the settings of the sources changed")
-        tables = self._workspace.tables
-        for one in self._sources:
-            if one.table in tables.personal and one.table != transactions.NAME:
-                raise ReadAnew(f"rows of {one.table} are set against all orders")
-        if self._loaded.over_http or anything_arrived(self._database):
-            raise ReadAnew("rows were sent over HTTP")
+        if loaded.displaced:
+            raise ReadAnew("orders that were sent as a whole stand in place of those of files")
         now = self._now.replace(tzinfo=None)
         for name, source in loaded.sources.items():
             if source.awaited is not None and now >= source.awaited:
                 raise ReadAnew(f"a line of {name} may be read whose moment lay in the future")
 
+    def _seen(self, warehouse: Warehouse) -> Seen:
+        """The orders that were seen; what of them is read is read once."""
+        if self._orders is None:
+            self._orders = Seen.of(warehouse.notes)
+        return self._orders
+
     def _news(self, source: Source) -> News:
-        return news_of(source, self._workspace.root, self._loaded.sources[source.name])
+        """What is new of a source, or why all of it has to be read."""
+        before = self._loaded.sources[source.name]
+        try:
+            return news_of(source, self._workspace.root, before)
+        except ReadAnew as reason:
+            return News((), {}, (), (), str(reason))
 
-    def _read(
-        self, source: Source, news: Mapping[str, News], warehouse: Warehouse
-    ) -> SortedRows | None:
-        """The new rows of a source; of products all, where any is new. None where nothing is."""
-        workspace, tables = self._workspace, self._workspace.tables
-        pieces, config = news[source.name].pieces, workspace.config
-        table = self._newer(source)
-        if not pieces and table is None:
-            return None
-        if isinstance(tables[source.table], Facts):
-            found = read_source(source, workspace.root, self._now, tables)
-            return sort_rows(found, source, tables, config.shop, config.catalog.ids)
-        if not isinstance(tables[source.table], Events):
-            raise ReadAnew(f"{source.name} has new rows of {source.table}")
-        if table is not None:
-            found = read_table(source, table, self._now, tables)
-        else:
-            found = read_pieces(source, pieces, workspace.root, self._now, tables)
-        accounts = self._accounts(source, found, warehouse)
-        return sort_rows(found, source, tables, config.shop, config.catalog.ids, accounts)
+    def _read(self, news: Mapping[str, News], warehouse: Warehouse) -> DaySources:
+        read = DaySources(
+            self._workspace,
+            self._sources,
+            self._loaded,
+            news,
+            self._customers,
+            warehouse.notes,
+            self._now,
+        )
+        read.read()
+        return read
 
-    def _newer(self, source: Source) -> DatabaseTable | None:
-        """The newer rows of a source that a database has; None where there are none.
+    def _sent(self, warehouse: Warehouse) -> DaySent:
+        """What was sent over HTTP."""
+        newest = newest_files(self._sources, (), self._workspace.root)
+        came = arrived_since(self._database, self._vault)
+        return DaySent(
+            Sent(came, self._workspace.tables, newest),
+            self._loaded.over_http,
+            warehouse,
+            self._workspace.config.catalog,
+            corrected_customers(self._database),
+            lambda tables: corrected(tables, self._database, self._vault),
+            self._now,
+        )
 
-        Raises `ReadAnew` where it cannot be asked for these alone.
-        """
-        before = self._loaded.sources[source.name].marked
-        if source.url is None or before is None:
-            return None
-        facts = isinstance(self._workspace.tables[source.table], Facts)
-        whole = source.watermark is None or facts
-        table = DatabaseTable(source, None if whole else before)
-        if table.mark == before:
-            return None
-        if whole and not facts:
-            raise ReadAnew(f"rows of {source.name} changed, and it states no `watermark`")
-        return table
-
-    def _accounts(self, source: Source, found: SourceRows, warehouse: Warehouse) -> dict[str, str]:
-        if CUSTOMER_EMAIL not in source.columns:
-            return {}
-        loaded, customers = self._loaded, self._customers
-        known = noted_accounts(found.rows, source.name, customers, loaded.salt, warehouse.notes)
-        refuse_former_guests(found.rows, known, customers)
-        return known
-
-    def _refuse_many(self, parts: Sequence[SortedRows]) -> None:
+    def _refuse_many(self, read: DaySources) -> None:
         """Raise `ReadAnew` where too many lines of a source would be rejected by now."""
-        for part in parts:
+        for part in read.parts:
             before = self._loaded.sources[part.source.name]
-            fresh = isinstance(part.table, Facts)
-            read = part.read + (0 if fresh else before.read)
+            fresh = part.table.name in read.anew
+            lines = part.read + (0 if fresh else before.read)
             rejected = len(part.rejected) + (0 if fresh else before.rejected)
-            if rejected > self._accept * read:
+            if rejected > self._accept * lines:
                 raise ReadAnew("many lines would be rejected")
 
+    def _days(self, warehouse: Warehouse, read: DaySources, sent: DaySent) -> dict[str, DayEvents]:
+        """What the day brings to each table of events of which not all was read."""
+        days = {}
+        filled = stated_tables(self._sources, self._workspace.tables)
+        for table in (one for one in filled if isinstance(one, Events)):
+            if table.name not in read.anew:
+                try:
+                    days[table.name] = self._day(table, warehouse, read)
+                    sent.fold(days[table.name])
+                except ReadAnew as reason:
+                    read.read_anew(table.name, reason)
+                    days.pop(table.name, None)
+        return days
+
+    def _day(self, table: Events, warehouse: Warehouse, read: DaySources) -> DayEvents:
+        workspace = self._workspace
+        tells = [one for one in workspace.tables.values() if table.name in one.stated_in]
+        own = any(isinstance(one, States) and one.name in read.anew for one in tells)
+        every = own or self._loaded.over_http or anything_arrived(self._database)
+        day = EventsDay(
+            table,
+            StoredRows(warehouse.files(table.name)),
+            self._loaded,
+            workspace.config.catalog,
+            self._customers,
+            self._seen(warehouse),
+            self._now,
+            ("all" if every else "older") if tells else "none",
+        )
+        return day.take(read.of_table(table.name), read.rows(table.name))
+
     def _write(
-        self, warehouse: Warehouse, news: Mapping[str, News], parts: Sequence[SortedRows]
+        self,
+        warehouse: Warehouse,
+        news: Mapping[str, News],
+        read: DaySources,
+        days: Mapping[str, DayEvents],
+        sent: DaySent,
     ) -> None:
-        days = self._days(warehouse, parts)
-        concerned = frozenset[int]().union(*(day.concerned for day in days.values()))
-        if concerned & corrected_customers(self._database):
+        right = corrected_customers(self._database)
+        if right & frozenset[int]().union(*(day.concerned for day in days.values())):
             raise ReadAnew("data of a customer was put right")
-        changed = DayTables(self._workspace, warehouse, self._sources, days, self._now)
-        tables = changed.parts([part for part in parts if isinstance(part.table, Facts)])
-        noted = Noted(self._loaded, warehouse, self._now)
-        loaded = noted.after(news, parts, days)
-        if not tables and not parts:
+        anew = ReadTables(
+            read.taken(),
+            StoredRows(warehouse.files(transactions.NAME)),
+            warehouse.notes,
+            self._loaded.salt,
+            right,
+            self._workspace.config.catalog,
+            self._now,
+        )
+        changed = DayTables(self._workspace, warehouse, self._sources, days, anew, sent, self._now)
+        tables = changed.parts([part for part in read.parts if isinstance(part.table, Facts)])
+        noted = Noted(
+            self._loaded,
+            warehouse,
+            anew.taken,
+            read.joined,
+            sent,
+            self._seen(warehouse),
+            self._workspace,
+            self._now,
+        )
+        loaded = noted.after(news, read.parts, days)
+        only_states = all(isinstance(part.table, States) for part in read.parts)
+        if not tables and only_states and not sent.news:
             write_loaded(loaded, warehouse.notes)
             return
 
         def note(notes: Path) -> None:
             changed.note(notes)
-            lines = [part for part in parts if part.table.name == transactions.NAME]
+            lines = read.of_table(transactions.NAME)
             if lines:
                 gone = days[transactions.NAME]
                 seen = seen_in(gone.parts, loaded.salt)
@@ -187,24 +234,4 @@ class DayLoad:
                 note_accounts(lines, self._customers, loaded.salt, notes)
             write_loaded(noted.stored(loaded, notes.parent), notes)
 
-        warehouse.renew(tables, note)
-
-    def _days(self, warehouse: Warehouse, parts: Sequence[SortedRows]) -> dict[str, DayEvents]:
-        tables, catalog, days = self._workspace.tables, self._workspace.config.catalog, {}
-        seen = Seen.of(warehouse.notes)
-        for table in (one for one in tables.values() if isinstance(one, Events)):
-            own = [part for part in parts if part.table is table]
-            if files := warehouse.files(table.name):
-                day = EventsDay(
-                    table,
-                    StoredRows(files),
-                    self._loaded,
-                    catalog,
-                    self._customers,
-                    seen,
-                    self._now,
-                )
-                days[table.name] = day.take(own, rows_of(own, table.name, tables))
-            elif own:
-                raise ReadAnew(f"{table.name} is filled for the first time")
-        return days
+        warehouse.renew(tables, note, sent.sent.until)

@@ -15,13 +15,15 @@ from features.intake.reading.sources import file_name
 @dataclass(frozen=True)
 class News:
     """What is new of a source: `pieces` to read. `files` are those that hold what they held, and
-    `copies` those that repeat another; all stand in the order of their names.
+    `copies` those that repeat another; all stand in the order of their names. `anew` says why all
+    of it has to be read.
     """
 
     pieces: tuple[Piece, ...]
     files: dict[str, FileRead]
     copies: tuple[str, ...]
     order: tuple[str, ...]
+    anew: str = ""
 
 
 def news_of(source: Source, root: Path, before: LoadedSource) -> News:

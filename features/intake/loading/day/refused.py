@@ -16,11 +16,10 @@ from features.intake.reading.rejected import (
 )
 from features.intake.reading.source_files import ReadAnew
 from features.shop.workspace import Workspace
-from features.tables.table import Facts
 
 
 class Refused:
-    """What is in the files of rejected lines once a day is loaded.
+    """What is in the files of rejected lines once a day is loaded, and tables were read `anew`.
 
     Raises `ReadAnew` where these files are not as the load before left them.
     """
@@ -30,12 +29,13 @@ class Refused:
         workspace: Workspace,
         loaded: Loaded,
         parts: Sequence[SortedRows],
+        anew: Collection[str],
         erased: Callable[[Collection[str]], Collection[str]],
     ) -> None:
         self._folder = workspace.rejected
         self._rows: dict[str, pd.DataFrame] = {}
         for part in parts:
-            name, fresh = part.source.name, isinstance(part.table, Facts)
+            name, fresh = part.source.name, part.table.name in anew
             before = loaded.sources[name]
             if part.rejected.empty and not (fresh and before.rejected):
                 continue
@@ -48,9 +48,15 @@ class Refused:
             old = rejected_rows(self._folder, name)
             if not fresh and len(old) != before.rejected:
                 raise ReadAnew("the files of rejected lines changed")
-            self._rows[name] = found if fresh else pd.concat([old, found], ignore_index=True)
+            self._rows[name] = found if fresh else _in_order(pd.concat([old, found]))
 
     def write(self) -> None:
         """Put them there."""
         for source, rows in self._rows.items():
             write_rejected_of(self._folder, source, rows)
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rejected lines in the order of file and line."""
+    lines = rows.assign(line=rows["line"].astype("int64"))
+    return lines.sort_values(["file", "line"], kind="stable", ignore_index=True)

@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.config.sources import Source
+from features.intake.loading.day.edits import Edits
 from features.intake.loading.day.events import DayEvents
+from features.intake.loading.day.read_tables import ReadTables
+from features.intake.loading.day.sent import DaySent, are_alike
+from features.intake.loading.day.states import DayStates, Parts
 from features.intake.loading.made import stated_tables, together
 from features.intake.loading.sorted_rows import SortedRows, rows_of
-from features.intake.loading.stored import FILE, ROW, StoredRows
+from features.intake.loading.stored import StoredRows
 from features.intake.loading.told import (
     code_column,
     coded,
@@ -26,19 +29,19 @@ from features.intake.loading.told import (
     stated_file,
     write_list,
 )
-from features.intake.reading.source_files import ReadAnew
-from features.intake.warehouse_tables import events_table, facts_table, states_table
+from features.intake.over_http.folding import like
+from features.intake.warehouse_tables import events_table, facts_table
 from features.shop.workspace import Workspace
-from features.tables.table import CUSTOMER, RECORDED_AT, SOURCE, Facts, States, Table
-from features.warehouse.parts import part_name
-from features.warehouse.retention import without_expired
+from features.tables.declared import transactions
+from features.tables.table import Events, Facts, States, Table
+from features.warehouse.parts import parts_of
 from features.warehouse.store import Warehouse
-
-Parts = dict[str, pa.Table | None]
 
 
 class DayTables:
-    """What becomes of the tables of a warehouse when the events of `days`, by table, come in."""
+    """What becomes of the tables of a warehouse when the events of `days`, by table, come in, all
+    rows of tables that were read `anew`, and what was `sent`.
+    """
 
     def __init__(
         self,
@@ -46,8 +49,12 @@ class DayTables:
         warehouse: Warehouse,
         sources: Sequence[Source],
         days: Mapping[str, DayEvents],
+        anew: ReadTables,
+        sent: DaySent,
         now: datetime,
     ) -> None:
+        self._anew = anew
+        self._sent = sent
         self._workspace = workspace
         self._warehouse = warehouse
         self._sources = sources
@@ -60,13 +67,19 @@ class DayTables:
     def parts(self, facts: Sequence[SortedRows]) -> Parts:
         """The parts that change, by file name; `facts` are sources of facts that were read anew."""
         found: Parts = {}
-        for table in stated_tables(self._sources, self._workspace.tables):
-            if table.name in self._days:
-                found |= self._events(self._days[table.name])
-            elif isinstance(table, Facts):
+        filled = stated_tables(self._sources, self._workspace.tables)
+        for table in filled:
+            if isinstance(table, Facts):
                 found |= self._facts(table, facts)
             elif isinstance(table, States):
                 found |= self._states(table)
+            elif table.name in self._days:
+                found |= self._events(self._days[table.name])
+            elif isinstance(table, Events):
+                found |= self._whole(table.name, self._anew.events(table, self._sent))
+        if self._sent.any:
+            for name, rows in self._sent.without_files(filled).items():
+                found |= self._whole(name, rows)
         return found
 
     def note(self, notes: Path) -> None:
@@ -75,6 +88,7 @@ class DayTables:
             write_list(told, file_of(notes, table, teller), table)
         for table, rows in self._stated.items():
             write_list(rows, stated_file(notes, table), table)
+        self._anew.note(notes)
 
     def _tell(self) -> None:
         """Give the new rows the numbers of what they tell of other tables."""
@@ -95,29 +109,46 @@ class DayTables:
         if not day.changes:
             return {}
         files = self._warehouse.files(day.table.name)
-        new = events_table(day.new, day.table) if len(day.new) else pa.table({})
-        return dict(day.edits.parts(files, day.table.name, new))
+        schema = pq.read_schema(files[-1])
+        new = schema.empty_table() if day.sent_new is None else like(day.sent_new, schema)
+        if len(day.new):
+            new = pa.concat_tables([like(events_table(day.new, day.table), schema), new])
+        gone = [rows for rows in (day.edits.gone, day.sent_gone) if len(rows)]
+        edits = Edits(pd.concat(gone) if gone else day.edits.gone, day.edits.less)
+        return dict(edits.parts(files, day.table.name, new))
+
+    def _states(self, table: States) -> Parts:
+        tellers = [self._days[name] for name in table.stated_in if name in self._days]
+        told = {day.table.name: self._told(day.table.name, table) for day in tellers}
+        own = self._anew.states(table, self._days[transactions.NAME])
+        states = DayStates(table, self._warehouse, tellers, told, own, self._sent)
+        return states.parts(self._workspace.config.catalog, self._now)
 
     def _facts(self, table: Facts, facts: Sequence[SortedRows]) -> Parts:
         tellers = [self._days[name] for name in table.stated_in if name in self._days]
         anew = [part for part in facts if part.table is table]
-        if not anew and not any(day.changes for day in tellers):
+        if not anew and not self._sent.any and not any(day.changes for day in tellers):
             return {}
         stated = self._stated_rows(table, anew)
         told = [
             counted(self._told(day.table.name, table), self._counts(day, table)) for day in tellers
         ]
-        return {part_name(table.name, 0): facts_table(together(told, stated), stated, table)}
+        made = facts_table(together(told, stated), stated, table)
+        if table.name in self._sent.sent.names:
+            made = self._sent.sent.table(table.name, made)
+        return self._whole(table.name, made)
+
+    def _whole(self, name: str, made: pa.Table) -> Parts:
+        """The parts of a table that was made as a whole; none where it is as it was."""
+        files = self._warehouse.files(name)
+        if are_alike([pq.read_table(file) for file in files], made):
+            return {}
+        return {**{file.name: None for file in files}, **dict(parts_of(made, name))}
 
     def _stated_rows(self, table: Facts, anew: Sequence[SortedRows]) -> pd.DataFrame:
-        """The rows that sources of the table state. Raises `ReadAnew` where some of several sources
-        were read anew.
-        """
-        sources = [source.name for source in self._sources if source.table == table.name]
+        """The rows that sources of the table state."""
         if not anew:
             return read_list(stated_file(self._warehouse.notes, table))
-        if len(anew) < len(sources):
-            raise ReadAnew(f"of several sources of {table.name} some changed")
         rows = rows_of(anew, table.name, self._workspace.tables)
         self._stated[table] = rows[[*table.by_name]]
         return rows
@@ -133,75 +164,3 @@ class DayTables:
         if len(day.new):
             np.add.at(counts, day.new[column].to_numpy(dtype=np.int64), 1)
         return counts
-
-    def _states(self, table: States) -> Parts:
-        """The table with the states of all customers concerned made anew, within its retention."""
-        rows = pq.read_table(self._warehouse.files(table.name)[0])
-        tellers = [self._days[name] for name in table.stated_in if name in self._days]
-        concerned = frozenset[int]().union(*(day.concerned for day in tellers))
-        changed = rows
-        if concerned:
-            if any(source.table == table.name for source in self._sources):
-                raise ReadAnew(f"{table.name} has sources of its own")
-            own = self._told_of(table, tellers, rows, concerned)
-            theirs = pc.is_in(rows[CUSTOMER], pa.array(sorted(concerned), pa.int64()))
-            others = rows.filter(pc.invert(theirs))
-            if len(own):
-                others = pa.concat_tables([others, states_table(own, table).cast(rows.schema)])
-            changed = others.sort_by([(CUSTOMER, "ascending"), (RECORDED_AT, "ascending")])
-        catalog = self._workspace.config.catalog
-        kept = without_expired(table.name, changed, catalog, self._now)[0]
-        return {} if kept is rows else {part_name(table.name, 0): kept}
-
-    def _told_of(
-        self,
-        table: States,
-        tellers: Sequence[DayEvents],
-        rows: pa.Table,
-        concerned: frozenset[int],
-    ) -> pd.DataFrame:
-        """All that is told of the customers concerned: of those of whom there is nothing but newer
-        rows, the states that were stored and these.
-
-        Raises `ReadAnew` where a state that was stored is gone that is not too old.
-        """
-        fresh = frozenset[int]().union(*(day.fresh for day in tellers))
-        states = rows.filter(pc.is_in(rows[CUSTOMER], pa.array(sorted(fresh), pa.int64())))
-        before = states.to_pandas()
-        lost = {one for day in tellers for one in fresh & day.known.keys()}
-        if lost - set(before[CUSTOMER].tolist()) and len(tellers) == 1:
-            day = tellers[0]
-            stored = StoredRows(self._warehouse.files(day.table.name))
-            more = lost - set(before[CUSTOMER].tolist())
-            day.held = pd.concat([day.held, stored.of_customers(more)], ignore_index=True)
-        told = [self._telling(day, table, concerned) for day in tellers]
-        return together([before, *told], before)
-
-    def _telling(self, day: DayEvents, table: States, concerned: frozenset[int]) -> pd.DataFrame:
-        """All rows that tell of the customers concerned, in the order of a load of everything.
-
-        Raises `ReadAnew` where two of one moment, an old and a new one, tell different things.
-        """
-        column, gone = code_column(table), day.edits.gone
-        held = day.held[day.held[CUSTOMER].isin(concerned)]
-        if len(gone):
-            both = [FILE, ROW]
-            held = held[
-                ~pd.MultiIndex.from_frame(held[both]).isin(pd.MultiIndex.from_frame(gone[both]))
-            ]
-        new = day.new[day.new[CUSTOMER].isin(concerned)]
-        if len(held) and len(new):
-            met = held.merge(new, on=[CUSTOMER, RECORDED_AT], suffixes=("", "_new"))
-            if (met[column] != met[f"{column}_new"]).any():
-                raise ReadAnew("a customer's state changed twice in one moment")
-        told = self._told(day.table.name, table)
-        columns = [*told.columns]
-        said = told.iloc[held[column].to_numpy(dtype=np.int64)].set_axis(held.index)
-        kept = [CUSTOMER, *columns, RECORDED_AT, SOURCE]
-        named = held[[CUSTOMER, RECORDED_AT, SOURCE]].assign(
-            **{name: said[name] for name in columns}
-        )
-        return together([named[kept], new[kept]], new[kept])
-
-
-NONE = pd.DataFrame()

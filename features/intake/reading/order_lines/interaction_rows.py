@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from features.config.sources import Source
-from features.intake.interaction_kinds import kinds_of
+from features.intake.interaction_kinds import CLICKS, kinds_of
+from features.intake.order_statuses import bare
 from features.intake.reading.raw_table import RawTable
-from features.tables.declared.interactions import KIND, OCCURRED_AT
+from features.tables.declared.interactions import EMAILS, KIND, OCCURRED_AT, RATING
 
 
 def as_interactions(raw: RawTable, source: Source) -> tuple[RawTable, Source]:
@@ -29,7 +30,24 @@ def as_interactions(raw: RawTable, source: Source) -> tuple[RawTable, Source]:
     words = _texts(raw.cells[mapped])
     kinds = words.map(kinds_of(words.dropna().unique(), source.kinds))
     name = f"{mapped} "  # beside the column itself, which other columns may be read from
-    return _with(raw, source, {KIND: (name, pa.array(kinds, pa.string(), from_pandas=True))})
+    return _with(
+        raw, source, {KIND: (name, pa.array(kinds.astype("object"), pa.string(), from_pandas=True))}
+    )
+
+
+def told_by_all(raw: RawTable, source: Source) -> str:
+    """Why rows put behind others may mean something else than in the whole file; "" where they do
+    not. All marks tell their scale, and a word such as clicked may be of e-mails or of pages.
+    """
+    if RATING in source.columns:
+        return "the scale of marks depends on the whole file"
+    mapped = source.columns.get(KIND)
+    if not isinstance(mapped, str) or source.kinds:
+        return ""
+    words = _texts(raw.cells[mapped]).dropna().unique()
+    if any(bare(word) in CLICKS for word in words) or EMAILS & {*kinds_of(words, {}).values()}:
+        return "what words for a click mean depends on the whole file"
+    return ""
 
 
 def _by_moment(raw: RawTable, source: Source) -> tuple[RawTable, Source]:
