@@ -16,7 +16,11 @@ ITSELF = "features/warehouse/store.py"
 READERS = {
     "table": {"features/warehouse/gate.py"},
     "own": {"features/warehouse/gate.py"},
-    "rows_of": {"features/shop/corrections.py", "serving/rights/file_stores.py"},
+    "rows_of": {
+        "features/shop/corrections.py",
+        "features/shop/visitors.py",
+        "serving/rights/file_stores.py",
+    },
     "rewrite": {
         "features/shop/corrections.py",
         "features/shop/one_person.py",
@@ -37,6 +41,8 @@ MAY_NAME_THE_CLASS = {
     "features/intake/ingest.py",
     "features/intake/loading/day/load.py",
     "features/intake/loading/day/notes.py",
+    "features/intake/loading/day/sent.py",
+    "features/intake/loading/day/states.py",
     "features/intake/loading/day/tables.py",
     "features/intake/loading/figures.py",
     "features/intake/loading/stored.py",

@@ -21,17 +21,17 @@ from sqlalchemy import (
     false,
 )
 
-from features.database.arrivals_table import arrivals as arrivals  # noqa: PLC0414 - told as its own
-from features.database.contact_tables import audience_members as audience_members  # noqa: PLC0414 - see above
-from features.database.contact_tables import contact_permissions as contact_permissions  # noqa: PLC0414 - see above
-from features.database.contact_tables import preferred_channels as preferred_channels  # noqa: PLC0414 - see above
-from features.database.event_tables import decision_events as decision_events  # noqa: PLC0414 - see above
-from features.database.event_tables import reporting_channels as reporting_channels  # noqa: PLC0414 - see above
-from features.database.idempotency_table import kept_answers as kept_answers  # noqa: PLC0414 - see above
-from features.database.lists_table import product_lists as product_lists  # noqa: PLC0414 - see above
+from features.database.declared.arrivals import arrivals as arrivals  # noqa: PLC0414 - told as its own
+from features.database.declared.contacts import audience_members as audience_members  # noqa: PLC0414 - see above
+from features.database.declared.contacts import contact_permissions as contact_permissions  # noqa: PLC0414 - see above
+from features.database.declared.contacts import preferred_channels as preferred_channels  # noqa: PLC0414 - see above
+from features.database.declared.events import decision_events as decision_events  # noqa: PLC0414 - see above
+from features.database.declared.events import reporting_channels as reporting_channels  # noqa: PLC0414 - see above
+from features.database.declared.kept_answers import kept_answers as kept_answers  # noqa: PLC0414 - see above
+from features.database.declared.product_lists import product_lists as product_lists  # noqa: PLC0414 - see above
+from features.database.declared.webhooks import webhook_calls as webhook_calls  # noqa: PLC0414 - see above
+from features.database.declared.webhooks import webhooks as webhooks  # noqa: PLC0414 - see above
 from features.database.metadata import metadata as metadata  # noqa: PLC0414 - see above
-from features.database.webhook_tables import webhook_calls as webhook_calls  # noqa: PLC0414 - see above
-from features.database.webhook_tables import webhooks as webhooks  # noqa: PLC0414 - see above
 
 customers = Table(
     "customers",

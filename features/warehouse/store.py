@@ -12,7 +12,6 @@ import shutil
 import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +22,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
-from ibis.formats.pandas import PandasData
 
 from features.errors import WorkspaceError
 from features.private_file import replace_text, sync
@@ -45,6 +43,7 @@ from features.warehouse.parts import (
     write_table,
 )
 from features.warehouse.pauses import usual_pause
+from features.warehouse.statement import Statement
 
 MEMORY_LIMIT = "1GB"
 WAIT_SECONDS = 60.0
@@ -67,7 +66,7 @@ class Warehouse:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tables: dict[tuple[Path, ...], ibis.Table] = {}
-        self._statements: dict[Hashable, _Statement] = {}
+        self._statements: dict[Hashable, Statement] = {}
         self._programs: tuple[str, Programs] = ("", Programs())
         self._parts = PartFiles()
         self._loaded = ("", 0)
@@ -194,13 +193,11 @@ class Warehouse:
                     raw.unregister(name)
         return found
 
-    def _statement(
-        self, made: Callable[[ibis.Table], ibis.Table], columns: pa.Schema
-    ) -> _Statement:
+    def _statement(self, made: Callable[[ibis.Table], ibis.Table], columns: pa.Schema) -> Statement:
         if len(self._statements) >= MOST_STATEMENTS:
             self._statements.clear()
         table = made(ibis.table(ibis.Schema.from_pyarrow(columns), name=ASKED))
-        return _Statement(self.connection.compile(table), table.schema())
+        return Statement(self.connection.compile(table), table.schema())
 
     def has(self, name: str) -> bool:
         """Whether a source filled that table."""
@@ -387,22 +384,3 @@ class Warehouse:
             pq.read_table(file, columns=[CUSTOMER], filters=[(CUSTOMER, "==", customer)]).num_rows
             for file in files
         )
-
-
-@dataclass(frozen=True)
-class _Statement:
-    """The SQL of an expression, and the columns of what it gives."""
-
-    sql: str
-    columns: ibis.Schema
-
-    def frame(self, found: pa.Table) -> pd.DataFrame:
-        """The rows `found`, as Ibis gives those of an expression."""
-        frame = pd.DataFrame(
-            {
-                name: column.to_pylist() if column.null_count else column.to_pandas()
-                for name, column in zip(found.column_names, found.columns, strict=True)
-            }
-        )
-        converted: pd.DataFrame = PandasData.convert_table(frame, self.columns)
-        return converted

@@ -70,7 +70,7 @@ def _digest(secret: bytes, content: bytes) -> str:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a request (`features.database.idempotency_table`)."""
+    """What is kept of a request (`features.database.declared.kept_answers`)."""
 
     digest: str
     fingerprint: str

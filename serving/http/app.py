@@ -31,7 +31,7 @@ from serving.http.api import (
 from serving.http.api.consent_sources import consent_tools, visitors
 from serving.http.api.outgoing import audiences, webhooks
 from serving.http.api.settings import product_lists
-from serving.http.boundary import metrics, problems, readiness
+from serving.http.boundary import problems
 from serving.http.boundary.bodies import Pace
 from serving.http.boundary.connection import Connection
 from serving.http.boundary.envelope import Envelope
@@ -41,6 +41,7 @@ from serving.http.boundary.limits import Limits
 from serving.http.boundary.quick_routes import quick
 from serving.http.pages import coded_pages, console, console_door, event_links, front
 from serving.http.pages import customer_pages as pages
+from serving.http.probes import metrics, readiness
 from serving.http.reference import problem_pages
 from serving.http.reference.document import DescribedApp, operation_id
 from serving.http.sight.counts import REGISTRY, show_models

@@ -1,0 +1,1 @@
+"""Where machines look whether the service is well: `/readyz`, `/livez` and `/metrics`."""
