@@ -62,7 +62,7 @@ def test_all_scopes_come_by_one_word(database, clock):
     assert Keys(database, clock).create(["all"])[0].scopes == set(SCOPES)
 
 
-@pytest.mark.parametrize("scopes", [["admin"], ["recommend", "Score"], [""], []])
+@pytest.mark.parametrize("scopes", [["root"], ["recommend", "Score"], [""], []])
 def test_an_unknown_scope_makes_no_key(database, clock, scopes):
     """A scope that no route asks for, or none at all, is refused with the scopes that exist, and no
     key is made.

@@ -31,7 +31,7 @@ from serving.decisions.document import encoded
 from serving.decisions.record import Decision
 from serving.live.champions import Champion, Loaded
 
-AT_A_TIME = 1_000
+AT_A_TIME = 250
 """Customers that are given in one transaction, so that a withdrawal waits for no more."""
 
 
