@@ -189,8 +189,8 @@ def test_every_listed_reader_is_one():
 
 
 def test_features_are_made_through_the_gate_alone():
-    """Of the modules below serving, only the gate, corrections and what brings one person's ids
-    together get at rows, and only the gate at whole tables.
+    """Of the modules below serving, only the gate, corrections, what brings one person's ids
+    together and what joins a visitor get at rows, and only the gate at whole tables.
 
     The import of consents learns who ordered and nothing of it.
     """
@@ -198,7 +198,7 @@ def test_features_are_made_through_the_gate_alone():
     below = {
         path for readers in telling.values() for path in readers if not path.startswith("serving/")
     }
-    rewriting = {"features/shop/corrections.py", "features/shop/one_person.py"}
+    rewriting = {f"features/shop/{name}.py" for name in ("corrections", "one_person", "visitors")}
     assert below == {"features/warehouse/gate.py", *rewriting}
     assert READERS["table"] == {"features/warehouse/gate.py"}
 
