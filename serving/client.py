@@ -8,11 +8,9 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any, Self, TypeVar, Unpack
 from urllib.parse import quote
 
@@ -20,64 +18,38 @@ import httpx
 import msgspec
 from pydantic import ValidationError
 
-from features.errors import SaysoError
+from serving.asking import Asking, NoAnswer, Patience, Refused
+from serving.audiences.audience import Member
 from serving.contract.answers import Churn, Recommendation
-from serving.contract.problems import LATER, LineProblem, Problem
+from serving.contract.problems import LineProblem, Problem
 from serving.contract.questions import Asked, Choice, Event, Moment, Options
 from serving.contract.responses import (
     ConsentReceipts,
     Consents,
+    JoinedVisitor,
+    ListAnswer,
+    ListsAnswer,
     Notices,
     OptOutAnswer,
     OptOutList,
     RowsAnswer,
+    ToolAnswer,
+    WholeList,
 )
 
 __all__ = ["Choice", "Client", "Event", "LineProblem", "NoAnswer", "Patience", "Problem", "Refused"]
 
 MOST_AT_ONCE = 1_000
 """Customers, events or rows in one request; more are sent in several."""
-AGAIN = LATER | {502, 504}
-"""Statuses after which the same is asked again: of the service, and of a proxy before it."""
 Answer = TypeVar("Answer")
-
-
-class NoAnswer(SaysoError):
-    """The service could not be reached, or answered nothing that could be read."""
-
-
-class Refused(SaysoError):
-    """The service refused: `problem.type` says which kind it is, `retry_after` in how many seconds
-    asking again may help (None where it does not say), `request_id` the answer's name in its log.
-    """
-
-    def __init__(
-        self, problem: Problem, request_id: str | None = None, retry_after: float | None = None
-    ) -> None:
-        named = "".join(f"; {one.field}: {one.detail}" for one in problem.errors)
-        super().__init__(f"{problem.status} {problem.type}: {problem.detail}{named}")
-        self.problem = problem
-        self.request_id = request_id
-        self.retry_after = retry_after
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often a request is tried, and how long is waited: for an answer (`timeout`), and before
-    the next try, in seconds, from `first` on twice as long each time and never beyond `longest`.
-    """
-
-    tries: int = 5
-    timeout: float = 15.0
-    first: float = 0.2
-    longest: float = 30.0
 
 
 class Client:
     """The service at `url`, asked with an API key.
 
     Every request is tried again while the service cannot be reached, is busy (429) or not available
-    (503), after as long as it says; a POST keeps its `Idempotency-Key`, so that it counts once.
+    (503), or still answers the try before, after as long as it says; a POST keeps its
+    `Idempotency-Key`, so that it counts once.
     What it refuses otherwise raises `Refused`, and no answer in the end `NoAnswer`.
     """
 
@@ -90,17 +62,11 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self._patience = patience or Patience()
-        self._sleep, self._draw = sleep, draw
-        self._http = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=self._patience.timeout,
-        )
+        self._asking = Asking(url, key, patience or Patience(), sleep, draw)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._asking.close()
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +92,7 @@ class Client:
         **options: Unpack[Options],
     ) -> Iterator[Recommendation | LineProblem]:
         """The same for many customers, in their order, as they are answered; a `LineProblem` stands
-        for who could not be. Where the connection is lost, who is left is asked about again.
+        for who could not be. Where the connection is lost it goes on, and each is answered once.
         """
         headers = _signal(privacy_signal)
         return self._lines(
@@ -151,6 +117,34 @@ class Client:
         body, headers = {"language": language}, _signal(privacy_signal)
         return self._lines("/v1/churn/batch", customer_ids, body, Churn, headers)
 
+    def audience(
+        self,
+        name: str,
+        *,
+        language: str | None = None,
+        send_at: Moment | None = None,
+        privacy_signal: bool = False,
+    ) -> Iterator[Member]:
+        """Who of an audience may be written to, as they are given.
+
+        Each is recorded as given. So where the connection is lost nothing is asked again, and
+        `NoAnswer` says so.
+        """
+        moment = send_at.isoformat() if isinstance(send_at, datetime) else send_at
+        stated = {"language": language, "send_at": moment, "format": "jsonl"}
+        request = self._asking.request(
+            "GET",
+            f"/v1/audiences/{quote(name, safe='')}",
+            params={key: value for key, value in stated.items() if value is not None},
+            headers=_signal(privacy_signal),
+        )
+        try:
+            for line in self._asking.lines(request):
+                yield _decoded(line, Member, "a line of an audience")
+        except httpx.TransportError as error:
+            told = "an audience broke off; who came was recorded as given"
+            raise NoAnswer(f"{told} ({type(error).__name__})") from error
+
     def decision(self, decision_id: str, *, replay: bool = False) -> dict[str, Any]:
         """A decision as recorded; with `replay` made again and compared."""
         path = f"/v1/decisions/{quote(decision_id, safe='')}"
@@ -163,6 +157,17 @@ class Client:
         """Record what a customer said, all of it or nothing; it is durable when this returns."""
         body = {"customer_id": customer_id, "choices": choices, **asked}
         return self._post("/v1/consents", body, ConsentReceipts)
+
+    def pass_on_consent(self, source: str, message: Mapping[str, Any]) -> ToolAnswer:
+        """Pass on what a consent tool of the shop's settings says; it is durable when this returns.
+
+        A tool that signs its messages sends them itself.
+        """
+        return self._post(f"/v1/consents/{quote(source, safe='')}", message, ToolAnswer)
+
+    def join_visitor(self, customer_id: str, visitor_id: str) -> JoinedVisitor:
+        """Make a visitor the customer from now on; done twice it does nothing more."""
+        return self._post(_of(customer_id, "visitors"), {"visitor_id": visitor_id}, JoinedVisitor)
 
     def consents(self, customer_id: str) -> Consents:
         """A customer's consents as they stand, and their history."""
@@ -186,6 +191,23 @@ class Client:
     def take_back_opt_out(self, opt_out_id: str) -> None:
         """Take an opt-out back."""
         self._ask("DELETE", f"/v1/opt-outs/{quote(opt_out_id, safe='')}")
+
+    def put_list(self, name: str, product_ids: Sequence[str]) -> ListAnswer:
+        """Keep a list of products, in place of one of that name, for `exclude_list` to name."""
+        found = self._ask("PUT", _list(name), body={"product_ids": product_ids})
+        return _read(found, ListAnswer)
+
+    def product_list(self, name: str) -> WholeList:
+        """A list of products, with what is in it."""
+        return _read(self._ask("GET", _list(name)), WholeList)
+
+    def product_lists(self) -> list[ListAnswer]:
+        """All lists of products, without what is in them."""
+        return _read(self._ask("GET", "/v1/lists"), ListsAnswer).lists
+
+    def remove_list(self, name: str) -> None:
+        """Delete a list; a recommendation that names it afterwards is refused."""
+        self._ask("DELETE", _list(name))
 
     def send_events(self, events: Sequence[Event]) -> RowsAnswer:
         """Tell what came of decisions; sent twice, an event counts once."""
@@ -241,82 +263,37 @@ class Client:
         kind: type[Answer],
         headers: Mapping[str, str],
     ) -> Iterator[Answer | LineProblem]:
-        asked, in_vain = list(customer_ids), 0
-        while asked:
-            given, now = 0, asked[:MOST_AT_ONCE]
-            request = self._request(
-                "POST", path, body={**body, "customer_ids": now}, headers=headers
+        asked = list(customer_ids)
+        for begin in range(0, len(asked), MOST_AT_ONCE):
+            part = asked[begin : begin + MOST_AT_ONCE]
+            request = self._asking.request(
+                "POST", path, body={**body, "customer_ids": part}, headers=headers
             )
-            with contextlib.suppress(httpx.TransportError):  # who is left is asked about again
-                for line in self._streamed(request):
-                    yield _line(line, kind)
-                    given += 1
-            asked = asked[given:]
-            if given == len(now):
-                continue
-            in_vain = 0 if given else in_vain + 1
-            if in_vain >= self._patience.tries:
-                raise NoAnswer(f"{path} broke off {in_vain} times before a line came; ask later")
-            self._sleep(self._pause(in_vain, None))
+            for line in self._whole(request, len(part)):
+                yield _line(line, kind)
 
-    def _streamed(self, request: httpx.Request) -> Iterator[str]:
-        answer = self._tried(request, stream=True)
-        try:
-            yield from answer.iter_lines()
-        finally:
-            answer.close()
+    def _whole(self, request: httpx.Request, count: int) -> Iterator[str]:
+        """So many lines of a batch. Where the connection is lost the same is sent again, under the
+        same key: who was answered is answered as before, and what came before is passed over.
+        """
+        given = in_vain = 0
+        while given < count:
+            before = given
+            with contextlib.suppress(httpx.TransportError):
+                for at, line in enumerate(self._asking.lines(request)):
+                    if at >= given:
+                        given += 1
+                        yield line
+            if given == count:
+                return
+            in_vain = 0 if given > before else in_vain + 1
+            if in_vain >= self._asking.patience.tries:
+                told = f"{request.url.path} broke off {in_vain} times before a line came"
+                raise NoAnswer(f"{told}; ask later")
+            self._asking.wait(in_vain, None)
 
     def _ask(self, method: str, path: str, **about: Any) -> httpx.Response:
-        return self._tried(self._request(method, path, **about))
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> httpx.Request:
-        own = dict(headers or {})
-        if method == "POST":
-            own |= {"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "application/json"}
-        content = None if body is None else msgspec.json.encode(body)
-        return self._http.build_request(method, path, content=content, params=params, headers=own)
-
-    def _tried(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        """The successful answer to a request, asked for as often as it takes.
-
-        Raises `Refused` and `NoAnswer`.
-        """
-        for attempt in range(self._patience.tries):
-            last = attempt + 1 == self._patience.tries
-            try:
-                answer = self._http.send(request, stream=stream)
-                if answer.is_success:
-                    return answer
-                refused = _refusal(answer)
-            except httpx.TransportError as error:
-                if last:
-                    told = f"{request.url.host} gave no answer in {attempt + 1} tries"
-                    raise NoAnswer(
-                        f"{told} ({type(error).__name__}); see whether it runs"
-                    ) from error
-                self._sleep(self._pause(attempt, None))
-                continue
-            wait = refused.retry_after or 0.0
-            if last or answer.status_code not in AGAIN or wait > self._patience.longest:
-                raise refused
-            self._sleep(self._pause(attempt, refused.retry_after))
-        raise NoAnswer("`Patience.tries` is 0, so nothing was asked; it has to be 1 or more")
-
-    def _pause(self, attempt: int, asked: float | None) -> float:
-        """Seconds before the next try: what the service asked for, and by chance some more, so that
-        not all who were refused come back at once (exponential backoff with full jitter,
-        https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
-        """
-        most = min(self._patience.longest, self._patience.first * 2.0**attempt)
-        return (asked or 0.0) + self._draw() * most
+        return self._asking.answer(self._asking.request(method, path, **about))
 
 
 def _signal(privacy_signal: bool) -> dict[str, str]:
@@ -327,14 +304,22 @@ def _of(customer_id: str, what: str) -> str:
     return f"/v1/customers/{quote(customer_id, safe='')}/{what}"
 
 
+def _list(name: str) -> str:
+    return f"/v1/lists/{quote(name, safe='')}"
+
+
 def _read(answer: httpx.Response, kind: type[Answer]) -> Answer:
+    return _decoded(answer.content, kind, answer.request.url.path)
+
+
+def _decoded(content: bytes | str, kind: type[Answer], where: str) -> Answer:
     """An answer as what it is; fields that this client does not know are passed over."""
     try:
-        return msgspec.json.decode(answer.content, type=kind)
+        return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError as error:
         raise NoAnswer(
-            f"{answer.request.url.path} answered no {kind.__name__}: {error}; see whether this"
-            " client is as old as the service"
+            f"{where} answered no {kind.__name__}: {error}; see whether this client is as old as"
+            " the service"
         ) from error
 
 
@@ -347,35 +332,3 @@ def _line(line: str, kind: type[Answer]) -> Answer | LineProblem:
         return msgspec.convert(stated, kind)
     except (msgspec.DecodeError, ValidationError) as error:
         raise NoAnswer(f"a line of a batch is no {kind.__name__}: {error}") from error
-
-
-def _refusal(answer: httpx.Response) -> Refused:
-    """What was refused and why, also where something between here and the service did so."""
-    answer.read()
-    try:
-        problem = Problem.model_validate_json(answer.content)
-    except ValidationError:
-        told = "What refused was no Sayso, such as a proxy before it."
-        problem = Problem(
-            type="about:blank",
-            title=answer.reason_phrase,
-            status=answer.status_code,
-            detail=told,
-            errors=[],
-        )
-    return Refused(
-        problem, answer.headers.get("X-Request-Id"), _seconds(answer.headers.get("Retry-After"))
-    )
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """What a `Retry-After` asks for (RFC 9110, 10.2.3): seconds, or a date."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        until = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return max(0.0, (until.astimezone(UTC) - datetime.now(UTC)).total_seconds())

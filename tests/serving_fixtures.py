@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from serving.server import free_port, running
 from tests.made_once import made_once
 from tests.made_up_languages import ACCENTED, MIRRORED, write_language
 from tests.serving_shop import (
+    AUDIENCE_AND_TOOL,
     CATEGORIES,
     OWN_SITE,
     SHOP,
@@ -59,7 +61,7 @@ def served_root(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """The workspace that the server answers from: many tests change who allows what in it."""
     root = copied(trained_root, tmp_path_factory.mktemp("served") / "mugs")
     with (root / "sayso.toml").open("a", encoding="utf-8") as file:
-        file.write(f'\n[events]\norigins = ["{OWN_SITE}"]\n')
+        file.write(f'\n[events]\norigins = ["{OWN_SITE}"]\n{AUDIENCE_AND_TOOL}')
     return root
 
 
@@ -81,7 +83,10 @@ def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(served: Shop, server_log: Path) -> Iterator[Client]:
     """The running BentoML service, asked over its socket with a key for everything."""
     _, secret = Keys(served.database).create(["all"], "crm", "Nora")
-    with running(served.workspace, free_port(), server_log) as url:
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SAYSO_WEBHOOK_SECRET", "what the served shop signs its calls with")
+            url = stack.enter_context(running(served.workspace, free_port(), server_log))
         client = Client(url, secret, Links(served.workspace.secret(), url))
         yield client
         client.http.close()

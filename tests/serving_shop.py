@@ -50,6 +50,23 @@ SHOP = "mugs"
 """What a workspace's folder is called."""
 OWN_SITE = "https://mugs.example"
 """Where links in messages of the served shop may lead."""
+AUDIENCE_AND_TOOL = """
+[audiences.win_back]
+purpose = "churn_prediction"
+channels = ["web"]
+bands = ["medium", "high"]
+most = 2
+
+[consent_tools.cookie_banner]
+form = "consent-mode"
+
+[[consent_tools.cookie_banner.choices]]
+purpose = "recommendations"
+categories = ["location"]
+needs = ["personalization_storage"]
+notice_version = "1"
+"""
+"""What sayso.toml of the served shop says of who may be written to, and of a consent tool."""
 DEPARTMENTS, BRANDS = 5, 7
 KEPT_FOR_ALL = 6
 """Customers sharing nothing that tests have in common, as there are few."""

@@ -18,7 +18,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from serving.contract import answers, problems, responses
+from serving.audiences import audience
+from serving.contract import answers, problems, responses, webhooks
 from serving.http.app import make_app
 from serving.http.boundary.lines import NDJSON
 from serving.http.reference.examples import Example, examples
@@ -39,15 +40,17 @@ ROUTES = {
 IN_TURN = (
     *("recommend", "estimate", "recommend_to_many", "estimate_many", "decision", "take_events"),
     *("consent", "opt_out", "list_opt_outs", "take_back", "ask", "queue", "resolve"),
+    *("put_list", "all_lists", "get_list", "remove_list", "consent_from_tool", "join_visitor"),
+    *("add_webhook", "all_webhooks", "failed_calls", "remove_webhook"),
 )
 """Those that name what another answered come after it; the others are sent in any order."""
 LAST = "erase"
-UNTYPED = {"decision", "export", "take_back", "revoke"}
+UNTYPED = {"decision", "export", "take_back", "revoke", "remove_list", "remove_webhook"}
 """What a decision or an export holds depends on whose it is; the others answer with no content."""
 FREE = {"gates", "metrics", "values"}
 """What holds other names for each version of a model, or for each reason."""
-CLASSES = (answers, responses, problems)
-NAMED = re.compile(r"(dec|opt|rev)_\w+")
+CLASSES = (answers, responses, problems, webhooks, audience)
+NAMED = re.compile(r"(dec|opt|rev|whk)_\w+")
 MOMENT = re.compile(r"20\d\d-\d\d-\d\dT[\d:.]+Z")
 CUSTOMERS, PRODUCT = ("17850", "13047"), "22423"
 

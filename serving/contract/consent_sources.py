@@ -1,15 +1,13 @@
-"""What consent tools send, what they are answered, and visitors who become customers."""
+"""What consent tools send, and which visitor became a customer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from features.config.consent_tools import CONSENT_MODE_STATES
 from serving.contract.requests import CustomerId, Id, Moment, Request
-from serving.contract.responses import ConsentReceipt
 
 State = Literal["granted", "denied"]
 SaidAt = Annotated[Moment | None, Field(description="When the customer said it; now for none.")]
@@ -50,55 +48,9 @@ MESSAGES = (ConsentModeMessage, TCStringMessage)
 """Messages of forms of our own; what c15t and other tools send is theirs."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToolConsent(ConsentReceipt):
-    """One event that a message led to."""
-
-    purpose: str
-    category: str
-    action: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ToolUnchanged:
-    """What stays as it is, since the message lacks states of the tool that it needs."""
-
-    purpose: str
-    category: str
-    missing: list[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ToolAnswer:
-    """What a message of a consent tool came to."""
-
-    tool: str
-    customer_id: str
-    recorded: list[ToolConsent]
-    unchanged: list[ToolUnchanged]
-
-
 class VisitorRequest(Request):
     """Which visitor became the customer."""
 
     visitor_id: Annotated[
         CustomerId, Field(description="The id under which consents and rows of the visitor came.")
     ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class JoinedVisitor:
-    """A visitor who is the customer from now on.
-
-    `categories` are those that both grant, whose rows came along; `rows` says how many did and
-    `rows_left_behind` how many were deleted. `repeated` tells that they had been joined before.
-    """
-
-    customer_id: str
-    visitor_id: str
-    joined_at: str
-    repeated: bool
-    categories: list[str]
-    rows: int
-    rows_left_behind: int
-    ledger_seq: int

@@ -259,3 +259,76 @@ class ModelList(BaseModel):
     """Champions and challengers."""
 
     models: list[ModelVersion]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolConsent(ConsentReceipt):
+    """One event that a message led to."""
+
+    purpose: str
+    category: str
+    action: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolUnchanged:
+    """What stays as it is, since the message lacks states of the tool that it needs."""
+
+    purpose: str
+    category: str
+    missing: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolAnswer:
+    """What a message of a consent tool came to."""
+
+    tool: str
+    customer_id: str
+    recorded: list[ToolConsent]
+    unchanged: list[ToolUnchanged]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedVisitor:
+    """A visitor who is the customer from now on.
+
+    `categories` are those that both grant, whose rows came along; `rows` says how many did and
+    `rows_left_behind` how many were deleted. `repeated` tells that they had been joined before.
+    """
+
+    customer_id: str
+    visitor_id: str
+    joined_at: str
+    repeated: bool
+    categories: list[str]
+    rows: int
+    rows_left_behind: int
+    ledger_seq: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListAnswer:
+    """A list without its products, of which there are so many.
+
+    `digest` is the SHA-256 of their ids, one a line; decisions that left the list out name it.
+    """
+
+    name: str
+    digest: str
+    products: int
+    changed_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeList(ListAnswer):
+    """A list with its products."""
+
+    product_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListsAnswer:
+    """All lists, by name."""
+
+    lists: list[ListAnswer]

@@ -35,16 +35,14 @@ def lines_of(answer: type) -> dict[str, Any]:
     line = {"oneOf": [{"$ref": SCHEMAS + kind.__name__} for kind in (answer, LineProblem)]}
     return {
         "description": "A line of JSON for each customer, in the order asked.",
-        "content": {
-            NDJSON: {
-                "schema": {
-                    "type": "string",
-                    "contentMediaType": NDJSON,
-                    "contentSchema": line,
-                }
-            }
-        },
+        "content": content_of(line),
     }
+
+
+def content_of(line: dict[str, Any]) -> dict[str, Any]:
+    """How the OpenAPI document describes lines that are each as the schema `line` says."""
+    schema = {"type": "string", "contentMediaType": NDJSON, "contentSchema": line}
+    return {NDJSON: {"schema": schema}}
 
 
 class LinesResponse(JSONResponse):

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from features.database.caller import current_caller
 from serving.http.boundary.lanes import Lanes, in_thread
+from serving.http.boundary.lines import NDJSON
 
 
 class PartsResponse(Response):
@@ -20,7 +21,7 @@ class PartsResponse(Response):
     Each has the time that one answer has.
     """
 
-    media_type = "application/x-ndjson"
+    media_type = NDJSON
 
     def __init__(
         self, parts: Iterator[bytes], media_type: str, headers: Mapping[str, str] | None = None

@@ -4,12 +4,13 @@ schema of problems, the pages' refusals, and a true example of each route under 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
 
+from serving.audiences.audience import Member
 from serving.contract.problems import SCHEMAS, LineProblem, Problem
 from serving.http.boundary.bodies import WITHOUT_BODY
 from serving.http.reference.examples import Example, examples
@@ -47,7 +48,7 @@ def _complete(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for name in OF_FASTAPI:
         schemas.pop(name, None)
-    schemas.update(_schemas_of_problems())
+    schemas.update(_schemas_of_lines())
     shown = examples()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -61,9 +62,13 @@ def _complete(document: dict[str, Any]) -> None:
                 _show(operation, example)
 
 
-def _schemas_of_problems() -> dict[str, Any]:
-    kinds = [(kind, "serialization") for kind in (Problem, LineProblem)]
-    _, stated = models_json_schema(kinds, ref_template=SCHEMAS + "{model}")  # type: ignore[arg-type]  # the literal widens in a list
+def _schemas_of_lines() -> dict[str, Any]:
+    """Schemas of what FastAPI does not see: problems, and the lines of answers that stream."""
+    kinds: list[tuple[str, Literal["serialization"], TypeAdapter[Any]]] = [
+        (kind.__name__, "serialization", TypeAdapter(kind))
+        for kind in (Problem, LineProblem, Member)
+    ]
+    _, stated = TypeAdapter.json_schemas(kinds, ref_template=SCHEMAS + "{model}")
     found: dict[str, Any] = stated["$defs"]
     return found
 

@@ -18,7 +18,8 @@ from features.config.environment import filled
 from features.consent.ledger import Receipt
 from features.consent.tools.choices import Meant, meant_by
 from features.consent.tools.message import read_message
-from serving.contract.consent_sources import MESSAGES, ToolAnswer, ToolConsent, ToolUnchanged
+from serving.contract.consent_sources import MESSAGES
+from serving.contract.responses import ToolAnswer, ToolConsent, ToolUnchanged
 from serving.http.api.addressed import AnswerResponse
 from serving.http.boundary.lane_route import Handler
 from serving.http.boundary.limits import limits_of

@@ -10,7 +10,9 @@ from fastapi import Header, Query
 from serving.access.privacy_signal import HONOURED, SAID
 from serving.audiences.audience import Asked, Member
 from serving.audiences.lines import csv_head, csv_lines, json_lines
+from serving.contract.problems import SCHEMAS
 from serving.contract.requests import Language, Moment
+from serving.http.boundary.lines import NDJSON, content_of
 from serving.http.boundary.parts import Calling, CallingKey, GivingAudiences
 from serving.http.boundary.scoped_routes import scope, scoped_router
 from serving.http.boundary.stream import PartsResponse
@@ -20,24 +22,26 @@ Format = Annotated[
     Literal["jsonl", "csv"] | None,
     Query(description="`jsonl` (one JSON object a line) or `csv`; as `Accept` says otherwise."),
 ]
-MEDIA = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8; header=present"}
+MEDIA = {"jsonl": NDJSON, "csv": "text/csv; charset=utf-8; header=present"}
 
 
 @router.get(
     "/audiences/{name}",
     responses={
         200: {
-            "model": Member,
-            "description": "One customer a line, with the fields of this schema; as CSV these are"
+            "description": "One customer a line, with the fields of `Member`; as CSV these are"
             " its columns.",
-            "content": {"text/csv": {"schema": {"type": "string"}}},
+            "content": {
+                **content_of({"$ref": SCHEMAS + Member.__name__}),
+                "text/csv": {"schema": {"type": "string"}},
+            },
         }
     },
     response_class=PartsResponse,
     status_code=200,
     **scope("audience"),
 )
-def give(
+def audience(
     name: str,
     audiences: GivingAudiences,
     key: CallingKey,
@@ -50,7 +54,7 @@ def give(
         Moment | None,
         Query(description="When they are written to; the contact policy is that of then."),
     ] = None,
-    accept: Annotated[str, Header()] = "",
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
     sec_gpc: Annotated[
         str | None, Header(description="`1` asks not to be profiled: nobody is given.")
     ] = None,

@@ -9,16 +9,17 @@ from fastapi import Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from serving.contract.lists import ListAnswer, ListsAnswer, ProductListRequest, WholeList
+from serving.contract.lists import ProductListRequest
+from serving.contract.responses import ListAnswer, ListsAnswer, WholeList
 from serving.delivery.product_lists import NAMED
 from serving.http.api.addressed import AnswerResponse
 from serving.http.boundary.idempotency import BODY
+from serving.http.boundary.lines import NDJSON
 from serving.http.boundary.parts import Calling, KeepingLists
 from serving.http.boundary.problems import Refused
 from serving.http.boundary.scoped_routes import SCOPE, scope, scoped_router
 
 router = scoped_router()
-NDJSON = "application/x-ndjson"
 Name = Annotated[str, Path(pattern=NAMED, description="Letters a to z, digits, `_` and `-`.")]
 TAKEN: dict[str, Any] = {
     "required": True,
@@ -41,12 +42,12 @@ TAKEN: dict[str, Any] = {
     openapi_extra={SCOPE: "ingest", "requestBody": TAKEN},
     tags=["ingest"],
 )
-def put(name: Name, request: Request, lists: KeepingLists, caller: Calling) -> AnswerResponse:
+def put_list(name: Name, request: Request, lists: KeepingLists, caller: Calling) -> AnswerResponse:
     """Keep a list of products, in place of one of that name; a recommendation names it as its
     `exclude_list`, and the next one obeys it.
     """
     ids = _product_ids(request.headers.get("content-type", ""), request.scope[BODY])
-    return AnswerResponse(ListAnswer.of(lists.put(name, ids, caller.actor)))
+    return AnswerResponse(ListAnswer(**vars(lists.put(name, ids, caller.actor))))
 
 
 @router.get(
@@ -54,7 +55,7 @@ def put(name: Name, request: Request, lists: KeepingLists, caller: Calling) -> A
 )
 def all_lists(lists: KeepingLists) -> AnswerResponse:
     """All lists of products, without what is in them."""
-    return AnswerResponse(ListsAnswer(lists=[ListAnswer.of(one) for one in lists.all()]))
+    return AnswerResponse(ListsAnswer(lists=[ListAnswer(**vars(one)) for one in lists.all()]))
 
 
 @router.get(
@@ -63,7 +64,7 @@ def all_lists(lists: KeepingLists) -> AnswerResponse:
     response_model=None,
     **scope("recommend"),
 )
-def one_list(name: Name, lists: KeepingLists) -> AnswerResponse:
+def get_list(name: Name, lists: KeepingLists) -> AnswerResponse:
     """A list of products, with what is in it."""
     head, found = lists.head(name), lists.named(name)
     about = {**vars(head), "digest": found.digest, "products": len(found.product_ids)}
@@ -71,7 +72,7 @@ def one_list(name: Name, lists: KeepingLists) -> AnswerResponse:
 
 
 @router.delete("/lists/{name}", status_code=204, response_model=None, **scope("ingest"))
-def remove(name: Name, lists: KeepingLists) -> Response:
+def remove_list(name: Name, lists: KeepingLists) -> Response:
     """Delete a list; a recommendation that names it afterwards is refused."""
     lists.remove(name)
     return Response(status_code=204)
