@@ -18,6 +18,7 @@ from features.consent.event import WITHDRAWN, ConsentEvent
 from features.consent.training_sets import read_all, remember
 from features.consent.verification import verify_ledger
 from features.customers import pseudonyms
+from features.database.metadata import metadata
 from features.database.tables import (
     consent_events,
     consent_state,
@@ -32,6 +33,7 @@ from features.intake.ingest import ingest
 from features.intake.setup.new_workspace import EXAMPLE, create
 from features.shop.consent_import import import_consents
 from features.shop.corrections import Correction, correct, read_corrections
+from features.shop.one_person import MADE_ANEW, RENUMBERED
 from features.shop.shop import Shop
 from features.shop.workspace import Workspace
 from serving.decisions.deciding import Made
@@ -201,6 +203,24 @@ def test_everything_of_the_person_goes_along(shop: Shop) -> None:
     with again.database.read() as connection:
         assert connection.execute(select(merged_customers)).all() == []
     assert all(again.warehouse.count(number) == 0 for number in numbers.values())
+
+
+def test_every_table_of_customers_has_its_place_in_a_merge() -> None:
+    """A table with a customer's number is renumbered, emptied, brought together by a rule of its
+    own, or left as it is because a chain or a seal binds its rows to the number of before.
+    """
+    brought_together = {
+        *("consent_state", "contact_permissions", "customers", "merged_customers"),
+        *("preferred_channels", "set_bands"),
+    }
+    bound = {
+        *("consent_events", "decisions", "erasures", "evidence", "payload_keys"),
+        *("arrivals", "audience_members", "corrections", "decision_events", "kept_answers"),
+        *("reviews", "webhook_calls"),
+    }
+    moved = {table.name for table in (*RENUMBERED, *MADE_ANEW)}
+    of_customers = {table.name for table in metadata.sorted_tables if "customer" in table.c}
+    assert of_customers == brought_together | bound | moved
 
 
 def test_decisions_of_before_are_the_person_s(shop: Shop) -> None:

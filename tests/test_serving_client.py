@@ -13,9 +13,11 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, get_type_hints
+from uuid import uuid4
 
 import pytest
 
+from serving.audiences.audience import Member
 from serving.client import Client, NoAnswer, Patience, Refused
 from serving.contract import questions
 from serving.contract.answers import Churn, Recommendation
@@ -73,8 +75,11 @@ def saying(*replies: Reply) -> Iterator[Service]:
     service = Service(list(replies))
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            sent = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
             service.asked.append((self.path, dict(self.headers), sent))
             reply = service.replies.pop(0)
             said = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
@@ -213,13 +218,31 @@ def lines(*customer_ids: str) -> bytes:
     return b"".join(json.dumps(one).encode() + b"\n" for one in each)
 
 
-def test_a_batch_that_breaks_off_goes_on_with_who_is_left() -> None:
-    """Lines that came are given once, and only who is left is asked about again."""
-    replies = [Reply(200, lines("a", "b"), broken=True), refusal(503), Reply(200, lines("c"))]
+def test_a_batch_that_breaks_off_goes_on_where_it_was() -> None:
+    """The very same is sent again under the same key, so that each is answered once; lines that
+    came are given once.
+    """
+    whole = Reply(200, lines("a", "b", "c"), {"Idempotent-Replayed": "true"})
+    replies = [Reply(200, lines("a", "b"), broken=True), refusal(503), whole]
     with saying(*replies) as service, service.client() as client:
         came = [one.customer_id for one in client.recommend_all(["a", "b", "c"], k=1)]
     assert came == ["a", "b", "c"]
-    assert [sent["customer_ids"] for _, _, sent in service.asked] == [["a", "b", "c"], ["c"], ["c"]]
+    assert [sent["customer_ids"] for _, _, sent in service.asked] == [["a", "b", "c"]] * 3
+    assert len({headers["Idempotency-Key"] for _, headers, _ in service.asked}) == 1
+
+
+def test_what_is_still_being_answered_is_waited_for() -> None:
+    """A 409 that says when to ask again, as the try before is not answered yet, is no refusal; one
+    that does not is.
+    """
+    replies = [refusal(409, Retry_After="1"), Reply(200, ANSWER), refusal(409)]
+    with saying(*replies) as service, service.client() as client:
+        assert client.recommend("17850").customer_id == ANSWER["customer_id"]
+        with pytest.raises(Refused):
+            client.recommend("17850")
+    assert (len(service.asked), service.slept) == (3, [1 + 0.5 * 0.2])
+    keys = [headers["Idempotency-Key"] for _, headers, _ in service.asked]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_batch_that_never_begins_is_told() -> None:
@@ -302,6 +325,71 @@ def test_consents_opt_outs_and_events_reach_the_service(asking: Client, pool) ->
     clicked = event(decision_id=decision.decision_id, kind="clicked")
     assert asking.send_events([clicked]).accepted == 1
     assert asking.send_events([clicked]).duplicate == 1
+
+
+def test_a_request_that_is_sent_again_counts_once(asking: Client, pool) -> None:
+    """The service gives the same answer to the same request, and a batch as it was."""
+    customers = pool.take(2)
+    body = {"customer_ids": customers, "k": 2}
+    batch = asking._asking.request("POST", "/v1/recommendations/batch", body=body)
+    first, again = ([*asking._asking.lines(batch)] for _ in range(2))
+    assert first == again
+    body = {"customer_id": customers[0], "scope": "brand", "value": "brand 2"}
+    request = asking._asking.request("POST", "/v1/opt-outs", body=body)
+    said = [asking._asking.answer(request) for _ in range(2)]
+    assert said[0].content == said[1].content
+    assert [one.headers.get("Idempotent-Replayed") for one in said] == [None, "true"]
+    assert len(asking.opt_outs(customers[0]).opt_outs) == 1
+
+
+def test_lists_of_products_are_kept_and_obeyed(asking: Client, pool) -> None:
+    """A list is put, read, named in a request that says when it will be shown, and removed."""
+    customer = pool.one()
+    later = datetime.now(UTC) + timedelta(hours=1)
+    first = asking.recommend(customer, k=1).items[0].product_id
+    made = asking.put_list("of-the-client", [first])
+    assert (made.name, made.products) == ("of-the-client", 1)
+    assert asking.product_list("of-the-client").product_ids == (first,)
+    assert "of-the-client" in [one.name for one in asking.product_lists()]
+    answer = asking.recommend(customer, k=1, exclude_list="of-the-client", send_at=later)
+    assert first not in [item.product_id for item in answer.items]
+    asking.remove_list("of-the-client")
+    with pytest.raises(Refused):
+        asking.product_list("of-the-client")
+
+
+def test_an_audience_comes_member_by_member(asking: Client) -> None:
+    """Who may be written to comes typed, with the reason; nobody where the signal is passed on."""
+    members = list(asking.audience("win_back", language="en"))
+    assert members
+    assert all(isinstance(one, Member) and one.reasons for one in members)
+    assert list(asking.audience("win_back", privacy_signal=True)) == []
+    with pytest.raises(Refused, match="no audience"):
+        list(asking.audience("nobody"))
+
+
+def test_an_audience_that_breaks_off_is_told() -> None:
+    """It is not asked again, as each who came was recorded as given."""
+    [member] = examples()["audience"].lines[:1]
+    cut = Reply(200, json.dumps(member).encode() + b"\n", broken=True)
+    with saying(cut) as service, service.client() as client:
+        coming = client.audience("win_back")
+        assert next(coming).customer_id == member["customer_id"]
+        with pytest.raises(NoAnswer, match="recorded as given"):
+            next(coming)
+    assert len(service.asked) == 1
+
+
+def test_a_visitor_of_a_consent_tool_joins_a_customer(asking: Client, pool) -> None:
+    """What a consent tool says of a visitor is recorded, and the visitor becomes the customer."""
+    visitor = f"visitor-{uuid4().hex}"
+    states = {"personalization_storage": "granted"}
+    message = {"customer_id": visitor, "states": states}
+    (recorded,) = asking.pass_on_consent("cookie_banner", message).recorded
+    assert (recorded.category, recorded.action) == ("location", "granted")
+    customer = pool.one()
+    assert not asking.join_visitor(customer, visitor).repeated
+    assert asking.join_visitor(customer, visitor).repeated
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,10 @@ def test_others_are_left_byte_for_byte(mine):
     before = rows_of(mine, customer, others=True), warehouse_of_others(mine, customer)
     Rights(mine).erase(ANN)
     after = rows_of(mine, customer, others=True), warehouse_of_others(mine, customer)
+    answers = after[0].pop("kept_answers")
+    emptied = [row for row in answers if row["customer"] is None]
+    assert [row["content"] or row["decision_id"] for row in emptied] == [None]
+    assert [row for row in answers if row not in emptied] == before[0].pop("kept_answers")
     assert after[0] == before[0]
     assert all(after[1][name].equals(table) for name, table in before[1].items())
 

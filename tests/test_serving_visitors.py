@@ -10,14 +10,25 @@ from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import insert, select
 
 from features import clock
 from features.consent.verification import verify_ledger
-from features.database.tables import arrivals
+from features.database.tables import (
+    arrivals,
+    audience_members,
+    kept_answers,
+    preferred_channels,
+    webhook_calls,
+)
 from features.events.arrivals import read
 from features.shop.shop import Shop
+from serving.access.one_time_codes import GoodFor
 from serving.access.signed_links import Page
+from serving.decisions.audience_members import keep_members
 from serving.rights.upkeep import upkeep
+from serving.webhooks.event import Event, EventKind
+from serving.webhooks.outbox import Outbox
 
 pytest_plugins = ["tests.consent_tools_fixtures", "tests.serving_fixtures"]
 FOR_ITEMS, FOR_CHURN = "recommendations", "churn_prediction"
@@ -229,6 +240,42 @@ def test_an_erasure_takes_both(client, asked, visitor, customer):
     with asked.shop.database.read() as connection:
         left = connection.execute(arrivals.select()).all()
     assert not {one.customer for one in left} & {asked.shop.customers.find(visitor)}
+
+
+def test_what_stands_beside_a_visitor_is_the_customers(client, asked, visitor, customer):
+    """Kept answers, audiences, calls and the preferred channel of a visitor are in the customer's
+    export and go with them; a code that the visitor waits for is none of the customer's.
+    """
+    says(client, visitor, "granted", (FOR_ITEMS, BROWSING))
+    says(client, customer, "granted", (FOR_ITEMS, BROWSING))
+    shop, moment = asked.shop, clock.to_text(clock.utc_now())
+    body = {"customer_id": visitor, "scope": "channel", "value": "sms"}
+    named = {"Idempotency-Key": f"of-{visitor}"}
+    said = client.post("/v1/opt-outs", json=body, headers=named)
+    number = shop.customers.pseudonym(visitor)
+    asked.codes.ask(number, GoodFor.DATA)
+    assert client.post(f"/v1/customers/{visitor}/codes").status_code == 201
+    asked.codes.ask(number, GoodFor.DATA)
+    rather = {"channel": "sms", "stated_in": "a file", "recorded_at": moment}
+    call = Event(EventKind.REVIEW_RESOLVED, moment, {"review_id": "rev_1"}, number)
+    with shop.database.write() as connection:
+        connection.execute(insert(preferred_channels).values(customer=number, **rather))
+        keep_members(connection, shop.vault, "dec_1", {number: {"audience": "all"}}, moment)
+        Outbox.of(shop).put(connection, [(call, "whk_1")], moment)
+    join(client, customer, visitor)
+    again = client.post("/v1/opt-outs", json=body, headers=named)
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (said.content, "true")
+    held = client.get(f"/v1/customers/{customer}/export").json()
+    assert [one["audience"] for one in held["audiences"]] == ["all"]
+    assert [one["channel"] for one in held["preferred_channels"]] == ["sms"]
+    assert [one["review_id"] for one in held["calls_to_the_shop's_programs"]] == ["rev_1"]
+    assert len(held["answers_kept_for_a_day"]) == 1
+    assert client.get("/v1/codes/wanted").json()["wanted"] == []
+    numbers = {number, shop.customers.pseudonym(customer)}
+    assert client.delete(f"/v1/customers/{customer}").json()["complete"]
+    with shop.database.read() as connection:
+        for table in (kept_answers, audience_members, webhook_calls, preferred_channels):
+            assert not numbers & set(connection.execute(select(table.c.customer)).scalars())
 
 
 def test_a_visitors_links_open_nothing_of_the_customer(client, asked, visitor, customer):

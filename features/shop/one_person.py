@@ -27,10 +27,12 @@ from features.database.tables import (
     audit_log,
     contact_permissions,
     exposures,
+    one_time_codes,
     online_features,
     opt_outs,
     preferred_channels,
     set_bands,
+    wanted_codes,
 )
 from features.tables.table import CUSTOMER, RECORDED_AT, States
 from features.tables.tables import Tables
@@ -38,6 +40,8 @@ from features.warehouse.store import Warehouse
 
 RENUMBERED = (opt_outs, exposures, audit_log)
 """Tables whose rows simply go to the number that is kept."""
+MADE_ANEW = (online_features, one_time_codes, wanted_codes)
+"""Tables whose rows are deleted: a code is bound to the number and to the links of before."""
 BATCH = 1_000
 
 log = logging.getLogger("sayso.customers")
@@ -99,12 +103,14 @@ def renumber_rows(
     connection: Connection, into: Mapping[int, int], nobody: Collection[int] = ()
 ) -> None:
     """Give what lies in the database under numbers that go to the customers who are kept (`into`),
-    within a transaction that writes; of them and of `nobody` no stored features are left.
+    within a transaction that writes; of them and of `nobody` no stored features and no codes
+    are left.
     """
     gone = [*into, *nobody, *into.values()]
     for start in range(0, len(gone), BATCH):
         part = gone[start : start + BATCH]
-        connection.execute(delete(online_features).where(online_features.c.customer.in_(part)))
+        for table in MADE_ANEW:
+            connection.execute(delete(table).where(table.c.customer.in_(part)))
     if not into:
         return
     pairs = [{"gone": number, "stays": kept} for number, kept in into.items()]

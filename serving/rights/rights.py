@@ -241,6 +241,8 @@ def _cover(shop: str, contact: str) -> list[str]:
         (
             "who_read_your_data: every time that the shop's programs, its staff or a link of yours"
             " read something of you. wanted_codes: codes that you asked for."
+            " answers_kept_for_a_day: when those programs asked about you, so that they get the"
+            " same answer again."
         ),
         (
             "rows_sent_over_HTTP: what the shop's programs told of your orders as it happened."
