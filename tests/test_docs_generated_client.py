@@ -27,7 +27,7 @@ pytestmark = [
 CONFIG = """\
 post_hooks: []
 content_type_overrides:
-  application/x-ndjson: text/plain
+  application/x-ndjson: application/octet-stream
   image/gif: application/octet-stream
 """
 """Types of content that the generator does not know of itself."""

@@ -11,10 +11,13 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from serving.audiences.audience import Member
+from serving.contract.consent_sources import MESSAGES
+from serving.contract.lists import ProductListRequest
 from serving.contract.problems import SCHEMAS, LineProblem, Problem
 from serving.http.boundary.bodies import WITHOUT_BODY
 from serving.http.reference.examples import Example, examples
 
+Mode = Literal["validation", "serialization"]
 OF_BODIES = ("400", "408", "413", "415")
 """Refusals of a body, which some methods do not have."""
 OF_FASTAPI = ("HTTPValidationError", "ValidationError")
@@ -48,7 +51,7 @@ def _complete(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for name in OF_FASTAPI:
         schemas.pop(name, None)
-    schemas.update(_schemas_of_lines())
+    schemas.update(_schemas_unseen())
     shown = examples()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -62,11 +65,14 @@ def _complete(document: dict[str, Any]) -> None:
                 _show(operation, example)
 
 
-def _schemas_of_lines() -> dict[str, Any]:
-    """Schemas of what FastAPI does not see: problems, and the lines of answers that stream."""
-    kinds: list[tuple[str, Literal["serialization"], TypeAdapter[Any]]] = [
-        (kind.__name__, "serialization", TypeAdapter(kind))
-        for kind in (Problem, LineProblem, Member)
+def _schemas_unseen() -> dict[str, Any]:
+    """Schemas of what FastAPI does not see: problems, the lines of answers that stream, and bodies
+    that come in several forms.
+    """
+    asked, said = (ProductListRequest, *MESSAGES), (Problem, LineProblem, Member)
+    kinds: list[tuple[str, Mode, TypeAdapter[Any]]] = [
+        *((kind.__name__, "validation", TypeAdapter(kind)) for kind in asked),
+        *((kind.__name__, "serialization", TypeAdapter(kind)) for kind in said),
     ]
     _, stated = TypeAdapter.json_schemas(kinds, ref_template=SCHEMAS + "{model}")
     found: dict[str, Any] = stated["$defs"]

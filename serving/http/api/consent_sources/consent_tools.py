@@ -19,6 +19,7 @@ from features.consent.ledger import Receipt
 from features.consent.tools.choices import Meant, meant_by
 from features.consent.tools.message import read_message
 from serving.contract.consent_sources import MESSAGES
+from serving.contract.problems import SCHEMAS
 from serving.contract.responses import ToolAnswer, ToolConsent, ToolUnchanged
 from serving.http.api.addressed import AnswerResponse
 from serving.http.boundary.lane_route import Handler
@@ -72,7 +73,7 @@ _SCOPE["openapi_extra"]["requestBody"] = {
         "application/json": {
             "schema": {
                 "anyOf": [
-                    *(message.model_json_schema() for message in MESSAGES),
+                    *({"$ref": SCHEMAS + message.__name__} for message in MESSAGES),
                     {"type": "object", "title": "What c15t or another tool sends"},
                 ]
             }

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from serving.contract.lists import ProductListRequest
+from serving.contract.problems import SCHEMAS
 from serving.contract.responses import ListAnswer, ListsAnswer, WholeList
 from serving.delivery.product_lists import NAMED
 from serving.http.api.addressed import AnswerResponse
@@ -24,7 +25,7 @@ Name = Annotated[str, Path(pattern=NAMED, description="Letters a to z, digits, `
 TAKEN: dict[str, Any] = {
     "required": True,
     "content": {
-        "application/json": {"schema": ProductListRequest.model_json_schema()},
+        "application/json": {"schema": {"$ref": SCHEMAS + ProductListRequest.__name__}},
         NDJSON: {
             "schema": {
                 "type": "string",
