@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any, get_args
 
 import httpx
@@ -466,6 +467,43 @@ def test_webhooks_are_taken_listed_and_removed(asking, sayso, monkeypatch):
     assert asking(f"/v1/webhooks/{listed[0]['id']}", scopes, "DELETE").status_code == 204
     assert asking(f"/v1/webhooks/{listed[0]['id']}", scopes, "DELETE").status_code == 404
     assert asking("/v1/webhooks", ["privacy"]).status_code == 403
+
+
+def test_nobody_waits_while_a_host_is_looked_up(asking, sayso, monkeypatch):
+    """A webhook that is taken under an `Idempotency-Key` is looked up before its transaction
+    begins, so others write meanwhile; sent again it is the same webhook.
+    """
+    monkeypatch.setattr(sayso.targets, "_signed", True)
+    wrote: list[str] = []
+
+    def write() -> None:
+        with sayso.shop.database.write():
+            wrote.append("another")
+
+    def looked_up(*_asked: object, **_options: object) -> list[Any]:
+        other = Thread(target=write)
+        other.start()
+        other.join(5)
+        assert wrote
+        raise OSError
+
+    key = str(Keys(sayso.shop.database).create(["admin"])[1])
+    named = {"Authorization": f"Bearer {key}", "Idempotency-Key": "a webhook"}
+    with monkeypatch.context() as patch:
+        patch.setattr("socket.getaddrinfo", looked_up)
+        told = [
+            asking(
+                "/v1/webhooks",
+                ["admin"],
+                "POST",
+                json={"url": "https://slow.example/"},
+                headers=named,
+            )
+            for _ in range(2)
+        ]
+    assert [one.status_code for one in told] == [201, 201], told[0].text
+    assert told[0].content == told[1].content
+    sayso.targets.remove(told[0].json()["id"])
 
 
 @pytest.mark.slow

@@ -91,9 +91,13 @@ class Targets:
         )
 
     def add(self, url: str, events: Collection[EventKind], actor: str) -> Target:
-        """Take an address: it is told of what happens from now on.
+        """Check an address and take it. Raises `AddressRefused`, `NotSigned`, `TooManyWebhooks`."""
+        self.check(url)
+        return self.take(url, events, actor)
 
-        Raises `AddressRefused`, `NotSigned`, `TooManyWebhooks`.
+    def check(self, url: str) -> None:
+        """Raises `AddressRefused` and `NotSigned` for an address that cannot be called. It looks a
+        name up, which may take seconds: not for a transaction.
         """
         if not self._signed:
             raise NotSigned(
@@ -101,6 +105,12 @@ class Targets:
                 " characters, which the receiver has too, and start the service again."
             )
         self.rules.check(url)
+
+    def take(self, url: str, events: Collection[EventKind], actor: str) -> Target:
+        """Take an address that was checked: it is told of what happens from now on.
+
+        Raises `TooManyWebhooks`.
+        """
         made = Target(
             "whk_" + secrets.token_hex(12),
             url,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import Response
+from typing import Annotated
+
+from fastapi import Depends, Response
 
 from serving.contract.webhooks import (
     FailedCall,
@@ -12,11 +14,18 @@ from serving.contract.webhooks import (
     WebhookRequest,
 )
 from serving.http.api.addressed import AnswerResponse
+from serving.http.boundary.lanes import in_thread
 from serving.http.boundary.parts import Calling, CallQueue, CallTargets
 from serving.http.boundary.scoped_routes import scope, scoped_router
 from serving.webhooks.targets import Target
 
 router = scoped_router()
+
+
+async def _checked(request: WebhookRequest, targets: CallTargets) -> WebhookRequest:
+    """What is asked, its host looked up before the transaction of a request with a key begins."""
+    await in_thread(targets.check, request.url)
+    return request
 
 
 @router.post(
@@ -26,11 +35,13 @@ router = scoped_router()
     response_model=None,
     **scope("admin"),
 )
-def add_webhook(request: WebhookRequest, targets: CallTargets, caller: Calling) -> AnswerResponse:
+def add_webhook(
+    request: Annotated[WebhookRequest, Depends(_checked)], targets: CallTargets, caller: Calling
+) -> AnswerResponse:
     """Have an address called when something happens: from now on, at least once for each event,
     signed.
     """
-    return AnswerResponse(_told(targets.add(request.url, request.events, caller.actor)), 201)
+    return AnswerResponse(_told(targets.take(request.url, request.events, caller.actor)), 201)
 
 
 @router.get(
