@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -91,8 +92,8 @@ class StoredRows:
     def rows_by_customer(self, customers: Collection[int]) -> dict[int, int]:
         """How many rows each of some customers has; those who have none are left out."""
         wanted = pa.table({"wanted": pa.array(sorted(customers), pa.int64())})
-        found = self._found(CUSTOMER, "IN", wanted, [CUSTOMER])[CUSTOMER].value_counts()
-        return {int(one): int(rows) for one, rows in found.items()}
+        found = self._found(CUSTOMER, "IN", wanted, [CUSTOMER])[CUSTOMER]
+        return dict(Counter(found.tolist()))
 
     def customers(self) -> int:
         """How many customers have rows."""
