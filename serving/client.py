@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from features.errors import SaysoError
 from serving.contract.answers import Churn, Recommendation
-from serving.contract.problems import LATER, LineProblem, Problem
+from serving.contract.problems import BEING_ANSWERED, LATER, LineProblem, Problem
 from serving.contract.questions import Asked, Choice, Event, Moment, Options
 from serving.contract.responses import (
     ConsentReceipts,
@@ -305,7 +305,8 @@ class Client:
                 self._sleep(self._pause(attempt, None))
                 continue
             wait = refused.retry_after or 0.0
-            if last or answer.status_code not in AGAIN or wait > self._patience.longest:
+            passes = answer.status_code in AGAIN or refused.problem.type == BEING_ANSWERED.uri
+            if last or not passes or wait > self._patience.longest:
                 raise refused
             self._sleep(self._pause(attempt, refused.retry_after))
         raise NoAnswer("`Patience.tries` is 0, so nothing was asked; it has to be 1 or more")

@@ -20,7 +20,7 @@ from serving.client import Client, NoAnswer, Patience, Refused
 from serving.contract import questions
 from serving.contract.answers import Churn, Recommendation
 from serving.contract.events import EventRequest
-from serving.contract.problems import INVALID, UNAVAILABLE, LineProblem
+from serving.contract.problems import BEING_ANSWERED, INVALID, UNAVAILABLE, LineProblem
 from serving.contract.requests import Choice, ConsentRequest, RecommendationOptions
 from serving.contract.responses import RowsAnswer
 from serving.http.reference.examples import examples
@@ -134,6 +134,14 @@ def test_it_asks_again_with_the_same_idempotency_key(status: int) -> None:
     assert keys[0] == keys[1] != keys[2]
     assert service.asked[0][2] == service.asked[1][2] == {"customer_id": "17850", "k": 1}
     assert service.slept == [0.5 * 0.2]
+
+
+def test_it_comes_back_to_what_is_being_answered() -> None:
+    """Where the first try still runs, the second waits for its answer."""
+    replies = [refusal(409, BEING_ANSWERED.uri, Retry_After="1"), Reply(200, ANSWER)]
+    with saying(*replies) as service, service.client() as client:
+        assert client.recommend("17850").decision_id == ANSWER["decision_id"]
+    assert service.slept == [1 + 0.5 * 0.2]
 
 
 def test_it_waits_as_long_as_it_is_told() -> None:

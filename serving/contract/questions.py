@@ -23,11 +23,13 @@ class Options(TypedDict, total=False):
     k: int
     channel: str
     exclude: Sequence[str]
+    exclude_list: str | None
     product_categories: Sequence[str] | None
     discover: float | None
     not_bought_within: int | None
     only_new: bool | None
     time_zone: str | None
+    send_at: Moment | None
     language: str | None
     explain: Literal["full", "reasons", "none"]
 

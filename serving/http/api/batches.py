@@ -13,11 +13,12 @@ from serving.access.privacy_signal import HONOURED, SAID, record_signal
 from serving.batch.chunks import Answering, Batch, Body
 from serving.contract.answers import Churn, ChurnAnswer, Recommendation, RecommendationAnswer
 from serving.contract.batches import ChurnBatch, RecommendationBatch, check_customer_id
+from serving.contract.problems import LineProblem
 from serving.decisions.deciding import Decided
 from serving.decisions.once import Around, once_for
 from serving.http.api.addressed import head, joined, links_of_list, links_to
 from serving.http.boundary.idempotency import AGAIN, was_answered
-from serving.http.boundary.lines import LinesResponse, lines_of
+from serving.http.boundary.lines import LinesResponse
 from serving.http.boundary.parts import (
     AskedOnce,
     Calling,
@@ -44,7 +45,7 @@ Signal = Annotated[
 
 @router.post(
     "/recommendations/batch",
-    responses={200: lines_of(Recommendation)},
+    responses={200: {"model": Recommendation | LineProblem}},
     response_class=LinesResponse,
     status_code=200,
     **scope("recommend"),
@@ -95,7 +96,7 @@ def recommend_to_many(
 
 @router.post(
     "/churn/batch",
-    responses={200: lines_of(Churn)},
+    responses={200: {"model": Churn | LineProblem}},
     response_class=LinesResponse,
     status_code=200,
     **scope("score"),

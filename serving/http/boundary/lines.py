@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 
 from features.database.caller import Caller, current_caller
 from serving.batch.chunks import Batch
-from serving.contract.problems import SCHEMAS, LineProblem
 from serving.decisions.deciding import Decided
 from serving.decisions.document import encoded
 from serving.http.boundary.lanes import Lanes, in_thread
@@ -28,23 +27,6 @@ Line = tuple[str, bytes | Exception]
 
 
 NDJSON = "application/x-ndjson"
-
-
-def lines_of(answer: type) -> dict[str, Any]:
-    """How the OpenAPI document describes lines, each an answer of that kind or a problem."""
-    line = {"oneOf": [{"$ref": SCHEMAS + kind.__name__} for kind in (answer, LineProblem)]}
-    return {
-        "description": "A line of JSON for each customer, in the order asked.",
-        "content": {
-            NDJSON: {
-                "schema": {
-                    "type": "string",
-                    "contentMediaType": NDJSON,
-                    "contentSchema": line,
-                }
-            }
-        },
-    }
 
 
 class LinesResponse(JSONResponse):

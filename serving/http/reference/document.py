@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
-from serving.contract.problems import SCHEMAS, LineProblem, Problem
+from serving.contract.problems import SCHEMAS, Problem
 from serving.http.boundary.bodies import WITHOUT_BODY
+from serving.http.boundary.lines import NDJSON
 from serving.http.reference.examples import Example, examples
 
 OF_BODIES = ("400", "408", "413", "415")
@@ -57,13 +58,13 @@ def _complete(document: dict[str, Any]) -> None:
             if method.upper() in WITHOUT_BODY:
                 for status in OF_BODIES:
                     operation["responses"].pop(status, None)
+            _describe_lines(operation)
             if example := shown.get(operation["operationId"]):
                 _show(operation, example)
 
 
 def _schemas_of_problems() -> dict[str, Any]:
-    kinds = [(kind, "serialization") for kind in (Problem, LineProblem)]
-    _, stated = models_json_schema(kinds, ref_template=SCHEMAS + "{model}")  # type: ignore[arg-type]  # the literal widens in a list
+    _, stated = models_json_schema([(Problem, "serialization")], ref_template=SCHEMAS + "{model}")
     found: dict[str, Any] = stated["$defs"]
     return found
 
@@ -72,6 +73,14 @@ def _describe_page(operation: dict[str, Any]) -> None:
     html = {"text/html": {"schema": {"type": "string"}}}
     for status, said in OF_PAGES.items():
         operation["responses"][status] = {"description": said, "content": html}
+
+
+def _describe_lines(operation: dict[str, Any]) -> None:
+    """Say that an answer of many lines is text, each line of it as the route's class says."""
+    for answer in operation["responses"].values():
+        if lines := answer.get("content", {}).get(NDJSON):
+            line = lines["schema"]
+            lines["schema"] = {"type": "string", "contentMediaType": NDJSON, "contentSchema": line}
 
 
 def _show(operation: dict[str, Any], example: Example) -> None:

@@ -17,7 +17,7 @@ router = scoped_router()
     response_model=None,
     **scope("consent"),
 )
-def join(
+def visitor_becomes_customer(
     id: str, request: VisitorRequest, sayso: Service, audit_log: Auditing, caller: Calling
 ) -> AnswerResponse:
     """Make a visitor the customer from now on: what either withheld is withheld, and the visitor's

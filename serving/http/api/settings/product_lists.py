@@ -41,7 +41,7 @@ TAKEN: dict[str, Any] = {
     openapi_extra={SCOPE: "ingest", "requestBody": TAKEN},
     tags=["ingest"],
 )
-def put(name: Name, request: Request, lists: KeepingLists, caller: Calling) -> AnswerResponse:
+def keep_list(name: Name, request: Request, lists: KeepingLists, caller: Calling) -> AnswerResponse:
     """Keep a list of products, in place of one of that name; a recommendation names it as its
     `exclude_list`, and the next one obeys it.
     """
@@ -71,7 +71,7 @@ def one_list(name: Name, lists: KeepingLists) -> AnswerResponse:
 
 
 @router.delete("/lists/{name}", status_code=204, response_model=None, **scope("ingest"))
-def remove(name: Name, lists: KeepingLists) -> Response:
+def delete_list(name: Name, lists: KeepingLists) -> Response:
     """Delete a list; a recommendation that names it afterwards is refused."""
     lists.remove(name)
     return Response(status_code=204)
