@@ -37,7 +37,7 @@ MEDIA = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8; heade
     status_code=200,
     **scope("audience"),
 )
-def give(
+def give_audience(
     name: str,
     audiences: GivingAudiences,
     key: CallingKey,

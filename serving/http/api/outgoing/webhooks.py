@@ -26,7 +26,7 @@ router = scoped_router()
     response_model=None,
     **scope("admin"),
 )
-def add(request: WebhookRequest, targets: CallTargets, caller: Calling) -> AnswerResponse:
+def add_webhook(request: WebhookRequest, targets: CallTargets, caller: Calling) -> AnswerResponse:
     """Have an address called when something happens: from now on, at least once for each event,
     signed.
     """
@@ -36,7 +36,7 @@ def add(request: WebhookRequest, targets: CallTargets, caller: Calling) -> Answe
 @router.get(
     "/webhooks", responses={200: {"model": WebhookList}}, response_model=None, **scope("admin")
 )
-def addresses(targets: CallTargets) -> AnswerResponse:
+def list_webhooks(targets: CallTargets) -> AnswerResponse:
     """The addresses that are called, oldest first."""
     return AnswerResponse(WebhookList(webhooks=[_told(one) for one in targets.all()]))
 
@@ -47,7 +47,7 @@ def addresses(targets: CallTargets) -> AnswerResponse:
     response_model=None,
     **scope("admin"),
 )
-def failed(queue: CallQueue) -> AnswerResponse:
+def list_failed_calls(queue: CallQueue) -> AnswerResponse:
     """The newest calls that were not taken, newest first: those that are made again, and those that
     were given up, which are listed for a month. None names a customer.
     """
@@ -55,7 +55,7 @@ def failed(queue: CallQueue) -> AnswerResponse:
 
 
 @router.delete("/webhooks/{id}", status_code=204, response_model=None, **scope("admin"))
-def remove(id: str, targets: CallTargets) -> Response:
+def remove_webhook(id: str, targets: CallTargets) -> Response:
     """Call an address no more; what was still to be told to it is forgotten."""
     targets.remove(id)
     return Response(status_code=204)
