@@ -14,12 +14,10 @@ import msgspec
 from pydantic import ValidationError
 
 from features.errors import SaysoError
-from serving.contract.problems import LATER, Problem
+from serving.contract.problems import BEING_ANSWERED, LATER, Problem
 
 AGAIN = LATER | {502, 504}
 """Statuses after which the same is asked again: of the service, and of a proxy before it."""
-STILL_ANSWERING = 409
-"""With `Retry-After`: the same request is being answered, as the caller did not wait for it."""
 
 
 class NoAnswer(SaysoError):
@@ -139,9 +137,8 @@ class Asking:
 
 
 def _passes(refused: Refused) -> bool:
-    """Whether the same may be answered later."""
-    status = refused.problem.status
-    return status in AGAIN or (status == STILL_ANSWERING and refused.retry_after is not None)
+    """Whether the same may be answered later, as where the try before is being answered."""
+    return refused.problem.status in AGAIN or refused.problem.type == BEING_ANSWERED.uri
 
 
 def _refusal(answer: httpx.Response) -> Refused:

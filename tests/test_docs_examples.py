@@ -40,12 +40,13 @@ ROUTES = {
 IN_TURN = (
     *("recommend", "estimate", "recommend_to_many", "estimate_many", "decision", "take_events"),
     *("consent", "opt_out", "list_opt_outs", "take_back", "ask", "queue", "resolve"),
-    *("put_list", "all_lists", "get_list", "remove_list", "consent_from_tool", "join_visitor"),
-    *("add_webhook", "all_webhooks", "failed_calls", "remove_webhook"),
+    *("keep_list", "all_lists", "one_list", "delete_list"),
+    *("consent_from_tool", "visitor_becomes_customer"),
+    *("add_webhook", "list_webhooks", "list_failed_calls", "remove_webhook"),
 )
 """Those that name what another answered come after it; the others are sent in any order."""
 LAST = "erase"
-UNTYPED = {"decision", "export", "take_back", "revoke", "remove_list", "remove_webhook"}
+UNTYPED = {"decision", "export", "take_back", "revoke", "delete_list", "remove_webhook"}
 """What a decision or an export holds depends on whose it is; the others answer with no content."""
 FREE = {"gates", "metrics", "values"}
 """What holds other names for each version of a model, or for each reason."""

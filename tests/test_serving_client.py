@@ -22,7 +22,7 @@ from serving.client import Client, NoAnswer, Patience, Refused
 from serving.contract import questions
 from serving.contract.answers import Churn, Recommendation
 from serving.contract.events import EventRequest
-from serving.contract.problems import INVALID, UNAVAILABLE, LineProblem
+from serving.contract.problems import BEING_ANSWERED, INVALID, UNAVAILABLE, LineProblem
 from serving.contract.requests import Choice, ConsentRequest, RecommendationOptions
 from serving.contract.responses import RowsAnswer
 from serving.http.reference.examples import examples
@@ -141,6 +141,14 @@ def test_it_asks_again_with_the_same_idempotency_key(status: int) -> None:
     assert service.slept == [0.5 * 0.2]
 
 
+def test_it_comes_back_to_what_is_being_answered() -> None:
+    """Where the first try still runs, the second waits for its answer."""
+    replies = [refusal(409, BEING_ANSWERED.uri, Retry_After="1"), Reply(200, ANSWER)]
+    with saying(*replies) as service, service.client() as client:
+        assert client.recommend("17850").decision_id == ANSWER["decision_id"]
+    assert service.slept == [1 + 0.5 * 0.2]
+
+
 def test_it_waits_as_long_as_it_is_told() -> None:
     """`Retry-After` counts, as seconds and as a date, and each pause by chance is longer."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
@@ -231,18 +239,15 @@ def test_a_batch_that_breaks_off_goes_on_where_it_was() -> None:
     assert len({headers["Idempotency-Key"] for _, headers, _ in service.asked}) == 1
 
 
-def test_what_is_still_being_answered_is_waited_for() -> None:
-    """A 409 that says when to ask again, as the try before is not answered yet, is no refusal; one
-    that does not is.
-    """
-    replies = [refusal(409, Retry_After="1"), Reply(200, ANSWER), refusal(409)]
-    with saying(*replies) as service, service.client() as client:
-        assert client.recommend("17850").customer_id == ANSWER["customer_id"]
-        with pytest.raises(Refused):
-            client.recommend("17850")
-    assert (len(service.asked), service.slept) == (3, [1 + 0.5 * 0.2])
-    keys = [headers["Idempotency-Key"] for _, headers, _ in service.asked]
-    assert keys[0] == keys[1] != keys[2]
+def test_a_conflict_that_lasts_is_told_at_once() -> None:
+    """A 409 for another reason is a refusal, whatever it says of later."""
+    with (
+        saying(refusal(409, Retry_After="1")) as service,
+        service.client() as client,
+        pytest.raises(Refused),
+    ):
+        client.recommend("17850")
+    assert (len(service.asked), service.slept) == (1, [])
 
 
 def test_a_batch_that_never_begins_is_told() -> None:

@@ -173,6 +173,13 @@ TOO_MANY_WEBHOOKS = ProblemKind(
     "As many addresses are called already as may be.",
     "Delete one that is not needed any more.",
 )
+BEING_ANSWERED = ProblemKind(
+    "being-answered",
+    409,
+    "The same request is being answered",
+    "A request of this `Idempotency-Key` came before and is not done yet.",
+    "Send it again in a moment; the answer is the same.",
+)
 TOO_LARGE = ProblemKind(
     "too-large",
     413,
@@ -299,15 +306,11 @@ UNAVAILABLE = ProblemKind(
     "Something that answers need, such as the database, does not respond in time.",
     "Wait for as many seconds as `Retry-After` says, and ask again.",
 )
-KINDS: tuple[ProblemKind, ...] = (
-    *(MALFORMED, KEY_REFUSED, SIGNATURE_REFUSED, SCOPE_MISSING, ONE_LINE_ONLY, NOT_FOUND),
-    *(METHOD_REFUSED, TOO_SLOW, CONFLICT, CONSENT_CHANGING, MODEL_UNAVAILABLE, DECISION_DAMAGED),
-    *(ALREADY_RESOLVED, KEY_REUSED, ANSWER_OUTDATED, VISITOR_TAKEN, NOT_THE_MOMENT),
-    *(NOTHING_TO_SIGN_WITH, TOO_MANY_WEBHOOKS, TOO_LARGE, ENCODING_REFUSED, INVALID),
-    *(CONSENT_REFUSED, UNKNOWN_NAME, TOO_MANY_OPT_OUTS, NO_SUCH_LIST, TOO_MANY_LISTS),
-    *(SEND_AT_REFUSED, NOBODY_GRANTED, ADDRESS_REFUSED, CORRECTION_REFUSED, REVIEW_REFUSED),
-    *(TOO_MANY_REQUESTS, HEAD_TOO_LARGE),
-    *(INTERNAL_ERROR, NOT_SUPPORTED, UNAVAILABLE),
+KINDS: tuple[ProblemKind, ...] = tuple(
+    sorted(
+        (kind for kind in list(globals().values()) if isinstance(kind, ProblemKind)),
+        key=lambda kind: kind.status,
+    )
 )
 """All of them, by status."""
 OF_STATUS = {kind.status: kind for kind in reversed(KINDS)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -91,9 +92,8 @@ class StoredRows:
     def rows_by_customer(self, customers: Collection[int]) -> dict[int, int]:
         """How many rows each of some customers has; those who have none are left out."""
         wanted = pa.table({"wanted": pa.array(sorted(customers), pa.int64())})
-        query = f"SELECT {CUSTOMER}, count(*) FROM {self._table} SEMI JOIN asked"  # noqa: S608 - names of ours
-        query = f"{query} ON {CUSTOMER} = wanted GROUP BY 1"
-        return {int(one): int(rows) for one, rows in self._asked(query, wanted)}
+        found = self._found(CUSTOMER, "IN", wanted, [CUSTOMER])[CUSTOMER]
+        return dict(Counter(found.tolist()))
 
     def customers(self) -> int:
         """How many customers have rows."""

@@ -21,6 +21,7 @@ from features import clock
 from features.customers.pseudonyms import find_all
 from features.customers.vault import PayloadGone
 from serving.bootstrap import Sayso
+from serving.contract.problems import BEING_ANSWERED
 from serving.decisions.kept_answers import (
     ERASED,
     AnswerOutdated,
@@ -87,6 +88,7 @@ class Running:
                 409,
                 "The request of this `Idempotency-Key` is being answered. Ask again in a moment.",
                 headers={"Retry-After": "1"},
+                kind=BEING_ANSWERED,
             )
         self._names.add(name)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.shop import visitors
+from features.shop.visitors import join_visitor
 from serving.contract.consent_sources import VisitorRequest
 from serving.contract.responses import JoinedVisitor
 from serving.http.api.addressed import AnswerResponse
@@ -18,7 +18,7 @@ router = scoped_router()
     response_model=None,
     **scope("consent"),
 )
-def join_visitor(
+def visitor_becomes_customer(
     id: str, request: VisitorRequest, sayso: Service, audit_log: Auditing, caller: Calling
 ) -> AnswerResponse:
     """Make a visitor the customer from now on: what either withheld is withheld, and the visitor's
@@ -26,7 +26,7 @@ def join_visitor(
 
     Doing it twice does nothing more; a visitor who became another customer is refused (409).
     """
-    joined = visitors.join_visitor(sayso.shop, id, request.visitor_id, caller.actor)
+    joined = join_visitor(sayso.shop, id, request.visitor_id, caller.actor)
     audit_log.read(caller, "visitor joined", joined.customer)
     return AnswerResponse(
         JoinedVisitor(

@@ -47,7 +47,7 @@ def add_webhook(
 @router.get(
     "/webhooks", responses={200: {"model": WebhookList}}, response_model=None, **scope("admin")
 )
-def all_webhooks(targets: CallTargets) -> AnswerResponse:
+def list_webhooks(targets: CallTargets) -> AnswerResponse:
     """The addresses that are called, oldest first."""
     return AnswerResponse(WebhookList(webhooks=[_told(one) for one in targets.all()]))
 
@@ -58,7 +58,7 @@ def all_webhooks(targets: CallTargets) -> AnswerResponse:
     response_model=None,
     **scope("admin"),
 )
-def failed_calls(queue: CallQueue) -> AnswerResponse:
+def list_failed_calls(queue: CallQueue) -> AnswerResponse:
     """The newest calls that were not taken, newest first: those that are made again, and those that
     were given up, which are listed for a month. None names a customer.
     """

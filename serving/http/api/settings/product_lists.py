@@ -43,7 +43,7 @@ TAKEN: dict[str, Any] = {
     openapi_extra={SCOPE: "ingest", "requestBody": TAKEN},
     tags=["ingest"],
 )
-def put_list(name: Name, request: Request, lists: KeepingLists, caller: Calling) -> AnswerResponse:
+def keep_list(name: Name, request: Request, lists: KeepingLists, caller: Calling) -> AnswerResponse:
     """Keep a list of products, in place of one of that name; a recommendation names it as its
     `exclude_list`, and the next one obeys it.
     """
@@ -65,7 +65,7 @@ def all_lists(lists: KeepingLists) -> AnswerResponse:
     response_model=None,
     **scope("recommend"),
 )
-def get_list(name: Name, lists: KeepingLists) -> AnswerResponse:
+def one_list(name: Name, lists: KeepingLists) -> AnswerResponse:
     """A list of products, with what is in it."""
     head, found = lists.head(name), lists.named(name)
     about = {**vars(head), "digest": found.digest, "products": len(found.product_ids)}
@@ -73,7 +73,7 @@ def get_list(name: Name, lists: KeepingLists) -> AnswerResponse:
 
 
 @router.delete("/lists/{name}", status_code=204, response_model=None, **scope("ingest"))
-def remove_list(name: Name, lists: KeepingLists) -> Response:
+def delete_list(name: Name, lists: KeepingLists) -> Response:
     """Delete a list; a recommendation that names it afterwards is refused."""
     lists.remove(name)
     return Response(status_code=204)
