@@ -448,7 +448,7 @@ def test_keys_are_made_listed_and_revoked(root):
         "links_revoked": True,
     }
     failed(sayso("keys", "revoke", made["id"], workspace=root), made["id"])
-    failed(sayso("keys", "create", "--scope", "admin", workspace=root), "admin", "recommend")
+    failed(sayso("keys", "create", "--scope", "root", workspace=root), "root", "recommend")
     assert len(
         told(sayso("keys", "create", "--scope", "all", "--json", workspace=root))["scopes"]
     ) == len(SCOPES)

@@ -46,11 +46,11 @@ def test_a_channel_that_there_is_not_is_refused(service, pool, channel):
 
 def test_a_product_category_that_there_is_not_is_refused(service, pool):
     """Its list would be empty, and nobody would know why; what there is is named."""
-    body = {"customer_id": pool.one(), "product_categories": ["kitchen"]}
+    body = {"customer_id": pool.one(), "product_categories": ["departmant 1"]}
     refused = service.http.post("/v1/recommendations", json=body)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "product_categories"
-    assert "did you mean 'department" in refused.json()["detail"]
+    assert "did you mean 'department 1'" in refused.json()["detail"]
 
 
 def test_the_product_category_that_was_meant_is_named():

@@ -312,7 +312,8 @@ def test_the_routes_are_documented(service):
         operation = paths[path][method.lower()]
         assert operation["x-scope"] == SCOPE_OF[method]
         assert operation["description"]
-        assert [parameter["name"] for parameter in operation["parameters"]] == ["id"]
+        named = ["id", "Idempotency-Key"] if method == "POST" else ["id"]
+        assert [parameter["name"] for parameter in operation["parameters"]] == named
         assert {"401", "403", "404", "422"} <= set(operation["responses"])
         success = operation["responses"]["201" if method == "POST" else "200"]
         assert success["content"]["application/json"]["schema"]

@@ -11,17 +11,22 @@ from pydantic import Field
 
 from features.catalog import Catalog
 from features.config.section import Channel, Days, Section, Text
+from features.definitions.beside_orders.browsing import DAYS_SINCE_LAST_VISIT
+from features.definitions.beside_orders.emails import DAYS_SINCE_LAST_EMAIL_OPENED
+from features.definitions.beside_orders.returns import DAYS_SINCE_LAST_BOOKING
 from features.definitions.definitions import STANDARD as DEFINITIONS
+from features.definitions.rhythm import DAYS_SINCE_LAST_ORDER
+from features.definitions.unlisted.segments import LIFECYCLE_STAGE
 
 Stage = Literal["new", "active", "slowing", "lapsed", "returning"]
 Band = Literal["low", "medium", "high"]
 AudienceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-STAGE = "lifecycle_stage"
+STAGE = LIFECYCLE_STAGE.name
 HEARD_FROM = (
-    "days_since_last_order",
-    "days_since_last_visit",
-    "days_since_last_email_opened",
-    "days_since_last_booking",
+    DAYS_SINCE_LAST_ORDER.name,
+    DAYS_SINCE_LAST_VISIT.name,
+    DAYS_SINCE_LAST_EMAIL_OPENED.name,
+    DAYS_SINCE_LAST_BOOKING.name,
 )
 """Features that tell when something was last heard of a customer."""
 

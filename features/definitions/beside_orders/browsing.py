@@ -11,20 +11,22 @@ from features.definitions.sentence import RANKS, Sentence, Value
 from features.tables.declared.interactions import CART
 from features.warehouse.fields import BROWSED, BROWSED_AT, BROWSED_PRODUCT_ID
 
+DAYS_SINCE_LAST_VISIT = Feature(
+    "days_since_last_visit",
+    direction=RISES,
+    unit="days",
+    meaning="Days since anything was done on the shop's pages.",
+    says={
+        "churn": (
+            Sentence("visit.last", "Last visit to our pages {ago}.", places={"ago": Value()}),
+        ),
+        "next_purchase": RANKS,
+    },
+)
+
 
 @defines(
-    Feature(
-        "days_since_last_visit",
-        direction=RISES,
-        unit="days",
-        meaning="Days since anything was done on the shop's pages.",
-        says={
-            "churn": (
-                Sentence("visit.last", "Last visit to our pages {ago}.", places={"ago": Value()}),
-            ),
-            "next_purchase": RANKS,
-        },
-    ),
+    DAYS_SINCE_LAST_VISIT,
     Feature(
         "visit_days_last_30_days",
         direction=FALLS,

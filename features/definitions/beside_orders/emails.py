@@ -21,6 +21,21 @@ def _count(key: str, text: str) -> tuple[Sentence, ...]:
     return (Sentence(key, text, places={"count": Value("whole")}),)
 
 
+DAYS_SINCE_LAST_EMAIL_OPENED = Feature(
+    "days_since_last_email_opened",
+    direction=RISES,
+    unit="days",
+    meaning="Days since an e-mail was opened or clicked.",
+    says={
+        "churn": (
+            Sentence(
+                "emails.last", "Last opened an e-mail from us {ago}.", places={"ago": Value()}
+            ),
+        )
+    },
+)
+
+
 @defines(
     Feature(
         "emails_last_30_days",
@@ -51,19 +66,7 @@ def _count(key: str, text: str) -> tuple[Sentence, ...]:
             )
         },
     ),
-    Feature(
-        "days_since_last_email_opened",
-        direction=RISES,
-        unit="days",
-        meaning="Days since an e-mail was opened or clicked.",
-        says={
-            "churn": (
-                Sentence(
-                    "emails.last", "Last opened an e-mail from us {ago}.", places={"ago": Value()}
-                ),
-            )
-        },
-    ),
+    DAYS_SINCE_LAST_EMAIL_OPENED,
     Feature(
         "emails_since_last_opened",
         direction=RISES,

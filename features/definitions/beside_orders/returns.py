@@ -40,6 +40,15 @@ def returns(rows: Table, _shop: ShopFacts) -> Table:
     )
 
 
+DAYS_SINCE_LAST_BOOKING = Feature(
+    "days_since_last_booking",
+    direction=RISES,
+    unit="days",
+    meaning="Days since the last booking.",
+    says={"churn": (Sentence("bookings.last", "Last booking {ago}.", places={"ago": Value()}),)},
+)
+
+
 @defines(
     Feature(
         "bookings_last_90_days",
@@ -48,15 +57,7 @@ def returns(rows: Table, _shop: ShopFacts) -> Table:
         meaning="Bookings in the last 90 days.",
         says={"churn": _count("bookings.90", "Bookings in the last 90 days: {count}.")},
     ),
-    Feature(
-        "days_since_last_booking",
-        direction=RISES,
-        unit="days",
-        meaning="Days since the last booking.",
-        says={
-            "churn": (Sentence("bookings.last", "Last booking {ago}.", places={"ago": Value()}),)
-        },
-    ),
+    DAYS_SINCE_LAST_BOOKING,
     reads=[BOOKED_AT],
 )
 def bookings(rows: Table, _shop: ShopFacts) -> Table:

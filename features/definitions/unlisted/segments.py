@@ -54,6 +54,24 @@ def _stage(value: int) -> Bounds:
     return Bounds(most=value)
 
 
+LIFECYCLE_STAGE = Feature(
+    "lifecycle_stage",
+    direction=FREE,
+    unit="stage",
+    meaning="1 new, 2 active, 3 slowing, 4 lapsed, 5 returning after a long pause.",
+    says={
+        "churn": (
+            where("stage.new", "Counted as a new customer.", _stage(NEW)),
+            where("stage.active", "Orders as often as usual.", _stage(ACTIVE)),
+            where("stage.slowing", "Orders less often than usual.", _stage(SLOWING)),
+            where("stage.lapsed", "No order for much longer than usual.", _stage(LAPSED)),
+            where("stage.returning", "Back after a long pause.", Bounds(above=LAPSED)),
+        )
+    },
+    listed=False,
+)
+
+
 @defines(
     Feature(
         "recency_score",
@@ -75,22 +93,7 @@ def _stage(value: int) -> Bounds:
         },
         listed=False,
     ),
-    Feature(
-        "lifecycle_stage",
-        direction=FREE,
-        unit="stage",
-        meaning="1 new, 2 active, 3 slowing, 4 lapsed, 5 returning after a long pause.",
-        says={
-            "churn": (
-                where("stage.new", "Counted as a new customer.", _stage(NEW)),
-                where("stage.active", "Orders as often as usual.", _stage(ACTIVE)),
-                where("stage.slowing", "Orders less often than usual.", _stage(SLOWING)),
-                where("stage.lapsed", "No order for much longer than usual.", _stage(LAPSED)),
-                where("stage.returning", "Back after a long pause.", Bounds(above=LAPSED)),
-            )
-        },
-        listed=False,
-    ),
+    LIFECYCLE_STAGE,
     reads=[ORDERED_AT],
 )
 def stages(rows: Table, _shop: ShopFacts) -> Table:
