@@ -408,6 +408,7 @@ def test_a_file_that_cannot_be_written_is_told(root, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_scores_are_those_of_the_service(served_root, service, tmp_path, ending):
     """The batch holds a row for everybody who may be scored, each as the service estimates it."""

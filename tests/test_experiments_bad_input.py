@@ -179,6 +179,7 @@ def make(bad: Bad, folder: Path) -> Shop:
     return shop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_what_cannot_be_learnt_from_is_told_in_one_paragraph(
     name: str, registry: Tracking, tmp_path: Path

@@ -25,7 +25,7 @@ from tests.made_up_registries import Unillustrated
 from tests.serving_shop import CHURN, NEXT_PURCHASE, copied
 
 pytest_plugins = ["tests.serving_fixtures"]
-pytestmark = pytest.mark.early
+pytestmark = [pytest.mark.slow, pytest.mark.early]
 
 
 @pytest.fixture
