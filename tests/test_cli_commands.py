@@ -555,4 +555,7 @@ def test_the_demo_tells_its_story_and_ends(tmp_path):
     document = told(
         sayso("demo", "--exit", "--json", "--workspace", tmp_path / "demo", "--port", "3999")
     )
-    assert document["story"]["withdrawn"] not in document["story"]["after"]["consent"]["used"]
+    story = document["story"]
+    assert story["withdrawn"] not in story["after"]["consent"]["used"]
+    for title, answer in (("dismissed", "without_dismissed"), ("opted_out", "without_product")):
+        assert story[title] not in [item["title"] for item in story[answer]["items"]]

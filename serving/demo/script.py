@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from features import clock
 from features.definitions.frames import feature_frame
 from features.errors import NotFound
 from features.shop.shop import Shop
@@ -25,6 +27,8 @@ class DemoScript:
     everything: Answer
     purchases_only: Answer
     nothing: Answer
+    dismissed: str
+    without_dismissed: Answer
     churn: Answer
     withdrawn: str
     before: Answer
@@ -50,14 +54,25 @@ class Crm:
         """The three best products for a customer."""
         return self.ask("/v1/recommendations", {"customer_id": customer_id, "k": 3})
 
+    def dismiss(self, answer: Answer, product_id: str) -> None:
+        """Tell that a customer dismissed a product that an answer recommended."""
+        event = {
+            "event_id": f"{answer['decision_id']}-dismissed",
+            "decision_id": answer["decision_id"],
+            "kind": "dismissed",
+            "product_id": product_id,
+            "occurred_at": clock.to_text(datetime.now(UTC)),
+        }
+        self.ask("/v1/events", {"events": [event]})
+
     def close(self) -> None:
         """Give the connection back."""
         self._http.close()
 
 
 def tell(crm: Crm, shop: Shop) -> DemoScript:
-    """Ask about three customers, withdraw a category of the first and hide a product from them, and
-    ask again.
+    """Ask about three customers; tell that the second dismissed a product, withdraw a category of
+    the first and hide a product from them; and ask again each time.
     """
     chosen = choose(shop)
     first = chosen["everything"]
@@ -75,6 +90,9 @@ def tell(crm: Crm, shop: Shop) -> DemoScript:
         crm.recommend(chosen["purchases only"]),
         crm.recommend(chosen["nothing"]),
     )
+    dismissed = purchases_only["items"][0]
+    crm.dismiss(purchases_only, dismissed["product_id"])
+    without_dismissed = crm.recommend(chosen["purchases only"])
     crm.ask("/v1/consents", withdrawal)
     after = crm.recommend(first)
     hidden = after["items"][0]
@@ -85,6 +103,8 @@ def tell(crm: Crm, shop: Shop) -> DemoScript:
         everything,
         purchases_only,
         nothing,
+        dismissed["title"],
+        without_dismissed,
         churn,
         "purchases",
         everything,

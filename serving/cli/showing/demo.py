@@ -133,6 +133,10 @@ def _show_story(screen: Screen, story: DemoScript) -> None:
     show_recommendation(screen, "shares everything", story.everything)
     show_recommendation(screen, "shares only what they bought", story.purchases_only)
     show_recommendation(screen, "shares nothing, so sees what everybody sees", story.nothing)
+    screen.say(
+        f"   The second one dismisses {escape(story.dismissed)}. Told as an event, it is gone:"
+    )
+    show_recommendation(screen, "again", story.without_dismissed)
     show_churn(screen, story.churn)
     screen.say(
         "\n[bold]4. Control.[/bold] The first customer withdraws what they bought. The very next"
