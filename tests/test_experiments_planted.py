@@ -28,7 +28,7 @@ from features.synthetic.consents import choices
 from features.synthetic.presets import ENGAGED, UNCONCERNED
 from features.synthetic.shop import Preset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.early]
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 CUSTOMERS = 600

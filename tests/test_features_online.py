@@ -27,7 +27,7 @@ from features.synthetic.presets import ENGAGED
 from serving.analysis.refresh_timing import differing
 from serving.proofs.stage.synthetic_shop import make_shop
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [pytest.mark.both_databases, pytest.mark.early]
 
 PURPOSE = "recommendations"
 CATEGORIES = frozenset({"purchases", "order_times", "spending", "location"})
