@@ -97,15 +97,20 @@ def looks_the_country_up(original: Any) -> Any:
 def hides_what_was_bought(original: Any) -> Any:
     """Nobody is shown again what they bought, even where that is withheld."""
 
-    def hidden(gatherer: Any, request: Any, permissions: Any, assortment: Any) -> tuple[str, ...]:
+    def personal(gatherer: Any, request: Any, asked: Any, *others: Any) -> Any:
         warehouse = warehouse_of(gatherer._known.online)
         lines = warehouse.table("transactions")
-        bought = warehouse.collect(
-            lines.filter(lines.customer == permissions.customer).select("product_id").distinct()
-        )["product_id"]
-        return tuple(sorted({*original(gatherer, request, permissions, assortment), *bought}))
 
-    return hidden
+        def bought(customer: int) -> list[str]:
+            own = lines.filter(lines.customer == customer).select("product_id").distinct()
+            return list(warehouse.collect(own)["product_id"])
+
+        more = [
+            replace(one, hidden=one.hidden.also(bought(one.permissions.customer))) for one in asked
+        ]
+        return original(gatherer, request, more, *others)
+
+    return personal
 
 
 def answers_kept_by_customer(original: Any) -> Any:
@@ -150,7 +155,7 @@ LEAKS = (
     Leak(
         "what was bought is hidden though withheld",
         "next_purchase",
-        (Swap(Gatherer, "_hidden", hides_what_was_bought),),
+        (Swap(Gatherer, "_personal", hides_what_was_bought),),
     ),
     Leak(
         "answers are kept by customer alone",
