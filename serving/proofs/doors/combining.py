@@ -77,7 +77,7 @@ def _combinations(house: House) -> Iterator[Combination]:
         id = MISSING if method == "DELETE" else draw.choice(whom)
         call: dict[str, Any] = {
             "method": method,
-            "url": path.format(id=id, source="no-such-tool"),
+            "url": path.format(id=id, name="no-such-name", source="no-such-tool"),
             "headers": headers,
         }
         if method == "POST":
