@@ -335,9 +335,11 @@ def test_calls_that_were_not_taken_are_listed_and_name_nobody(staff, served, poo
     """Staff see how often, why and when again, and no customer."""
     customer = served.customers.pseudonym(pool.one())
     event = Event(EventKind.REVIEW_RESOLVED, to_text(served.clock()), {"review_id": "r"}, customer)
-    queue = Queue(served.database, served.clock)
+    later = timedelta(hours=2)  # so that the service itself does not make the call before
+    queue = Queue(served.database, lambda: served.clock() + later)
     with served.database.write() as connection:
-        Outbox.of(served).put(connection, [(event, "whk_test")], event.occurred_at)
+        due = to_text(served.clock() + later)
+        Outbox.of(served).put(connection, [(event, "whk_test")], due)
     (due,) = [one for one in queue.due(500, []) if one.event_id == event.id]
     queue.failed(due, "the call was answered with 500", timedelta(hours=1))
     page = staff.get("/console/calls").text

@@ -143,3 +143,13 @@ class Generation:
     def has(self, name: str) -> bool:
         """Whether a source filled that table."""
         return name in self.tables
+
+
+def rows_of(file: Path, customer: int, columns: list[str] | None = None) -> pa.Table:
+    """A customer's rows in a part, of some `columns` or of all.
+
+    The file is opened once: by its name pyarrow would open it several times, and an erasure may put
+    another in its place meanwhile.
+    """
+    with file.open("rb") as opened:
+        return pq.read_table(opened, columns=columns, filters=[(CUSTOMER, "==", customer)])

@@ -37,6 +37,7 @@ from features.warehouse.parts import (
     every_part,
     has_customers,
     link_all,
+    rows_of,
     shown,
     table_of,
     write_part,
@@ -370,17 +371,11 @@ class Warehouse:
         found = {}
         for name, files in by_table(self.folder / self.generation).items():
             if has_customers(files[0]):
-                parts = [
-                    pq.read_table(file, filters=[(CUSTOMER, "==", customer)]) for file in files
-                ]
-                held = pa.concat_tables(parts)
+                held = pa.concat_tables([rows_of(file, customer) for file in files])
                 found[name] = held.select(shown(held.column_names))
         return found
 
     def count(self, customer: int) -> int:
         """How many rows of a customer there are, in all generations."""
         files = [file for file in every_part(self.folder) if has_customers(file)]
-        return sum(
-            pq.read_table(file, columns=[CUSTOMER], filters=[(CUSTOMER, "==", customer)]).num_rows
-            for file in files
-        )
+        return sum(rows_of(file, customer, [CUSTOMER]).num_rows for file in files)
