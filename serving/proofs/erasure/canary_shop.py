@@ -19,7 +19,7 @@ from experiments.training.train import train
 from features import clock
 from features.catalog import Catalog
 from features.consent.event import GRANTED, ConsentEvent
-from features.database.tables import merged_customers
+from features.database.tables import kept_answers, merged_customers
 from features.events.event import DecisionEvent
 from features.events.store import Kept, keep
 from features.intake.ingest import ingest
@@ -39,8 +39,11 @@ from serving.access.caller import AT_COMMAND_LINE, Caller
 from serving.access.one_time_codes import GoodFor
 from serving.bootstrap import Sayso, assemble
 from serving.contract.requests import RecommendationRequest
+from serving.decisions.audience_members import keep_members
 from serving.proofs.erasure.canaries import canary, customer_id
 from serving.reviews.review import Effects, Status, Verdict
+from serving.webhooks.event import Event, EventKind
+from serving.webhooks.outbox import Outbox
 
 HOME = "France"
 """Where half of them live, so that sayso.toml has no canary as the home country.
@@ -186,6 +189,7 @@ def _use(sayso: Sayso, progress: Progress) -> None:
             RecommendationRequest(customer_id=who, basket=(who.replace("customer", "basket"),))
         )
         _come_back(sayso, customer, who, decided.decision_id)
+        _go_out(sayso, customer, who, decided.decision_id)
         _contest(sayso, customer, who, sayso.churn.answer(who).decision_id)
         sayso.opt_outs.add(customer, "product", who.replace("customer", "optout"), None)
         sayso.codes.make(customer, None, AT_COMMAND_LINE)
@@ -201,6 +205,22 @@ def _come_back(sayso: Sayso, customer: int, who: str, decision_id: str) -> None:
     event = DecisionEvent(id, decision_id, "bought", now, order_id=order)
     with shop.database.write() as connection:
         keep(connection, shop.vault, [Kept(event, customer, "-")], now, "key:shop")
+
+
+def _go_out(sayso: Sayso, customer: int, who: str, decision_id: str) -> None:
+    """Have the customer on a list of an audience, the shop's program be still told of them, and an
+    answer to them be kept under the key of its request.
+    """
+    shop, now = sayso.shop, clock.to_text(sayso.shop.clock())
+    told = Event(
+        EventKind.REVIEW_RESOLVED, now, {"review_id": who.replace("customer", "call")}, customer
+    )
+    row = {"digest": decision_id, "fingerprint": "-", "kept_at": now, "decision_id": decision_id}
+    with shop.database.write() as connection:
+        reason = {"audience": who.replace("customer", "audience")}
+        keep_members(connection, shop.vault, decision_id, {customer: reason}, now)
+        Outbox.of(shop).put(connection, [(told, "whk_0")], now)
+        connection.execute(insert(kept_answers).values(customer=customer, **row))
 
 
 def _merge(sayso: Sayso, customer: int) -> None:
@@ -227,9 +247,10 @@ def _contest(sayso: Sayso, customer: int, who: str, decision_id: str) -> None:
 def _write_contacts(file: Path) -> Path:
     """The shop's own file of whom it may write to."""
     lines = [
-        f"{customer_id(number)},{'yes' if number % 2 else 'no'}" for number in range(CUSTOMERS)
+        f"{customer_id(number)},{'yes' if number % 2 else 'no'},sms" for number in range(CUSTOMERS)
     ]
-    file.write_text("\n".join(["customer_id,accepts_marketing", *lines, ""]), encoding="utf-8")
+    header = "customer_id,accepts_marketing,preferred_channel"
+    file.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
     return file
 
 
