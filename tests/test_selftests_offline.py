@@ -169,3 +169,23 @@ def test_the_own_addresses_of_a_page_are_no_fault():
     )
     assert foreign_addresses(own) == []
     assert style_sheets(own) == {"http://127.0.0.1:3000/pages/sayso.css"}
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("https://crm.example.com/sayso", 0),
+        ("https://sayso.example/why/x", 0),
+        ("https://example.org", 0),
+        ("https://notexample.com", 1),
+        ("https://example.com.evil.net", 1),
+        ("https://crm.example.co/sayso", 1),
+    ],
+)
+def test_names_that_are_kept_for_documentation_are_nobodys(address, found):
+    """Examples of the API name hosts that RFC 2606 reserves; on a page, or where it only looks like
+    one, such a name is found.
+    """
+    text = f'"{address}"'
+    assert len(foreign_addresses(page(text, {"Content-Type": "application/json"}))) == found
+    assert len(foreign_addresses(page(text))) == 1
