@@ -39,12 +39,13 @@ from models.churn import bands
 from serving.access.api_keys import Keys
 from serving.access.caller import Caller
 from serving.audiences.audience import Asked, Member, NobodyGranted, NotTheMoment, UnknownAudience
-from serving.audiences.exporting import LONGEST_AHEAD, SendAtRefused
+from serving.audiences.exporting import LONGEST_AHEAD
 from serving.bootstrap import Sayso, assemble
 from serving.cli import command_line
 from serving.console.decision_view import decision_view
 from serving.decisions.set_bands import SetBand, set_band
 from serving.delivery.opt_outs import OptOuts
+from serving.delivery.sending_moment import SendAtRefused
 from serving.events.intake import Told
 from serving.http.app import join, make_app
 from serving.rights.rights import Rights

@@ -28,11 +28,11 @@ from serving.decisions.deciding import Decider
 from serving.delivery.contact_policy import Cap
 from serving.delivery.exposures import note_reporting
 from serving.delivery.opt_outs import OptOuts
+from serving.delivery.sending_moment import SendAtRefused
 from serving.events.intake import EventIntake, Told
 from serving.live.assortment import Assortment, BestSeller
 from serving.live.champions import next_purchase_champion
 from serving.live.statistics import LiveStatistics
-from serving.recommending.allowed import NotThen
 from serving.recommending.known import without
 from serving.recommending.recommender import Recommender
 from tests.decided import told
@@ -435,6 +435,6 @@ def test_a_campaign_is_judged_for_the_moment_at_which_it_is_sent(asked, recommen
 @pytest.mark.parametrize("days", [-1, 8])
 def test_a_moment_that_is_past_or_too_far_is_refused(asked, recommend, days):
     """`send_at` lies between now and the shop's `send_at_within` days; nothing is recorded."""
-    with pytest.raises(NotThen, match="send_at_within"):
+    with pytest.raises(SendAtRefused, match="send_at_within"):
         recommend(send_at=NOON + timedelta(days=days))
     assert not rows(asked, exposures)

@@ -14,7 +14,7 @@ from explain.templates import ShopWords
 from explain.words import Words
 from features import clock
 from features.config.audiences import AudienceSection
-from features.errors import ModelUnavailable, SaysoError
+from features.errors import ModelUnavailable
 from features.shop.shop import Shop
 from models.arrays import Floats
 from models.churn.model import ChurnModel
@@ -29,20 +29,13 @@ from serving.audiences.telling import Teller
 from serving.decisions import record as decisions
 from serving.decisions.document import encoded
 from serving.decisions.record import Decision
+from serving.delivery.sending_moment import refuse_moment
 from serving.live.champions import Champion, Loaded
 
 AT_A_TIME = 250
 """Customers that are given in one transaction, so that a withdrawal waits for no more."""
-
-
 LONGEST_AHEAD = timedelta(days=31)
 """How far ahead a campaign may be prepared."""
-
-
-class SendAtRefused(SaysoError):
-    """A moment to send at that is past, or too far away to say how anything stands then."""
-
-    field = "send_at"
 
 
 class Audiences:
@@ -195,9 +188,5 @@ def _moment_of(asked: Asked, now: datetime) -> datetime:
     """When an audience is written to. Raises `SendAtRefused`."""
     if asked.send_at is None:
         return now
-    if not now <= asked.send_at <= now + LONGEST_AHEAD:
-        raise SendAtRefused(
-            f"`send_at` has to be from now ({clock.to_text(now)}) on and at most"
-            f" {LONGEST_AHEAD.days} days ahead"
-        )
+    refuse_moment(asked.send_at, LONGEST_AHEAD.days, now)
     return asked.send_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 
 from sqlalchemy import Connection
@@ -43,23 +43,6 @@ def refuse_unknown(
         if said not in known:
             message = f"there is no product category {said!r}; {_like(said, known)}"
             raise UnknownName(message, field="product_categories")
-
-
-class NotThen(SaysoError):
-    """A request says that its answer will be shown at a moment that it cannot be judged for."""
-
-    field = "send_at"
-
-
-def refuse_moment(send_at: datetime, policy: ContactPolicySection, now: datetime) -> None:
-    """Raises `NotThen` for a `send_at` that is past, or further ahead than the shop's setting."""
-    latest = now + timedelta(days=policy.send_at_within)
-    if not now <= send_at <= latest:
-        raise NotThen(
-            f"`send_at` is {clock.to_text(send_at)}; it has to lie between now,"
-            f" {clock.to_text(now)}, and {clock.to_text(latest)} (`send_at_within` under"
-            " [contact_policy] in sayso.toml)"
-        )
 
 
 def refuse_unknown_channel(channel: str, policy: ContactPolicySection, field: str) -> None:

@@ -26,10 +26,11 @@ from serving.decisions.permissions import Permissions
 from serving.decisions.record import Decision
 from serving.delivery.exposures import Exposure
 from serving.delivery.product_lists import NoSuchList, ProductList, ProductLists
+from serving.delivery.sending_moment import refuse_moment
 from serving.live.assortment import Assortment
 from serving.live.champions import Champion, Loaded
 from serving.live.statistics import LiveStatistics
-from serving.recommending.allowed import at_this_moment, refuse_moment, refuse_unknown
+from serving.recommending.allowed import at_this_moment, refuse_unknown
 from serving.recommending.gathering import Gatherer
 from serving.recommending.known import Knowledge, Seen
 from serving.recommending.recommendation import (
@@ -145,9 +146,11 @@ class Recommender:
         return self._lists.named(request.exclude_list)
 
     def refuse_moment(self, request: RecommendationRequest) -> None:
-        """Raises `NotThen` for a request whose answer is to be shown in the past, or too late."""
+        """Raises `SendAtRefused` where the answer is to be shown in the past, or too late."""
         if request.send_at is not None:
-            refuse_moment(request.send_at, self._gatherer.policy, self._decider.clock())
+            within, now = self._gatherer.policy.send_at_within, self._decider.clock()
+            told = " (`send_at_within` under [contact_policy] in sayso.toml)"
+            refuse_moment(request.send_at, within, now, told)
 
     def previews(
         self, request: RecommendationRequest, alternatives: Sequence[Permissions]

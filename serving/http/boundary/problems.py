@@ -28,7 +28,6 @@ from features.errors import (
 from features.shop.corrections import CorrectionRefused, OneLineOnly
 from features.shop.visitors import VisitorTaken
 from serving.audiences.audience import NobodyGranted, NotTheMoment
-from serving.audiences.exporting import SendAtRefused
 from serving.contract import problems
 from serving.contract.problems import MEDIA_TYPE, OF_STATUS, ProblemKind
 from serving.decisions.deciding import TooBusy
@@ -36,8 +35,9 @@ from serving.decisions.kept_answers import AnswerOutdated, KeyReused
 from serving.decisions.record import DecisionDamaged
 from serving.delivery.opt_outs import TooManyOptOuts
 from serving.delivery.product_lists import NoSuchList, TooManyLists
+from serving.delivery.sending_moment import SendAtRefused
 from serving.http.sight.logs import log, log_failure
-from serving.recommending.allowed import NotThen, UnknownName
+from serving.recommending.allowed import UnknownName
 from serving.reviews.review import AlreadyResolved, ReviewRefused
 from serving.webhooks.addresses import AddressRefused
 from serving.webhooks.targets import NotSigned, TooManyWebhooks
@@ -59,7 +59,6 @@ KIND_OF: Mapping[type[SaysoError], ProblemKind] = {
     NoSuchList: problems.NO_SUCH_LIST,
     TooManyLists: problems.TOO_MANY_LISTS,
     UnknownName: problems.UNKNOWN_NAME,
-    NotThen: problems.SEND_AT_REFUSED,
     VisitorTaken: problems.VISITOR_TAKEN,
     NobodyGranted: problems.NOBODY_GRANTED,
     NotTheMoment: problems.NOT_THE_MOMENT,
