@@ -30,6 +30,7 @@ from features.shop.workspace import Workspace
 from serving.bootstrap import assemble
 from serving.contract.requests import RecommendationRequest
 from serving.decisions.record import verify_decisions
+from serving.live.statistics import read_statistics
 from serving.rights.database_stores import DecisionContents, Rows, TrainingSets
 from serving.rights.file_stores import TextFiles, WarehouseRows
 from serving.rights.rights import Rights
@@ -320,6 +321,15 @@ def test_training_sets_remember_that_somebody_left(mine):
     assert set(trained.customers.tolist()) == {other, 7}
     assert customer not in trained.customers
     assert trained.tainted_since is not None
+
+
+def test_kept_statistics_go_with_an_erasure(mine):
+    """They name every product, also one that this customer alone bought."""
+    kept = mine.workspace.product_statistics
+    read_statistics(mine)
+    assert kept.exists()
+    Rights(mine).erase(ANN)
+    assert not kept.exists()
 
 
 def test_an_erased_customer_stays_out(mine, tmp_path):

@@ -61,8 +61,10 @@ class WarehouseRows:
             others = ~np.isin(rows["customer"].to_numpy(), person.numbers)
             return rows if others.all() else rows.filter(pa.array(others))
 
-        # lists of what rows told of other tables may say what this customer alone said
+        # lists of what rows told of other tables may say what this customer alone said, and the
+        # statistics that are kept name products that nobody else may have bought
         self.shop.warehouse.rewrite(without, forget_notes=True)
+        self.shop.workspace.product_statistics.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
