@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from features.intake.loading.day.load import DayLoad
-from features.intake.loading.whole import WholeLoad
 from tests.made_up_days import HEADER, NOW, MadeUpDays, Pair, replace_files
+
+pytest_plugins = ["tests.load_fixtures"]
 
 
 @pytest.fixture
@@ -20,21 +20,6 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     made = Pair(tmp_path)
     yield made
     made.close()
-
-
-@pytest.fixture
-def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which kind of load was run, in their order."""
-    told: list[str] = []
-    for kind in (DayLoad, WholeLoad):
-        run = kind.run
-
-        def spied(self: object, *args: object, run=run, kind=kind) -> None:  # type: ignore[no-untyped-def]
-            run(self, *args)
-            told.append(kind.__name__)
-
-        monkeypatch.setattr(kind, "run", spied)
-    return told
 
 
 DAYS = pytest.mark.parametrize(

@@ -16,13 +16,13 @@ import pytest
 from features.consent.event import ConsentEvent
 from features.consent.ledger import Ledger
 from features.customers.vault import Vault
-from features.intake.loading.day.load import DayLoad
-from features.intake.loading.whole import WholeLoad
 from features.intake.over_http.door import Door
 from features.intake.over_http.statements import Statement
 from features.intake.setup.new_workspace import create
 from features.shop.workspace import Workspace
 from tests.made_up_days import BEGIN, HEADER, NOW, MadeUpDays, Pair, replace_files
+
+pytest_plugins = ["tests.load_fixtures"]
 
 FILES = {
     "orders": HEADER + "1,c1,m1@example.org,2024-01-01 10:00:00,p1,Pot,1,2.50,Spain\n",
@@ -89,21 +89,6 @@ class FullPair(Pair):
             door = Door(workspace.config, workspace.tables, database, vault, lambda: now)
             received = door.take(table, [statement], "key:crm")
             assert received.accepted == 1, received
-
-
-@pytest.fixture
-def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which kind of load was run, in their order."""
-    told: list[str] = []
-    for kind in (DayLoad, WholeLoad):
-        run = kind.run
-
-        def spied(self: object, *args: object, run=run, kind=kind) -> None:  # type: ignore[no-untyped-def]
-            run(self, *args)
-            told.append(kind.__name__)
-
-        monkeypatch.setattr(kind, "run", spied)
-    return told
 
 
 class MadeUpNews:
