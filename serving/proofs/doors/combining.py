@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,8 @@ import httpx
 from serving.proofs.doors.house import ID, SCOPES, House
 
 MISSING = "nobody-0"
+NO_SUCH_NAME = "no-such-name"
+"""Of a list, an audience, a consent tool: of whatever else a route's address names."""
 BODIES: dict[str, Any] = {
     "/v1/recommendations": {"customer_id": "{id}", "k": 1, "explain": "none"},
     "/v1/churn": {"customer_id": "{id}"},
@@ -77,7 +80,7 @@ def _combinations(house: House) -> Iterator[Combination]:
         id = MISSING if method == "DELETE" else draw.choice(whom)
         call: dict[str, Any] = {
             "method": method,
-            "url": path.format(id=id, name="no-such-name", source="no-such-tool"),
+            "url": path.format_map(defaultdict(lambda: NO_SUCH_NAME, id=id)),
             "headers": headers,
         }
         if method == "POST":
