@@ -48,6 +48,7 @@ from serving.delivery.opt_outs import OptOuts
 from serving.delivery.sending_moment import SendAtRefused
 from serving.events.intake import Told
 from serving.http.app import join, make_app
+from serving.http.boundary.connection import Connection
 from serving.rights.rights import Rights
 from tests.serving_shop import CATEGORIES, FOR_CHURN, FOR_ITEMS, copied, sharing
 
@@ -395,8 +396,8 @@ def test_rows_that_came_since_the_load_count(sayso):
 
 
 @pytest.fixture(scope="module")
-def asking(sayso: Sayso) -> Callable[..., httpx.Response]:
-    """Asks the routes of the application within this process."""
+def asking(sayso: Sayso) -> Iterator[Callable[..., httpx.Response]]:
+    """Asks the routes of the application within this process, which answers nobody afterwards."""
     app = make_app()
     join(app, sayso, None)
 
@@ -411,7 +412,8 @@ def asking(sayso: Sayso) -> Callable[..., httpx.Response]:
 
         return asyncio.run(asked())
 
-    return ask
+    yield ask
+    Connection.ours = Connection.lanes = None
 
 
 def test_the_route_gives_lines_of_json_or_csv(asking, sayso):

@@ -25,6 +25,8 @@ def port() -> Iterator[int]:
     settings = Settings(request_seconds=PATIENCE, keep_alive_seconds=PATIENCE)
     with pytest.MonkeyPatch.context() as patch, socket.socket() as listening:
         patch.setattr(connection, "_settings", lambda: settings)
+        patch.setattr(Connection, "ours", None)  # whatever a test of this process served before
+        patch.setattr(Connection, "lanes", None)
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
             make_app(settings), http=Connection, log_config=None, lifespan="off"
